@@ -1,0 +1,2 @@
+Console.Error.WriteLine("usage: abi COMMAND");
+return 2;

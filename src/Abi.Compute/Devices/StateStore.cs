@@ -1,0 +1,54 @@
+using Abi.Compute.Graphs;
+
+namespace Abi.Compute.Devices;
+
+/// <summary>The state of all sequences on one device: pages of keys and values, and slots of recurrent state. Who owns which page is the caller's book-keeping.</summary>
+/// <remarks>Not thread-safe: one step at a time, and nothing else meanwhile.</remarks>
+public abstract class StateStore : IDisposable
+{
+    /// <summary>The positions in one page. Attention is split at pages, so the number is part of every result's bits.</summary>
+    public const int PageLength = 32;
+
+    /// <summary>What is kept.</summary>
+    public abstract StateLayout Layout { get; }
+
+    /// <summary>How much of it.</summary>
+    public abstract StateOptions Options { get; }
+
+    /// <summary>The bytes of one page over all layers.</summary>
+    public abstract long PageBytes { get; }
+
+    /// <summary>The bytes of one recurrent slot over all layers.</summary>
+    public abstract long SlotBytes { get; }
+
+    /// <summary>Copies the content of a page to another (copy-on-write).</summary>
+    public abstract void CopyPage(int from, int to);
+
+    /// <summary>Copies a recurrent slot to another (forks and snapshots).</summary>
+    public abstract void CopySlot(int from, int to);
+
+    /// <summary>Zeroes a recurrent slot (a new sequence).</summary>
+    public abstract void ClearSlot(int slot);
+
+    /// <summary>Reads a page in a form that does not depend on the device: <paramref name="destination"/> is [<see cref="PageBytes"/>].</summary>
+    public abstract void ReadPage(int page, Span<byte> destination);
+
+    /// <summary>Writes what <see cref="ReadPage"/> read.</summary>
+    public abstract void WritePage(int page, ReadOnlySpan<byte> source);
+
+    /// <summary>Reads a recurrent slot: <paramref name="destination"/> is [<see cref="SlotBytes"/>].</summary>
+    public abstract void ReadSlot(int slot, Span<byte> destination);
+
+    /// <summary>Writes what <see cref="ReadSlot"/> read.</summary>
+    public abstract void WriteSlot(int slot, ReadOnlySpan<byte> source);
+
+    /// <summary>Frees the memory; a second call does nothing.</summary>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees the memory.</summary>
+    protected abstract void Dispose(bool disposing);
+}
