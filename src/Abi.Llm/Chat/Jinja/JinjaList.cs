@@ -1,0 +1,12 @@
+namespace Abi.Llm.Chat.Jinja;
+
+/// <summary>A list or a tuple; not changed once made.</summary>
+internal sealed class JinjaList : List<object?>
+{
+    public JinjaList(bool isTuple = false) => IsTuple = isTuple;
+
+    public JinjaList(IEnumerable<object?> items, bool isTuple = false)
+        : base(items) => IsTuple = isTuple;
+
+    public bool IsTuple { get; }
+}
