@@ -1,0 +1,147 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Abi.Compute.Memory;
+using Abi.Compute.Tensors;
+
+namespace Abi.Llm.Gguf;
+
+/// <summary>An open model file: metadata, and tensors as views on the mapped file (specification: GGUF, versions 1 to 3). Split files are opened as one.</summary>
+/// <remarks>Thread-safe. Tensors are valid until the file is disposed of.</remarks>
+public sealed partial class GgufFile : IDisposable
+{
+    private readonly List<TensorMemory> _memories;
+    private readonly Dictionary<string, WeightTensor> _byName;
+
+    private GgufFile(string? path, int version, GgufMetadata metadata, List<WeightTensor> tensors, List<TensorMemory> memories)
+    {
+        Path = path;
+        Version = version;
+        Metadata = metadata;
+        Tensors = tensors;
+        _memories = memories;
+        _byName = tensors.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
+    }
+
+    /// <summary>The path that was opened, or null for memory.</summary>
+    public string? Path { get; }
+
+    /// <summary>The format's version: 1, 2 or 3.</summary>
+    public int Version { get; }
+
+    /// <summary>The metadata; of a split file, that of its first part.</summary>
+    public GgufMetadata Metadata { get; }
+
+    /// <summary>The tensors, in the file's order.</summary>
+    public IReadOnlyList<WeightTensor> Tensors { get; }
+
+    /// <summary>The bytes of all parts together.</summary>
+    public long ByteLength => _memories.Sum(memory => memory.Length);
+
+    /// <summary>Maps a file; of a split model (<c>-00001-of-0000N.gguf</c>), any part, and the others are found beside it.</summary>
+    /// <exception cref="ModelFormatException">The file is broken; the message says what and where.</exception>
+    /// <exception cref="AbiException">The file cannot be opened.</exception>
+    public static GgufFile Open(string path, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var memories = new List<TensorMemory>();
+        try
+        {
+            return OpenParts(path, memories, cancellationToken);
+        }
+        catch
+        {
+            memories.ForEach(memory => memory.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>Reads a file that is already in memory, which then belongs to the result.</summary>
+    /// <exception cref="ModelFormatException">The file is broken.</exception>
+    public static GgufFile Open(TensorMemory memory, string? path = null)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        var part = GgufReader.Read(memory, path);
+        return new GgufFile(path, part.Version, part.Metadata, part.Tensors, [memory]);
+    }
+
+    /// <summary>The tensor with this name, or null.</summary>
+    public WeightTensor? FindTensor(string name) => _byName.GetValueOrDefault(name);
+
+    /// <summary>The tensor with this name.</summary>
+    /// <exception cref="ModelFormatException">There is none.</exception>
+    public WeightTensor GetTensor(string name) => FindTensor(name)
+        ?? throw new ModelFormatException($"The model has no tensor '{name}', which its architecture '{Metadata.GetString("general.architecture", "?")}' needs", Path);
+
+    /// <summary>Unmaps the file; a second call does nothing.</summary>
+    public void Dispose() => _memories.ForEach(memory => memory.Dispose());
+
+    private static GgufFile OpenParts(string path, List<TensorMemory> memories, CancellationToken cancellationToken)
+    {
+        var given = Map(path, memories);
+        var count = given.Metadata.GetInt32("split.count", 1);
+        if (count <= 1)
+        {
+            return new GgufFile(path, given.Version, given.Metadata, given.Tensors, memories);
+        }
+
+        var name = SplitName().Match(path);
+        if (!name.Success || int.Parse(name.Groups["count"].ValueSpan, CultureInfo.InvariantCulture) != count)
+        {
+            throw new ModelFormatException($"The file is one of {count} parts of a split model, so its name must end in '-00001-of-{count:00000}.gguf'; restore the original names", path);
+        }
+
+        if (count > 9999)
+        {
+            throw new ModelFormatException($"The file claims to be split into {count} parts", path);
+        }
+
+        memories[0].Dispose();
+        memories.Clear();
+        var parts = new List<GgufPart>();
+        for (var i = 0; i < count; i++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var partPath = $"{name.Groups["prefix"].Value}-{i + 1:00000}-of-{count:00000}.gguf";
+            if (!File.Exists(partPath))
+            {
+                throw new ModelFormatException($"Part {i + 1} of {count} of the split model is missing: put '{System.IO.Path.GetFileName(partPath)}' beside the others", partPath);
+            }
+
+            var part = Map(partPath, memories);
+            if (part.Metadata.GetInt32("split.count", 0) != count || part.Metadata.GetInt32("split.no", -1) != i)
+            {
+                throw new ModelFormatException($"The file says it is part {part.Metadata.GetInt32("split.no", -1) + 1} of {part.Metadata.GetInt32("split.count", 0)}, but its name says part {i + 1} of {count}", partPath);
+            }
+
+            parts.Add(part);
+        }
+
+        List<WeightTensor> tensors = [.. parts.SelectMany(part => part.Tensors)];
+        var expected = parts[0].Metadata.GetInt32("split.tensors.count", tensors.Count);
+        if (tensors.Count != expected || tensors.DistinctBy(tensor => tensor.Name, StringComparer.Ordinal).Count() != tensors.Count)
+        {
+            throw new ModelFormatException($"The parts hold {tensors.Count} tensors, {tensors.DistinctBy(tensor => tensor.Name, StringComparer.Ordinal).Count()} of them different; the first part promises {expected}", path);
+        }
+
+        return new GgufFile(path, parts[0].Version, parts[0].Metadata, tensors, memories);
+    }
+
+    private static GgufPart Map(string path, List<TensorMemory> memories)
+    {
+        MappedFile memory;
+        try
+        {
+            memory = new MappedFile(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new AbiException(File.Exists(path) ? $"The model file '{path}' cannot be opened: {e.Message}" : $"There is no model file at '{path}'.", e);
+        }
+
+        memories.Add(memory);
+        return GgufReader.Read(memory, path);
+    }
+
+    [GeneratedRegex(@"^(?<prefix>.*)-(?<no>\d{5})-of-(?<count>\d{5})\.gguf$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex SplitName();
+}
