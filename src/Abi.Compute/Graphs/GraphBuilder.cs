@@ -14,9 +14,17 @@ public sealed class GraphBuilder
     private readonly List<RecurrentLayer> _recurrent = [];
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private int _block = -1;
+    private bool _isBehindBlocks;
 
     /// <summary>Starts the next block.</summary>
     public void NextBlock() => _block++;
+
+    /// <summary>Ends the last block; what follows is the head.</summary>
+    public void EndBlocks()
+    {
+        _block++;
+        _isBehindBlocks = true;
+    }
 
     /// <summary>Declares a layer of positional state.</summary>
     public CacheLayer AddCacheLayer(int heads, int keySize, int valueSize, int group = 0, int window = 0)
@@ -52,7 +60,7 @@ public sealed class GraphBuilder
 
     /// <summary>Finishes the graph.</summary>
     public Graph Build() =>
-        new([.. _values], [.. _operations], new StateLayout([.. _cache], [.. _recurrent]), [.. _outputs], _block + 1);
+        new([.. _values], [.. _operations], new StateLayout([.. _cache], [.. _recurrent]), [.. _outputs], _isBehindBlocks ? _block : _block + 1);
 
     /// <inheritdoc cref="Graphs.Embed"/>
     public Value Embed(WeightTensor table, string? name = null) =>
@@ -361,7 +369,7 @@ public sealed class GraphBuilder
     {
         var id = _values.Count;
         name ??= operation;
-        name = _block >= 0 ? $"blk.{_block}.{name}" : name;
+        name = _block >= 0 && !_isBehindBlocks ? $"blk.{_block}.{name}" : name;
         var unique = name;
         for (var i = 2; !_names.Add(unique); i++)
         {

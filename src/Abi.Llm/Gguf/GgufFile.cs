@@ -72,6 +72,13 @@ public sealed partial class GgufFile : IDisposable
     public WeightTensor GetTensor(string name) => FindTensor(name)
         ?? throw new ModelFormatException($"The model has no tensor '{name}', which its architecture '{Metadata.GetString("general.architecture", "?")}' needs", Path);
 
+    /// <summary>A view of the same tensors with other metadata; the file itself stays the owner of the memory.</summary>
+    public GgufFile WithMetadata(GgufMetadata metadata)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        return new GgufFile(Path, Version, metadata, [.. Tensors], []);
+    }
+
     /// <summary>Unmaps the file; a second call does nothing.</summary>
     public void Dispose() => _memories.ForEach(memory => memory.Dispose());
 

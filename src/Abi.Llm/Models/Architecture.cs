@@ -1,0 +1,71 @@
+using System.Collections.Immutable;
+using Abi.Compute.Graphs;
+
+namespace Abi.Llm.Models;
+
+/// <summary>
+/// What sets a decoder architecture apart from the others and cannot be seen from its tensors: a line of <see cref="ArchitectureTable"/>. Biases, QK-norms, fused projections,
+/// post-norms, gates and experts need no switch: they are there when their tensors are.
+/// </summary>
+internal sealed record Architecture(string Name)
+{
+    /// <summary>The kind of all norms.</summary>
+    public NormKind Norm { get; init; } = NormKind.Rms;
+
+    /// <summary>Which columns rotate together; null for no RoPE.</summary>
+    public RopePairing? Rope { get; init; } = RopePairing.Halves;
+
+    /// <summary>The gate of a gated feed-forward network.</summary>
+    public GateKind Gate { get; init; } = GateKind.SwiGlu;
+
+    /// <summary>The activation of one without a gate.</summary>
+    public ActivationKind Activation { get; init; } = ActivationKind.Silu;
+
+    /// <summary>Whether the up projection holds gate and up, one after the other.</summary>
+    public bool FusedGateAndUp { get; init; }
+
+    /// <summary>How attention and feed-forward join the residual stream.</summary>
+    public ResidualKind Residual { get; init; } = ResidualKind.Sequential;
+
+    /// <summary>Whether embeddings are multiplied by the root of their width.</summary>
+    public bool ScalesEmbeddingByWidth { get; init; }
+
+    /// <summary>Whether <c>logit_scale</c> divides (Granite) or multiplies.</summary>
+    public bool DividesLogits { get; init; }
+
+    /// <summary>Whether the norms of queries and keys come after RoPE.</summary>
+    public bool QueryKeyNormAfterRope { get; init; }
+
+    /// <summary>Whether only sliding blocks rotate (Cohere 2, EXAONE 4).</summary>
+    public bool RotatesOnlySliding { get; init; }
+
+    /// <summary>Every n-th block does not rotate; 0 for none (SmolLM 3).</summary>
+    public int NoRopeInterval { get; init; }
+
+    /// <summary>Blocks slide but for every n-th; 0 when the sliding window applies to all blocks, -1 when none slides.</summary>
+    public int SlidingPeriod { get; init; } = -1;
+
+    /// <summary>Whether the first block of a period is the one that sees everything, not the last.</summary>
+    public bool SlidingPeriodStartsFull { get; init; }
+
+    /// <summary>The base of RoPE in sliding blocks when no key says so; 0 for the same as elsewhere.</summary>
+    public float SlidingRopeBase { get; init; }
+
+    /// <summary>What scores are multiplied by when no key says so; 0 for <c>1/√(key size)</c>.</summary>
+    public float AttentionScale { get; init; }
+
+    /// <summary>How router logits become scores when no key says so.</summary>
+    public RouteScore Score { get; init; } = RouteScore.Softmax;
+
+    /// <summary>Whether the chosen experts' weights are divided by their sum when no key says so.</summary>
+    public bool NormalizesExperts { get; init; } = true;
+
+    /// <summary>The gate of the experts.</summary>
+    public GateKind ExpertGate { get; init; } = GateKind.SwiGlu;
+
+    /// <summary>The bias of ALiBi when no key says so; 0 for none.</summary>
+    public float AlibiMaxBias { get; init; }
+
+    /// <summary>Constants of this architecture that other families have as keys, by key name without the architecture.</summary>
+    public ImmutableDictionary<string, float> Defaults { get; init; } = ImmutableDictionary<string, float>.Empty;
+}

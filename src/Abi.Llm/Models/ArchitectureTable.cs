@@ -1,0 +1,63 @@
+using System.Collections.Frozen;
+using Abi.Compute.Graphs;
+using static Abi.Compute.Graphs.RopePairing;
+
+namespace Abi.Llm.Models;
+
+/// <summary>The decoder architectures, a line each, by the value of <c>general.architecture</c>.</summary>
+internal static class ArchitectureTable
+{
+    private static readonly FrozenDictionary<string, Architecture> Entries = new Architecture[]
+    {
+        new("llama") { Rope = Neighbours },
+        new("mistral3") { Rope = Neighbours },
+        new("arcee") { Rope = Neighbours, Activation = ActivationKind.ReluSquared },
+        new("baichuan") { Rope = Neighbours },
+        new("bloom") { Norm = NormKind.Layer, Rope = null, Activation = ActivationKind.Gelu, AlibiMaxBias = 8 },
+        new("codeshell") { Norm = NormKind.Layer, Activation = ActivationKind.Gelu },
+        new("cohere2") { Norm = NormKind.Layer, Rope = Neighbours, Residual = ResidualKind.Parallel, SlidingPeriod = 4, RotatesOnlySliding = true },
+        new("command-r") { Norm = NormKind.Layer, Rope = Neighbours, Residual = ResidualKind.Parallel },
+        new("deepseek") { Rope = Neighbours, NormalizesExperts = false },
+        new("deepseek2") { Rope = Neighbours, NormalizesExperts = false },
+        new("ernie4_5") { Rope = Neighbours },
+        new("exaone"),
+        new("falcon") { Norm = NormKind.Layer, Activation = ActivationKind.Gelu, Residual = ResidualKind.Parallel },
+        new("gemma") { ScalesEmbeddingByWidth = true, Gate = GateKind.GeGlu },
+        new("gemma2") { ScalesEmbeddingByWidth = true, Gate = GateKind.GeGlu, SlidingPeriod = 2 },
+        new("gemma3") { ScalesEmbeddingByWidth = true, Gate = GateKind.GeGlu, SlidingPeriod = 6, SlidingRopeBase = 10000 },
+        new("glm4") { Rope = Neighbours, FusedGateAndUp = true },
+        new("chatglm") { Rope = Neighbours, FusedGateAndUp = true },
+        new("gpt2") { Norm = NormKind.Layer, Rope = null, Activation = ActivationKind.Gelu },
+        new("gptneox") { Norm = NormKind.Layer, Activation = ActivationKind.Gelu, Residual = ResidualKind.ByKey },
+        new("granite") { Rope = Neighbours, DividesLogits = true },
+        new("granitemoe") { Rope = Neighbours, DividesLogits = true },
+        new("hunyuan-dense") { QueryKeyNormAfterRope = true },
+        new("internlm2") { Rope = Neighbours },
+        new("minicpm") { Rope = Neighbours, DividesLogits = true },
+        new("mpt") { Norm = NormKind.Layer, Rope = null, Activation = ActivationKind.Gelu },
+        new("nemotron") { Norm = NormKind.Layer, Activation = ActivationKind.ReluSquared },
+        new("olmo") { Norm = NormKind.Layer, Rope = Neighbours },
+        new("olmo2") { SlidingPeriod = 4 },
+        new("olmoe") { NormalizesExperts = false },
+        new("orion") { Norm = NormKind.Layer },
+        new("phi2") { Norm = NormKind.Layer, Activation = ActivationKind.Gelu, Residual = ResidualKind.Parallel },
+        new("phi3") { FusedGateAndUp = true },
+        new("qwen2"),
+        new("qwen2moe") { NormalizesExperts = false },
+        new("qwen3"),
+        new("qwen3moe"),
+        new("refact") { Rope = null, AlibiMaxBias = 8 },
+        new("seed_oss"),
+        new("smollm3") { Rope = Neighbours, NoRopeInterval = 4 },
+        new("stablelm") { Norm = NormKind.Layer, Residual = ResidualKind.ParallelWithoutNorm },
+        new("starcoder") { Norm = NormKind.Layer, Rope = null, Activation = ActivationKind.Gelu },
+        new("starcoder2") { Norm = NormKind.Layer, Activation = ActivationKind.Gelu },
+        new("xverse") { Rope = Neighbours },
+    }.ToFrozenDictionary(entry => entry.Name, StringComparer.Ordinal);
+
+    /// <summary>The names, in order.</summary>
+    public static IEnumerable<string> Names => Entries.Keys.Order(StringComparer.Ordinal);
+
+    /// <summary>The line of an architecture, or null.</summary>
+    public static Architecture? Find(string name) => Entries.GetValueOrDefault(name);
+}

@@ -1,0 +1,245 @@
+using Abi.Compute.Graphs;
+using Abi.Compute.Tensors;
+
+namespace Abi.Llm.Models;
+
+/// <summary>Attention: projections, norms of queries and keys, RoPE, sliding windows, and DeepSeek's latent form.</summary>
+internal sealed partial class DecoderWriter
+{
+    private Value Attention(Value x, int block)
+    {
+        var (heads, kvHeads, keySize, valueSize) = (_numbers.Heads[block], _numbers.KeyValueHeads[block], _numbers.KeySize, _numbers.ValueSize);
+        if (heads == 0 || kvHeads == 0 || heads % kvHeads != 0)
+        {
+            throw new ModelFormatException($"Block {block} has {heads} heads over {kvHeads} key/value heads; the first must be a multiple of the second", _tensors.File.Path);
+        }
+
+        var (q, k, v) = Project(x, block, heads * keySize, kvHeads * keySize, kvHeads * valueSize);
+        var clamp = Number("attention.clamp_kqv", 0);
+        if (clamp > 0)
+        {
+            (q, k, v) = (_graph.Clamp(q, -clamp, clamp), _graph.Clamp(k, -clamp, clamp), _graph.Clamp(v, -clamp, clamp));
+        }
+
+        if (!_architecture.QueryKeyNormAfterRope)
+        {
+            (q, k) = (HeadNorm(q, $"blk.{block}.attn_q_norm", keySize), HeadNorm(k, $"blk.{block}.attn_k_norm", keySize));
+        }
+
+        if (Rope(block) is { } rope)
+        {
+            (q, k) = (_graph.Rope(q, rope, "q_rope"), _graph.Rope(k, rope, "k_rope"));
+        }
+
+        if (_architecture.QueryKeyNormAfterRope)
+        {
+            (q, k) = (HeadNorm(q, $"blk.{block}.attn_q_norm", keySize), HeadNorm(k, $"blk.{block}.attn_k_norm", keySize));
+        }
+
+        var window = IsSliding(block) ? _numbers.SlidingWindow : 0;
+        var layer = _graph.AddCacheLayer(kvHeads, keySize, valueSize, window: window);
+        _graph.Store(k, v, layer);
+        var attention = _graph.Attend(q, layer, AttentionSettings(block, heads, keySize, window), "attn");
+        return _graph.MatMul(attention, _tensors.Require($"blk.{block}.attn_output.weight", heads * valueSize, _numbers.EmbeddingLength), _tensors.Find($"blk.{block}.attn_output.bias", _numbers.EmbeddingLength), "attn_out");
+    }
+
+    private AttentionSettings AttentionSettings(int block, int heads, int keySize, int window)
+    {
+        var scale = Number("attention.scale", _architecture.AttentionScale);
+        return new AttentionSettings
+        {
+            Heads = heads,
+            Scale = scale != 0 ? scale : 1 / MathF.Sqrt(keySize),
+            Window = window,
+            SoftCap = Number("attn_logit_softcapping", 0),
+            AlibiMaxBias = Number("attention.max_alibi_bias", _architecture.AlibiMaxBias),
+            Sinks = _tensors.Find($"blk.{block}.attn_sinks.weight", heads),
+        };
+    }
+
+    /// <summary>Queries, keys and values from one fused matrix or from three.</summary>
+    private (Value Q, Value K, Value V) Project(Value x, int block, int qWidth, int kWidth, int vWidth)
+    {
+        if (_tensors.Find($"blk.{block}.attn_qkv.weight", x.Width, qWidth + kWidth + vWidth) is { } fused)
+        {
+            var qkv = _graph.MatMul(x, fused, _tensors.Find($"blk.{block}.attn_qkv.bias", qWidth + kWidth + vWidth), "qkv");
+            return (_graph.Slice(qkv, 0, qWidth, name: "q"), _graph.Slice(qkv, qWidth, kWidth, name: "k"), _graph.Slice(qkv, qWidth + kWidth, vWidth, name: "v"));
+        }
+
+        return (Projection(x, block, "attn_q", qWidth, "q"), Projection(x, block, "attn_k", kWidth, "k"), Projection(x, block, "attn_v", vWidth, "v"));
+    }
+
+    private Value Projection(Value x, int block, string tensor, int width, string name) =>
+        _graph.MatMul(x, _tensors.Require($"blk.{block}.{tensor}.weight", x.Width, width), _tensors.Find($"blk.{block}.{tensor}.bias", width), name);
+
+    /// <summary>A norm of queries or keys: over each head, or over the whole width, as wide as its weight is.</summary>
+    private Value HeadNorm(Value x, string prefix, int headSize)
+    {
+        if (!_tensors.Has($"{prefix}.weight"))
+        {
+            return x;
+        }
+
+        var weight = _tensors.Require($"{prefix}.weight", -1, -1);
+        if (weight.Count != headSize && weight.Count != x.Width)
+        {
+            throw new ModelFormatException($"Tensor '{weight.Name}' has {weight.Count} elements; {headSize} (for each head) or {x.Width} (for all) are possible", _tensors.File.Path);
+        }
+
+        // A weight of a row for each head (StableLM, Command R) norms each head by itself.
+        var group = weight.Shape.Length > 1 || weight.Count == headSize ? headSize : x.Width;
+        return Norm(x, weight, _tensors.Find($"{prefix}.bias", -1, -1), group);
+    }
+
+    private bool IsSliding(int block)
+    {
+        if (_numbers.SlidingWindow == 0 || _architecture.SlidingPeriod < 0)
+        {
+            return false;
+        }
+
+        var key = $"{_architecture.Name}.attention.sliding_window_pattern";
+        if (_metadata.TryGet(key, out var pattern) && pattern.Type == Gguf.GgufValueType.Array)
+        {
+            var sliding = _metadata.GetBooleanArray(key);
+            return block < sliding.Length && sliding[block];
+        }
+
+        var period = _metadata.GetInt32(key, _architecture.SlidingPeriod);
+        return period == 0 || (period > 1 && (_architecture.SlidingPeriodStartsFull ? block % period != 0 : block % period < period - 1));
+    }
+
+    private RopeSettings? Rope(int block)
+    {
+        if (_architecture.Rope is not { } pairing
+            || (_architecture.RotatesOnlySliding && !IsSliding(block))
+            || (_architecture.NoRopeInterval > 0 && (block + 1) % _architecture.NoRopeInterval == 0))
+        {
+            return null;
+        }
+
+        var sliding = IsSliding(block) && (_architecture.SlidingRopeBase > 0 || _metadata.Contains($"{_architecture.Name}.rope.freq_base_swa"));
+        return RopeSettings(pairing, _numbers.KeySize, 0, _numbers.RotaryDimensions) with
+        {
+            FrequencyBase = sliding ? Number("rope.freq_base_swa", _architecture.SlidingRopeBase) : _numbers.RopeFrequencyBase,
+            FrequencyScale = sliding ? 1 : _numbers.RopeFrequencyScale,
+            FrequencyFactors = FrequencyFactors(),
+        };
+    }
+
+    /// <summary>RoPE with the model's scaling. YaRN's magnitude is what llama.cpp derives: the device multiplies by <c>1 + 0.1 ln factor</c>, so that is divided out first.</summary>
+    private RopeSettings RopeSettings(RopePairing pairing, int headSize, int offset, int rotated)
+    {
+        var isYarn = string.Equals(_numbers.RopeScaling, "yarn", StringComparison.Ordinal);
+        var extrapolation = Number("rope.scaling.yarn_ext_factor", isYarn ? 1 : 0);
+        var factor = 1 / _numbers.RopeFrequencyScale;
+        var magnitude = Number("rope.scaling.attn_factor", 1);
+        if (extrapolation != 0)
+        {
+            var all = Number("rope.scaling.yarn_log_multiplier", 0);
+            var one = _architecture.Name == "deepseek2" && all != 1 ? all : 1;
+            var yarn = all != 0 ? YarnMagnitude(factor, one) / YarnMagnitude(factor, all) : YarnMagnitude(factor, 1);
+            magnitude *= yarn / (1 + (0.1f * MathF.Log(factor)));
+        }
+
+        return new RopeSettings
+        {
+            HeadSize = headSize,
+            Offset = offset,
+            Rotated = rotated,
+            Pairing = pairing,
+            FrequencyBase = _numbers.RopeFrequencyBase,
+            FrequencyScale = _numbers.RopeFrequencyScale,
+            ExtrapolationFactor = extrapolation,
+            AttentionFactor = magnitude,
+            BetaFast = Number("rope.scaling.yarn_beta_fast", 32),
+            BetaSlow = Number("rope.scaling.yarn_beta_slow", 1),
+            OriginalContext = _numbers.RopeOriginalContext,
+        };
+    }
+
+    private static float YarnMagnitude(float factor, float multiplier) => factor <= 1 ? 1 : (0.1f * multiplier * MathF.Log(factor)) + 1;
+
+    /// <summary>Llama 3's divisors, or Phi-3's short ones (long ones beyond the original context).</summary>
+    private WeightTensor? FrequencyFactors()
+    {
+        var half = _numbers.RotaryDimensions / 2;
+        return _tensors.Find("rope_freqs.weight", half)
+            ?? (_numbers.ContextLength > _numbers.RopeOriginalContext ? _tensors.Find("rope_factors_long.weight", half) : null)
+            ?? _tensors.Find("rope_factors_short.weight", half);
+    }
+
+    /// <summary>
+    /// DeepSeek V2's latent attention (paper: DeepSeek-AI 2024) in its expanded form: keys and values are made from a narrow latent row, and every head shares one rotated part of the key.
+    /// </summary>
+    private Value LatentAttention(Value x, int block)
+    {
+        var heads = _numbers.Heads[block];
+        var latent = Integer("attention.kv_lora_rank");
+        var rotated = _numbers.RotaryDimensions;
+        var split = _tensors.Has($"blk.{block}.attn_k_b.weight");
+        var keySize = split ? Integer("attention.key_length_mla") : _numbers.KeySize;
+        var valueSize = split ? Integer("attention.value_length_mla") : _numbers.ValueSize;
+        var plain = keySize - rotated;
+        if (plain <= 0)
+        {
+            throw new ModelFormatException($"Keys of {keySize} cannot hold {rotated} rotated columns and others", _tensors.File.Path);
+        }
+
+        var q = LatentQueries(x, block, heads * keySize);
+        var compressed = _graph.MatMul(x, _tensors.Require($"blk.{block}.attn_kv_a_mqa.weight", x.Width, latent + rotated), name: "kv_compressed");
+        var kv = Norm(_graph.Slice(compressed, 0, latent), $"blk.{block}.attn_kv_a_norm");
+        var rope = RopeSettings(RopePairing.Neighbours, rotated, 0, rotated) with { FrequencyFactors = null };
+        var sharedKey = _graph.Rope(_graph.Slice(compressed, latent, rotated), rope, "k_rope");
+        q = _graph.Rope(q, rope with { HeadSize = keySize, Offset = plain }, "q_rope");
+        Value keys;
+        Value values;
+        if (split)
+        {
+            // attn_k_b is stored for the absorbed form, [plain, latent, heads]: its transpose makes keys. The absorbed form scores q·(Wᵀc) = (W q)·c.
+            var absorbed = _graph.GroupedMatMul(_graph.Slice(q, 0, plain, heads), _tensors.Require($"blk.{block}.attn_k_b.weight", plain, latent, heads), "q_absorbed");
+            q = _graph.Concatenate([absorbed, _graph.Slice(q, plain, rotated, heads)], heads);
+            keys = _graph.Concatenate([kv, sharedKey]);
+            var layer = _graph.AddCacheLayer(1, latent + rotated, latent);
+            _graph.Store(keys, kv, layer);
+            var mixed = _graph.Attend(q, layer, AttentionSettings(block, heads, keySize, 0) with { Scale = LatentScale(keySize) }, "attn_latent");
+            values = _graph.GroupedMatMul(mixed, _tensors.Require($"blk.{block}.attn_v_b.weight", latent, valueSize, heads), "attn");
+        }
+        else
+        {
+            var expanded = _graph.MatMul(kv, _tensors.Require($"blk.{block}.attn_kv_b.weight", latent, heads * (plain + valueSize)), name: "kv");
+            keys = _graph.Concatenate([_graph.Slice(expanded, 0, plain, heads), sharedKey], heads, [false, true], "k");
+            var layer = _graph.AddCacheLayer(heads, keySize, valueSize);
+            _graph.Store(keys, _graph.Slice(expanded, plain, valueSize, heads), layer);
+            values = _graph.Attend(q, layer, AttentionSettings(block, heads, keySize, 0) with { Scale = LatentScale(keySize) }, "attn");
+        }
+
+        return _graph.MatMul(values, _tensors.Require($"blk.{block}.attn_output.weight", heads * valueSize, _numbers.EmbeddingLength), name: "attn_out");
+    }
+
+    private Value LatentQueries(Value x, int block, int width)
+    {
+        if (!_tensors.Has($"blk.{block}.attn_q_a.weight"))
+        {
+            return _graph.MatMul(x, _tensors.Require($"blk.{block}.attn_q.weight", x.Width, width), name: "q");
+        }
+
+        var rank = Integer("attention.q_lora_rank");
+        var compressed = Norm(_graph.MatMul(x, _tensors.Require($"blk.{block}.attn_q_a.weight", x.Width, rank)), $"blk.{block}.attn_q_a_norm");
+        return _graph.MatMul(compressed, _tensors.Require($"blk.{block}.attn_q_b.weight", rank, width), name: "q");
+    }
+
+    /// <summary>The score's scale with YaRN's magnitude squared, since only a part of the key is rotated (and so magnified).</summary>
+    private float LatentScale(int keySize)
+    {
+        var multiplier = Number("rope.scaling.yarn_log_multiplier", 0);
+        var magnitude = Number("rope.scaling.attn_factor", 1) * (1 + (0.1f * multiplier * MathF.Log(1 / _numbers.RopeFrequencyScale)));
+        return magnitude * magnitude / MathF.Sqrt(keySize);
+    }
+
+    private int Integer(string key)
+    {
+        var value = _metadata.GetInt32($"{_architecture.Name}.{key}");
+        return value is > 0 and <= 1 << 20 ? value : throw new ModelFormatException($"'{_architecture.Name}.{key}' is {value}; it must be between 1 and {1 << 20}", _tensors.File.Path);
+    }
+}

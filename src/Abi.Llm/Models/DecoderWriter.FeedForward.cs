@@ -1,0 +1,113 @@
+using Abi.Compute.Graphs;
+
+namespace Abi.Llm.Models;
+
+/// <summary>Feed-forward networks: plain, gated, and mixtures of experts with shared ones beside them.</summary>
+internal sealed partial class DecoderWriter
+{
+    private Value FeedForward(Value x, int block) =>
+        _tensors.Has($"blk.{block}.ffn_gate_inp.weight") ? Experts(x, block) : Dense(x, $"blk.{block}.ffn_", "", _numbers.FeedForwardLengths[block], _architecture.Gate, "ffn");
+
+    /// <summary>A dense network whose tensors are <c>{prefix}up{suffix}</c> and so on.</summary>
+    private Value Dense(Value x, string prefix, string suffix, int width, GateKind gate, string name)
+    {
+        var upName = $"{prefix}up{suffix}";
+        var down = _tensors.Require($"{prefix}down{suffix}.weight", width, _numbers.EmbeddingLength);
+        Value inner;
+        if (_architecture.FusedGateAndUp && !_tensors.Has($"{prefix}gate{suffix}.weight"))
+        {
+            var both = _graph.MatMul(x, _tensors.Require($"{upName}.weight", x.Width, 2L * width), _tensors.Find($"{upName}.bias", 2L * width), $"{name}_gate_up");
+            inner = _graph.Gate(_graph.Slice(both, 0, width), _graph.Slice(both, width, width), gate, name: $"{name}_act");
+        }
+        else
+        {
+            var up = _graph.MatMul(x, _tensors.Require($"{upName}.weight", x.Width, width), _tensors.Find($"{upName}.bias", width), $"{name}_up");
+            inner = _tensors.Find($"{prefix}gate{suffix}.weight", x.Width, width) is { } gateWeight
+                ? _graph.Gate(_graph.MatMul(x, gateWeight, _tensors.Find($"{prefix}gate{suffix}.bias", width), $"{name}_gate"), up, gate, name: $"{name}_act")
+                : _graph.Activate(up, _architecture.Activation, name: $"{name}_act");
+            inner = _tensors.Find($"{prefix}act{suffix}.scales", width) is { } scales ? DivideBy(inner, scales) : inner;
+        }
+
+        return _graph.MatMul(inner, down, _tensors.Find($"{prefix}down{suffix}.bias", _numbers.EmbeddingLength), $"{name}_out");
+    }
+
+    private Value Experts(Value x, int block)
+    {
+        var prefix = $"blk.{block}.ffn_";
+        var (experts, used) = (_numbers.ExpertCount, _numbers.ExpertUsedCount);
+        if (experts == 0 || used == 0 || used > experts)
+        {
+            throw new ModelFormatException($"Block {block} routes to experts, but the metadata says {used} of {experts} are used", _tensors.File.Path);
+        }
+
+        var logits = _graph.MatMul(x, _tensors.Require($"{prefix}gate_inp.weight", x.Width, experts), _tensors.Find($"{prefix}gate_inp.bias", experts), "router");
+        var route = _graph.Route(logits, RouteSettings(prefix, experts, used), "route");
+        var (inner, width) = ExpertInner(x, route, prefix, experts);
+        var down = _graph.ExpertMatMul(inner, route, _tensors.Require($"{prefix}down_exps.weight", width, _numbers.EmbeddingLength, experts), _tensors.Find($"{prefix}down_exps.bias", _numbers.EmbeddingLength, experts), "experts_down");
+        var sum = _graph.ExpertSum(down, route, weighted: true, name: "experts");
+        return _tensors.Has($"{prefix}up_shexp.weight") ? _graph.Add(sum, SharedExpert(x, prefix), "ffn_out") : sum;
+    }
+
+    /// <summary>The experts' gated inner rows, [rows, used × width], from one merged matrix or from two.</summary>
+    private (Value Inner, long Width) ExpertInner(Value x, Value route, string prefix, int experts)
+    {
+        var used = route.Width / 2;
+        if (_tensors.Has($"{prefix}gate_up_exps.weight"))
+        {
+            var both = _tensors.Require($"{prefix}gate_up_exps.weight", x.Width, -1, experts);
+            var half = (int)(both.Shape[1] / 2);
+            var merged = _graph.ExpertMatMul(x, route, both, _tensors.Find($"{prefix}gate_up_exps.bias", both.Shape[1], experts), "experts_gate_up");
+            return (_graph.Gate(_graph.Slice(merged, 0, half, used), _graph.Slice(merged, half, half, used), _architecture.ExpertGate, name: "experts_act"), half);
+        }
+
+        var upWeight = _tensors.Require($"{prefix}up_exps.weight", x.Width, -1, experts);
+        var width = upWeight.Shape[1];
+        var up = _graph.ExpertMatMul(x, route, upWeight, _tensors.Find($"{prefix}up_exps.bias", width, experts), "experts_up");
+        return _tensors.Find($"{prefix}gate_exps.weight", x.Width, width, experts) is { } gate
+            ? (_graph.Gate(_graph.ExpertMatMul(x, route, gate, _tensors.Find($"{prefix}gate_exps.bias", width, experts), "experts_gate"), up, _architecture.ExpertGate, name: "experts_act"), width)
+            : (_graph.Activate(up, _architecture.Activation, name: "experts_act"), width);
+    }
+
+    private RouteSettings RouteSettings(string prefix, int experts, int used)
+    {
+        var name = _architecture.Name;
+        return new RouteSettings
+        {
+            Experts = experts,
+            Used = used,
+            // The key's numbers are llama.cpp's: 1 softmax, 2 sigmoid, 3 softmax of the chosen.
+            Score = _metadata.GetInt32($"{name}.expert_gating_func", 0) switch
+            {
+                1 => RouteScore.Softmax,
+                2 => RouteScore.Sigmoid,
+                3 => RouteScore.SoftmaxOfChosen,
+                0 => _architecture.Score,
+                var other => throw new ModelFormatException($"'{name}.expert_gating_func' is {other}; 1 to 3 are known", _tensors.File.Path),
+            },
+            SelectionBias = _tensors.Find($"{prefix}exp_probs_b.bias".Replace("ffn_", "", StringComparison.Ordinal), experts) ?? _tensors.Find($"{prefix}exp_probs_b.bias", experts),
+            Normalize = _metadata.GetBoolean($"{name}.expert_weights_norm", _architecture.NormalizesExperts),
+            Scale = Number("expert_weights_scale", 1) is var scale and not 0 ? scale : 1,
+        };
+    }
+
+    private Value SharedExpert(Value x, string prefix)
+    {
+        var width = (int)_tensors.Require($"{prefix}up_shexp.weight", x.Width, -1).Rows;
+        var shared = Dense(x, prefix, "_shexp", width, _architecture.ExpertGate, "shared");
+        return _tensors.Find($"{prefix}gate_inp_shexp.weight", x.Width) is { } gate
+            ? _graph.Multiply(shared, _graph.Activate(_graph.MatMul(x, gate), ActivationKind.Sigmoid))
+            : shared;
+    }
+
+    /// <summary>MPT's activation scales divide.</summary>
+    private Value DivideBy(Value x, Abi.Compute.Tensors.WeightTensor scales)
+    {
+        var inverse = scales.ToFloats();
+        for (var i = 0; i < inverse.Length; i++)
+        {
+            inverse[i] = 1 / inverse[i];
+        }
+
+        return _graph.MultiplyWeight(x, Abi.Compute.Tensors.WeightTensor.FromFloats(scales.Name, scales.Shape.AsSpan(), inverse));
+    }
+}

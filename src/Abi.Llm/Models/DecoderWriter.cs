@@ -1,0 +1,146 @@
+using Abi.Compute.Graphs;
+using Abi.Compute.Tensors;
+using Abi.Llm.Gguf;
+
+namespace Abi.Llm.Models;
+
+/// <summary>
+/// Writes the graph of any decoder whose blocks are attention and a feed-forward network, from its line in <see cref="ArchitectureTable"/>, its metadata and the tensors that are there.
+/// </summary>
+internal sealed partial class DecoderWriter
+{
+    private readonly ModelTensors _tensors;
+    private readonly GgufMetadata _metadata;
+    private readonly Architecture _architecture;
+    private readonly Hyperparameters _numbers;
+    private GraphBuilder _graph = new();
+
+    public DecoderWriter(GgufFile file, Architecture architecture, Hyperparameters numbers)
+    {
+        _tensors = new ModelTensors(file);
+        _metadata = file.Metadata;
+        _architecture = architecture;
+        _numbers = numbers;
+    }
+
+    /// <summary>Ids to logits.</summary>
+    public Graph Write()
+    {
+        _graph = new GraphBuilder();
+        var x = WriteBlocks();
+        x = Norm(_graph.SelectOutputs(x), "output_norm", name: "result_norm");
+        var output = _tensors.Find("output.weight", _numbers.EmbeddingLength, _numbers.VocabularySize) ?? _tensors.Require("token_embd.weight", _numbers.EmbeddingLength, _numbers.VocabularySize);
+        var (scale, cap) = (Number("logit_scale", 0), Number("final_logit_softcapping", 0));
+        var logits = _graph.MatMul(x, output, _tensors.Find("output.bias", _numbers.VocabularySize), scale == 0 && cap <= 0 ? "logits" : "result_output");
+        if (scale != 0)
+        {
+            logits = _graph.Scale(logits, _architecture.DividesLogits ? 1 / scale : scale, name: cap <= 0 ? "logits" : null);
+        }
+
+        logits = cap > 0 ? _graph.SoftCap(logits, cap, "logits") : logits;
+        _graph.AddOutput(logits);
+        return _graph.Build();
+    }
+
+    /// <summary>Ids to hidden states behind the last norm.</summary>
+    public Graph WriteEmbeddings(EmbeddingPooling pooling)
+    {
+        _graph = new GraphBuilder();
+        var x = Norm(WriteBlocks(), "output_norm", name: pooling == EmbeddingPooling.None ? "embeddings" : "result_norm");
+        var embeddings = pooling switch
+        {
+            EmbeddingPooling.None => x,
+            EmbeddingPooling.Mean => _graph.Pool(x, PoolingKind.Mean, "embeddings"),
+            EmbeddingPooling.Cls => _graph.Pool(x, PoolingKind.Cls, "embeddings"),
+            EmbeddingPooling.Last => _graph.Pool(x, PoolingKind.Last, "embeddings"),
+            _ => throw new NotSupportedException($"A model of architecture '{_architecture.Name}' has no classification head."),
+        };
+        _graph.AddOutput(embeddings);
+        return _graph.Build();
+    }
+
+    private Value WriteBlocks()
+    {
+        var x = Embed();
+        for (var block = 0; block < _numbers.BlockCount; block++)
+        {
+            _graph.NextBlock();
+            x = WriteBlock(x, block);
+        }
+
+        _graph.EndBlocks();
+        return x;
+    }
+
+    private Value Embed()
+    {
+        var x = _graph.Embed(_tensors.Require("token_embd.weight", _numbers.EmbeddingLength, _numbers.VocabularySize), "embedding");
+        var scale = _architecture.ScalesEmbeddingByWidth ? MathF.Sqrt(_numbers.EmbeddingLength) : Number("embedding_scale", 1);
+        x = scale is 0 or 1 ? x : _graph.Scale(x, scale);
+        if (_tensors.Find("position_embd.weight", _numbers.EmbeddingLength, -1) is { } positions)
+        {
+            x = _graph.Add(x, _graph.EmbedPositions(positions));
+        }
+
+        return _tensors.Has("token_embd_norm.weight") ? Norm(x, "token_embd_norm") : x;
+    }
+
+    private Value WriteBlock(Value x, int block)
+    {
+        var residual = Number("residual_scale", 1);
+        var normed = _tensors.Has($"blk.{block}.attn_norm.weight") || !_tensors.Has($"blk.{block}.post_attention_norm.weight") ? Norm(x, $"blk.{block}.attn_norm", "attn_norm") : x;
+        var attentionInput = _tensors.Has($"blk.{block}.attn_norm_2.weight") ? Norm(x, $"blk.{block}.attn_norm_2", "attn_norm_2") : normed;
+        var attention = _tensors.Has($"blk.{block}.attn_kv_a_mqa.weight") ? LatentAttention(attentionInput, block) : Attention(attentionInput, block);
+        attention = PostNorm(attention, $"blk.{block}.post_attention_norm");
+        attention = residual is 0 or 1 ? attention : _graph.Scale(attention, residual);
+        var kind = Residual(block);
+        if (kind is ResidualKind.Parallel or ResidualKind.ParallelTwoNorms)
+        {
+            var input = kind == ResidualKind.Parallel ? normed : Norm(x, $"blk.{block}.ffn_norm", "ffn_norm");
+            return _graph.Add(_graph.Add(FeedForward(input, block), x), attention, "output");
+        }
+
+        var y = _graph.Add(attention, x, "attn_residual");
+        if (kind == ResidualKind.ParallelWithoutNorm)
+        {
+            return _graph.Add(FeedForward(normed, block), y, "output");
+        }
+
+        var feed = FeedForward(FeedForwardInput(y, block), block);
+        feed = PostNorm(feed, $"blk.{block}.post_ffw_norm");
+        feed = residual is 0 or 1 ? feed : _graph.Scale(feed, residual);
+        return _graph.Add(feed, y, "output");
+    }
+
+    /// <summary>The feed-forward norm; where a block only has norms behind its parts (OLMo 2), the stream itself.</summary>
+    private Value FeedForwardInput(Value y, int block) =>
+        _tensors.Has($"blk.{block}.ffn_norm.weight") || !_tensors.Has($"blk.{block}.post_ffw_norm.weight") ? Norm(y, $"blk.{block}.ffn_norm", "ffn_norm") : y;
+
+    private ResidualKind Residual(int block) => _architecture.Residual switch
+    {
+        ResidualKind.ByKey => _metadata.GetBoolean($"{_architecture.Name}.use_parallel_residual", false) ? ResidualKind.ParallelTwoNorms : ResidualKind.Sequential,
+        ResidualKind.ParallelWithoutNorm => _tensors.Has($"blk.{block}.ffn_norm.weight") ? ResidualKind.Sequential : ResidualKind.ParallelWithoutNorm,
+        var kind => kind,
+    };
+
+    private Value PostNorm(Value x, string prefix) => _tensors.Has($"{prefix}.weight") ? Norm(x, prefix) : x;
+
+    /// <summary>A norm over the whole width, with the weight and bias that are there.</summary>
+    private Value Norm(Value x, string prefix, string? name = null)
+    {
+        // OLMo's norms have neither weight nor bias; everyone else's weight must be there.
+        var weight = _architecture.Name == "olmo" ? null : _tensors.Require($"{prefix}.weight", x.Width);
+        return Norm(x, weight, _tensors.Find($"{prefix}.bias", x.Width), 0, name);
+    }
+
+    private Value Norm(Value x, WeightTensor? weight, WeightTensor? bias, int groupWidth, string? name = null) => _architecture.Norm == NormKind.Rms
+        ? _graph.RmsNorm(x, _numbers.NormEpsilon, weight, bias, groupWidth, name)
+        : _graph.LayerNorm(x, _numbers.NormEpsilon, weight, bias, groupWidth, name);
+
+    /// <summary>A number of this architecture: its key, else its line's constant, else the fallback.</summary>
+    private float Number(string key, float fallback)
+    {
+        var value = _metadata.GetSingle($"{_architecture.Name}.{key}", _architecture.Defaults.GetValueOrDefault(key, fallback));
+        return float.IsFinite(value) ? value : throw new ModelFormatException($"'{_architecture.Name}.{key}' is {value}; it must be a finite number", _tensors.File.Path);
+    }
+}

@@ -1,0 +1,82 @@
+using Abi.Compute.Graphs;
+using Abi.Llm.Gguf;
+
+namespace Abi.Llm.Models;
+
+/// <summary>What a file's model is: its numbers, and its forward pass as graphs that a device can lower.</summary>
+/// <remarks>Immutable and thread-safe. The graphs refer to the file's tensors, so the file must stay open.</remarks>
+public sealed class ModelDefinition
+{
+    private readonly Func<EmbeddingPooling, Graph> _writeEmbeddings;
+
+    internal ModelDefinition(string architecture, ModelKind kind, Hyperparameters hyperparameters, Graph? decoder, Graph? encoder, Func<EmbeddingPooling, Graph> writeEmbeddings, EmbeddingPooling pooling, int? decoderStart)
+    {
+        Architecture = architecture;
+        Kind = kind;
+        Hyperparameters = hyperparameters;
+        DecoderGraph = decoder;
+        EncoderGraph = encoder;
+        _writeEmbeddings = writeEmbeddings;
+        DefaultPooling = pooling;
+        DecoderStartId = decoderStart;
+    }
+
+    /// <summary>The names of <c>general.architecture</c> that are supported, in order.</summary>
+    public static IReadOnlyList<string> SupportedArchitectures { get; } = [.. ArchitectureTable.Names];
+
+    /// <summary>The value of <c>general.architecture</c>.</summary>
+    public string Architecture { get; }
+
+    /// <summary>What the model does.</summary>
+    public ModelKind Kind { get; }
+
+    /// <summary>The model's numbers.</summary>
+    public Hyperparameters Hyperparameters { get; }
+
+    /// <summary>Token ids to the output <c>logits</c>, [Outputs, vocabulary]; null for an encoder.</summary>
+    public Graph? DecoderGraph { get; }
+
+    /// <summary>For an encoder-decoder: the input's ids to the cross-attention state (cache group 1).</summary>
+    public Graph? EncoderGraph { get; }
+
+    /// <summary>The pooling that the file declares.</summary>
+    public EmbeddingPooling DefaultPooling { get; }
+
+    /// <summary>The token that a decoder behind an encoder starts with.</summary>
+    public int? DecoderStartId { get; }
+
+    /// <summary>The state that the decoder keeps, shared with the encoder's graph.</summary>
+    public StateLayout State => DecoderGraph?.State ?? new StateLayout([], []);
+
+    /// <summary>Reads a file's model.</summary>
+    /// <exception cref="UnsupportedModelException">Its architecture is not supported; the message lists those that are.</exception>
+    /// <exception cref="ModelFormatException">Its metadata or tensors do not fit the architecture.</exception>
+    public static ModelDefinition Create(GgufFile file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        var name = file.Metadata.GetString("general.architecture");
+        var architecture = ArchitectureTable.Find(name) ?? throw new UnsupportedModelException(
+            $"The model's architecture '{name}' is not supported. Supported are: {string.Join(", ", SupportedArchitectures)}. docs/models.md says how to add one.");
+        var hyperparameters = Hyperparameters.Read(file, name);
+        if (hyperparameters.VocabularySize <= 0)
+        {
+            throw new ModelFormatException("The model has no token embeddings ('token_embd.weight'): the file holds a vocabulary alone", file.Path);
+        }
+
+        var writer = new DecoderWriter(file, architecture, hyperparameters);
+        var pooling = file.Metadata.GetInt32($"{name}.pooling_type", 0);
+        return new ModelDefinition(
+            name,
+            ModelKind.Decoder,
+            hyperparameters,
+            writer.Write(),
+            encoder: null,
+            writer.WriteEmbeddings,
+            Enum.IsDefined((EmbeddingPooling)pooling) ? (EmbeddingPooling)pooling : EmbeddingPooling.None,
+            decoderStart: null);
+    }
+
+    /// <summary>Token ids to the output <c>embeddings</c>: [Tokens, width] without pooling, else [Sequences, width]; not normalised.</summary>
+    /// <exception cref="NotSupportedException">The model has no head for this pooling.</exception>
+    public Graph EmbeddingGraph(EmbeddingPooling pooling) => _writeEmbeddings(pooling);
+}

@@ -1,0 +1,38 @@
+using Abi.Compute.Tensors;
+using Abi.Llm.Gguf;
+
+namespace Abi.Llm.Models;
+
+/// <summary>A model's tensors by name, with the shapes that the architecture expects checked.</summary>
+internal sealed class ModelTensors(GgufFile file)
+{
+    public GgufFile File { get; } = file;
+
+    /// <summary>A tensor that must be there; -1 in the shape allows any length.</summary>
+    public WeightTensor Require(string name, params ReadOnlySpan<long> shape) => Check(File.GetTensor(name), shape);
+
+    /// <summary>A tensor that may be there.</summary>
+    public WeightTensor? Find(string name, params ReadOnlySpan<long> shape) => File.FindTensor(name) is { } tensor ? Check(tensor, shape) : null;
+
+    public bool Has(string name) => File.FindTensor(name) is not null;
+
+    private WeightTensor Check(WeightTensor tensor, ReadOnlySpan<long> shape)
+    {
+        if (tensor.Format.IsIntegerData)
+        {
+            throw new ModelFormatException($"Tensor '{tensor.Name}' is {tensor.Type}; a weight must be a float or a block format", File.Path);
+        }
+
+        for (var i = 0; i < Math.Max(shape.Length, tensor.Shape.Length); i++)
+        {
+            var found = i < tensor.Shape.Length ? tensor.Shape[i] : 1;
+            var expected = i < shape.Length ? shape[i] : 1;
+            if (expected >= 0 && found != expected)
+            {
+                throw new ModelFormatException($"Tensor '{tensor.Name}' has the shape [{string.Join(", ", tensor.Shape)}]; the metadata asks for [{string.Join(", ", shape.ToArray().Select(n => n < 0 ? "any" : n.ToString(System.Globalization.CultureInfo.InvariantCulture)))}]", File.Path);
+            }
+        }
+
+        return tensor;
+    }
+}
