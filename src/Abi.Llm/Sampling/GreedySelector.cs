@@ -1,0 +1,9 @@
+namespace Abi.Llm.Sampling;
+
+/// <summary>Picks the best candidate; the lowest entry among equals.</summary>
+internal sealed class GreedySelector : Selector
+{
+    public override int Select(Candidates candidates) => candidates.IsSorted ? 0 : Math.Max(0, LogitKernels.IndexOfMax(candidates.Logits));
+
+    public override Selector Clone() => this;
+}

@@ -1,0 +1,145 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Abi.Llm.Sampling;
+
+/// <summary>Passes over a whole vocabulary of logits. Sixteen lanes on every machine, so sums have one order everywhere. NaN counts as minus infinity.</summary>
+internal static class LogitKernels
+{
+    /// <summary>Under this length sums run one by one, in the order of the candidates, as the reference does.</summary>
+    public const int SequentialLength = 1024;
+
+    /// <summary>The greatest element; minus infinity when there is none.</summary>
+    public static float Max(ReadOnlySpan<float> values)
+    {
+        ref var first = ref MemoryMarshal.GetReference(values);
+        var i = 0;
+        var best = float.NegativeInfinity;
+        if (values.Length >= 64)
+        {
+            var a = Vector512.Create(float.NegativeInfinity);
+            var b = a;
+            var c = a;
+            var d = a;
+            for (; i <= values.Length - 64; i += 64)
+            {
+                a = Greater(Vector512.LoadUnsafe(ref first, (nuint)i), a);
+                b = Greater(Vector512.LoadUnsafe(ref first, (nuint)i + 16), b);
+                c = Greater(Vector512.LoadUnsafe(ref first, (nuint)i + 32), c);
+                d = Greater(Vector512.LoadUnsafe(ref first, (nuint)i + 48), d);
+            }
+
+            var all = Greater(Greater(a, b), Greater(c, d));
+            for (var lane = 0; lane < 16; lane++)
+            {
+                best = all[lane] > best ? all[lane] : best;
+            }
+        }
+
+        for (; i < values.Length; i++)
+        {
+            best = values[i] > best ? values[i] : best;
+        }
+
+        return best;
+    }
+
+    /// <summary>The index of the first greatest element; -1 when all are NaN or minus infinity.</summary>
+    public static int IndexOfMax(ReadOnlySpan<float> values)
+    {
+        var best = Max(values);
+        return float.IsNegativeInfinity(best) ? -1 : values.IndexOf(best);
+    }
+
+    /// <summary>Σ exp(x − max): one by one when short, else in sixteen lanes.</summary>
+    public static double SumExp(ReadOnlySpan<float> values, float max)
+    {
+        if (values.Length <= SequentialLength)
+        {
+            var sequential = 0f;
+            foreach (var value in values)
+            {
+                sequential += Exp(value - max);
+            }
+
+            return sequential;
+        }
+
+        ref var first = ref MemoryMarshal.GetReference(values);
+        var shift = Vector512.Create(max);
+        var sum = Vector512<float>.Zero;
+        var i = 0;
+        for (; i <= values.Length - 16; i += 16)
+        {
+            sum += Exp(Vector512.LoadUnsafe(ref first, (nuint)i) - shift);
+        }
+
+        double total = 0;
+        for (var lane = 0; lane < 16; lane++)
+        {
+            total += sum[lane];
+        }
+
+        for (; i < values.Length; i++)
+        {
+            total += Exp(values[i] - max);
+        }
+
+        return total;
+    }
+
+    /// <summary>exp(x − max) of every element: both spans are [count].</summary>
+    public static void Exp(ReadOnlySpan<float> values, float max, Span<float> results)
+    {
+        var i = 0;
+        if (values.Length > SequentialLength)
+        {
+            ref var first = ref MemoryMarshal.GetReference(values);
+            ref var result = ref MemoryMarshal.GetReference(results);
+            var shift = Vector512.Create(max);
+            for (; i <= values.Length - 16; i += 16)
+            {
+                Exp(Vector512.LoadUnsafe(ref first, (nuint)i) - shift).StoreUnsafe(ref result, (nuint)i);
+            }
+        }
+
+        for (; i < values.Length; i++)
+        {
+            results[i] = Exp(values[i] - max);
+        }
+    }
+
+    /// <summary>Divides every element.</summary>
+    public static void Divide(Span<float> values, float divisor)
+    {
+        ref var first = ref MemoryMarshal.GetReference(values);
+        var d = Vector512.Create(divisor);
+        var i = 0;
+        for (; i <= values.Length - 16; i += 16)
+        {
+            (Vector512.LoadUnsafe(ref first, (nuint)i) / d).StoreUnsafe(ref first, (nuint)i);
+        }
+
+        for (; i < values.Length; i++)
+        {
+            values[i] /= divisor;
+        }
+    }
+
+    /// <summary>The log-sum-exp of all logits, for log-probabilities.</summary>
+    public static float LogSumExp(ReadOnlySpan<float> values)
+    {
+        var max = Max(values);
+        return float.IsNegativeInfinity(max) ? max : max + (float)Math.Log(SumExp(values, max));
+    }
+
+    private static float Exp(float x) => float.IsNaN(x) ? 0 : MathF.Exp(x);
+
+    private static Vector512<float> Exp(Vector512<float> x)
+    {
+        var e = Vector512.Exp(x);
+        return Vector512.ConditionalSelect(Vector512.Equals(e, e), e, Vector512<float>.Zero);
+    }
+
+    private static Vector512<float> Greater(Vector512<float> a, Vector512<float> b) => Vector512.ConditionalSelect(Vector512.GreaterThan(a, b), a, b);
+}

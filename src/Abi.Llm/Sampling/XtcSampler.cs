@@ -1,0 +1,40 @@
+namespace Abi.Llm.Sampling;
+
+/// <summary>"Exclude top choices": with a probability, of the tokens above a threshold only the least likely stays.</summary>
+internal sealed class XtcSampler(float probability, float threshold, int minimumKept, MersenneTwister random) : Sampler
+{
+    public override void Apply(Candidates candidates, ReadOnlySpan<int> history)
+    {
+        if (candidates.Count < 2 || random.NextSingle() > probability)
+        {
+            return;
+        }
+
+        var max = candidates.Max();
+        var sum = (float)LogitKernels.SumExp(candidates.Logits, max);
+        var selected = Math.Min(candidates.Count, 256); // at most 1 / threshold tokens reach the threshold
+        while (true)
+        {
+            candidates.SelectTop(selected);
+            if (selected == candidates.Count || MathF.Exp(candidates.TopLogit(selected - 1) - max) / sum < threshold)
+            {
+                break;
+            }
+
+            selected = Math.Min(candidates.Count, selected * 16);
+        }
+
+        var last = 0;
+        while (last + 1 < selected && MathF.Exp(candidates.TopLogit(last + 1) - max) / sum >= threshold)
+        {
+            last++;
+        }
+
+        if (last > 0 && candidates.Count - last >= minimumKept)
+        {
+            candidates.DropTop(last);
+        }
+    }
+
+    public override Sampler Clone() => new XtcSampler(probability, threshold, minimumKept, random.Clone());
+}

@@ -1,0 +1,91 @@
+using Abi.Llm.Sampling;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Abi.Llm.Tests.Sampling;
+
+public sealed class CandidatesTests
+{
+    [Test]
+    public void TopKEqualsASortForAnyLengthAndK()
+    {
+        Check.QuickThrowOnFailure(Prop.ForAll(Gen.Choose(1, 6000).ToArbitrary(), Gen.Choose(1, 400).ToArbitrary(), Gen.Choose(0, 1_000_000).ToArbitrary(), (length, k, seed) =>
+        {
+            var random = new Random(seed);
+            float[] logits = [.. Enumerable.Range(0, length).Select(_ => random.Next(8) == 0 ? random.Next(3) - 1 : (float)((random.NextDouble() * 40) - 20))];
+            if (length > 10)
+            {
+                logits[random.Next(length)] = float.NegativeInfinity;
+                logits[random.Next(length)] = float.NaN;
+            }
+
+            var candidates = new Candidates();
+            candidates.Reset(logits);
+            candidates.KeepTop(k);
+            var expected = Enumerable.Range(0, length).OrderByDescending(i => float.IsNaN(logits[i]) ? float.NegativeInfinity : logits[i]).ThenBy(i => i).Take(k).ToArray();
+            Assert.That(Enumerable.Range(0, candidates.Count).Select(candidates.Id), Is.EqualTo(expected));
+        }));
+    }
+
+    [Test]
+    public void TruncatingSamplersAgreeWithThePlainRuleOnLargeVocabularies()
+    {
+        var random = new Random(3);
+        float[] logits = [.. Enumerable.Range(0, 50_000).Select(_ => (float)(random.NextDouble() * 14))];
+        double max = logits.Max();
+        double[] p = [.. logits.Select(l => Math.Exp(l - max))];
+        var sum = p.Sum();
+        var order = Enumerable.Range(0, p.Length).OrderByDescending(i => logits[i]).ToArray();
+
+        foreach (var top in new[] { 0.1, 0.5, 0.9, 0.99 })
+        {
+            double running = 0;
+            var expected = 0;
+            while (running < top)
+            {
+                running += p[order[expected++]] / sum;
+            }
+
+            var candidates = new Candidates();
+            candidates.Reset(logits);
+            new TopPSampler((float)top, 0).Apply(candidates, []);
+            Assert.That(candidates.Count, Is.EqualTo(expected).Within(Math.Max(1, expected / 500)));
+            Assert.That(candidates.Id(0), Is.EqualTo(order[0]));
+        }
+
+        var minP = new Candidates();
+        minP.Reset(logits);
+        new MinPSampler(0.05f, 0).Apply(minP, []);
+        Assert.That(minP.Count, Is.EqualTo(p.Count(x => x >= 0.05)).Within(1));
+
+        var entropy = -p.Sum(x => x / sum * Math.Log(x / sum));
+        double held = 0;
+        var typical = p.Select(x => x / sum).OrderBy(x => Math.Abs(-Math.Log(x) - entropy)).TakeWhile(x => (held += x) <= 0.5 || held - x <= 0.5).Count();
+        var candidatesTypical = new Candidates();
+        candidatesTypical.Reset(logits);
+        new TypicalSampler(0.5f, 0).Apply(candidatesTypical, []);
+        Assert.That(candidatesTypical.Count, Is.EqualTo(typical).Within(typical / 100));
+    }
+
+    [Test]
+    public void TailFreeCutsWhereTheCurvatureEnds()
+    {
+        // 0.5, 0.3, 0.1, 0.05, 0.05: first differences 0.2, 0.2, 0.05, 0; second 0, 0.15, 0.05; normalised 0, 0.75, 0.25; running 0, 0.75, 1
+        float[] p = [0.5f, 0.3f, 0.1f, 0.05f, 0.05f];
+        float[] logits = [.. p.Select(x => MathF.Log(x))];
+        Assert.Multiple(() =>
+        {
+            Assert.That(Kept(0.5f), Is.EqualTo(2));
+            Assert.That(Kept(0.8f), Is.EqualTo(3));
+            Assert.That(Kept(0.0f, minimum: 4), Is.EqualTo(4));
+        });
+
+        int Kept(float z, int minimum = 0)
+        {
+            var candidates = new Candidates();
+            candidates.Reset(logits);
+            new TailFreeSampler(z, minimum).Apply(candidates, []);
+            return candidates.Count;
+        }
+    }
+}

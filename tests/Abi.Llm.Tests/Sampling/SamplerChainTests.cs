@@ -1,0 +1,173 @@
+using System.Collections.Immutable;
+using Abi.Llm.Sampling;
+
+namespace Abi.Llm.Tests.Sampling;
+
+public sealed class SamplerChainTests
+{
+    private static readonly float[] Logits = [.. Enumerable.Range(0, 5000).Select(i => MathF.Sin(i * 12.9898f) * 7)];
+
+    [Test]
+    public void SameSeedSameTokensAndUnsetSeedVaries()
+    {
+        var options = new SamplingOptions { Seed = 42 };
+        Assert.That(Draw(options), Is.EqualTo(Draw(options)));
+        var a = SamplerChain.Create(new SamplingOptions(), Logits.Length);
+        var b = SamplerChain.Create(new SamplingOptions(), Logits.Length);
+        Assert.That(a.Seed, Is.Not.EqualTo(b.Seed));
+        Assert.That(Draw(new SamplingOptions { Seed = a.Seed }), Is.EqualTo(Enumerable.Range(0, 50).Select(_ => a.Sample(Logits, [])).ToArray()));
+    }
+
+    [Test]
+    public void CloneGoesOnTheSame()
+    {
+        foreach (var options in new SamplingOptions[]
+        {
+            new() { Seed = 1, XtcProbability = 0.5f }, new() { Seed = 1, Mirostat = MirostatMode.Version1 }, new() { Seed = 1, Mirostat = MirostatMode.Version2 },
+            new() { Seed = 1, AdaptiveTarget = 0.3f },
+        })
+        {
+            var chain = SamplerChain.Create(options, Logits.Length);
+            chain.Sample(Logits, []);
+            var clone = chain.Clone();
+            Assert.That(Enumerable.Range(0, 50).Select(_ => clone.Sample(Logits, [])).ToArray(), Is.EqualTo(Enumerable.Range(0, 50).Select(_ => chain.Sample(Logits, [])).ToArray()));
+        }
+    }
+
+    [Test]
+    public void TemperatureZeroIsGreedy()
+    {
+        var best = Array.IndexOf(Logits, Logits.Max());
+        Assert.That(SamplerChain.Create(SamplingOptions.Greedy, Logits.Length).Sample(Logits, []), Is.EqualTo(best));
+        Assert.That(SamplerChain.Create(SamplingOptions.Greedy with { XtcProbability = 1e-6f, TopP = 0.5f }, Logits.Length).Sample(Logits, []), Is.EqualTo(best));
+    }
+
+    [Test]
+    public void DescriptionFollowsTheOrderAskedFor()
+    {
+        var chain = SamplerChain.Create(new SamplingOptions { Order = [SamplerKind.Temperature, SamplerKind.TopK], Seed = 1 }, 10);
+        Assert.That(chain.Description, Is.EqualTo("temperature → top-k → distribution"));
+        Assert.That(SamplerChain.Create(new SamplingOptions { Seed = 1 }, 10).Description, Is.EqualTo("top-k → top-p → min-p → temperature → distribution"));
+    }
+
+    [Test]
+    public void ProcessorsAndBiasForbidTokens()
+    {
+        var best = Array.IndexOf(Logits, Logits.Max());
+        var chain = SamplerChain.Create(SamplingOptions.Greedy with { LogitBias = ImmutableDictionary<int, float>.Empty.Add(best, float.NegativeInfinity) }, Logits.Length);
+        Assert.That(chain.Sample(Logits, []), Is.Not.EqualTo(best));
+        chain = SamplerChain.Create(SamplingOptions.Greedy with { Processors = [new Only(17)] }, Logits.Length);
+        Assert.That(chain.Sample(Logits, []), Is.EqualTo(17));
+        chain = SamplerChain.Create(new SamplingOptions { Processors = [new Only(-1)] }, Logits.Length);
+        Assert.That(() => chain.Sample(Logits, []), Throws.TypeOf<AbiException>().With.Message.Contains("No token can be chosen"));
+    }
+
+    [Test]
+    public void DistributionFollowsTheProbabilities()
+    {
+        float[] logits = [MathF.Log(0.5f), MathF.Log(0.3f), MathF.Log(0.2f)];
+        var chain = SamplerChain.Create(new SamplingOptions { Order = [], Seed = 11 }, 3);
+        var counts = new int[3];
+        for (var i = 0; i < 30_000; i++)
+        {
+            counts[chain.Sample(logits, [])]++;
+        }
+
+        Assert.That(counts[0], Is.EqualTo(15_000).Within(350));
+        Assert.That(counts[1], Is.EqualTo(9_000).Within(330));
+    }
+
+    [Test]
+    public void AdaptivePPrefersTokensNearItsTargetAndCorrectsItself()
+    {
+        float[] p = [0.5f, 0.3f, 0.15f, 0.05f];
+        float[] logits = [.. p.Select(x => MathF.Log(x))];
+        var candidates = new Candidates();
+        candidates.Reset(logits);
+        var selector = new AdaptivePSelector(0.3f, 0.9f, new MersenneTwister(5));
+        selector.Select(candidates); // the running mean starts at the target, so the first target is the target itself
+        for (var i = 0; i < p.Length; i++)
+        {
+            var distance = Math.Abs(p[i] - 0.3) / 0.3;
+            Assert.That(candidates.Logits[i], Is.EqualTo(5 - (10 * distance * distance / (1 + distance))).Within(1e-4));
+        }
+
+        double Mean(float target)
+        {
+            var chain = SamplerChain.Create(new SamplingOptions { Order = [], Seed = 5, AdaptiveTarget = target }, p.Length);
+            return Enumerable.Range(0, 3000).Average(_ => p[chain.Sample(logits, [])]);
+        }
+
+        Assert.That(Mean(0.45f), Is.EqualTo(0.45).Within(0.04));
+        Assert.That(Mean(0.25f), Is.EqualTo(0.25).Within(0.04));
+    }
+
+    [Test]
+    public void SamplingAllocatesNothing()
+    {
+        foreach (var options in new SamplingOptions[]
+        {
+            new() { Seed = 1, RepetitionPenalty = 1.1f, DryMultiplier = 0.8f, TypicalP = 0.9f, TailFreeZ = 0.95f, XtcProbability = 0.5f, TopNSigma = 2 },
+            new() { Seed = 1, TopK = 0, TopP = 0.9f, MinP = 0 }, new() { Seed = 1, Order = [] }, new() { Seed = 1, Mirostat = MirostatMode.Version1 },
+            new() { Seed = 1, Mirostat = MirostatMode.Version2 }, new() { Seed = 1, AdaptiveTarget = 0.4f, DynamicTemperatureRange = 0.3f },
+        })
+        {
+            var chain = SamplerChain.Create(options, Logits.Length);
+            int[] history = [.. Enumerable.Range(0, 200).Select(i => i % 37)];
+            for (var i = 0; i < 20; i++)
+            {
+                chain.Sample(Logits, history);
+            }
+
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 50; i++)
+            {
+                chain.Sample(Logits, history);
+            }
+
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero, chain.Description);
+        }
+    }
+
+    [Test]
+    public void OptionsOutOfRangeAreNamed()
+    {
+        Assert.That(() => SamplerChain.Create(new SamplingOptions { RepetitionPenalty = 0 }, 10), Throws.ArgumentException.With.Message.Contains("RepetitionPenalty"));
+        Assert.That(() => SamplerChain.Create(new SamplingOptions { Temperature = float.NaN }, 10), Throws.ArgumentException.With.Message.Contains("Temperature"));
+    }
+
+    [Test, Explicit("A measurement: the median time of the default chain with penalties over 150,000 logits.")]
+    public void TimeOfTheDefaultChain()
+    {
+        float[] logits = [.. Enumerable.Range(0, 150_000).Select(i => MathF.Sin(i * 12.9898f) * 4)];
+        var chain = SamplerChain.Create(new SamplingOptions { Seed = 1, RepetitionPenalty = 1.1f }, logits.Length);
+        int[] history = [.. Enumerable.Range(0, 64)];
+        var times = new double[3000];
+        for (var i = 0; i < times.Length; i++)
+        {
+            var start = System.Diagnostics.Stopwatch.GetTimestamp();
+            chain.Sample(logits, history);
+            times[i] = System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalMicroseconds;
+        }
+
+        Array.Sort(times, 1000, 2000);
+        TestContext.Out.WriteLine($"median {times[2000]:F1} us");
+    }
+
+    private static int[] Draw(SamplingOptions options)
+    {
+        var chain = SamplerChain.Create(options, Logits.Length);
+        return [.. Enumerable.Range(0, 50).Select(_ => chain.Sample(Logits, []))];
+    }
+
+    private sealed class Only(int id) : ILogitProcessor
+    {
+        public void Process(ReadOnlySpan<int> history, Span<float> logits)
+        {
+            for (var i = 0; i < logits.Length; i++)
+            {
+                logits[i] = i == id ? logits[i] : float.NegativeInfinity;
+            }
+        }
+    }
+}
