@@ -1,10 +1,8 @@
-using Abi.Llm.Tokenizers;
-
 namespace Abi.Llm.Sampling;
 
 /// <summary>The samplers of one sequence, in order, with their state: it turns logits into the next token.</summary>
 /// <remarks>Not thread-safe: one sequence, one chain. Sampling allocates nothing once the buffers have grown.</remarks>
-public sealed class SamplerChain
+public sealed partial class SamplerChain
 {
     private readonly Sampler[] _samplers;
     private readonly Selector _selector;
@@ -28,9 +26,11 @@ public sealed class SamplerChain
     /// <summary>Builds the chain that the options ask for; links that would do nothing are left out.</summary>
     /// <param name="options">How to choose.</param>
     /// <param name="vocabularySize">The number of logits.</param>
-    /// <param name="tokenizer">Needed only for DRY's sequence breakers; without it DRY has none.</param>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
-    public static SamplerChain Create(SamplingOptions options, int vocabularySize, Tokenizer? tokenizer = null)
+    /// <remarks>Without a tokenizer, DRY knows no sequence breakers.</remarks>
+    public static SamplerChain Create(SamplingOptions options, int vocabularySize) => Create(options, vocabularySize, DryBreakers.None);
+
+    internal static SamplerChain Create(SamplingOptions options, int vocabularySize, DryBreakers breakers)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
@@ -54,7 +54,7 @@ public sealed class SamplerChain
         {
             foreach (var kind in options.Order)
             {
-                if (Link(kind, options, tokenizer, seed) is { } link)
+                if (Link(kind, options, breakers, seed) is { } link)
                 {
                     links.Add(link);
                 }
@@ -119,12 +119,12 @@ public sealed class SamplerChain
         }
     }
 
-    private static Sampler? Link(SamplerKind kind, SamplingOptions o, Tokenizer? tokenizer, long seed) => kind switch
+    private static Sampler? Link(SamplerKind kind, SamplingOptions o, DryBreakers breakers, long seed) => kind switch
     {
         SamplerKind.Penalties when o.PenaltyWindow > 0 && (o.RepetitionPenalty != 1 || o.FrequencyPenalty != 0 || o.PresencePenalty != 0) =>
             new PenaltiesSampler(o.PenaltyWindow, o.RepetitionPenalty, o.FrequencyPenalty, o.PresencePenalty),
         SamplerKind.Dry when o.DryMultiplier != 0 && o.DryBase >= 1 && o.DryWindow > 0 =>
-            new DrySampler(o.DryMultiplier, o.DryBase, o.DryAllowedLength, o.DryWindow, tokenizer is null ? DryBreakers.None : DryBreakers.Create(tokenizer, o.DrySequenceBreakers)),
+            new DrySampler(o.DryMultiplier, o.DryBase, o.DryAllowedLength, o.DryWindow, breakers),
         SamplerKind.TopNSigma when o.TopNSigma > 0 => new TopNSigmaSampler(o.TopNSigma),
         SamplerKind.TopK when o.TopK > 0 => new TopKSampler(o.TopK),
         SamplerKind.Typical when o.TypicalP < 1 => new TypicalSampler(o.TypicalP, o.MinimumKept),

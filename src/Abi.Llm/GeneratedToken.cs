@@ -1,0 +1,12 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using Abi.Llm.Sampling;
+
+namespace Abi.Llm;
+
+/// <summary>A token of a generation.</summary>
+/// <param name="Id">The token id.</param>
+/// <param name="LogProbability">ln p under the model, before samplers; not a number unless the request asked for log-probabilities.</param>
+/// <param name="Top">The most likely tokens of the step, best first; empty unless asked for.</param>
+[StructLayout(LayoutKind.Auto)]
+public readonly record struct GeneratedToken(int Id, float LogProbability, ImmutableArray<TokenLogProbability> Top);

@@ -1,0 +1,80 @@
+using System.Collections.Immutable;
+using Abi.Llm.Sampling;
+
+namespace Abi.Llm;
+
+/// <summary>What a generation should do.</summary>
+/// <remarks>Immutable and thread-safe.</remarks>
+public sealed record GenerationOptions
+{
+    /// <summary>How tokens are chosen.</summary>
+    public SamplingOptions Sampling { get; init; } = new();
+
+    /// <summary>The most tokens to sample; unset, the model decides, up to the context.</summary>
+    public int? MaximumTokens { get; init; }
+
+    /// <summary>Texts that end the generation. They never appear in the text, also when they come split over tokens.</summary>
+    public ImmutableArray<string> StopStrings { get; init; } = [];
+
+    /// <summary>Tokens that end the generation, besides the model's own.</summary>
+    public ImmutableArray<int> StopTokens { get; init; } = [];
+
+    /// <summary>Forbids the model's end-of-generation tokens, so that only the limits end the text.</summary>
+    public bool IgnoreEndOfGeneration { get; init; }
+
+    /// <summary>What happens when the context is full.</summary>
+    public ContextFullPolicy ContextFull { get; init; } = ContextFullPolicy.Error;
+
+    /// <summary>How many of the first tokens truncating and shifting keep; unset, the beginning token if there is one.</summary>
+    public int? KeepFirst { get; init; }
+
+    /// <summary>Unset: none. 0: the log-probability of each chosen token. n: also those of the n most likely.</summary>
+    public int? LogProbabilities { get; init; }
+
+    /// <summary>Whether special tokens written in the prompt's text count as such. Off for text that is not yours.</summary>
+    public bool ParseSpecialTokens { get; init; }
+
+    /// <summary>Whether the tokenizer adds its beginning (and end) tokens to the prompt as the model declares.</summary>
+    public bool AddSpecialTokens { get; init; } = true;
+
+    /// <summary>Whether control tokens show in the text.</summary>
+    public bool ShowSpecialTokens { get; init; }
+
+    /// <summary>How many tokens may wait for a slow reader before the sequence pauses.</summary>
+    public int BufferedTokens { get; init; } = 64;
+
+    /// <summary>Is told how many tokens of the prompt are computed, after each step.</summary>
+    public IProgress<PromptProgress>? PromptProgress { get; init; }
+
+    /// <summary>Throws when an option is out of its range.</summary>
+    /// <exception cref="ArgumentException">The option is named.</exception>
+    public void Validate()
+    {
+        if (MaximumTokens is < 0)
+        {
+            throw new ArgumentException($"{nameof(MaximumTokens)} is {MaximumTokens}; it must be 0 or more, or unset.");
+        }
+
+        if (LogProbabilities is < 0)
+        {
+            throw new ArgumentException($"{nameof(LogProbabilities)} is {LogProbabilities}; it must be 0 or more, or unset.");
+        }
+
+        if (BufferedTokens < 1)
+        {
+            throw new ArgumentException($"{nameof(BufferedTokens)} is {BufferedTokens}; it must be 1 or more.");
+        }
+
+        if (KeepFirst is < 0)
+        {
+            throw new ArgumentException($"{nameof(KeepFirst)} is {KeepFirst}; it must be 0 or more, or unset.");
+        }
+
+        if (StopStrings.IsDefault || StopTokens.IsDefault || StopStrings.Any(string.IsNullOrEmpty))
+        {
+            throw new ArgumentException($"{nameof(StopStrings)} and {nameof(StopTokens)} must be initialised, and no stop string may be empty.");
+        }
+
+        Sampling.Validate();
+    }
+}

@@ -1,0 +1,23 @@
+namespace Abi.Llm;
+
+/// <summary>How a generation ended and what it took.</summary>
+public sealed record GenerationOutcome
+{
+    /// <summary>Why it ended.</summary>
+    public required FinishReason FinishReason { get; init; }
+
+    /// <summary>The token that ended it, when one did; it is not part of the text.</summary>
+    public int? StopTokenId { get; init; }
+
+    /// <summary>The stop string that ended it, when one did.</summary>
+    public string? StopString { get; init; }
+
+    /// <summary>The seed in use: given to another generation with the same input it gives the same output.</summary>
+    public required long Seed { get; init; }
+
+    /// <summary>Tokens in and out.</summary>
+    public required GenerationUsage Usage { get; init; }
+
+    /// <summary>Times.</summary>
+    public required GenerationTimings Timings { get; init; }
+}

@@ -1,0 +1,172 @@
+using System.Collections.Immutable;
+using Abi.Compute.Devices;
+using Abi.Compute.Graphs;
+using Abi.Llm.Cache;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Abi.Llm.Tests.Cache;
+
+/// <summary>Page tables against a plain model: every sequence sees what it wrote, whatever others do, and nothing leaks.</summary>
+public sealed class PageTableTests
+{
+    [Test]
+    public void RandomForksRewindsAndWritesNeverDisturbEachOther()
+    {
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(Gen.Choose(0, 1_000_000).ToArbitrary(), seed =>
+        {
+            var random = new Random(seed);
+            using var store = new ArrayStore(pages: 40, slots: 6, withRecurrent: random.Next(2) == 0);
+            var pool = new StatePool(store);
+            var sequences = new List<(SequenceState State, List<int> Written)>();
+            for (var step = 0; step < 200; step++)
+            {
+                switch (random.Next(5))
+                {
+                    case 0 when sequences.Count < 5:
+                        sequences.Add((new SequenceState(pool), []));
+                        break;
+                    case 1 when sequences.Count is > 0 and < 5:
+                        var parent = sequences[random.Next(sequences.Count)];
+                        var child = new SequenceState(pool);
+                        if (parent.Written.Count > 0 && parent.State.TryShareWith(child))
+                        {
+                            sequences.Add((child, [.. parent.Written]));
+                        }
+
+                        break;
+                    case 2 when sequences.Count > 0:
+                        var rewound = sequences[random.Next(sequences.Count)];
+                        var length = random.Next(rewound.Written.Count + 1);
+                        if (rewound.State.TryTruncate(length, rewound.Written.Count))
+                        {
+                            rewound.Written.RemoveRange(length, rewound.Written.Count - length);
+                        }
+
+                        break;
+                    case 3 when sequences.Count > 0 && random.Next(4) == 0:
+                        var gone = random.Next(sequences.Count);
+                        sequences[gone].State.Clear();
+                        sequences.RemoveAt(gone);
+                        break;
+                    default:
+                        if (sequences.Count > 0)
+                        {
+                            Write(store, sequences[random.Next(sequences.Count)], random);
+                        }
+
+                        break;
+                }
+
+                foreach (var (state, written) in sequences)
+                {
+                    for (var p = 0; p < written.Count; p++)
+                    {
+                        Assert.That(store.Cells[state.Table(0).Pages[p / StateStore.PageLength], p % StateStore.PageLength], Is.EqualTo(written[p]));
+                    }
+                }
+            }
+
+            foreach (var (state, _) in sequences)
+            {
+                state.Clear();
+            }
+
+            Assert.That(pool.Pages.FreeCount, Is.EqualTo(40));
+            Assert.That(pool.Slots.FreeCount, Is.EqualTo(store.Options.RecurrentSlots));
+        }));
+    }
+
+    [Test]
+    public void TooFewPagesChangeNothing()
+    {
+        using var store = new ArrayStore(pages: 2, slots: 0, withRecurrent: false);
+        var pool = new StatePool(store);
+        var state = new SequenceState(pool);
+        Assert.That(state.TryReserve(0, 65), Is.False);
+        Assert.That(pool.Pages.FreeCount, Is.EqualTo(2));
+        Assert.That(state.TryReserve(0, 64), Is.True);
+        Assert.That(pool.UsedBytes, Is.EqualTo(2 * store.PageBytes));
+    }
+
+    [Test]
+    public void PagesBehindAWindowAreGivenBackAndARewindIntoThemIsRefused()
+    {
+        using var store = new ArrayStore(pages: 10, slots: 0, withRecurrent: false, window: 40);
+        var pool = new StatePool(store);
+        var state = new SequenceState(pool);
+        Assert.That(state.TryReserve(0, 200), Is.True);
+        state.Advance(0, 200);
+        // position 200 reads from 161 on: pages 0 to 4 (positions 0 to 159) are free
+        Assert.That(pool.Pages.UsedCount, Is.EqualTo(2));
+        Assert.That(state.TryTruncate(199, 200), Is.True);
+        Assert.That(state.TryTruncate(150, 199), Is.False);
+    }
+
+    private static void Write(ArrayStore store, (SequenceState State, List<int> Written) sequence, Random random)
+    {
+        var count = random.Next(1, 70);
+        if (!sequence.State.TryReserve(0, sequence.Written.Count + count))
+        {
+            return;
+        }
+
+        for (var i = 0; i < count; i++)
+        {
+            var p = sequence.Written.Count;
+            var value = random.Next();
+            store.Cells[sequence.State.Table(0).Pages[p / StateStore.PageLength], p % StateStore.PageLength] = value;
+            sequence.Written.Add(value);
+        }
+
+        sequence.State.Advance(0, sequence.Written.Count);
+    }
+
+    private sealed class ArrayStore : StateStore
+    {
+        public ArrayStore(int pages, int slots, bool withRecurrent, int window = 0)
+        {
+            Layout = new StateLayout([new CacheLayer(0, 0, 1, 1, 1, window)], withRecurrent ? [new RecurrentLayer(0, 1)] : []);
+            Options = new StateOptions { Pages = pages, RecurrentSlots = withRecurrent ? slots : 0 };
+            Cells = new int[pages, PageLength];
+        }
+
+        public int[,] Cells { get; }
+
+        public override StateLayout Layout { get; }
+
+        public override StateOptions Options { get; }
+
+        public override long PageBytes => PageLength * sizeof(int);
+
+        public override long SlotBytes => sizeof(float);
+
+        public override void CopyPage(int from, int to)
+        {
+            for (var i = 0; i < PageLength; i++)
+            {
+                Cells[to, i] = Cells[from, i];
+            }
+        }
+
+        public override void CopySlot(int from, int to)
+        {
+        }
+
+        public override void ClearSlot(int slot)
+        {
+        }
+
+        public override void ReadPage(int page, Span<byte> destination) => throw new NotSupportedException();
+
+        public override void WritePage(int page, ReadOnlySpan<byte> source) => throw new NotSupportedException();
+
+        public override void ReadSlot(int slot, Span<byte> destination) => throw new NotSupportedException();
+
+        public override void WriteSlot(int slot, ReadOnlySpan<byte> source) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+        }
+    }
+}
