@@ -1,0 +1,34 @@
+namespace Abi.Compute.Formats;
+
+/// <summary>5 bits an element; 8 sub-blocks of 32 with a 6-bit scale and minimum each: <c>d × s × q − dmin × m</c>.</summary>
+/// <remarks>Bytes: d, dmin (halves), 12 of scales and minimums, 32 of fifth bits (bit g of byte l belongs to element l of sub-block g), 128 of nibbles as in Q4_K.</remarks>
+public readonly struct Q5_K : IBlockFormat
+{
+    /// <inheritdoc/>
+    public static TensorType Type => TensorType.Q5_K;
+
+    /// <inheritdoc/>
+    public static int BlockLength => 256;
+
+    /// <inheritdoc/>
+    public static int BlockBytes => 176;
+
+    /// <inheritdoc/>
+    public static void Decode(ReadOnlySpan<byte> blocks, Span<float> values)
+    {
+        for (; !blocks.IsEmpty; blocks = blocks[176..], values = values[256..])
+        {
+            var (d, dmin) = (Packed.Half(blocks), Packed.Half(blocks, 2));
+            for (var group = 0; group < 8; group++)
+            {
+                var (scale, minimum) = Packed.ScaleAndMinimum(blocks[4..], group);
+                var (s, m) = (d * scale, dmin * minimum);
+                for (var l = 0; l < 32; l++)
+                {
+                    var q = ((blocks[48 + (group / 2 * 32) + l] >> (group % 2 * 4)) & 15) + (((blocks[16 + l] >> group) & 1) << 4);
+                    values[(group * 32) + l] = (s * q) - m;
+                }
+            }
+        }
+    }
+}

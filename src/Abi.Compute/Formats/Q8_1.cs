@@ -1,0 +1,28 @@
+namespace Abi.Compute.Formats;
+
+/// <summary>8 bits an element with their sum, for activations: <c>q × d</c>.</summary>
+/// <remarks>Bytes: d, d × Σ q (halves), then 32 signed bytes.</remarks>
+public readonly struct Q8_1 : IBlockFormat
+{
+    /// <inheritdoc/>
+    public static TensorType Type => TensorType.Q8_1;
+
+    /// <inheritdoc/>
+    public static int BlockLength => 32;
+
+    /// <inheritdoc/>
+    public static int BlockBytes => 36;
+
+    /// <inheritdoc/>
+    public static void Decode(ReadOnlySpan<byte> blocks, Span<float> values)
+    {
+        for (; !blocks.IsEmpty; blocks = blocks[36..], values = values[32..])
+        {
+            var d = Packed.Half(blocks);
+            for (var j = 0; j < 32; j++)
+            {
+                values[j] = (sbyte)blocks[4 + j] * d;
+            }
+        }
+    }
+}
