@@ -1,0 +1,229 @@
+using System.Buffers;
+using System.Text;
+using Abi.Llm.Gguf;
+
+namespace Abi.Llm.Tokenizers;
+
+/// <summary>Turns text into a model's token ids and back, exactly as the model was trained with.</summary>
+/// <remarks>Immutable and thread-safe.</remarks>
+public abstract class Tokenizer
+{
+    private readonly SpecialTokens _specials;
+
+    private protected Tokenizer(Vocabulary vocabulary, bool addsBegin, bool addsEnd)
+    {
+        Vocabulary = vocabulary;
+        AddsBegin = vocabulary.Metadata.GetBoolean("tokenizer.ggml.add_bos_token", addsBegin);
+        AddsEnd = vocabulary.Metadata.GetBoolean("tokenizer.ggml.add_eos_token", addsEnd);
+        var (left, right) = Stripping(vocabulary);
+        _specials = new SpecialTokens(vocabulary, left, right);
+    }
+
+    /// <summary>The number of tokens.</summary>
+    public int VocabularySize => Vocabulary.Count;
+
+    /// <summary>The token that begins a text, if the model has one.</summary>
+    public int? BeginId => Vocabulary.BeginId;
+
+    /// <summary>The token that ends a text.</summary>
+    public int? EndId => Vocabulary.EndId;
+
+    /// <summary>The token that ends a turn of a conversation.</summary>
+    public int? EndOfTurnId => Vocabulary.EndOfTurnId;
+
+    /// <summary>The token that separates two texts.</summary>
+    public int? SeparatorId => Vocabulary.SeparatorId;
+
+    /// <summary>The token that stands for a masked word.</summary>
+    public int? MaskId => Vocabulary.MaskId;
+
+    /// <summary>The token that fills up batches.</summary>
+    public int? PadId => Vocabulary.PadId;
+
+    /// <summary>The token for text that cannot be spelt.</summary>
+    public int? UnknownId => Vocabulary.UnknownId;
+
+    /// <summary>Whether the model asks for <see cref="BeginId"/> in front.</summary>
+    public bool AddsBegin { get; }
+
+    /// <summary>Whether the model asks for <see cref="EndId"/> behind.</summary>
+    public bool AddsEnd { get; }
+
+    /// <summary>The tokens that end a generation, ascending: end of text, end of turn, and the like.</summary>
+    public IReadOnlyList<int> EndOfGenerationIds => Vocabulary.EndOfGenerationIds;
+
+    /// <summary>Whether spaces before punctuation are tidied away when text is decoded for reading; <see cref="Decode"/> does not.</summary>
+    internal virtual bool DropsFirstSpace => false;
+
+    private protected Vocabulary Vocabulary { get; }
+
+    /// <summary>Whether special ids are put around a text (<see cref="AddsBegin"/> and what the family adds).</summary>
+    private protected virtual int? FirstId => AddsBegin ? BeginId : null;
+
+    private protected virtual int? LastId => AddsEnd ? EndId : null;
+
+    /// <summary>Makes the tokenizer of a model.</summary>
+    /// <exception cref="ModelFormatException">The metadata is broken.</exception>
+    /// <exception cref="UnsupportedModelException">The tokenizer's family or pre-tokenizer is not supported.</exception>
+    public static Tokenizer FromMetadata(GgufMetadata metadata)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        var vocabulary = new Vocabulary(metadata);
+        return vocabulary.Model switch
+        {
+            "llama" => new SentencePieceTokenizer(vocabulary),
+            
+            _ => throw new UnsupportedModelException($"The tokenizer '{vocabulary.Model}' is not supported. Supported are: llama."),
+        };
+    }
+
+    /// <summary>The ids of a text.</summary>
+    /// <param name="text">The text; unpaired surrogates become U+FFFD.</param>
+    /// <param name="addSpecial">Whether to add the begin and end tokens that the model asks for.</param>
+    /// <param name="parseSpecial">Whether the texts of control tokens become those tokens. Leave it off for text that you do not trust.</param>
+    public int[] Encode(ReadOnlySpan<char> text, bool addSpecial = true, bool parseSpecial = false)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(text.Length));
+        try
+        {
+            return Encode(buffer.AsSpan(0, Encoding.UTF8.GetBytes(text, buffer)), addSpecial, parseSpecial);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>The ids of a text in UTF-8; bytes that are not UTF-8 are treated as the model's family treats them.</summary>
+    public int[] Encode(ReadOnlySpan<byte> utf8, bool addSpecial = true, bool parseSpecial = false)
+    {
+        List<int> ids = [];
+        Encode(utf8, ids, addSpecial, parseSpecial);
+        return [.. ids];
+    }
+
+    /// <summary>Appends the ids of a text in UTF-8 to a list.</summary>
+    public void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool addSpecial, bool parseSpecial)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        if (addSpecial && FirstId is { } first)
+        {
+            ids.Add(first);
+        }
+
+        if (!utf8.IsEmpty)
+        {
+            var followsSpecial = true;
+            foreach (var (start, length, id) in _specials.Split(utf8, parseSpecial))
+            {
+                if (id >= 0)
+                {
+                    ids.Add(id);
+                    followsSpecial = true;
+                }
+                else
+                {
+                    EncodeText(utf8.Slice(start, length), followsSpecial, ids);
+                    followsSpecial = false;
+                }
+            }
+        }
+
+        if (addSpecial && LastId is { } last)
+        {
+            ids.Add(last);
+        }
+    }
+
+    /// <summary>How many ids a text has.</summary>
+    public int Count(ReadOnlySpan<char> text, bool addSpecial = true, bool parseSpecial = false) => Encode(text, addSpecial, parseSpecial).Length;
+
+    /// <summary>The text of ids: their bytes joined, with U+FFFD where they are not UTF-8.</summary>
+    /// <param name="ids">The ids; those outside the vocabulary are refused.</param>
+    /// <param name="removeSpecial">Whether control tokens are left out; otherwise their texts are part of the result.</param>
+    public string Decode(ReadOnlySpan<int> ids, bool removeSpecial = false)
+    {
+        var bytes = new ArrayBufferWriter<byte>();
+        foreach (var id in ids)
+        {
+            bytes.Write(TokenBytes(id, special: !removeSpecial));
+        }
+
+        var text = bytes.WrittenSpan;
+        // The dummy space that encoding put in front is taken off again; behind a begin token it was not in front.
+        return Encoding.UTF8.GetString(DropsFirstSpace && !text.IsEmpty && text[0] == (byte)' ' ? text[1..] : text);
+    }
+
+    /// <summary>The bytes that a token adds to a text; they need not be whole characters.</summary>
+    /// <param name="id">The token.</param>
+    /// <param name="special">Whether a control token gives its text; otherwise it gives nothing.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>
+    public ReadOnlySpan<byte> TokenBytes(int id, bool special = false)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(id);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
+        return special || Vocabulary.KindOf(id) is not (TokenKind.Control or TokenKind.Unknown) ? Bytes(id) : default;
+    }
+
+    /// <summary>What a token is.</summary>
+    public TokenKind KindOf(int id)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(id);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, VocabularySize);
+        return Vocabulary.KindOf(id);
+    }
+
+    /// <summary>Whether a token ends a generation.</summary>
+    public bool IsEndOfGeneration(int id) => Vocabulary.IsEnd(id);
+
+    /// <summary>Ids of a run of text without special tokens in it.</summary>
+    /// <param name="utf8">The run, not empty.</param>
+    /// <param name="followsSpecial">Whether it begins the text or follows a special token.</param>
+    /// <param name="ids">Receives the ids.</param>
+    private protected abstract void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids);
+
+    /// <summary>A token's bytes as text, whatever its kind.</summary>
+    private protected abstract byte[] Bytes(int id);
+
+    /// <summary>Tokens that swallow the white space beside them; no key says so, so the model's name does, as in llama.cpp.</summary>
+    private static (HashSet<int> Left, HashSet<int> Right) Stripping(Vocabulary vocabulary)
+    {
+        var (left, right) = (new HashSet<int>(), new HashSet<int>());
+        var name = vocabulary.Metadata.GetString("general.name", "").ToLowerInvariant();
+        var architecture = vocabulary.Metadata.GetString("general.architecture", "");
+        if (vocabulary.Pre is "jina-v2-de" or "jina-v2-es" or "jina-v2-code" || architecture is "nomic-bert-moe" or "jina-bert-v3")
+        {
+            Add(left, "<mask>"u8);
+        }
+        else if (name.Contains("phi-3", StringComparison.Ordinal) || name.Contains("phi3", StringComparison.Ordinal))
+        {
+            for (var id = 0; id < vocabulary.Count; id++)
+            {
+                if (vocabulary.KindOf(id) is TokenKind.Control or TokenKind.UserDefined or TokenKind.Unknown)
+                {
+                    right.Add(id);
+                }
+            }
+
+            Add(right, "</s>"u8);
+            foreach (var text in new[] { "<unk>", "<s>", "<|endoftext|>" })
+            {
+                right.Remove(vocabulary.Find(Encoding.UTF8.GetBytes(text)));
+            }
+        }
+        else if (name.Contains("modern-bert", StringComparison.Ordinal))
+        {
+            Add(left, "[MASK]"u8);
+        }
+
+        return (left, right);
+
+        void Add(HashSet<int> set, ReadOnlySpan<byte> text)
+        {
+            if (vocabulary.Find(text) is var id and >= 0)
+            {
+                set.Add(id);
+            }
+        }
+    }
+}
