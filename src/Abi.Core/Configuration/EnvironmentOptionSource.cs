@@ -1,0 +1,40 @@
+using System.Collections;
+
+namespace Abi;
+
+/// <summary>Reads <c>ABI_*</c> variables as configuration keys of a feature.</summary>
+/// <remarks>
+/// After <c>ABI_</c> and the feature's name, <c>__</c> goes one level down and any other <c>_</c> only makes the name readable:
+/// <c>ABI_LLM_CONTEXT_LENGTH</c> is <c>ContextLength</c> and <c>ABI_LLM_SAMPLING__TOP_K</c> is <c>Sampling:TopK</c> of <c>Abi:Llm</c>. Case does not matter.
+/// </remarks>
+internal static class EnvironmentOptionSource
+{
+    internal const string Prefix = "ABI_";
+
+    /// <summary>The keys below the feature's section with their variables and values, in the order of the variables' names.</summary>
+    internal static IEnumerable<(string Key, string Variable, string Value)> Read(IDictionary variables, string feature)
+    {
+        var prefix = $"{Prefix}{feature}_";
+        var found = new List<(string Key, string Variable, string Value)>();
+        foreach (DictionaryEntry entry in variables)
+        {
+            if (entry.Key is string variable && entry.Value is string value && variable.Length > prefix.Length && variable.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
+            {
+                var key = KeyOf(variable.AsSpan(prefix.Length));
+                if (key.Length > 0)
+                {
+                    found.Add((key, variable, value));
+                }
+            }
+        }
+
+        found.Sort((a, b) => StringComparer.Ordinal.Compare(a.Variable, b.Variable));
+        return found;
+    }
+
+    private static string KeyOf(ReadOnlySpan<char> name)
+    {
+        var levels = name.Trim('_').ToString().Split("__", StringSplitOptions.RemoveEmptyEntries);
+        return string.Join(':', levels.Select(level => level.Replace("_", "", StringComparison.Ordinal)));
+    }
+}

@@ -1,0 +1,15 @@
+namespace Abi;
+
+/// <summary>The features that Abi has, so that a program can be told of those it did not add. One line each; <c>eng/Features.props</c> has the same list for the build.</summary>
+internal static class FeatureCatalog
+{
+    internal static readonly string[] Names =
+    [
+        "Llm",
+    ];
+
+    /// <summary>The switch that a build with the feature's property set to false leaves in the program's runtimeconfig.json.</summary>
+    internal static bool IsCompiledOut(string feature) => AppContext.TryGetSwitch($"Abi.Features.{feature}", out var enabled) && !enabled;
+
+    internal static string PropertyOf(string feature) => $"AbiEnable{feature}";
+}
