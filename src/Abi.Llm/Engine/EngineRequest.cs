@@ -1,0 +1,55 @@
+using Abi.Llm.Sampling;
+
+namespace Abi.Llm.Engine;
+
+/// <summary>Work on one sequence: the engine computes its pending tokens and hands over the outputs that it wants.</summary>
+internal abstract class EngineRequest(Sequence sequence, CancellationToken cancellationToken)
+{
+    private volatile bool _isCancelled;
+
+    public Sequence Sequence => sequence;
+
+    public CancellationToken CancellationToken => cancellationToken;
+
+    public bool IsCancelled => _isCancelled || cancellationToken.IsCancellationRequested;
+
+    /// <summary>Whether a slow reader has to catch up first.</summary>
+    public virtual bool IsBlocked => false;
+
+    /// <summary>The first token whose output is wanted.</summary>
+    public abstract int FirstOutput { get; }
+
+    /// <summary>The rows it has in the step that is being built or run.</summary>
+    public int RowsInStep { get; set; }
+
+    /// <summary>The outputs it has in that step.</summary>
+    public int OutputsInStep { get; set; }
+
+    /// <summary>When it was handed to the engine (timestamp).</summary>
+    public long Queued { get; } = System.Diagnostics.Stopwatch.GetTimestamp();
+
+    /// <summary>When it first took part in a step; 0 before.</summary>
+    public long Started { get; set; }
+
+    /// <summary>The link to <see cref="CancellationToken"/>.</summary>
+    public CancellationTokenRegistration Registration { get; set; }
+
+    /// <summary>The engine that it was handed to.</summary>
+    public InferenceEngine? Engine { get; set; }
+
+    public void MarkCancelled() => _isCancelled = true;
+
+    /// <summary>Called on the engine's thread before the first step: the last chance to look at the sequence's state.</summary>
+    public virtual void OnAdmitted()
+    {
+    }
+
+    /// <summary>Takes the results of a step; the sequence counts them as computed already.</summary>
+    /// <param name="logits">The outputs wanted: [<see cref="OutputsInStep"/>, vocabulary].</param>
+    /// <param name="candidates">Scratch of the engine.</param>
+    /// <returns>Whether the request is done.</returns>
+    public abstract bool OnStep(ReadOnlySpan<float> logits, Candidates candidates);
+
+    /// <summary>Ends it: after <see cref="OnStep"/> said so (no exception), by cancellation or by failure. Called once, on the engine's thread, when its state is settled.</summary>
+    public abstract void OnEnded(Exception? exception);
+}

@@ -1,0 +1,44 @@
+using Abi.Llm.Sampling;
+
+namespace Abi.Llm.Engine;
+
+/// <summary>Computes logits of given tokens, for scoring.</summary>
+internal sealed class EvaluationRequest(Sequence sequence, int firstOutput, LogitsHandler handler, CancellationToken cancellationToken)
+    : EngineRequest(sequence, cancellationToken)
+{
+    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Task Completion => _completion.Task;
+
+    public override int FirstOutput => firstOutput;
+
+    public override bool OnStep(ReadOnlySpan<float> logits, Candidates candidates)
+    {
+        if (OutputsInStep > 0)
+        {
+            var width = logits.Length / OutputsInStep;
+            for (var row = 0; row < OutputsInStep; row++)
+            {
+                handler(Sequence.Cached - OutputsInStep + row, logits.Slice(row * width, width));
+            }
+        }
+
+        return Sequence.Pending == 0;
+    }
+
+    public override void OnEnded(Exception? exception)
+    {
+        if (exception is null)
+        {
+            _completion.TrySetResult();
+        }
+        else if (exception is OperationCanceledException)
+        {
+            _completion.TrySetCanceled(CancellationToken);
+        }
+        else
+        {
+            _completion.TrySetException(exception);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+using System.Diagnostics;
+using System.Text;
+using Abi.Llm.Sampling;
+using Abi.Llm.Tokenizers;
+
+namespace Abi.Llm.Engine;
+
+/// <summary>Generates tokens on one sequence until something ends it.</summary>
+internal sealed class GenerationRequest : EngineRequest
+{
+    private readonly GenerationOptions _options;
+    private readonly Tokenizer _tokenizer;
+    private readonly int _contextLength;
+    private readonly SamplerChain _chain;
+    private readonly Detokenizer _detokenizer;
+    private readonly StopMatcher _stops;
+    private readonly int _promptTokens;
+    private readonly List<HeldToken> _heldTokens = [];
+    private byte[] _held = new byte[256]; // text that is not released yet: [_heldLength]
+    private int _heldLength;
+    private int _cachedAtStart;
+    private int _computedAtFirst;
+    private int _generated;
+    private long _firstToken;
+    private long _lastToken;
+    private FinishReason _reason = FinishReason.Cancelled;
+    private int? _stopToken;
+    private string? _stopString;
+
+    public GenerationRequest(
+        Sequence sequence, int promptTokens, GenerationOptions options, Tokenizer tokenizer, int vocabularySize, int contextLength, CancellationToken cancellationToken)
+        : base(sequence, cancellationToken)
+    {
+        _options = options;
+        _tokenizer = tokenizer;
+        _contextLength = contextLength;
+        _promptTokens = promptTokens;
+        var sampling = options.Sampling;
+        if (options.IgnoreEndOfGeneration)
+        {
+            sampling = sampling with { LogitBias = sampling.LogitBias.SetItems(tokenizer.EndOfGenerationIds.Select(id => KeyValuePair.Create(id, float.NegativeInfinity))) };
+        }
+
+        _chain = SamplerChain.Create(sampling, vocabularySize, tokenizer);
+        _detokenizer = new Detokenizer(tokenizer, options.ShowSpecialTokens);
+        _stops = new StopMatcher(options.StopStrings);
+        Stream = new GenerationStream(this, options.BufferedTokens, _chain.Seed);
+    }
+
+    public GenerationStream Stream { get; }
+
+    public override bool IsBlocked => Stream.IsFull;
+
+    public override int FirstOutput => _options.MaximumTokens == 0 ? int.MaxValue : Sequence.Count - 1;
+
+    public override void OnAdmitted()
+    {
+        Sequence.SetTableCapacity();
+        if (Started == 0)
+        {
+            _cachedAtStart = Sequence.Cached;
+        }
+    }
+
+    public override bool OnStep(ReadOnlySpan<float> logits, Candidates candidates)
+    {
+        if (_generated == 0)
+        {
+            _computedAtFirst += RowsInStep;
+            _options.PromptProgress?.Report(new PromptProgress(Sequence.Cached, Sequence.Count));
+        }
+
+        if (OutputsInStep == 0)
+        {
+            return Sequence.Pending == 0 && End(FinishReason.Length);
+        }
+
+        candidates.Reset(logits);
+        var top = TopOf(candidates);
+        var id = _chain.Sample(candidates, Sequence.Tokens);
+        _lastToken = Stopwatch.GetTimestamp();
+        _firstToken = _generated++ == 0 ? _lastToken : _firstToken;
+        if (!_options.IgnoreEndOfGeneration && _tokenizer.IsEndOfGeneration(id) || _options.StopTokens.Contains(id))
+        {
+            _stopToken = id;
+            return End(FinishReason.StopToken);
+        }
+
+        Sequence.Append(id);
+        var logProbability = _options.LogProbabilities is null ? float.NaN : logits[id] - LogitKernels.LogSumExp(logits);
+        if (Emit(id, logProbability, top))
+        {
+            return End(FinishReason.StopString);
+        }
+
+        if (_generated == _options.MaximumTokens)
+        {
+            return End(FinishReason.Length);
+        }
+
+        return Sequence.Count > _contextLength && MakeRoom();
+    }
+
+    public override void OnEnded(Exception? exception)
+    {
+        if (exception is not null)
+        {
+            _reason = exception is OperationCanceledException ? FinishReason.Cancelled : FinishReason.Failed;
+        }
+
+        if (_reason != FinishReason.StopString)
+        {
+            Reserve(64);
+            _heldLength += _detokenizer.Flush(_held.AsSpan(_heldLength));
+        }
+
+        Release(_heldLength, all: true);
+        var started = Started == 0 ? Stopwatch.GetTimestamp() : Started;
+        var first = _generated == 0 ? Stopwatch.GetTimestamp() : _firstToken;
+        Stream.Complete(
+            new GenerationOutcome
+            {
+                FinishReason = _reason,
+                StopTokenId = _stopToken,
+                StopString = _stopString,
+                Seed = _chain.Seed,
+                Usage = new GenerationUsage(_promptTokens, _cachedAtStart, _generated),
+                Timings = new GenerationTimings(
+                    Stopwatch.GetElapsedTime(Queued, started), Stopwatch.GetElapsedTime(started, first),
+                    _generated == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_firstToken, _lastToken), _computedAtFirst, _generated),
+            },
+            exception);
+    }
+
+    private bool End(FinishReason reason)
+    {
+        _reason = reason;
+        return true;
+    }
+
+    private TokenLogProbability[]? TopOf(Candidates candidates)
+    {
+        if (_options.LogProbabilities is not > 0)
+        {
+            return null;
+        }
+
+        var count = Math.Min(_options.LogProbabilities.Value, candidates.Count);
+        var logSum = LogitKernels.LogSumExp(candidates.Logits);
+        candidates.SelectTop(count);
+        var top = new TokenLogProbability[count];
+        for (var rank = 0; rank < count; rank++)
+        {
+            top[rank] = new TokenLogProbability(candidates.TopId(rank), candidates.TopLogit(rank) - logSum);
+        }
+
+        return top;
+    }
+
+    /// <summary>Turns a token into text and releases what can no longer become a stop string. True when a stop string came.</summary>
+    private bool Emit(int id, float logProbability, TokenLogProbability[]? top)
+    {
+        var searched = _heldLength;
+        Reserve(_detokenizer.MaximumBytes(id));
+        _heldLength += _detokenizer.Append(id, _held.AsSpan(_heldLength));
+        _heldTokens.Add(new HeldToken(id, logProbability, top, searched, _heldLength));
+        if (_stops.IsEmpty)
+        {
+            Release(_heldLength, all: false);
+            return false;
+        }
+
+        var text = _held.AsSpan(0, _heldLength);
+        var at = _stops.Find(text, searched, out var stop);
+        if (at >= 0)
+        {
+            _stopString = _stops.Text(stop);
+            _heldLength = at;
+            return true;
+        }
+
+        Release(_heldLength - _stops.HeldLength(text), all: false);
+        return false;
+    }
+
+    /// <summary>Hands over the tokens whose text lies before <paramref name="limit"/>, or everything up to it.</summary>
+    private void Release(int limit, bool all)
+    {
+        var tokens = 0;
+        var bytes = 0;
+        while (tokens < _heldTokens.Count && (all ? _heldTokens[tokens].Start < limit || _heldTokens[tokens].End <= limit : _heldTokens[tokens].End <= limit))
+        {
+            bytes = Math.Min(_heldTokens[tokens].End, limit);
+            tokens++;
+        }
+
+        if (all)
+        {
+            bytes = limit; // what a flush added belongs to the last token
+        }
+
+        if (tokens > 0 || bytes > 0)
+        {
+            Stream.Push(_held.AsSpan(0, bytes), System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_heldTokens)[..tokens]);
+        }
+
+        _held.AsSpan(bytes, _heldLength - bytes).CopyTo(_held);
+        _heldLength -= bytes;
+        _heldTokens.RemoveRange(0, tokens);
+        foreach (ref var token in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_heldTokens))
+        {
+            token = token with { Start = token.Start - bytes, End = token.End - bytes };
+        }
+    }
+
+    private void Reserve(int bytes)
+    {
+        if (_held.Length < _heldLength + bytes)
+        {
+            Array.Resize(ref _held, Math.Max(_held.Length * 2, _heldLength + bytes));
+        }
+    }
+
+    /// <summary>The context is full and there is more to say. True when the request ends here.</summary>
+    private bool MakeRoom()
+    {
+        switch (_options.ContextFull)
+        {
+            case ContextFullPolicy.Truncate:
+                return End(FinishReason.ContextFull);
+            case ContextFullPolicy.Shift:
+                var keep = KeptHead(_options, _tokenizer, Sequence.Tokens, _contextLength);
+                Sequence.RemoveTokens(keep, Math.Max(1, (Sequence.Count - keep) / 2));
+                Sequence.AlignState(keep);
+                return false;
+            default:
+                throw new ContextFullException(Sequence.Count, _contextLength);
+        }
+    }
+
+    /// <summary>How many of the first tokens cutting keeps: always less than half a context.</summary>
+    internal static int KeptHead(GenerationOptions options, Tokenizer tokenizer, ReadOnlySpan<int> tokens, int contextLength)
+    {
+        var begins = tokens.Length > 0 && tokenizer.BeginId is { } begin && tokens[0] == begin ? 1 : 0;
+        return Math.Clamp(options.KeepFirst ?? begins, 0, Math.Max(0, Math.Min(contextLength / 2, tokens.Length - 1)));
+    }
+}

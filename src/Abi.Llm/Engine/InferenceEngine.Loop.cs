@@ -1,0 +1,485 @@
+using System.Diagnostics;
+using Abi.Compute.Devices;
+
+namespace Abi.Llm.Engine;
+
+/// <summary>The engine's thread: admit, build a step, run it, hand out its results.</summary>
+public sealed partial class InferenceEngine
+{
+    private readonly List<EngineRequest> _finished = [];
+    private readonly List<Exception?> _finishedWith = [];
+    private int _encoderLength;
+
+    private void Run()
+    {
+        try
+        {
+            while (Prepare(out var encoding))
+            {
+                if (encoding is not null)
+                {
+                    Encode(encoding);
+                }
+                else if (_batch.Requests.Count > 0)
+                {
+                    Step();
+                }
+            }
+        }
+        catch (Exception exception)
+        {
+            // nothing that a request does gets here; whatever it is, nobody may wait for ever
+            EngineLog.ThreadFailed(_logger, exception);
+            lock (_gate)
+            {
+                _isStopping = true;
+            }
+
+            EndAll(new AbiException("The inference engine failed; load the model anew.", exception));
+        }
+    }
+
+    /// <summary>Waits until there is something to do and builds the next step. False when the engine stops.</summary>
+    private bool Prepare(out EngineRequest? encoding)
+    {
+        encoding = null;
+        lock (_gate)
+        {
+            while (true)
+            {
+                if (_isStopping)
+                {
+                    return false;
+                }
+
+                ReadInbox();
+                RemoveCancelled();
+                Admit();
+                Reserve();
+                if (_finished.Count > 0)
+                {
+                    break; // told outside the lock
+                }
+
+                encoding = _active.Find(request => request.Sequence.EncoderTokens.Length > 0 && !request.Sequence.IsEncoded && !request.IsBlocked);
+                if (encoding is not null || _batch.Build(_active, Options.MaximumRows, Options.MaximumPromptRowsBesideDecode, _maximumOutputs))
+                {
+                    return true;
+                }
+
+                Monitor.Wait(_gate);
+            }
+        }
+
+        _batch.Clear();
+        TellFinished();
+        return true;
+    }
+
+    private void ReadInbox()
+    {
+        // only the engine's thread takes from the inbox; others add at its end under the lock
+        for (var i = 0; i < _inbox.Count; i++)
+        {
+            if (_inbox[i] is EngineRequest request)
+            {
+                _waiting.Add(request);
+            }
+            else
+            {
+                ((Action)_inbox[i])();
+            }
+        }
+
+        _inbox.Clear();
+    }
+
+    private void RemoveCancelled()
+    {
+        for (var i = _waiting.Count - 1; i >= 0; i--)
+        {
+            if (_waiting[i].IsCancelled)
+            {
+                Finish(_waiting[i], Cancellation(_waiting[i]));
+                _waiting.RemoveAt(i);
+            }
+        }
+
+        for (var i = _active.Count - 1; i >= 0; i--)
+        {
+            if (_active[i].IsCancelled)
+            {
+                Finish(_active[i], Cancellation(_active[i]));
+                _active.RemoveAt(i);
+            }
+        }
+
+        static OperationCanceledException Cancellation(EngineRequest request) => new(request.CancellationToken);
+    }
+
+    private void Admit()
+    {
+        var next = 0;
+        while (next < _waiting.Count)
+        {
+            var request = _waiting[next];
+            if (request.IsBlocked)
+            {
+                next++; // its reader has to catch up first
+                continue;
+            }
+
+            if (_active.Count >= Options.MaximumSequences)
+            {
+                if (!PreemptBlocked())
+                {
+                    return;
+                }
+
+                next++;
+            }
+
+            var sequence = request.Sequence;
+            var wasIdle = _idle.Remove(sequence);
+            if (sequence.Cached >= sequence.Count)
+            {
+                sequence.AlignState(sequence.Count - 1); // the last token's output is what the next one is chosen from
+            }
+
+            var isReserved = TryReserve(sequence);
+            while (!isReserved && PreemptBlocked())
+            {
+                next++;
+                isReserved = TryReserve(sequence);
+            }
+
+            if (!isReserved)
+            {
+                if (wasIdle)
+                {
+                    _idle.Add(sequence);
+                }
+
+                if (_active.Count > 0)
+                {
+                    return; // room comes when one of them ends
+                }
+
+                _waiting.RemoveAt(next);
+                Finish(request, new AbiException($"The cache of {_pool.Pages.Count * StateStore.PageLength} tokens is too small for a sequence of {sequence.Count}. Load the model with larger CacheTokens."));
+                continue;
+            }
+
+            _waiting.RemoveAt(next);
+            _active.Add(request);
+            request.OnAdmitted();
+        }
+    }
+
+    /// <summary>Lets the youngest sequence whose reader has fallen behind wait, with its state computed anew later: it must not hold up those that are read.</summary>
+    private bool PreemptBlocked()
+    {
+        var blocked = _active.FindLast(static request => request.IsBlocked);
+        if (blocked is not null)
+        {
+            Preempt(blocked);
+        }
+
+        return blocked is not null;
+    }
+
+    /// <summary>Makes room for what the active sequences write next; when there is none, the youngest goes back to waiting.</summary>
+    private void Reserve()
+    {
+        for (var i = 0; i < _active.Count; i++)
+        {
+            var request = _active[i];
+            if (request.IsBlocked || TryReserve(request.Sequence))
+            {
+                continue;
+            }
+
+            while (_active.Count > i + 1)
+            {
+                Preempt(_active[^1]);
+                if (TryReserve(request.Sequence))
+                {
+                    break;
+                }
+            }
+
+            if (_active.Count == i + 1 && !TryReserve(request.Sequence))
+            {
+                if (i > 0)
+                {
+                    Preempt(request);
+                }
+                else
+                {
+                    _active.RemoveAt(i);
+                    Finish(request, new AbiException($"The cache of {_pool.Pages.Count * StateStore.PageLength} tokens is too small for a sequence of {request.Sequence.Count}. Load the model with larger CacheTokens."));
+                }
+            }
+        }
+    }
+
+    private bool TryReserve(Sequence sequence)
+    {
+        while (!(sequence.State.TryReserve(0, sequence.Count) && (sequence.EncoderTokens.Length == 0 || sequence.IsEncoded || sequence.State.TryReserve(1, sequence.EncoderTokens.Length))))
+        {
+            if (_idle.Count == 0)
+            {
+                return false;
+            }
+
+            _idle[0].DropState(); // computed anew when it is used again
+            _idle.RemoveAt(0);
+        }
+
+        return true;
+    }
+
+    private void Preempt(EngineRequest request)
+    {
+        EngineLog.Preempted(_logger, request.Sequence.Count);
+        _preemptions++;
+        _active.Remove(request);
+        request.Sequence.DropState();
+        _waiting.Insert(0, request);
+    }
+
+    private void Step()
+    {
+        foreach (var request in _batch.Requests)
+        {
+            request.Started = request.Started == 0 ? Stopwatch.GetTimestamp() : request.Started;
+        }
+
+        try
+        {
+            _plan.Run(_batch.Inputs, _pool.Store, _stepCancellation.Token);
+        }
+        catch (OperationCanceledException) when (_stepCancellation.IsCancellationRequested)
+        {
+            lock (_gate)
+            {
+                _batch.Clear();
+                if (!_isStopping)
+                {
+                    _stepCancellation.Dispose();
+                    _stepCancellation = new CancellationTokenSource();
+                }
+            }
+
+            return; // what the step wrote is stale and will be written again
+        }
+        catch (Exception exception)
+        {
+            EngineLog.StepFailed(_logger, exception, _batch.Inputs.RowCount);
+            EndStep(exception is AbiException ? exception : new AbiException("A step of the model failed.", exception));
+            return;
+        }
+
+        var logits = _plan.Read(_logits);
+        var output = 0;
+        lock (_gate)
+        {
+            _steps++;
+        }
+
+        for (var i = 0; i < _batch.Requests.Count; i++)
+        {
+            var request = _batch.Requests[i];
+            var outputs = request.OutputsInStep;
+            request.Sequence.Advance(request.RowsInStep);
+            try
+            {
+                if (request.OnStep(logits.Slice(output * VocabularySize, outputs * VocabularySize), _candidates))
+                {
+                    MarkFinished(request, null);
+                }
+            }
+            catch (Exception exception)
+            {
+                // a user's processor or callback, or logits that are no numbers: this request's affair only
+                MarkFinished(request, exception);
+            }
+
+            output += outputs;
+        }
+
+        lock (_gate)
+        {
+            _batch.Clear();
+        }
+
+        TellFinished();
+    }
+
+    private void Encode(EngineRequest request)
+    {
+        var sequence = request.Sequence;
+        var length = sequence.EncoderTokens.Length;
+        try
+        {
+            if (_encoderPlan is null || _encoderLength < length)
+            {
+                var rows = Math.Max(Options.MaximumRows, Math.Min(ContextLength, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)length)));
+                var plan = _device.Lower(Definition.EncoderGraph!, new LoweringOptions
+                {
+                    Activations = Options.Activations, MaximumRows = Math.Max(rows, length), MaximumOutputs = 1, MaximumSequences = 1, Repack = Options.Repack,
+                });
+                lock (_gate)
+                {
+                    _encoderPlan?.Dispose();
+                    _encoderPlan = plan;
+                    _encoderLength = Math.Max(rows, length);
+                }
+            }
+
+            var inputs = _batch.Inputs;
+            lock (_gate)
+            {
+                _batch.Clear();
+                var step = inputs.AddSequence();
+                step.Slot = sequence.State.Slot;
+                for (var group = 0; group < sequence.State.Groups; group++)
+                {
+                    step.SetPages(group, sequence.State.Table(group).Pages, group == 1 ? length : 0);
+                }
+
+                for (var i = 0; i < length; i++)
+                {
+                    inputs.AddRow(sequence.EncoderTokens[i], i, wantsOutput: false);
+                }
+
+                request.RowsInStep = length;
+                _batch.Requests.Add(request);
+            }
+
+            request.Started = request.Started == 0 ? Stopwatch.GetTimestamp() : request.Started;
+            _encoderPlan.Run(inputs, _pool.Store, _stepCancellation.Token);
+            sequence.IsEncoded = true;
+            sequence.State.Advance(1, length);
+        }
+        catch (OperationCanceledException) when (_stepCancellation.IsCancellationRequested)
+        {
+            lock (_gate)
+            {
+                if (!_isStopping)
+                {
+                    _stepCancellation.Dispose();
+                    _stepCancellation = new CancellationTokenSource();
+                }
+            }
+        }
+        catch (Exception exception)
+        {
+            EngineLog.StepFailed(_logger, exception, length);
+            MarkFinished(request, exception is AbiException ? exception : new AbiException("The encoder's pass failed.", exception));
+        }
+
+        lock (_gate)
+        {
+            _batch.Clear();
+        }
+
+        TellFinished();
+    }
+
+    private void EndStep(Exception exception)
+    {
+        foreach (var request in _batch.Requests)
+        {
+            MarkFinished(request, exception);
+        }
+
+        lock (_gate)
+        {
+            _batch.Clear();
+        }
+
+        TellFinished();
+    }
+
+    private void MarkFinished(EngineRequest request, Exception? exception)
+    {
+        lock (_gate)
+        {
+            if (_active.Remove(request))
+            {
+                Finish(request, exception);
+            }
+        }
+    }
+
+    /// <summary>Settles the state of a request that is over; who waits for it is told by <see cref="TellFinished"/>, outside the lock.</summary>
+    private void Finish(EngineRequest request, Exception? exception)
+    {
+        var sequence = request.Sequence;
+        sequence.Owner = null;
+        if (sequence.IsTemporary || sequence.IsDisposed)
+        {
+            sequence.DropState();
+        }
+        else
+        {
+            _idle.Remove(sequence);
+            _idle.Add(sequence);
+        }
+
+        _finished.Add(request);
+        _finishedWith.Add(exception);
+    }
+
+    private void TellFinished()
+    {
+        for (var i = 0; i < _finished.Count; i++)
+        {
+            _finished[i].Registration.Unregister();
+            try
+            {
+                _finished[i].OnEnded(_finishedWith[i]);
+            }
+            catch (Exception exception)
+            {
+                EngineLog.StepFailed(_logger, exception, 0);
+            }
+        }
+
+        _finished.Clear();
+        _finishedWith.Clear();
+    }
+
+    private void EndAll(Exception exception)
+    {
+        lock (_gate)
+        {
+            ReadInboxOnEnd();
+            foreach (var request in _waiting)
+            {
+                Finish(request, exception);
+            }
+
+            foreach (var request in _active)
+            {
+                Finish(request, exception);
+            }
+
+            _waiting.Clear();
+            _active.Clear();
+        }
+
+        TellFinished();
+    }
+
+    private void ReadInboxOnEnd()
+    {
+        foreach (var request in _inbox.OfType<EngineRequest>())
+        {
+            _waiting.Add(request);
+        }
+
+        _inbox.Clear();
+    }
+}

@@ -1,0 +1,451 @@
+using Abi.Compute.Devices;
+using Abi.Compute.Formats;
+using Abi.Compute.Graphs;
+using Abi.Llm.Cache;
+using Abi.Llm.Models;
+using Abi.Llm.Sampling;
+using Abi.Llm.Tokenizers;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Abi.Llm.Engine;
+
+/// <summary>
+/// Runs one model for any number of requests at once (continuous batching): requests join and leave at any token, prompts are computed in chunks beside others that generate,
+/// and who waits, waits for memory only. A request gives the same bits alone and in company.
+/// </summary>
+/// <remarks>
+/// Thread-safe. One thread of its own computes; it starts with the first request. Sequences that lose their state to others are computed anew, exactly. Disposing ends every
+/// request.
+/// </remarks>
+public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
+{
+    private readonly Lock _lifetime = new();
+    private readonly object _gate = new();
+    private readonly IDevice _device;
+    private readonly ILogger _logger;
+    private readonly StepPlan _plan;
+    private readonly Value _logits;
+    private readonly StatePool _pool;
+    private readonly StepBatch _batch = new();
+    private readonly Candidates _candidates = new();
+    private readonly List<object> _inbox = [];                // EngineRequest or Action, in the order of arrival
+    private readonly List<EngineRequest> _waiting = [];       // first come, first admitted
+    private readonly List<EngineRequest> _active = [];        // in the order of admission
+    private readonly List<Sequence> _idle = [];               // least recently used first
+    private readonly int _maximumOutputs;
+    private CancellationTokenSource _stepCancellation = new();
+    private StepPlan? _encoderPlan;
+    private Thread? _thread;
+    private bool _isStopping;
+    private bool _isDisposed;
+    private long _steps;
+    private long _preemptions;
+
+    /// <summary>Lowers the model's graph on a device and makes room for its state.</summary>
+    /// <param name="definition">The model; its weights must outlive the engine.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="device">Computes; not disposed of with the engine.</param>
+    /// <param name="options">How to run.</param>
+    /// <param name="weightBytes">The bytes of the weights, for the memory rule.</param>
+    /// <param name="logger">Where to log.</param>
+    /// <exception cref="UnsupportedModelException">The model is an encoder: it embeds, it does not generate.</exception>
+    /// <exception cref="AbiException">There is not enough memory for the context asked for.</exception>
+    public InferenceEngine(ModelDefinition definition, Tokenizer tokenizer, IDevice device, EngineOptions? options = null, long weightBytes = 0, ILogger? logger = null)
+    {
+        ArgumentNullException.ThrowIfNull(definition);
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        ArgumentNullException.ThrowIfNull(device);
+        Options = options ?? new EngineOptions();
+        Options.Validate();
+        if (definition.Kind == ModelKind.Encoder)
+        {
+            throw new UnsupportedModelException($"A model of architecture '{definition.Architecture}' is an encoder: it embeds text and cannot generate.");
+        }
+
+        Definition = definition;
+        Tokenizer = tokenizer;
+        _device = device;
+        _logger = logger ?? NullLogger.Instance;
+        var bytesPerToken = ContextSizing.BytesPerToken(definition.State, Options.CacheType == TensorType.F32 ? 4 : 2);
+        var trained = definition.Hyperparameters.ContextLength;
+        ContextLength = ContextSizing.ContextLength(Options.ContextLength, trained, bytesPerToken, weightBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+        var graph = definition.DecoderGraph ?? throw new ArgumentException("The model has no decoder.", nameof(definition));
+        CheckContext(graph, trained);
+        _logits = graph.Find("logits") ?? throw new ArgumentException("The decoder's graph has no output named 'logits'.", nameof(definition));
+        VocabularySize = _logits.Width;
+        _maximumOutputs = (int)Math.Clamp((64L << 20) / sizeof(float) / VocabularySize, Math.Max(16, Options.MaximumSequences), Math.Max(512, Options.MaximumSequences));
+        var encoderFactor = definition.Kind == ModelKind.EncoderDecoder ? 2 : 1; // an encoder's output takes pages of its own
+        var pages = StatePool.PagesFor(ContextSizing.CacheTokens(Options.CacheTokens, ContextLength, bytesPerToken)) * encoderFactor;
+        if (definition.State.Cache.IsEmpty)
+        {
+            pages = 0;
+        }
+
+        StateStore? store = null;
+        try
+        {
+            store = device.CreateState(definition.State, new StateOptions
+            {
+                CacheType = Options.CacheType,
+                Pages = pages,
+                RecurrentSlots = ContextSizing.RecurrentSlots(definition.State, Options.MaximumSequences),
+            });
+            _plan = device.Lower(graph, new LoweringOptions
+            {
+                Activations = Options.Activations,
+                MaximumRows = Options.MaximumRows,
+                MaximumOutputs = Math.Min(_maximumOutputs, Options.MaximumRows),
+                MaximumSequences = Options.MaximumSequences,
+                Repack = Options.Repack,
+            });
+        }
+        catch (OutOfMemoryException exception)
+        {
+            store?.Dispose();
+            throw new AbiException($"There is not enough memory for a cache of {(long)pages * StateStore.PageLength} tokens and {bytesPerToken} bytes each. Set a smaller ContextLength or CacheTokens.", exception);
+        }
+        catch
+        {
+            store?.Dispose();
+            throw;
+        }
+
+        _maximumOutputs = Math.Min(_maximumOutputs, Options.MaximumRows);
+        _pool = new StatePool(store);
+        EngineLog.Started(_logger, definition.Architecture, device.Name, ContextLength, (long)pages * StateStore.PageLength, _pool.TotalBytes, _pool.Slots.Count);
+    }
+
+    /// <summary>The model.</summary>
+    public ModelDefinition Definition { get; }
+
+    /// <summary>The model's tokenizer.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>The options in force.</summary>
+    public EngineOptions Options { get; }
+
+    /// <summary>The most tokens of one sequence.</summary>
+    public int ContextLength { get; }
+
+    /// <summary>The number of logits.</summary>
+    public int VocabularySize { get; }
+
+    /// <summary>What the engine holds now.</summary>
+    public EngineStatistics Statistics
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return new EngineStatistics(
+                    _active.Count, _waiting.Count, _idle.Count, _pool.Pages.UsedCount, _pool.Pages.Count, _pool.UsedBytes, _pool.TotalBytes,
+                    _isDisposed ? 0 : _plan.ScratchBytes + (_encoderPlan?.ScratchBytes ?? 0), _steps, _preemptions);
+            }
+        }
+    }
+
+    /// <summary>Starts a generation on a sequence of its own.</summary>
+    /// <param name="promptIds">The prompt; for an encoder-decoder model the encoder's input.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="cancellationToken">Ends it, also while the prompt is computed.</param>
+    /// <exception cref="ContextFullException">The prompt is longer than the context, and the policy is to say so.</exception>
+    /// <exception cref="ArgumentException">An option or an id is out of range, or there is nothing to start from.</exception>
+    public GenerationStream Start(ReadOnlySpan<int> promptIds, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        Start(NewSequence(isTemporary: true), promptIds, options ?? new GenerationOptions(), cancellationToken);
+
+    /// <summary>Makes a sequence that is kept between requests.</summary>
+    public InferenceSession CreateSession()
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        return new InferenceSession(this, NewSequence(isTemporary: false));
+    }
+
+    /// <summary>Computes the logits of given tokens, in chunks.</summary>
+    /// <param name="ids">The tokens; for an encoder-decoder model the decoder's.</param>
+    /// <param name="firstOutput">The first token whose logits are wanted.</param>
+    /// <param name="handler">Takes them one by one, in order, on the engine's thread.</param>
+    /// <param name="encoderIds">The encoder's tokens, for an encoder-decoder model.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ContextFullException">There are more tokens than the context holds.</exception>
+    public Task EvaluateAsync(ReadOnlySpan<int> ids, int firstOutput, LogitsHandler handler, ReadOnlySpan<int> encoderIds = default, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        ArgumentOutOfRangeException.ThrowIfNegative(firstOutput);
+        CheckIds(ids);
+        CheckIds(encoderIds);
+        if (ids.IsEmpty)
+        {
+            throw new ArgumentException("There is no token to compute.", nameof(ids));
+        }
+
+        if (ids.Length > ContextLength || encoderIds.Length > ContextLength)
+        {
+            throw new ContextFullException(Math.Max(ids.Length, encoderIds.Length), ContextLength);
+        }
+
+        var sequence = NewSequence(isTemporary: true);
+        sequence.Append(ids);
+        sequence.EncoderTokens = encoderIds.ToArray();
+        RequireEncoderInput(sequence);
+        var request = new EvaluationRequest(sequence, firstOutput, handler, cancellationToken);
+        Submit(request);
+        return request.Completion;
+    }
+
+    /// <summary>The plan as text, a line each stage.</summary>
+    public string DescribePlan() => _plan.Describe();
+
+    /// <summary>Ends every request and frees state and scratch; a second call does nothing.</summary>
+    public void Dispose()
+    {
+        lock (_lifetime)
+        {
+            if (_isDisposed)
+            {
+                return;
+            }
+
+            lock (_gate)
+            {
+                _isStopping = true;
+                _stepCancellation.Cancel();
+                Monitor.PulseAll(_gate);
+            }
+
+            if (_thread is not null && _thread != Thread.CurrentThread)
+            {
+                _thread.Join();
+            }
+
+            lock (_gate)
+            {
+                _isDisposed = true;
+            }
+
+            EndAll(new ObjectDisposedException(nameof(InferenceEngine), "The engine was disposed of while the request ran."));
+            _plan.Dispose();
+            _encoderPlan?.Dispose();
+            _pool.Dispose();
+            _stepCancellation.Dispose();
+        }
+    }
+
+    /// <summary>Ends every request and frees state and scratch; a second call does nothing.</summary>
+    public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+
+    internal GenerationStream Start(Sequence sequence, ReadOnlySpan<int> promptIds, GenerationOptions options, CancellationToken cancellationToken)
+    {
+        options.Validate();
+        CheckIds(promptIds);
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(sequence.IsDisposed, typeof(InferenceSession));
+            if (sequence.Owner is not null)
+            {
+                throw new InvalidOperationException("The session is in use: a sequence belongs to one request at a time. Fork it, or wait for the other to end.");
+            }
+        }
+
+        if (Definition.Kind == ModelKind.EncoderDecoder && sequence.Count == 0)
+        {
+            if (promptIds.Length > ContextLength)
+            {
+                throw new ContextFullException(promptIds.Length, ContextLength);
+            }
+
+            sequence.EncoderTokens = promptIds.ToArray();
+            sequence.Append(Definition.DecoderStartId ?? Tokenizer.BeginId ?? Tokenizer.PadId ?? 0);
+        }
+        else
+        {
+            AppendPrompt(sequence, promptIds, options);
+        }
+
+        RequireEncoderInput(sequence);
+        sequence.SetCapacity(Math.Min(sequence.Count + Math.Min(options.MaximumTokens ?? 512, ContextLength), ContextLength) + 1);
+
+        var request = new GenerationRequest(sequence, promptIds.Length, options, Tokenizer, VocabularySize, ContextLength, cancellationToken);
+        request.Stream.Engine = this;
+        Submit(request);
+        return request.Stream;
+    }
+
+    internal void Cancel(EngineRequest request)
+    {
+        request.MarkCancelled();
+        lock (_gate)
+        {
+            // A step is abandoned for the sake of one only when most of it is the one's own; others would have to repeat theirs.
+            if (!_isDisposed && request.RowsInStep > 1 && request.RowsInStep * 2 >= _batch.Inputs.RowCount)
+            {
+                _stepCancellation.Cancel();
+            }
+
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    internal void Wake()
+    {
+        lock (_gate)
+        {
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Has something done on the engine's thread, between steps, in the order of arrival.</summary>
+    internal void Post(Action action)
+    {
+        lock (_gate)
+        {
+            if (!_isStopping)
+            {
+                _inbox.Add(action);
+                StartThread();
+                Monitor.PulseAll(_gate);
+            }
+        }
+    }
+
+    internal Sequence NewSequence(bool isTemporary) => new(_pool) { IsTemporary = isTemporary };
+
+    /// <summary>Lets a copy of a sequence share its state; done before any request that comes later.</summary>
+    internal void Fork(Sequence sequence, Sequence copy) => Post(() =>
+    {
+        copy.ShareState(sequence);
+        if (copy.Owner is null && copy.Cached > 0 && !copy.IsDisposed)
+        {
+            _idle.Add(copy);
+        }
+    });
+
+    /// <summary>Gives up a session's sequence.</summary>
+    internal void Release(Sequence sequence)
+    {
+        EngineRequest? owner;
+        lock (_gate)
+        {
+            if (sequence.IsDisposed)
+            {
+                return;
+            }
+
+            sequence.IsDisposed = true;
+            owner = sequence.Owner;
+        }
+
+        if (owner is not null)
+        {
+            Cancel(owner);
+        }
+
+        Post(() =>
+        {
+            if (sequence.Owner is null)
+            {
+                _idle.Remove(sequence);
+                sequence.DropState();
+            }
+        });
+    }
+
+    private void AppendPrompt(Sequence sequence, ReadOnlySpan<int> promptIds, GenerationOptions options)
+    {
+        var total = sequence.Count + promptIds.Length;
+        if (total == 0)
+        {
+            if (Tokenizer.BeginId is not { } begin)
+            {
+                throw new ArgumentException("There is nothing to start from: the prompt is empty and the model has no beginning token.", nameof(promptIds));
+            }
+
+            sequence.Append(begin);
+            return;
+        }
+
+        if (total > ContextLength && options.ContextFull == ContextFullPolicy.Error)
+        {
+            throw new ContextFullException(total, ContextLength);
+        }
+
+        sequence.Append(promptIds);
+        if (total > ContextLength)
+        {
+            // leave room to generate: the tokens asked for, as far as they fit into half of the context
+            var room = Math.Min(options.MaximumTokens ?? (ContextLength / 4), ContextLength / 2);
+            var keep = GenerationRequest.KeptHead(options, Tokenizer, sequence.Tokens, ContextLength);
+            var surplus = Math.Min(total - ContextLength + room, total - keep - 1);
+            var cached = sequence.Cached;
+            sequence.RemoveTokens(keep, surplus);
+            if (cached > keep)
+            {
+                Post(() => sequence.AlignState(keep));
+            }
+        }
+    }
+
+    private void RequireEncoderInput(Sequence sequence)
+    {
+        if (Definition.Kind == ModelKind.EncoderDecoder && sequence.EncoderTokens.Length == 0)
+        {
+            throw new ArgumentException($"A model of architecture '{Definition.Architecture}' needs tokens for its encoder.");
+        }
+    }
+
+    private void CheckIds(ReadOnlySpan<int> ids)
+    {
+        foreach (var id in ids)
+        {
+            if ((uint)id >= (uint)VocabularySize)
+            {
+                throw new ArgumentOutOfRangeException(nameof(ids), id, $"The vocabulary has the ids 0 to {VocabularySize - 1}.");
+            }
+        }
+    }
+
+    private void CheckContext(Graph graph, int trained)
+    {
+        if (trained <= 0 || ContextLength <= trained)
+        {
+            return;
+        }
+
+        foreach (var positions in graph.Operations.OfType<EmbedPositions>())
+        {
+            if (ContextLength > positions.Table.Rows - positions.Offset)
+            {
+                throw new AbiException($"A context of {ContextLength} tokens was asked for, but the model has learned positions for {positions.Table.Rows - positions.Offset} only. Set ContextLength to that or less.");
+            }
+        }
+
+        EngineLog.ContextBeyondTraining(_logger, ContextLength, trained);
+    }
+
+    private void Submit(EngineRequest request)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isStopping, this);
+            request.Sequence.Owner = request;
+            request.Engine = this;
+            _inbox.Add(request);
+            StartThread();
+            Monitor.PulseAll(_gate);
+        }
+
+        if (request.CancellationToken.CanBeCanceled)
+        {
+            request.Registration = request.CancellationToken.UnsafeRegister(static state => ((EngineRequest)state!).Engine!.Cancel((EngineRequest)state), request);
+        }
+    }
+
+    private void StartThread()
+    {
+        if (_thread is null)
+        {
+            _thread = new Thread(Run) { IsBackground = true, Name = "Abi inference" };
+            _thread.Start();
+        }
+    }
+}

@@ -1,0 +1,135 @@
+using Abi.Llm.Cache;
+
+namespace Abi.Llm.Engine;
+
+/// <summary>
+/// The tokens of one text and what is computed of it: tokens 0 to <see cref="Cached"/> − 1 have state, the rest is pending. One that lost its state (memory was needed
+/// elsewhere) is computed anew when it is used again, with the same bits.
+/// </summary>
+internal sealed class Sequence(StatePool pool)
+{
+    private int[] _tokens = []; // [capacity]
+
+    public SequenceState State { get; } = new(pool);
+
+    /// <summary>The number of tokens.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>The tokens from the start whose state is there.</summary>
+    public int Cached { get; private set; }
+
+    public int Pending => Count - Cached;
+
+    /// <summary>The encoder's tokens, for an encoder-decoder model.</summary>
+    public int[] EncoderTokens { get; set; } = [];
+
+    /// <summary>Whether the encoder's pass over <see cref="EncoderTokens"/> is in the state.</summary>
+    public bool IsEncoded { get; set; }
+
+    /// <summary>The request that runs on it, or null.</summary>
+    public EngineRequest? Owner { get; set; }
+
+    /// <summary>Whether its state goes when its request ends.</summary>
+    public bool IsTemporary { get; init; }
+
+    public bool IsDisposed { get; set; }
+
+    public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Count);
+
+    /// <summary>Makes room, so that appending allocates nothing.</summary>
+    public void SetCapacity(int count)
+    {
+        if (_tokens.Length < count)
+        {
+            Array.Resize(ref _tokens, count);
+        }
+    }
+
+    /// <summary>Lets the page table take as many positions as the tokens have room for, so that growing allocates nothing.</summary>
+    public void SetTableCapacity()
+    {
+        if (State.Groups > 0)
+        {
+            State.Table(0).SetCapacity(_tokens.Length);
+        }
+    }
+
+    public void Append(int token)
+    {
+        if (Count == _tokens.Length)
+        {
+            Array.Resize(ref _tokens, Math.Max(64, Count * 2));
+        }
+
+        _tokens[Count++] = token;
+    }
+
+    public void Append(ReadOnlySpan<int> tokens)
+    {
+        SetCapacity(Count + tokens.Length);
+        tokens.CopyTo(_tokens.AsSpan(Count));
+        Count += tokens.Length;
+    }
+
+    /// <summary>Counts tokens as computed.</summary>
+    public void Advance(int tokens)
+    {
+        Cached += tokens;
+        State.Advance(0, Cached);
+    }
+
+    /// <summary>Cuts the tokens; the state follows in <see cref="AlignState"/>.</summary>
+    public void CutTokens(int count) => Count = count;
+
+    /// <summary>Takes tokens out of the middle; what follows moves down. The state has to follow with <see cref="AlignState"/>.</summary>
+    public void RemoveTokens(int from, int count)
+    {
+        _tokens.AsSpan(from + count, Count - from - count).CopyTo(_tokens.AsSpan(from));
+        Count -= count;
+    }
+
+    /// <summary>Brings the state back to at most <paramref name="length"/> tokens, or to none where it cannot be cut.</summary>
+    public void AlignState(int length)
+    {
+        if (Cached <= length)
+        {
+            return;
+        }
+
+        if (State.TryTruncate(length, Cached))
+        {
+            Cached = length;
+        }
+        else
+        {
+            DropState();
+        }
+    }
+
+    /// <summary>Gives all state back; the tokens stay.</summary>
+    public void DropState()
+    {
+        State.Clear();
+        Cached = 0;
+        IsEncoded = false;
+    }
+
+    /// <summary>Becomes a copy of another's tokens and, when there is room, shares its state.</summary>
+    public void CopyTokens(Sequence other)
+    {
+        _tokens = [.. other.Tokens];
+        Count = other.Count;
+        EncoderTokens = other.EncoderTokens;
+    }
+
+    /// <summary>Shares another's state up to what the tokens have in common.</summary>
+    public void ShareState(Sequence other)
+    {
+        if (Cached == 0 && !IsDisposed && other.Cached > 0 && other.State.TryShareWith(State))
+        {
+            Cached = other.Cached;
+            IsEncoded = other.IsEncoded;
+            AlignState(Count);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using Abi.Compute.Devices;
+
+namespace Abi.Llm.Engine;
+
+/// <summary>The step that is built and run next: which requests take part, with how many rows.</summary>
+/// <remarks>For the engine's thread. Reused, so a steady state allocates nothing.</remarks>
+internal sealed class StepBatch
+{
+    private readonly List<EngineRequest> _prompts = [];
+
+    public StepInputs Inputs { get; } = new();
+
+    /// <summary>The requests that take part, in the order of their rows.</summary>
+    public List<EngineRequest> Requests { get; } = [];
+
+    /// <summary>
+    /// Fills the step: first one row of every sequence that generates, then prompts, which share what is left evenly, the oldest first.
+    /// </summary>
+    public bool Build(List<EngineRequest> active, int maximumRows, int promptRowsBesideDecode, int maximumOutputs)
+    {
+        Clear();
+        _prompts.Clear();
+        foreach (var request in active)
+        {
+            if (request.IsBlocked || request.Sequence.Pending == 0)
+            {
+                continue;
+            }
+
+            if (request.Sequence.Pending > 1)
+            {
+                _prompts.Add(request);
+            }
+            else if (Inputs.RowCount < maximumRows && Inputs.OutputCount < maximumOutputs)
+            {
+                Add(request, 1);
+            }
+        }
+
+        var left = maximumRows - Inputs.RowCount;
+        if (Inputs.RowCount > 0)
+        {
+            left = Math.Min(left, promptRowsBesideDecode);
+        }
+
+        for (var i = 0; i < _prompts.Count && left > 0; i++)
+        {
+            var request = _prompts[i];
+            var rows = Math.Min(request.Sequence.Pending, Math.Max(left / (_prompts.Count - i), 1));
+
+            // rows whose output is wanted come last; no more of them than the plan gives
+            var plain = Math.Clamp(request.FirstOutput - request.Sequence.Cached, 0, rows);
+            rows = Math.Min(rows, plain + maximumOutputs - Inputs.OutputCount);
+            if (rows > 0)
+            {
+                Add(request, rows);
+                left -= rows;
+            }
+        }
+
+        return Requests.Count > 0;
+    }
+
+    public void Clear()
+    {
+        foreach (var request in Requests)
+        {
+            request.RowsInStep = 0;
+            request.OutputsInStep = 0;
+        }
+
+        Requests.Clear();
+        Inputs.Clear();
+    }
+
+    private void Add(EngineRequest request, int rows)
+    {
+        var sequence = request.Sequence;
+        var step = Inputs.AddSequence();
+        step.Slot = sequence.State.Slot;
+        for (var group = 0; group < sequence.State.Groups; group++)
+        {
+            var table = sequence.State.Table(group);
+            step.SetPages(group, table.Pages, group == 0 ? sequence.Cached + rows : table.Length);
+        }
+
+        var outputs = Inputs.OutputCount;
+        var tokens = sequence.Tokens;
+        for (var i = sequence.Cached; i < sequence.Cached + rows; i++)
+        {
+            Inputs.AddRow(tokens[i], i, i >= request.FirstOutput);
+        }
+
+        request.RowsInStep = rows;
+        request.OutputsInStep = Inputs.OutputCount - outputs;
+        Requests.Add(request);
+    }
+}

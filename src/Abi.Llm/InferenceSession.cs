@@ -1,0 +1,102 @@
+using Abi.Llm.Engine;
+
+namespace Abi.Llm;
+
+/// <summary>A text that grows over several generations; what is computed of it is kept. Making one is cheap.</summary>
+/// <remarks>
+/// For one caller at a time; a second request while one runs is an <see cref="InvalidOperationException"/>. After a cancelled or failed generation the tokens so far stay,
+/// and what was not computed yet is computed by the next request. When memory is short an idle session's state is given to others and computed anew, exactly.
+/// </remarks>
+public sealed class InferenceSession : IDisposable
+{
+    private readonly InferenceEngine _engine;
+    private readonly Sequence _sequence;
+
+    internal InferenceSession(InferenceEngine engine, Sequence sequence)
+    {
+        _engine = engine;
+        _sequence = sequence;
+    }
+
+    /// <summary>The number of tokens, prompts and generated ones together; stop tokens are not kept.</summary>
+    public int Count => _sequence.Count;
+
+    /// <summary>The tokens whose state is there.</summary>
+    public int CachedCount => _sequence.Cached;
+
+    /// <summary>A copy of the tokens.</summary>
+    public int[] GetIds()
+    {
+        RequireIdle();
+        return _sequence.Tokens.ToArray();
+    }
+
+    /// <summary>Appends a prompt and starts generating after it.</summary>
+    /// <param name="promptIds">What is appended; may be empty to go on.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="cancellationToken">Ends it, also while the prompt is computed.</param>
+    /// <exception cref="ContextFullException">The text is longer than the context, and the policy is to say so; the session is as before.</exception>
+    public GenerationStream Start(ReadOnlySpan<int> promptIds, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        _engine.Start(_sequence, promptIds, options ?? new GenerationOptions(), cancellationToken);
+
+    /// <summary>Appends a text and starts generating after it; special tokens at the beginning are added only when the session is empty.</summary>
+    /// <param name="prompt">What is appended; may be empty to go on.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="cancellationToken">Ends it, also while the prompt is computed.</param>
+    public GenerationStream Start(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        options ??= new GenerationOptions();
+        return Start(_engine.Tokenizer.Encode(prompt, options.AddSpecialTokens && Count == 0, options.ParseSpecialTokens), options, cancellationToken);
+    }
+
+    /// <summary>Appends a text and generates after it.</summary>
+    /// <param name="prompt">What is appended; may be empty to go on.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="cancellationToken">Ends it, also while the prompt is computed.</param>
+    public async IAsyncEnumerable<GeneratedPiece> GenerateAsync(
+        string prompt, GenerationOptions? options = null, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var stream = Start(prompt, options, cancellationToken);
+        await using (stream.ConfigureAwait(false))
+        {
+            await foreach (var piece in stream.ReadPiecesAsync().ConfigureAwait(false))
+            {
+                yield return piece;
+            }
+        }
+    }
+
+    /// <summary>Cuts the text back to its first tokens.</summary>
+    /// <param name="count">How many to keep.</param>
+    public void Rewind(int count)
+    {
+        RequireIdle();
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _sequence.Count);
+        _sequence.CutTokens(count);
+        _engine.Post(() => _sequence.AlignState(count));
+    }
+
+    /// <summary>A session that goes on from here on its own. Keys and values are shared until they differ.</summary>
+    public InferenceSession Fork()
+    {
+        RequireIdle();
+        var copy = _engine.NewSequence(isTemporary: false);
+        copy.CopyTokens(_sequence);
+        _engine.Fork(_sequence, copy);
+        return new InferenceSession(_engine, copy);
+    }
+
+    /// <summary>Ends what runs on it and gives its state back; a second call does nothing.</summary>
+    public void Dispose() => _engine.Release(_sequence);
+
+    private void RequireIdle()
+    {
+        ObjectDisposedException.ThrowIf(_sequence.IsDisposed, this);
+        if (_sequence.Owner is not null)
+        {
+            throw new InvalidOperationException("The session is in use: a sequence belongs to one request at a time.");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Text;
+using Abi.Compute.Tensors;
+using Abi.Llm.Engine;
+using Abi.Llm.Gguf;
+using Abi.Llm.Models;
+using Abi.Llm.Tokenizers;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Abi.Llm;
+
+/// <summary>A loaded model: the mapped file, its tokenizer, and the engine that generates with it.</summary>
+/// <remarks>Thread-safe: any number of generations at once share the weights. Disposing ends those that run, in any order with their streams and sessions.</remarks>
+public sealed class LanguageModel : IAsyncDisposable, IDisposable
+{
+    private readonly GgufFile _file;
+    private readonly InferenceEngine? _engine;
+    private int _isDisposed;
+
+    private LanguageModel(GgufFile file, Tokenizer tokenizer, ModelDefinition definition, InferenceEngine? engine, string deviceName)
+    {
+        _file = file;
+        Tokenizer = tokenizer;
+        Definition = definition;
+        _engine = engine;
+        DeviceName = deviceName;
+    }
+
+    /// <summary>The file.</summary>
+    public string Path => _file.Path ?? string.Empty;
+
+    /// <summary>The file's metadata.</summary>
+    public GgufMetadata Metadata => _file.Metadata;
+
+    /// <summary>The file's tensors.</summary>
+    public IReadOnlyList<WeightTensor> Tensors => _file.Tensors;
+
+    /// <summary>The bytes of the file, all parts together.</summary>
+    public long ByteLength => _file.ByteLength;
+
+    /// <summary>The model's tokenizer.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>The model's shape and graphs.</summary>
+    public ModelDefinition Definition { get; }
+
+    /// <summary>The device that computes.</summary>
+    public string DeviceName { get; }
+
+    /// <summary>The engine that all generations share.</summary>
+    /// <exception cref="UnsupportedModelException">The model is an encoder, which does not generate.</exception>
+    public InferenceEngine Engine => _engine
+        ?? throw new UnsupportedModelException($"A model of architecture '{Definition.Architecture}' is an encoder: it embeds text and cannot generate.");
+
+    /// <summary>The most tokens of one sequence.</summary>
+    public int ContextLength => Engine.ContextLength;
+
+    /// <summary>Loads a GGUF file.</summary>
+    /// <param name="path">The file, or any part of a split one.</param>
+    /// <param name="options">How to load it.</param>
+    /// <param name="progress">Is told how far it is.</param>
+    /// <param name="cancellationToken">Ends loading and leaves nothing behind.</param>
+    /// <exception cref="ModelFormatException">The file is broken.</exception>
+    /// <exception cref="UnsupportedModelException">The architecture or a format in it is not supported.</exception>
+    /// <exception cref="AbiException">The file cannot be opened, or there is not enough memory.</exception>
+    public static Task<LanguageModel> LoadAsync(
+        string path, ModelLoadOptions? options = null, IProgress<ModelLoadProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= new ModelLoadOptions();
+        options.Engine.Validate();
+        return Task.Run(() => Load(path, options, progress, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Generates text after a prompt, piece by piece; the last piece carries the outcome.</summary>
+    /// <param name="prompt">The text to continue; for an encoder-decoder model, the input.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="cancellationToken">Ends it within a token, or within a block of the prompt.</param>
+    /// <exception cref="ContextFullException">The text outgrew the context and the policy is to say so.</exception>
+    public IAsyncEnumerable<GeneratedPiece> GenerateAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new GenerationOptions();
+        return GenerateAsync(Encode(prompt, options), options, cancellationToken);
+    }
+
+    /// <summary>Generates after given tokens, piece by piece; the last piece carries the outcome.</summary>
+    /// <param name="promptIds">The tokens to continue; for an encoder-decoder model, the input.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="cancellationToken">Ends it within a token, or within a block of the prompt.</param>
+    /// <exception cref="ContextFullException">The text outgrew the context and the policy is to say so.</exception>
+    public async IAsyncEnumerable<GeneratedPiece> GenerateAsync(
+        ReadOnlyMemory<int> promptIds, GenerationOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var stream = Engine.Start(promptIds.Span, options, cancellationToken);
+        await using (stream.ConfigureAwait(false))
+        {
+            await foreach (var piece in stream.ReadPiecesAsync().ConfigureAwait(false))
+            {
+                yield return piece;
+            }
+        }
+    }
+
+    /// <summary>Generates the whole text after a prompt.</summary>
+    /// <param name="prompt">The text to continue; for an encoder-decoder model, the input.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="onPiece">Called with every piece as it comes, the last one included.</param>
+    /// <param name="cancellationToken">Ends it within a token, or within a block of the prompt.</param>
+    public Task<GenerationResult> CompleteAsync(
+        string prompt, GenerationOptions? options = null, Action<GeneratedPiece>? onPiece = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new GenerationOptions();
+        return CompleteAsync(Encode(prompt, options), options, onPiece, cancellationToken);
+    }
+
+    /// <summary>Generates the whole text after given tokens.</summary>
+    /// <param name="promptIds">The tokens to continue; for an encoder-decoder model, the input.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="onPiece">Called with every piece as it comes, the last one included.</param>
+    /// <param name="cancellationToken">Ends it within a token, or within a block of the prompt.</param>
+    public async Task<GenerationResult> CompleteAsync(
+        ReadOnlyMemory<int> promptIds, GenerationOptions? options = null, Action<GeneratedPiece>? onPiece = null, CancellationToken cancellationToken = default)
+    {
+        var text = new StringBuilder();
+        var tokens = ImmutableArray.CreateBuilder<GeneratedToken>();
+        GenerationOutcome? outcome = null;
+        await foreach (var piece in GenerateAsync(promptIds, options, cancellationToken).ConfigureAwait(false))
+        {
+            text.Append(piece.Text);
+            tokens.AddRange(piece.Tokens);
+            outcome = piece.Outcome;
+            onPiece?.Invoke(piece);
+        }
+
+        return new GenerationResult(text.ToString(), tokens.ToImmutable(), outcome!);
+    }
+
+    /// <summary>Starts a generation to be read as bytes or pieces; reading bytes allocates nothing.</summary>
+    /// <param name="prompt">The text to continue; for an encoder-decoder model, the input.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="cancellationToken">Ends it within a token, or within a block of the prompt.</param>
+    public GenerationStream Start(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new GenerationOptions();
+        return Engine.Start(Encode(prompt, options), options, cancellationToken);
+    }
+
+    /// <summary>Makes a text that is kept between generations.</summary>
+    public InferenceSession CreateSession() => Engine.CreateSession();
+
+    /// <summary>The prompt's tokens, as the options ask for them.</summary>
+    public int[] Encode(string prompt, GenerationOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return Tokenizer.Encode(prompt, options?.AddSpecialTokens ?? true, options?.ParseSpecialTokens ?? false);
+    }
+
+    /// <summary>The logits after the last token, or after every one.</summary>
+    /// <param name="ids">The tokens; for an encoder-decoder model, the decoder's.</param>
+    /// <param name="all">Whether all are wanted.</param>
+    /// <param name="encoderIds">The encoder's tokens, for an encoder-decoder model.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>[vocabulary], or with <paramref name="all"/> [tokens, vocabulary].</returns>
+    public async Task<float[]> ComputeLogitsAsync(
+        ReadOnlyMemory<int> ids, bool all = false, ReadOnlyMemory<int> encoderIds = default, CancellationToken cancellationToken = default)
+    {
+        var width = Engine.VocabularySize;
+        var first = all ? 0 : ids.Length - 1;
+        var result = new float[checked((ids.Length - first) * width)];
+        await Engine.EvaluateAsync(
+            ids.Span, first, (position, logits) => logits.CopyTo(result.AsSpan((position - first) * width)), encoderIds.Span, cancellationToken).ConfigureAwait(false);
+        return result;
+    }
+
+    /// <summary>The log-probability of each token after those before it: [tokens]; the first, which nothing comes before, is not a number.</summary>
+    /// <param name="ids">The tokens; for an encoder-decoder model, the decoder's.</param>
+    /// <param name="encoderIds">The encoder's tokens, for an encoder-decoder model.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<float[]> ScoreAsync(ReadOnlyMemory<int> ids, ReadOnlyMemory<int> encoderIds = default, CancellationToken cancellationToken = default)
+    {
+        var scores = new float[ids.Length];
+        if (scores.Length > 0)
+        {
+            scores[0] = float.NaN;
+        }
+
+        if (scores.Length > 1)
+        {
+            await Engine.EvaluateAsync(
+                ids.Span[..^1], 0, (position, logits) => scores[position + 1] = (float)Perplexity.LogProbability(logits, ids.Span[position + 1]), encoderIds.Span, cancellationToken)
+                .ConfigureAwait(false);
+        }
+
+        return scores;
+    }
+
+    /// <summary>Ends what runs, frees the state and unmaps the file; a second call does nothing.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+        {
+            _engine?.Dispose();
+            _file.Dispose();
+        }
+    }
+
+    /// <summary>Ends what runs, frees the state and unmaps the file; a second call does nothing.</summary>
+    public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+
+    private static LanguageModel Load(string path, ModelLoadOptions options, IProgress<ModelLoadProgress>? progress, CancellationToken cancellationToken)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var logger = options.LoggerFactory?.CreateLogger<InferenceEngine>() ?? (ILogger)NullLogger.Instance;
+        progress?.Report(new ModelLoadProgress(ModelLoadStage.Opening, 0));
+        var file = GgufFile.Open(path, cancellationToken);
+        InferenceEngine? engine = null;
+        try
+        {
+            progress?.Report(new ModelLoadProgress(ModelLoadStage.Tokenizer, 0.02));
+            var definition = ModelDefinition.Create(file);
+            cancellationToken.ThrowIfCancellationRequested();
+            var tokenizer = Tokenizer.FromMetadata(file.Metadata);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (options.Prefetch)
+            {
+                WeightPrefetch.Run(file, progress, cancellationToken);
+            }
+
+            progress?.Report(new ModelLoadProgress(ModelLoadStage.Preparing, 0.9));
+            var device = options.Device ?? DefaultDevice;
+            if (definition.Kind != ModelKind.Encoder)
+            {
+                engine = new InferenceEngine(definition, tokenizer, device, options.Engine, file.ByteLength, logger);
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+            EngineLog.Loaded(logger, path, (long)Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+            progress?.Report(new ModelLoadProgress(ModelLoadStage.Ready, 1));
+            return new LanguageModel(file, tokenizer, definition, engine, device.Name);
+        }
+        catch (Exception exception)
+        {
+            engine?.Dispose();
+            file.Dispose();
+            if (exception is OutOfMemoryException)
+            {
+                throw new AbiException($"There is not enough memory to load {path} ({file.ByteLength} bytes).", exception);
+            }
+
+            throw;
+        }
+    }
+
+    private static Compute.Devices.IDevice DefaultDevice => new Compute.Scalar.ScalarDevice();
+}
