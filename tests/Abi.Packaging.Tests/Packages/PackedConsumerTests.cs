@@ -43,13 +43,14 @@ public sealed class PackedConsumerTests
         var consumer = Consumer.OfPackages("heavy", _feed, Llm + Subject, "SUBJECT");
         await consumer.RestoreAsync();
         await consumer.BuildAsync();
-        Assert.That(await consumer.RunAsync(), Does.Contain("feature: Subject On").And.Contain("subject: 11").And.Contain("settings: 2"));
+        Assert.That(await consumer.RunAsync(), Does.Contain("feature: Subject On").And.Contain("subject: 11").And.Contain("subclass: square").And.Contain("settings: 2"));
         Assert.That(consumer.Has("Mono.Cecil"), Is.True);
 
         await consumer.BuildAsync("-p:AbiEnableSubject=false");
         var lines = await consumer.RunAsync();
         Assert.That(lines, Does.Contain("feature: Subject CompiledOut").And.Contain("settings: 2"));
         Assert.That(lines.Single(line => line.StartsWith("subject:", StringComparison.Ordinal)), Does.Contain(nameof(FeatureDisabledException)).And.Contain("AbiEnableSubject"));
+        Assert.That(lines.Single(line => line.StartsWith("subclass:", StringComparison.Ordinal)), Does.Contain(nameof(FeatureDisabledException)));
         Assert.That(consumer.Has("Mono.Cecil"), Is.False);
         Assert.That(consumer.Has("Abi.Compute"), Is.True);
 

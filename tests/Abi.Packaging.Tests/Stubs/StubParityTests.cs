@@ -63,6 +63,37 @@ public sealed class StubParityTests
         TestContext.Out.WriteLine(string.Join(Environment.NewLine, kept));
     }
 
+    /// <summary>The comparison itself is worth something: each kind of member that is taken out of a stub, or changed, shows.</summary>
+    [TestCase("SubjectFeatureExtensions", "Middle")]
+    [TestCase("SubjectFeatureExtensions", "get_Subject")]
+    [TestCase("Square", "ReadAsync")]
+    [TestCase("Square", ".ctor")]
+    [TestCase("Colour", "Green")]
+    [TestCase("Union", "Whole")]
+    [TestCase("IShape", "add_Changed")]
+    public void AMissingMemberShows(string type, string member)
+    {
+        var subject = StubSubject.All.Single(subject => subject.Feature == "Subject");
+        var path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"{TestContext.CurrentContext.Test.ID}.dll");
+        using (var assembly = AssemblyDefinition.ReadAssembly(subject.StubPath))
+        {
+            var definition = assembly.MainModule.GetType($"Abi.Stubs.Subject.{type}");
+            if (definition.Methods.FirstOrDefault(method => method.Name == member) is { } method)
+            {
+                method.IsPublic = false;
+            }
+            else
+            {
+                definition.Fields.Single(field => field.Name == member).IsPublic = false;
+            }
+
+            assembly.Write(path);
+        }
+
+        Assert.That(PublicSurface.InFull(path), Is.Not.EqualTo(PublicSurface.InFull(subject.RealPath)));
+        File.Delete(path);
+    }
+
     private static (byte[] Image, IReadOnlyList<string> Kept) Make(StubSubject subject)
     {
         using var references = ReferenceList.Read(subject.ReferencesPath);

@@ -20,6 +20,9 @@ foreach (var feature in abi.Features)
 Try("llm", () => GgufFile.Open("missing.gguf").Version.ToString());
 #if SUBJECT
 Try("subject", () => abi.Subject.Version.ToString());
+Try("subclass", () => new Rhombus().ToString());
+GC.Collect();
+GC.WaitForPendingFinalizers();
 Try("settings", () => new Abi.Stubs.Subject.Settings().Kind("two"));
 #endif
 
@@ -34,3 +37,14 @@ static void Try(string name, Func<string> use)
         Console.WriteLine($"{name}: {error.GetType().Name} {error.Message}");
     }
 }
+
+#if SUBJECT
+// Its finalizer runs although the constructor of its base threw, unless the stub sees to it.
+internal sealed class Rhombus : Square
+{
+    [System.Diagnostics.CodeAnalysis.SetsRequiredMembers]
+    public Rhombus() => Size = 2;
+
+    ~Rhombus() => Dispose(false);
+}
+#endif
