@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>4 bits an element through a table: <c>d × v[q]</c>.</summary>
 /// <remarks>Bytes: d (half), then 16 bytes of nibbles as in Q4_0.</remarks>
-public readonly struct IQ4_NL : IBlockFormat
+public readonly partial struct IQ4_NL
 {
     /// <summary>What the 16 codes stand for.</summary>
     public static ReadOnlySpan<sbyte> Values => [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];

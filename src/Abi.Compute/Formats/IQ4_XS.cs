@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>4 bits an element through the table of <see cref="IQ4_NL"/>; 8 sub-blocks of 32 with a 6-bit scale each: <c>d × (s − 32) × v[q]</c>.</summary>
 /// <remarks>Bytes: d (half), 16 bits of high scale bits, 4 bytes of low scale nibbles, 128 of nibbles.</remarks>
-public readonly struct IQ4_XS : IBlockFormat
+public readonly partial struct IQ4_XS
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.IQ4_XS;

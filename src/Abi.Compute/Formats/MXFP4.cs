@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>4-bit floats (E2M1) with a shared power of two (specification: OCP Microscaling Formats 1.0).</summary>
 /// <remarks>Bytes: the exponent (E8M0), then 16 bytes of nibbles as in Q4_0. The table holds twice the values, so the power is halved.</remarks>
-public readonly struct MXFP4 : IBlockFormat
+public readonly partial struct MXFP4
 {
     /// <summary>Twice what the 16 codes stand for.</summary>
     public static ReadOnlySpan<sbyte> Values => [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];

@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>4-bit floats (E2M1) with an 8-bit float (UE4M3) scale for 16 elements.</summary>
 /// <remarks>Bytes: 4 scales, then 8 bytes for each 16 elements: element j in the low, element j + 8 in the high nibbles.</remarks>
-public readonly struct NVFP4 : IBlockFormat
+public readonly partial struct NVFP4
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.NVFP4;

@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>A sign an element: <c>±d</c>.</summary>
 /// <remarks>Bytes: d (half), then 128 bits, set for +d.</remarks>
-public readonly struct Q1_0 : IBlockFormat
+public readonly partial struct Q1_0
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.Q1_0;

@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>2 bits an element: <c>(q − 1) × d</c>, from −1 to 2.</summary>
 /// <remarks>Bytes: d (half), then 16 bytes of four elements each, the first in the low bits.</remarks>
-public readonly struct Q2_0 : IBlockFormat
+public readonly partial struct Q2_0
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.Q2_0;

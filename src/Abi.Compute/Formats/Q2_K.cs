@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>2 bits an element; 16 sub-blocks of 16 with a 4-bit scale and minimum each: <c>d × s × q − dmin × m</c>.</summary>
 /// <remarks>Bytes: 16 of scales (low nibble) and minimums (high), 64 of elements (byte l of each half holds elements l, l + 32, l + 64, l + 96 from its low bits up), d, dmin (halves).</remarks>
-public readonly struct Q2_K : IBlockFormat
+public readonly partial struct Q2_K
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.Q2_K;

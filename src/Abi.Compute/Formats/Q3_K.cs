@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>3 bits an element; 16 sub-blocks of 16 with a 6-bit scale each: <c>d × (s − 32) × q</c>, q from −4 to 3.</summary>
 /// <remarks>Bytes: 32 of high bits (clear means −4), 64 of low bit pairs as in Q2_K, 12 of scales, d (half).</remarks>
-public readonly struct Q3_K : IBlockFormat
+public readonly partial struct Q3_K
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.Q3_K;

@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>4 bits an element: <c>(q − 8) × d</c>.</summary>
 /// <remarks>Bytes: d (half), then 16 bytes; byte j holds element j in its low and element j + 16 in its high nibble.</remarks>
-public readonly struct Q4_0 : IBlockFormat
+public readonly partial struct Q4_0
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.Q4_0;

@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>4 bits an element with a minimum: <c>q × d + m</c>.</summary>
 /// <remarks>Bytes: d, m (halves), then 16 bytes as in Q4_0.</remarks>
-public readonly struct Q4_1 : IBlockFormat
+public readonly partial struct Q4_1
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.Q4_1;

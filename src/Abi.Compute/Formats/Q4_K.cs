@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>4 bits an element; 8 sub-blocks of 32 with a 6-bit scale and minimum each: <c>d × s × q − dmin × m</c>.</summary>
 /// <remarks>Bytes: d, dmin (halves), 12 of scales and minimums, 128 of nibbles: each run of 32 bytes holds two sub-blocks, the first in the low nibbles.</remarks>
-public readonly struct Q4_K : IBlockFormat
+public readonly partial struct Q4_K
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.Q4_K;

@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>5 bits an element: <c>(q − 16) × d</c>.</summary>
 /// <remarks>Bytes: d (half), 32 fifth bits (bit i belongs to element i), then 16 bytes of nibbles as in Q4_0.</remarks>
-public readonly struct Q5_0 : IBlockFormat
+public readonly partial struct Q5_0
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.Q5_0;

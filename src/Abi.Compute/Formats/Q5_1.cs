@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>5 bits an element with a minimum: <c>q × d + m</c>.</summary>
 /// <remarks>Bytes: d, m (halves), 32 fifth bits, then 16 bytes of nibbles as in Q4_0.</remarks>
-public readonly struct Q5_1 : IBlockFormat
+public readonly partial struct Q5_1
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.Q5_1;

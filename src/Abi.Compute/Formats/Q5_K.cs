@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>5 bits an element; 8 sub-blocks of 32 with a 6-bit scale and minimum each: <c>d × s × q − dmin × m</c>.</summary>
 /// <remarks>Bytes: d, dmin (halves), 12 of scales and minimums, 32 of fifth bits (bit g of byte l belongs to element l of sub-block g), 128 of nibbles as in Q4_K.</remarks>
-public readonly struct Q5_K : IBlockFormat
+public readonly partial struct Q5_K
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.Q5_K;

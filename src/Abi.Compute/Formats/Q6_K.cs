@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>6 bits an element; 16 sub-blocks of 16 with an 8-bit scale each: <c>d × s × (q − 32)</c>.</summary>
 /// <remarks>Bytes: 128 of low nibbles, 64 of high bit pairs, 16 signed scales, d (half); in each half of the block, low byte l holds elements l and l + 64, high byte l elements l, l + 32, l + 64, l + 96.</remarks>
-public readonly struct Q6_K : IBlockFormat
+public readonly partial struct Q6_K
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.Q6_K;

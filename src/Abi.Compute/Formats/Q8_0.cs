@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>8 bits an element: <c>q × d</c>.</summary>
 /// <remarks>Bytes: d (half), then 32 signed bytes.</remarks>
-public readonly struct Q8_0 : IBlockFormat
+public readonly partial struct Q8_0
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.Q8_0;

@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>8 bits an element with their sum, for activations: <c>q × d</c>.</summary>
 /// <remarks>Bytes: d, d × Σ q (halves), then 32 signed bytes.</remarks>
-public readonly struct Q8_1 : IBlockFormat
+public readonly partial struct Q8_1
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.Q8_1;

@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>Ternary, 1.69 bits an element: <c>d × (−1, 0 or 1)</c>.</summary>
 /// <remarks>Bytes: 48 of five and 4 of four base-3 digits, stored as the fraction q × 256 / 243 so that the digits come out by multiplication; d (half).</remarks>
-public readonly struct TQ1_0 : IBlockFormat
+public readonly partial struct TQ1_0
 {
     private static ReadOnlySpan<byte> Powers => [1, 3, 9, 27, 81];
 

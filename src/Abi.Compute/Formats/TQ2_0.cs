@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>Ternary, 2 bits an element: <c>d × (q − 1)</c>.</summary>
 /// <remarks>Bytes: 64 of elements (byte l of each half holds elements l, l + 32, l + 64, l + 96 from its low bits up), d (half).</remarks>
-public readonly struct TQ2_0 : IBlockFormat
+public readonly partial struct TQ2_0
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.TQ2_0;
