@@ -98,6 +98,16 @@ public sealed class PackedConsumerTests
     }
 
     [Test]
+    public async Task TheToolInstallsAndRuns()
+    {
+        var consumer = Consumer.OfPackages("tool", _feed, "");
+        await DotNet.BuildAsync(consumer.Folder, "tool", "install", "Abi.Cli", "--version", PackedFeed.Version, "--tool-path", "tool");
+        var (exit, output) = await DotNet.RunAsync(Path.Combine(consumer.Folder, "tool", OperatingSystem.IsWindows() ? "abi.exe" : "abi"), consumer.Folder);
+        Assert.That(exit, Is.EqualTo(2), "without a command it says how it is used");
+        Assert.That(output, Does.Contain("abi"));
+    }
+
+    [Test]
     public async Task PackingTwiceGivesTheSameBytes()
     {
         var again = await PackedFeed.PackAsync("feed-again");
