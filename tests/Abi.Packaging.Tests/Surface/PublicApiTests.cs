@@ -24,7 +24,7 @@ public sealed class PublicApiTests
         var removed = written.Except(surface).ToList();
         Assert.That(surface, Is.EqualTo(written), $"""
             The public surface of {assembly} changed. If that is meant, run
-                ABI_WRITE_PUBLIC_API=1 dotnet test tests/Abi.Packaging.Tests --filter PublicApiTests
+                ABI_WRITE_PUBLIC_API=1 dotnet test tests/Abi.Packaging.Tests -c Release --filter PublicApiTests
             and commit {Path.GetRelativePath(Repository.Root, file)}.
             Added:
             {string.Join('\n', added)}
