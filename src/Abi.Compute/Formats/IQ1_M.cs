@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>About 1.75 bits an element: as <see cref="IQ1_S"/> with a shift for each point and a 3-bit scale for 16 elements.</summary>
 /// <remarks>Bytes: 32 low bytes of points, 16 of high point bits (3) and shift signs (1), 4 words of scales (4 × 3 bits) whose high nibbles together are d (half).</remarks>
-public readonly struct IQ1_M : IBlockFormat
+public readonly partial struct IQ1_M
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.IQ1_M;

@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>About 1.6 bits an element: points of 8 from a ternary codebook of 2,048, shifted by ±1/8; a 3-bit scale for 32 elements: <c>d × (2 s + 1)</c>.</summary>
 /// <remarks>Bytes: d (half), 32 low bytes of points, 8 words of high point bits (3 × 4), scale (3) and the shift’s sign (1).</remarks>
-public readonly struct IQ1_S : IBlockFormat
+public readonly partial struct IQ1_S
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.IQ1_S;

@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>About 2.6 bits an element: points of a codebook of 1,024 with a sign bit each; a 4-bit scale for 16 elements.</summary>
 /// <remarks>Bytes: d (half), 32 low bytes of points, 32 of signs, 8 of high point bits, 8 of scales.</remarks>
-public readonly struct IQ2_S : IBlockFormat
+public readonly partial struct IQ2_S
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.IQ2_S;

@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>About 2.3 bits an element: points of a codebook of 512 with signs; a 4-bit scale for 16 elements.</summary>
 /// <remarks>Bytes: d (half), 32 words of 9 bits of point and 7 of signs, 8 bytes of scales.</remarks>
-public readonly struct IQ2_XS : IBlockFormat
+public readonly partial struct IQ2_XS
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.IQ2_XS;

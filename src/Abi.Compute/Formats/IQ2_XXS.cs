@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>About 2 bits an element: points of a codebook of 256 with signs; a 4-bit scale for 32 elements.</summary>
 /// <remarks>Bytes: d (half), then 8 bytes for each 32 elements: four point indices, then four 7-bit sign indices and the scale.</remarks>
-public readonly struct IQ2_XXS : IBlockFormat
+public readonly partial struct IQ2_XXS
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.IQ2_XXS;

@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>About 3.4 bits an element: points of 4 from a codebook of 512 with a sign bit each; a 4-bit scale for 32 elements: <c>d × (1 + 2 s)</c>.</summary>
 /// <remarks>Bytes: d (half), 64 low bytes of points, 8 of high point bits, 32 of signs, 4 of scales.</remarks>
-public readonly struct IQ3_S : IBlockFormat
+public readonly partial struct IQ3_S
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.IQ3_S;

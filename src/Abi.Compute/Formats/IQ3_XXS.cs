@@ -2,7 +2,7 @@ namespace Abi.Compute.Formats;
 
 /// <summary>About 3 bits an element: points of 4 from a codebook of 256 with signs; a 4-bit scale for 32 elements.</summary>
 /// <remarks>Bytes: d (half), 64 point indices, then for each 32 elements four 7-bit sign indices and the scale.</remarks>
-public readonly struct IQ3_XXS : IBlockFormat
+public readonly partial struct IQ3_XXS
 {
     /// <inheritdoc/>
     public static TensorType Type => TensorType.IQ3_XXS;

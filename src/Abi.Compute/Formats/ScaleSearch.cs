@@ -352,7 +352,14 @@ internal static class ScaleSearch
         }
 
         var inverse = top / max;
-        var best = PositiveError(int.MaxValue, values, weights, inverse);
+        var best = 0f;
+        for (var i = 0; i < values.Length; i++)
+        {
+            // The first candidate's levels pass through a byte, which matters for values below zero (signs that were flipped to make their number even).
+            var difference = values[i] - (1 / inverse * (byte)Nearest(inverse * values[i]));
+            best += weights[i] * difference * difference;
+        }
+
         for (var step = -4; step <= 4; step++)
         {
             if (step == 0)
