@@ -9,6 +9,9 @@ namespace Abi.Llm.Models;
 /// </summary>
 internal sealed record Architecture(string Name)
 {
+    /// <summary>Which writer makes the graph.</summary>
+    public ModelMachine Machine { get; init; } = ModelMachine.Decoder;
+
     /// <summary>The kind of all norms.</summary>
     public NormKind Norm { get; init; } = NormKind.Rms;
 

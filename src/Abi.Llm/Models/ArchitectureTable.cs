@@ -4,11 +4,19 @@ using static Abi.Compute.Graphs.RopePairing;
 
 namespace Abi.Llm.Models;
 
-/// <summary>The decoder architectures, a line each, by the value of <c>general.architecture</c>.</summary>
-internal static class ArchitectureTable
+/// <summary>The architectures, a line each, by the value of <c>general.architecture</c>: the decoders here, those that keep recurrent state and the encoders in files of their own.</summary>
+internal static partial class ArchitectureTable
 {
-    private static readonly FrozenDictionary<string, Architecture> Entries = new Architecture[]
-    {
+    private static readonly FrozenDictionary<string, Architecture> Entries = Decoders().Concat(Recurrent()).Concat(Encoders()).ToFrozenDictionary(entry => entry.Name, StringComparer.Ordinal);
+
+    /// <summary>The names, in order.</summary>
+    public static IEnumerable<string> Names => Entries.Keys.Order(StringComparer.Ordinal);
+
+    /// <summary>The line of an architecture, or null.</summary>
+    public static Architecture? Find(string name) => Entries.GetValueOrDefault(name);
+
+    private static Architecture[] Decoders() =>
+    [
         new("llama") { Rope = Neighbours },
         new("mistral3") { Rope = Neighbours },
         new("arcee") { Rope = Neighbours, Activation = ActivationKind.ReluSquared },
@@ -53,11 +61,5 @@ internal static class ArchitectureTable
         new("starcoder") { Norm = NormKind.Layer, Rope = null, Activation = ActivationKind.Gelu },
         new("starcoder2") { Norm = NormKind.Layer, Activation = ActivationKind.Gelu },
         new("xverse") { Rope = Neighbours },
-    }.ToFrozenDictionary(entry => entry.Name, StringComparer.Ordinal);
-
-    /// <summary>The names, in order.</summary>
-    public static IEnumerable<string> Names => Entries.Keys.Order(StringComparer.Ordinal);
-
-    /// <summary>The line of an architecture, or null.</summary>
-    public static Architecture? Find(string name) => Entries.GetValueOrDefault(name);
+    ];
 }

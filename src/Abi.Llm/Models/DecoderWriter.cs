@@ -46,16 +46,7 @@ internal sealed partial class DecoderWriter
     public Graph WriteEmbeddings(EmbeddingPooling pooling)
     {
         _graph = new GraphBuilder();
-        var x = Norm(WriteBlocks(), "output_norm", name: pooling == EmbeddingPooling.None ? "embeddings" : "result_norm");
-        var embeddings = pooling switch
-        {
-            EmbeddingPooling.None => x,
-            EmbeddingPooling.Mean => _graph.Pool(x, PoolingKind.Mean, "embeddings"),
-            EmbeddingPooling.Cls => _graph.Pool(x, PoolingKind.Cls, "embeddings"),
-            EmbeddingPooling.Last => _graph.Pool(x, PoolingKind.Last, "embeddings"),
-            _ => throw new NotSupportedException($"A model of architecture '{_architecture.Name}' has no classification head."),
-        };
-        _graph.AddOutput(embeddings);
+        PoolingHead.Write(_graph, _tensors, _architecture.Name, Norm(WriteBlocks(), "output_norm", name: "result_norm"), pooling);
         return _graph.Build();
     }
 
@@ -65,7 +56,7 @@ internal sealed partial class DecoderWriter
         for (var block = 0; block < _numbers.BlockCount; block++)
         {
             _graph.NextBlock();
-            x = WriteBlock(x, block);
+            x = WriteRecurrentBlock(x, block) ?? WriteBlock(x, block);
         }
 
         _graph.EndBlocks();

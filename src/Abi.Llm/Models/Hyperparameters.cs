@@ -72,7 +72,8 @@ public sealed record Hyperparameters
         string Key(string name) => $"{architecture}.{name}";
         var blocks = Count(metadata, file.Path, Key("block_count"), metadata.GetInt32(Key("block_count")), 1, 10_000);
         var embedding = Count(metadata, file.Path, Key("embedding_length"), metadata.GetInt32(Key("embedding_length")), 1, Most);
-        var heads = PerBlock(metadata, file.Path, Key("attention.head_count"), blocks, 0);
+        // Models without attention need not count its heads; attention itself refuses none.
+        ImmutableArray<int> heads = metadata.Contains(Key("attention.head_count")) ? PerBlock(metadata, file.Path, Key("attention.head_count"), blocks, 0) : [.. Enumerable.Repeat(0, blocks)];
         var keyValueHeads = metadata.Contains(Key("attention.head_count_kv")) ? PerBlock(metadata, file.Path, Key("attention.head_count_kv"), blocks, 0) : heads;
         var firstHeads = heads.FirstOrDefault(count => count > 0);
         var headSize = firstHeads > 0 ? embedding / firstHeads : embedding;

@@ -63,20 +63,42 @@ public sealed class ModelDefinition
             throw new ModelFormatException("The model has no token embeddings ('token_embd.weight'): the file holds a vocabulary alone", file.Path);
         }
 
-        var writer = new DecoderWriter(file, architecture, hyperparameters);
         var pooling = file.Metadata.GetInt32($"{name}.pooling_type", 0);
-        return new ModelDefinition(
-            name,
-            ModelKind.Decoder,
-            hyperparameters,
-            writer.Write(),
-            encoder: null,
-            writer.WriteEmbeddings,
-            Enum.IsDefined((EmbeddingPooling)pooling) ? (EmbeddingPooling)pooling : EmbeddingPooling.None,
-            decoderStart: null);
+        var defaultPooling = Enum.IsDefined((EmbeddingPooling)pooling) ? (EmbeddingPooling)pooling : EmbeddingPooling.None;
+        ModelDefinition Make(ModelKind kind, Graph? decoder, Graph? encoder, Func<EmbeddingPooling, Graph> embeddings, int? start = null) =>
+            new(name, kind, hyperparameters, decoder, encoder, embeddings, defaultPooling, start);
+        switch (architecture.Machine)
+        {
+            case ModelMachine.Bert:
+                return Make(ModelKind.Encoder, null, null, new BertWriter(file, architecture, hyperparameters).WriteEmbeddings);
+            case ModelMachine.T5Encoder:
+                return Make(ModelKind.Encoder, null, null, new T5Writer(file, architecture, hyperparameters).WriteEmbeddings);
+            case ModelMachine.T5:
+                var t5 = new T5Writer(file, architecture, hyperparameters);
+                var graph = t5.WriteDecoder();
+                return Make(ModelKind.EncoderDecoder, graph, t5.WriteEncoder(graph.State), t5.WriteEmbeddings, DecoderStart(file, name, hyperparameters));
+            case ModelMachine.PreNormEncoder:
+                return Make(ModelKind.Encoder, null, null, new DecoderWriter(file, architecture, hyperparameters).WriteEmbeddings);
+            default:
+                var writer = new DecoderWriter(file, architecture, hyperparameters);
+                return Make(ModelKind.Decoder, writer.Write(), null, writer.WriteEmbeddings);
+        }
     }
 
     /// <summary>Token ids to the output <c>embeddings</c>: [Tokens, width] without pooling, else [Sequences, width]; not normalised.</summary>
     /// <exception cref="NotSupportedException">The model has no head for this pooling.</exception>
     public Graph EmbeddingGraph(EmbeddingPooling pooling) => _writeEmbeddings(pooling);
+
+    /// <summary>The token that the file says its decoder starts with, or null.</summary>
+    private static int? DecoderStart(GgufFile file, string name, Hyperparameters hyperparameters)
+    {
+        var key = $"{name}.decoder_start_token_id";
+        if (!file.Metadata.Contains(key))
+        {
+            return null;
+        }
+
+        var id = file.Metadata.GetInt32(key);
+        return id >= 0 && id < hyperparameters.VocabularySize ? id : throw new ModelFormatException($"'{key}' is {id}; the vocabulary has {hyperparameters.VocabularySize} tokens", file.Path);
+    }
 }

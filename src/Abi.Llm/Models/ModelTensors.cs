@@ -16,6 +16,9 @@ internal sealed class ModelTensors(GgufFile file)
 
     public bool Has(string name) => File.FindTensor(name) is not null;
 
+    /// <summary>The epsilon of the architecture's norms.</summary>
+    public float Epsilon(string architecture) => File.Metadata.GetSingle($"{architecture}.attention.layer_norm_rms_epsilon", File.Metadata.GetSingle($"{architecture}.attention.layer_norm_epsilon", 1e-5f));
+
     private WeightTensor Check(WeightTensor tensor, ReadOnlySpan<long> shape)
     {
         if (tensor.Format.IsIntegerData)

@@ -93,9 +93,9 @@ public sealed class ModelDefinitionTests
         return ModelDefinition.SupportedArchitectures.Contains(file.Metadata.GetString("general.architecture"));
     }
 
-    private static int[] Ints(JsonElement array) => [.. array.EnumerateArray().Select(e => e.GetInt32())];
+    internal static int[] Ints(JsonElement array) => [.. array.EnumerateArray().Select(e => e.GetInt32())];
 
-    private static int Best(ReadOnlySpan<float> logits)
+    internal static int Best(ReadOnlySpan<float> logits)
     {
         var best = 0;
         for (var i = 1; i < logits.Length; i++)

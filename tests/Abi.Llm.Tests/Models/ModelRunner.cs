@@ -13,18 +13,25 @@ internal sealed class ModelRunner : IDisposable
     private readonly StateStore _state;
     private readonly Value _logits;
     private readonly int[] _pages;
+    private readonly ModelDefinition _model;
+    private readonly IDevice _device;
+    private readonly LoweringOptions _options;
     private int _length;
+    private int _encoded;
 
     public ModelRunner(IDevice device, ModelDefinition model, ActivationPrecision activations = ActivationPrecision.Exact, TensorType cache = TensorType.F32, int context = 128)
     {
         var graph = model.DecoderGraph!;
         _logits = graph.Find("logits")!;
-        _plan = device.Lower(graph, new LoweringOptions { Activations = activations });
+        (_model, _device, _options) = (model, device, new LoweringOptions { Activations = activations });
+        _plan = device.Lower(graph, _options);
         var pages = (context + StateStore.PageLength - 1) / StateStore.PageLength;
         // A page table out of order: nothing may depend on where pages lie.
         _pages = [.. Enumerable.Range(0, pages).Reverse()];
-        _state = device.CreateState(graph.State, new StateOptions { Pages = pages, CacheType = cache, RecurrentSlots = 2 });
+        _state = device.CreateState(graph.State, new StateOptions { Pages = 2 * pages, CacheType = cache, RecurrentSlots = 2 });
     }
+
+    private int[] EncoderPages => [.. _pages.Select(page => page + _pages.Length)];
 
     /// <summary>Feeds ids in one step; the logits of every one: [ids, vocabulary].</summary>
     public float[] Feed(ReadOnlySpan<int> ids)
@@ -33,6 +40,11 @@ internal sealed class ModelRunner : IDisposable
         var sequence = _step.AddSequence();
         sequence.Slot = 1;
         sequence.SetPages(0, _pages, _length + ids.Length);
+        if (_encoded > 0)
+        {
+            sequence.SetPages(1, EncoderPages, _encoded);
+        }
+
         foreach (var id in ids)
         {
             _step.AddRow(id, _length++, wantsOutput: true);
@@ -40,6 +52,23 @@ internal sealed class ModelRunner : IDisposable
 
         _plan.Run(_step, _state);
         return _plan.Read(_logits).ToArray();
+    }
+
+    /// <summary>Runs the encoder of an encoder-decoder over the whole input.</summary>
+    public void Encode(ReadOnlySpan<int> ids)
+    {
+        using var plan = _device.Lower(_model.EncoderGraph!, _options);
+        _step.Clear();
+        var sequence = _step.AddSequence();
+        sequence.Slot = 1;
+        _encoded = ids.Length;
+        sequence.SetPages(1, EncoderPages, _encoded);
+        for (var i = 0; i < ids.Length; i++)
+        {
+            _step.AddRow(ids[i], i, wantsOutput: false);
+        }
+
+        plan.Run(_step, _state);
     }
 
     public void Dispose()

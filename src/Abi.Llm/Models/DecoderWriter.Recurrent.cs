@@ -1,0 +1,92 @@
+using Abi.Compute.Graphs;
+using Abi.Compute.Tensors;
+
+namespace Abi.Llm.Models;
+
+/// <summary>Recurrent mixers in the place of attention: Mamba and Mamba 2.</summary>
+internal sealed partial class DecoderWriter
+{
+    /// <summary>A block that is not attention and a feed-forward network, or null where it is.</summary>
+    private Value? WriteRecurrentBlock(Value x, int block)
+    {
+        if (_tensors.Has($"blk.{block}.ssm_in.weight") && !_tensors.Has($"blk.{block}.ffn_norm.weight"))
+        {
+            // Mamba's own blocks have no feed-forward network.
+            return _graph.Add(RecurrentMixer(Norm(x, $"blk.{block}.attn_norm", "attn_norm"), block), x, "output");
+        }
+
+        return null;
+    }
+
+    private Value RecurrentMixer(Value x, int block) => _tensors.Has($"blk.{block}.ssm_x.weight") ? Mamba(x, block) : Mamba2(x, block);
+
+    /// <summary>Mamba (paper: Gu and Dao 2023); Falcon-Mamba and Jamba norm Δ, B and C.</summary>
+    private Value Mamba(Value x, int block)
+    {
+        var prefix = $"blk.{block}.ssm_";
+        var (inner, states, rank) = (Integer("ssm.inner_size"), Integer("ssm.state_size"), Integer("ssm.time_step_rank"));
+        var both = _graph.MatMul(x, _tensors.Require($"{prefix}in.weight", x.Width, 2L * inner), name: "ssm_in");
+        var gate = _graph.Slice(both, inner, inner, name: "ssm_gate");
+        var u = Convolution(_graph.Slice(both, 0, inner), prefix);
+        var parameters = _graph.MatMul(u, _tensors.Require($"{prefix}x.weight", inner, rank + (2L * states)), name: "ssm_x");
+        var delta = _graph.Slice(parameters, 0, rank);
+        var b = _graph.Slice(parameters, rank, states);
+        var c = _graph.Slice(parameters, rank + states, states);
+        if (_metadata.GetBoolean($"{_architecture.Name}.ssm.dt_b_c_rms", false) || _tensors.Has($"{prefix}dt_norm.weight"))
+        {
+            (delta, b, c) = (ParameterNorm(delta, $"{prefix}dt_norm"), ParameterNorm(b, $"{prefix}b_norm"), ParameterNorm(c, $"{prefix}c_norm"));
+        }
+
+        delta = _graph.MatMul(delta, _tensors.Require($"{prefix}dt.weight", rank, inner), _tensors.Require($"{prefix}dt.bias", inner), "ssm_dt");
+        delta = _graph.Activate(delta, ActivationKind.Softplus);
+        var y = _graph.SelectiveScan(u, delta, b, c, _tensors.Require($"{prefix}a", states, inner), _tensors.Require($"{prefix}d", inner), "ssm_scan");
+        y = _graph.Gate(gate, y, GateKind.SwiGlu);
+        return _graph.MatMul(y, _tensors.Require($"{prefix}out.weight", inner, _numbers.EmbeddingLength), name: "ssm_out");
+    }
+
+    /// <summary>Mamba 2 (paper: Dao and Gu 2024).</summary>
+    private Value Mamba2(Value x, int block)
+    {
+        var prefix = $"blk.{block}.ssm_";
+        var (inner, states, heads, groups) = (Integer("ssm.inner_size"), Integer("ssm.state_size"), Integer("ssm.time_step_rank"), Integer("ssm.group_count"));
+        if (inner % heads != 0 || inner % groups != 0 || heads % groups != 0)
+        {
+            throw new ModelFormatException($"Block {block} scans {inner} columns in {heads} heads and {groups} groups, which do not divide one another", _tensors.File.Path);
+        }
+
+        var mixed = checked(inner + (2 * groups * states));
+        var all = _graph.MatMul(x, _tensors.Require($"{prefix}in.weight", x.Width, (long)inner + mixed + heads), name: "ssm_in");
+        var gate = _graph.Slice(all, 0, inner, name: "ssm_gate");
+        var u = Convolution(_graph.Slice(all, inner, mixed), prefix);
+        var delta = _graph.AddWeight(_graph.Slice(all, inner + mixed, heads), _tensors.Require($"{prefix}dt.bias", heads));
+        var y = _graph.HeadScan(
+            _graph.Slice(u, 0, inner),
+            _graph.Activate(delta, ActivationKind.Softplus),
+            _graph.Slice(u, inner, groups * states),
+            _graph.Slice(u, inner + (groups * states), groups * states),
+            _tensors.Require($"{prefix}a", 1, heads),
+            _tensors.Require($"{prefix}d", 1, heads),
+            groups,
+            "ssm_scan");
+        y = _graph.Gate(gate, y, GateKind.SwiGlu);
+        if (_tensors.Find($"{prefix}norm.weight", inner / groups, groups) is { } norm)
+        {
+            y = _graph.RmsNorm(y, _numbers.NormEpsilon, norm, groupWidth: inner / groups);
+        }
+
+        return _graph.MatMul(y, _tensors.Require($"{prefix}out.weight", inner, _numbers.EmbeddingLength), name: "ssm_out");
+    }
+
+    private Value Convolution(Value x, string prefix)
+    {
+        var kernel = Integer("ssm.conv_kernel");
+        var convolved = _graph.Convolve(x, _tensors.Require($"{prefix}conv1d.weight", kernel, x.Width), _tensors.Find($"{prefix}conv1d.bias", x.Width), "ssm_conv");
+        return _graph.Activate(convolved, ActivationKind.Silu);
+    }
+
+    private Value ParameterNorm(Value x, string prefix)
+    {
+        WeightTensor? weight = _tensors.Find($"{prefix}.weight", x.Width);
+        return _graph.RmsNorm(x, _numbers.NormEpsilon, weight);
+    }
+}
