@@ -88,7 +88,8 @@ public static class ModelQuantizer
     {
         // The two keys go to the end, where llama-quantize has them.
         var result = metadata.Without("general.quantization_version").With("general.quantization_version", GgufValue.Of(QuantizationVersion));
-        return target.IsCopy ? result : result.Without("general.file_type").With("general.file_type", GgufValue.Of((uint)target.FileType));
+var fileType = !target.IsCopy ? GgufValue.Of((uint)target.FileType) : metadata.TryGet("general.file_type", out var own) ? own : null;
+        return fileType is null ? result : result.Without("general.file_type").With("general.file_type", fileType);
     }
 
     private static void Check(GgufFile model, QuantizationTarget target, ModelQuantizerOptions options, TensorTypeChooser chooser, WeightTensor tensor, TensorType type)

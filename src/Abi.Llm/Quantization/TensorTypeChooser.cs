@@ -18,6 +18,9 @@ internal sealed class TensorTypeChooser
         "attn_rel_b.weight", ".position_embd", "sam.pos_embd", "sam.neck.", "sam.net_", ".rel_pos", ".patch_embd", ".patch_merger", "a.rvq.codebook", "mm.a.code_embd",
     ];
 
+    /// <summary>Parts of names that stay as they are in GLM-5 alone: what its sparse attention and its streams are steered by.</summary>
+    private static readonly string[] KeptPartsOfGlm5 = ["attn_k_b.weight", "attn_v_b.weight", "attn_kv_a_mqa.weight", ".hc_", ".indexer", ".ssm_f_", ".ssm_g_"];
+
     private readonly QuantizationTarget _target;
     private readonly QuantizedModel _model;
     private readonly bool _pure;
@@ -81,7 +84,8 @@ internal sealed class TensorTypeChooser
     /// <param name="shape">Its lengths, the fastest-varying first.</param>
     public TensorType Choose(string name, TensorType type, ReadOnlySpan<long> shape)
     {
-        if (_target.IsCopy || !IsQuantized(name, shape))
+        var isGlm5 = _model.Architecture == "glm5-next";
+        if (_target.IsCopy || !IsQuantized(name, shape) || (isGlm5 && Array.Exists(KeptPartsOfGlm5, part => Has(name, part))))
         {
             return type;
         }
@@ -89,6 +93,11 @@ internal sealed class TensorTypeChooser
         if (_target.Type is TensorType.F32 or TensorType.F16 or TensorType.BF16)
         {
             return _target.Type;
+        }
+
+        if (isGlm5 && (Has(name, "attn_q_a.weight") || Has(name, "attn_q_b.weight")))
+        {
+            return Fit(TensorType.Q8_0, shape[0]);
         }
 
         return Fit(_pure ? _target.Type : Mix(name, shape), shape[0]);
