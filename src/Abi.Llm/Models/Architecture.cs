@@ -71,4 +71,34 @@ internal sealed record Architecture(string Name)
 
     /// <summary>Constants of this architecture that other families have as keys, by key name without the architecture.</summary>
     public ImmutableDictionary<string, float> Defaults { get; init; } = ImmutableDictionary<string, float>.Empty;
+
+    /// <summary>Whether scores are capped, as <c>attn_logit_softcapping</c> says.</summary>
+    public bool CapsScores { get; init; }
+
+    /// <summary>Whether logits are capped, as <c>final_logit_softcapping</c> says.</summary>
+    public bool CapsLogits { get; init; }
+
+    /// <summary>Whether matrices of the feed-forward network have a scale of their own when the file holds one.</summary>
+    public bool ScalesFeedForward { get; init; }
+
+    /// <summary>Parts of the names of other matrices whose scale is not used.</summary>
+    public ImmutableArray<string> Unscaled { get; init; } = [];
+
+    /// <summary>Whether <c>expert_weights_norm</c> is not read: <see cref="NormalizesExperts"/> alone counts.</summary>
+    public bool IgnoresExpertNormKey { get; init; }
+
+    /// <summary>Whether a bias of attention's output is not used.</summary>
+    public bool IgnoresAttentionOutputBias { get; init; }
+
+    /// <summary>The name of the norm before the head.</summary>
+    public string FinalNorm { get; init; } = "output_norm";
+
+    /// <summary>Whether attention rotates only where <c>rope.scaling.finetuned</c> does not say no (Granite).</summary>
+    public bool RotatesIfFinetuned { get; init; }
+
+    /// <summary>Whether Mamba 2's heads read B, C and Δ from a projection of their own, normed (PLaMo 2).</summary>
+    public bool ProjectsScanParameters { get; init; }
+
+    /// <summary>Whether a block without a feed-forward norm is one part behind one norm.</summary>
+    public bool HasSinglePartBlocks { get; init; }
 }

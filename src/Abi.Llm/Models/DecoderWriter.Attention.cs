@@ -37,10 +37,16 @@ internal sealed partial class DecoderWriter
         }
 
         var window = IsSliding(block) ? _numbers.SlidingWindow : 0;
-        var layer = _graph.AddCacheLayer(kvHeads, keySize, valueSize, window: window);
+        var settings = AttentionSettings(block, heads, keySize, window);
+        var attention = _architecture.Machine == ModelMachine.PreNormEncoder ? _graph.AttendWithin(q, k, v, kvHeads, settings with { Causal = false }, "attn") : AttendToCache(q, k, v, kvHeads, settings);
+        return MatMul(attention, _tensors.Require($"blk.{block}.attn_output.weight", heads * valueSize, _numbers.EmbeddingLength), _architecture.IgnoresAttentionOutputBias ? null : _tensors.Find($"blk.{block}.attn_output.bias", _numbers.EmbeddingLength), "attn_out");
+    }
+
+    private Value AttendToCache(Value q, Value k, Value v, int keyValueHeads, AttentionSettings settings)
+    {
+        var layer = _graph.AddCacheLayer(keyValueHeads, k.Width / keyValueHeads, v.Width / keyValueHeads, window: settings.Window);
         _graph.Store(k, v, layer);
-        var attention = _graph.Attend(q, layer, AttentionSettings(block, heads, keySize, window), "attn");
-        return _graph.MatMul(attention, _tensors.Require($"blk.{block}.attn_output.weight", heads * valueSize, _numbers.EmbeddingLength), _tensors.Find($"blk.{block}.attn_output.bias", _numbers.EmbeddingLength), "attn_out");
+        return _graph.Attend(q, layer, settings, "attn");
     }
 
     private AttentionSettings AttentionSettings(int block, int heads, int keySize, int window)
@@ -51,7 +57,7 @@ internal sealed partial class DecoderWriter
             Heads = heads,
             Scale = scale != 0 ? scale : 1 / MathF.Sqrt(keySize),
             Window = window,
-            SoftCap = Number("attn_logit_softcapping", 0),
+            SoftCap = _architecture.CapsScores ? Number("attn_logit_softcapping", 0) : 0,
             AlibiMaxBias = Number("attention.max_alibi_bias", _architecture.AlibiMaxBias),
             Sinks = _tensors.Find($"blk.{block}.attn_sinks.weight", heads),
         };
@@ -62,7 +68,7 @@ internal sealed partial class DecoderWriter
     {
         if (_tensors.Find($"blk.{block}.attn_qkv.weight", x.Width, qWidth + kWidth + vWidth) is { } fused)
         {
-            var qkv = _graph.MatMul(x, fused, _tensors.Find($"blk.{block}.attn_qkv.bias", qWidth + kWidth + vWidth), "qkv");
+            var qkv = MatMul(x, fused, _tensors.Find($"blk.{block}.attn_qkv.bias", qWidth + kWidth + vWidth), "qkv");
             return (_graph.Slice(qkv, 0, qWidth, name: "q"), _graph.Slice(qkv, qWidth, kWidth, name: "k"), _graph.Slice(qkv, qWidth + kWidth, vWidth, name: "v"));
         }
 
@@ -70,7 +76,7 @@ internal sealed partial class DecoderWriter
     }
 
     private Value Projection(Value x, int block, string tensor, int width, string name) =>
-        _graph.MatMul(x, _tensors.Require($"blk.{block}.{tensor}.weight", x.Width, width), _tensors.Find($"blk.{block}.{tensor}.bias", width), name);
+        MatMul(x, _tensors.Require($"blk.{block}.{tensor}.weight", x.Width, width), _tensors.Find($"blk.{block}.{tensor}.bias", width), name);
 
     /// <summary>A norm of queries or keys: over each head, or over the whole width, as wide as its weight is.</summary>
     private Value HeadNorm(Value x, string prefix, int headSize)
@@ -113,6 +119,7 @@ internal sealed partial class DecoderWriter
     {
         if (_architecture.Rope is not { } pairing
             || (_architecture.RotatesOnlySliding && !IsSliding(block))
+            || (_architecture.RotatesIfFinetuned && !_metadata.GetBoolean($"{_architecture.Name}.rope.scaling.finetuned", true))
             || (_architecture.NoRopeInterval > 0 && (block + 1) % _architecture.NoRopeInterval == 0))
         {
             return null;
@@ -131,7 +138,8 @@ internal sealed partial class DecoderWriter
     private RopeSettings RopeSettings(RopePairing pairing, int headSize, int offset, int rotated)
     {
         var isYarn = string.Equals(_numbers.RopeScaling, "yarn", StringComparison.Ordinal);
-        var extrapolation = Number("rope.scaling.yarn_ext_factor", isYarn ? 1 : 0);
+        var extrapolation = Number("rope.scaling.yarn_ext_factor", -1);
+        extrapolation = extrapolation < 0 ? (isYarn ? 1 : 0) : extrapolation;
         var factor = 1 / _numbers.RopeFrequencyScale;
         var magnitude = Number("rope.scaling.attn_factor", 1);
         if (extrapolation != 0)
@@ -187,7 +195,7 @@ internal sealed partial class DecoderWriter
         }
 
         var q = LatentQueries(x, block, heads * keySize);
-        var compressed = _graph.MatMul(x, _tensors.Require($"blk.{block}.attn_kv_a_mqa.weight", x.Width, latent + rotated), name: "kv_compressed");
+        var compressed = MatMul(x, _tensors.Require($"blk.{block}.attn_kv_a_mqa.weight", x.Width, latent + rotated), name: "kv_compressed");
         var kv = Norm(_graph.Slice(compressed, 0, latent), $"blk.{block}.attn_kv_a_norm");
         var rope = RopeSettings(RopePairing.Neighbours, rotated, 0, rotated) with { FrequencyFactors = null };
         var sharedKey = _graph.Rope(_graph.Slice(compressed, latent, rotated), rope, "k_rope");
@@ -207,26 +215,26 @@ internal sealed partial class DecoderWriter
         }
         else
         {
-            var expanded = _graph.MatMul(kv, _tensors.Require($"blk.{block}.attn_kv_b.weight", latent, heads * (plain + valueSize)), name: "kv");
+            var expanded = MatMul(kv, _tensors.Require($"blk.{block}.attn_kv_b.weight", latent, heads * (plain + valueSize)), name: "kv");
             keys = _graph.Concatenate([_graph.Slice(expanded, 0, plain, heads), sharedKey], heads, [false, true], "k");
             var layer = _graph.AddCacheLayer(heads, keySize, valueSize);
             _graph.Store(keys, _graph.Slice(expanded, plain, valueSize, heads), layer);
             values = _graph.Attend(q, layer, AttentionSettings(block, heads, keySize, 0) with { Scale = LatentScale(keySize) }, "attn");
         }
 
-        return _graph.MatMul(values, _tensors.Require($"blk.{block}.attn_output.weight", heads * valueSize, _numbers.EmbeddingLength), name: "attn_out");
+        return MatMul(values, _tensors.Require($"blk.{block}.attn_output.weight", heads * valueSize, _numbers.EmbeddingLength), name: "attn_out");
     }
 
     private Value LatentQueries(Value x, int block, int width)
     {
         if (!_tensors.Has($"blk.{block}.attn_q_a.weight"))
         {
-            return _graph.MatMul(x, _tensors.Require($"blk.{block}.attn_q.weight", x.Width, width), name: "q");
+            return MatMul(x, _tensors.Require($"blk.{block}.attn_q.weight", x.Width, width), name: "q");
         }
 
         var rank = Integer("attention.q_lora_rank");
-        var compressed = Norm(_graph.MatMul(x, _tensors.Require($"blk.{block}.attn_q_a.weight", x.Width, rank)), $"blk.{block}.attn_q_a_norm");
-        return _graph.MatMul(compressed, _tensors.Require($"blk.{block}.attn_q_b.weight", rank, width), name: "q");
+        var compressed = Norm(MatMul(x, _tensors.Require($"blk.{block}.attn_q_a.weight", x.Width, rank)), $"blk.{block}.attn_q_a_norm");
+        return MatMul(compressed, _tensors.Require($"blk.{block}.attn_q_b.weight", rank, width), name: "q");
     }
 
     /// <summary>The score's scale with YaRN's magnitude squared, since only a part of the key is rotated (and so magnified).</summary>

@@ -16,19 +16,19 @@ internal sealed partial class DecoderWriter
         Value inner;
         if (_architecture.FusedGateAndUp && !_tensors.Has($"{prefix}gate{suffix}.weight"))
         {
-            var both = _graph.MatMul(x, _tensors.Require($"{upName}.weight", x.Width, 2L * width), _tensors.Find($"{upName}.bias", 2L * width), $"{name}_gate_up");
+            var both = MatMul(x, _tensors.Require($"{upName}.weight", x.Width, 2L * width), _tensors.Find($"{upName}.bias", 2L * width), $"{name}_gate_up");
             inner = _graph.Gate(_graph.Slice(both, 0, width), _graph.Slice(both, width, width), gate, name: $"{name}_act");
         }
         else
         {
-            var up = _graph.MatMul(x, _tensors.Require($"{upName}.weight", x.Width, width), _tensors.Find($"{upName}.bias", width), $"{name}_up");
+            var up = MatMul(x, _tensors.Require($"{upName}.weight", x.Width, width), _tensors.Find($"{upName}.bias", width), $"{name}_up");
             inner = _tensors.Find($"{prefix}gate{suffix}.weight", x.Width, width) is { } gateWeight
-                ? _graph.Gate(_graph.MatMul(x, gateWeight, _tensors.Find($"{prefix}gate{suffix}.bias", width), $"{name}_gate"), up, gate, name: $"{name}_act")
+                ? _graph.Gate(MatMul(x, gateWeight, _tensors.Find($"{prefix}gate{suffix}.bias", width), $"{name}_gate"), up, gate, name: $"{name}_act")
                 : _graph.Activate(up, _architecture.Activation, name: $"{name}_act");
             inner = _tensors.Find($"{prefix}act{suffix}.scales", width) is { } scales ? DivideBy(inner, scales) : inner;
         }
 
-        return _graph.MatMul(inner, down, _tensors.Find($"{prefix}down{suffix}.bias", _numbers.EmbeddingLength), $"{name}_out");
+        return MatMul(inner, down, _tensors.Find($"{prefix}down{suffix}.bias", _numbers.EmbeddingLength), $"{name}_out");
     }
 
     private Value Experts(Value x, int block)
@@ -40,7 +40,7 @@ internal sealed partial class DecoderWriter
             throw new ModelFormatException($"Block {block} routes to experts, but the metadata says {used} of {experts} are used", _tensors.File.Path);
         }
 
-        var logits = _graph.MatMul(x, _tensors.Require($"{prefix}gate_inp.weight", x.Width, experts), _tensors.Find($"{prefix}gate_inp.bias", experts), "router");
+        var logits = MatMul(x, _tensors.Require($"{prefix}gate_inp.weight", x.Width, experts), _tensors.Find($"{prefix}gate_inp.bias", experts), "router");
         var route = _graph.Route(logits, RouteSettings(prefix, experts, used), "route");
         var (inner, width) = ExpertInner(x, route, prefix, experts);
         var down = _graph.ExpertMatMul(inner, route, _tensors.Require($"{prefix}down_exps.weight", width, _numbers.EmbeddingLength, experts), _tensors.Find($"{prefix}down_exps.bias", _numbers.EmbeddingLength, experts), "experts_down");
@@ -85,7 +85,7 @@ internal sealed partial class DecoderWriter
                 var other => throw new ModelFormatException($"'{name}.expert_gating_func' is {other}; 1 to 3 are known", _tensors.File.Path),
             },
             SelectionBias = _tensors.Find($"{prefix}exp_probs_b.bias".Replace("ffn_", "", StringComparison.Ordinal), experts) ?? _tensors.Find($"{prefix}exp_probs_b.bias", experts),
-            Normalize = _metadata.GetBoolean($"{name}.expert_weights_norm", _architecture.NormalizesExperts),
+            Normalize = _architecture.IgnoresExpertNormKey ? _architecture.NormalizesExperts : _metadata.GetBoolean($"{name}.expert_weights_norm", _architecture.NormalizesExperts),
             Scale = Number("expert_weights_scale", 1) is var scale and not 0 ? scale : 1,
         };
     }
@@ -95,7 +95,7 @@ internal sealed partial class DecoderWriter
         var width = (int)_tensors.Require($"{prefix}up_shexp.weight", x.Width, -1).Rows;
         var shared = Dense(x, prefix, "_shexp", width, _architecture.ExpertGate, "shared");
         return _tensors.Find($"{prefix}gate_inp_shexp.weight", x.Width) is { } gate
-            ? _graph.Multiply(shared, _graph.Activate(_graph.MatMul(x, gate), ActivationKind.Sigmoid))
+            ? _graph.Multiply(shared, _graph.Activate(MatMul(x, gate), ActivationKind.Sigmoid))
             : shared;
     }
 

@@ -28,10 +28,10 @@ internal sealed partial class DecoderWriter
     {
         _graph = new GraphBuilder();
         var x = WriteBlocks();
-        x = Norm(_graph.SelectOutputs(x), "output_norm", name: "result_norm");
+        x = Norm(_graph.SelectOutputs(x), _architecture.FinalNorm, name: "result_norm");
         var output = _tensors.Find("output.weight", _numbers.EmbeddingLength, _numbers.VocabularySize) ?? _tensors.Require("token_embd.weight", _numbers.EmbeddingLength, _numbers.VocabularySize);
-        var (scale, cap) = (Number("logit_scale", 0), Number("final_logit_softcapping", 0));
-        var logits = _graph.MatMul(x, output, _tensors.Find("output.bias", _numbers.VocabularySize), scale == 0 && cap <= 0 ? "logits" : "result_output");
+        var (scale, cap) = (Number("logit_scale", 0), _architecture.CapsLogits ? Number("final_logit_softcapping", 0) : 0);
+        var logits = MatMul(x, output, _tensors.Find("output.bias", _numbers.VocabularySize), scale == 0 && cap <= 0 ? "logits" : "result_output");
         if (scale != 0)
         {
             logits = _graph.Scale(logits, _architecture.DividesLogits ? 1 / scale : scale, name: cap <= 0 ? "logits" : null);
@@ -46,7 +46,7 @@ internal sealed partial class DecoderWriter
     public Graph WriteEmbeddings(EmbeddingPooling pooling)
     {
         _graph = new GraphBuilder();
-        PoolingHead.Write(_graph, _tensors, _architecture.Name, Norm(WriteBlocks(), "output_norm", name: "result_norm"), pooling);
+        PoolingHead.Write(_graph, _tensors, _architecture.Name, Norm(WriteBlocks(), _architecture.FinalNorm, name: "result_norm"), pooling);
         return _graph.Build();
     }
 
@@ -56,7 +56,7 @@ internal sealed partial class DecoderWriter
         for (var block = 0; block < _numbers.BlockCount; block++)
         {
             _graph.NextBlock();
-            x = WriteRecurrentBlock(x, block) ?? WriteBlock(x, block);
+            x = WriteSinglePart(x, block) ?? WriteBlock(x, block);
         }
 
         _graph.EndBlocks();
@@ -73,7 +73,7 @@ internal sealed partial class DecoderWriter
             x = _graph.Add(x, _graph.EmbedPositions(positions));
         }
 
-        return _tensors.Has("token_embd_norm.weight") ? Norm(x, "token_embd_norm") : x;
+        return _tensors.Has("token_embd_norm.weight") && _architecture.FinalNorm != "token_embd_norm" ? Norm(x, "token_embd_norm") : x;
     }
 
     private Value WriteBlock(Value x, int block)
@@ -81,7 +81,7 @@ internal sealed partial class DecoderWriter
         var residual = Number("residual_scale", 1);
         var normed = _tensors.Has($"blk.{block}.attn_norm.weight") || !_tensors.Has($"blk.{block}.post_attention_norm.weight") ? Norm(x, $"blk.{block}.attn_norm", "attn_norm") : x;
         var attentionInput = _tensors.Has($"blk.{block}.attn_norm_2.weight") ? Norm(x, $"blk.{block}.attn_norm_2", "attn_norm_2") : normed;
-        var attention = _tensors.Has($"blk.{block}.attn_kv_a_mqa.weight") ? LatentAttention(attentionInput, block) : Attention(attentionInput, block);
+        var attention = Mixer(attentionInput, block);
         attention = PostNorm(attention, $"blk.{block}.post_attention_norm");
         attention = residual is 0 or 1 ? attention : _graph.Scale(attention, residual);
         var kind = Residual(block);

@@ -63,8 +63,9 @@ public sealed class ModelDefinition
             throw new ModelFormatException("The model has no token embeddings ('token_embd.weight'): the file holds a vocabulary alone", file.Path);
         }
 
-        var pooling = file.Metadata.GetInt32($"{name}.pooling_type", 0);
-        var defaultPooling = Enum.IsDefined((EmbeddingPooling)pooling) ? (EmbeddingPooling)pooling : EmbeddingPooling.None;
+        // −1, signed or not, stands for a pooling that is not said.
+        var declared = file.Metadata.TryGet($"{name}.pooling_type", out var value) ? value.AsInt64() : 0;
+        var defaultPooling = declared is >= 0 and <= (int)EmbeddingPooling.Rank ? (EmbeddingPooling)declared : EmbeddingPooling.None;
         ModelDefinition Make(ModelKind kind, Graph? decoder, Graph? encoder, Func<EmbeddingPooling, Graph> embeddings, int? start = null) =>
             new(name, kind, hyperparameters, decoder, encoder, embeddings, defaultPooling, start);
         switch (architecture.Machine)
@@ -93,7 +94,7 @@ public sealed class ModelDefinition
     private static int? DecoderStart(GgufFile file, string name, Hyperparameters hyperparameters)
     {
         var key = $"{name}.decoder_start_token_id";
-        if (!file.Metadata.Contains(key))
+        if (!file.Metadata.TryGet(key, out var value) || value.AsInt64() is -1 or uint.MaxValue)
         {
             return null;
         }

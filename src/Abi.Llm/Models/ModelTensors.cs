@@ -9,15 +9,19 @@ internal sealed class ModelTensors(GgufFile file)
     public GgufFile File { get; } = file;
 
     /// <summary>A tensor that must be there; -1 in the shape allows any length.</summary>
-    public WeightTensor Require(string name, params ReadOnlySpan<long> shape) => Check(File.GetTensor(name), shape);
+    public WeightTensor Require(string name, params ReadOnlySpan<long> shape) => Check(Resolve(name) ?? File.GetTensor(name), shape);
 
     /// <summary>A tensor that may be there.</summary>
-    public WeightTensor? Find(string name, params ReadOnlySpan<long> shape) => File.FindTensor(name) is { } tensor ? Check(tensor, shape) : null;
+    public WeightTensor? Find(string name, params ReadOnlySpan<long> shape) => Resolve(name) is { } tensor ? Check(tensor, shape) : null;
 
-    public bool Has(string name) => File.FindTensor(name) is not null;
+    public bool Has(string name) => Resolve(name) is not null;
 
     /// <summary>The epsilon of the architecture's norms.</summary>
     public float Epsilon(string architecture) => File.Metadata.GetSingle($"{architecture}.attention.layer_norm_rms_epsilon", File.Metadata.GetSingle($"{architecture}.attention.layer_norm_epsilon", 1e-5f));
+
+    /// <summary>Some files leave <c>.weight</c> off the names of norms.</summary>
+    private WeightTensor? Resolve(string name) =>
+        File.FindTensor(name) ?? (name.EndsWith("norm.weight", StringComparison.Ordinal) ? File.FindTensor(name[..^".weight".Length]) : null);
 
     private WeightTensor Check(WeightTensor tensor, ReadOnlySpan<long> shape)
     {
