@@ -8,6 +8,7 @@ internal static partial class ArchitectureTable
 {
     private static Architecture[] Recurrent() =>
     [
+        new("arwkv7") { Rope = null },
         new("falcon-h1") { IgnoresAttentionOutputBias = true },
         new("granitehybrid") { Rope = Neighbours, DividesLogits = true, RotatesIfFinetuned = true, IgnoresExpertNormKey = true },
         new("jamba") { Rope = null, IgnoresExpertNormKey = true, IgnoresAttentionOutputBias = true, NormalizesExperts = false },
@@ -18,5 +19,8 @@ internal static partial class ArchitectureTable
         new("nemotron_h") { Rope = null, HasSinglePartBlocks = true, Activation = ActivationKind.ReluSquared, ScalesFeedForward = true },
         new("nemotron_h_moe") { Rope = null, NormalizesExperts = false, HasSinglePartBlocks = true, Activation = ActivationKind.ReluSquared, Score = RouteScore.Sigmoid, ScalesFeedForward = true },
         new("plamo2") { FusedGateAndUp = true, ProjectsScanParameters = true, Unscaled = ["attn_qkv", ".ssm_"] },
+        new("rwkv6") { Norm = NormKind.Layer, Rope = null },
+        new("rwkv6qwen2") { Rope = null },
+        new("rwkv7") { Norm = NormKind.Layer, Rope = null },
     ];
 }

@@ -27,6 +27,11 @@ internal sealed partial class DecoderWriter
             return LatentAttention(x, block);
         }
 
+        if (_tensors.Has($"blk.{block}.time_mix_w1.weight"))
+        {
+            return TimeMix(x, block);
+        }
+
         if (_tensors.Has($"blk.{block}.shortconv.in_proj.weight"))
         {
             return ShortConvolution(x, block);

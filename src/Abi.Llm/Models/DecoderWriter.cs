@@ -52,11 +52,12 @@ internal sealed partial class DecoderWriter
 
     private Value WriteBlocks()
     {
+        _firstValues = null;
         var x = Embed();
         for (var block = 0; block < _numbers.BlockCount; block++)
         {
             _graph.NextBlock();
-            x = WriteSinglePart(x, block) ?? WriteBlock(x, block);
+            x = WriteSinglePart(x, block) ?? WriteRwkvBlock(x, block) ?? WriteBlock(x, block);
         }
 
         _graph.EndBlocks();
@@ -79,7 +80,9 @@ internal sealed partial class DecoderWriter
     private Value WriteBlock(Value x, int block)
     {
         var residual = Number("residual_scale", 1);
-        var normed = _tensors.Has($"blk.{block}.attn_norm.weight") || !_tensors.Has($"blk.{block}.post_attention_norm.weight") ? Norm(x, $"blk.{block}.attn_norm", "attn_norm") : x;
+        // ModernBERT's first block reads the normed embeddings as they are.
+        var isNormed = _tensors.Has($"blk.{block}.attn_norm.weight") || (!_tensors.Has($"blk.{block}.post_attention_norm.weight") && (block > 0 || _architecture.Machine != ModelMachine.PreNormEncoder));
+        var normed = isNormed ? Norm(x, $"blk.{block}.attn_norm", "attn_norm") : x;
         var attentionInput = _tensors.Has($"blk.{block}.attn_norm_2.weight") ? Norm(x, $"blk.{block}.attn_norm_2", "attn_norm_2") : normed;
         var attention = Mixer(attentionInput, block);
         attention = PostNorm(attention, $"blk.{block}.post_attention_norm");
