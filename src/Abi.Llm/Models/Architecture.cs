@@ -101,4 +101,13 @@ internal sealed record Architecture(string Name)
 
     /// <summary>Whether a block without a feed-forward norm is one part behind one norm.</summary>
     public bool HasSinglePartBlocks { get; init; }
+
+    /// <summary>Whether the norm named as if it came behind attention feeds the feed-forward network instead.</summary>
+    public bool NormsBetweenParts { get; init; }
+
+    /// <summary>Whether the query projection holds a gate for each head (Qwen 3 Next).</summary>
+    public bool GatesAttention { get; init; }
+
+    /// <summary>Whether experts' matrices have a scale for each expert when the file holds one.</summary>
+    public bool ScalesExperts { get; init; }
 }

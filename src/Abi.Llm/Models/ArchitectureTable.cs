@@ -17,8 +17,8 @@ internal static partial class ArchitectureTable
 
     private static Architecture[] Decoders() =>
     [
-        new("llama") { ScalesFeedForward = true, Rope = Neighbours },
-        new("mistral3") { ScalesFeedForward = true, Rope = Neighbours },
+        new("llama") { ScalesExperts = true, ScalesFeedForward = true, Rope = Neighbours },
+        new("mistral3") { ScalesExperts = true, ScalesFeedForward = true, Rope = Neighbours },
         new("arcee") { Rope = Neighbours, Activation = ActivationKind.ReluSquared },
         new("baichuan") { Rope = Neighbours },
         new("bloom") { Norm = NormKind.Layer, Rope = null, Activation = ActivationKind.Gelu, AlibiMaxBias = 8 },
@@ -53,7 +53,7 @@ internal static partial class ArchitectureTable
         new("qwen2"),
         new("qwen2moe") { NormalizesExperts = false },
         new("qwen3") { ScalesFeedForward = true },
-        new("qwen3moe"),
+        new("qwen3moe") { ScalesExperts = true, IgnoresExpertNormKey = true },
         new("refact") { Rope = null, AlibiMaxBias = 8 },
         new("seed_oss"),
         new("smollm3") { Rope = Neighbours, NoRopeInterval = 4 },

@@ -198,8 +198,12 @@ internal sealed partial class DecoderWriter
         var compressed = MatMul(x, _tensors.Require($"blk.{block}.attn_kv_a_mqa.weight", x.Width, latent + rotated), name: "kv_compressed");
         var kv = Norm(_graph.Slice(compressed, 0, latent), $"blk.{block}.attn_kv_a_norm");
         var rope = RopeSettings(RopePairing.Neighbours, rotated, 0, rotated) with { FrequencyFactors = null };
-        var sharedKey = _graph.Rope(_graph.Slice(compressed, latent, rotated), rope, "k_rope");
-        q = _graph.Rope(q, rope with { HeadSize = keySize, Offset = plain }, "q_rope");
+        var sharedKey = _graph.Slice(compressed, latent, rotated);
+        if (_architecture.Rope is not null)
+        {
+            (sharedKey, q) = (_graph.Rope(sharedKey, rope, "k_rope"), _graph.Rope(q, rope with { HeadSize = keySize, Offset = plain }, "q_rope"));
+        }
+
         Value keys;
         Value values;
         if (split)

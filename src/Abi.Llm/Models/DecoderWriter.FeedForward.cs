@@ -43,7 +43,7 @@ internal sealed partial class DecoderWriter
         var logits = MatMul(x, _tensors.Require($"{prefix}gate_inp.weight", x.Width, experts), _tensors.Find($"{prefix}gate_inp.bias", experts), "router");
         var route = _graph.Route(logits, RouteSettings(prefix, experts, used), "route");
         var (inner, width) = ExpertInner(x, route, prefix, experts);
-        var down = _graph.ExpertMatMul(inner, route, _tensors.Require($"{prefix}down_exps.weight", width, _numbers.EmbeddingLength, experts), _tensors.Find($"{prefix}down_exps.bias", _numbers.EmbeddingLength, experts), "experts_down");
+        var down = ExpertMatMul(inner, route, _tensors.Require($"{prefix}down_exps.weight", width, _numbers.EmbeddingLength, experts), _tensors.Find($"{prefix}down_exps.bias", _numbers.EmbeddingLength, experts), "experts_down");
         var sum = _graph.ExpertSum(down, route, weighted: true, name: "experts");
         return _tensors.Has($"{prefix}up_shexp.weight") ? _graph.Add(sum, SharedExpert(x, prefix), "ffn_out") : sum;
     }
@@ -56,15 +56,15 @@ internal sealed partial class DecoderWriter
         {
             var both = _tensors.Require($"{prefix}gate_up_exps.weight", x.Width, -1, experts);
             var half = (int)(both.Shape[1] / 2);
-            var merged = _graph.ExpertMatMul(x, route, both, _tensors.Find($"{prefix}gate_up_exps.bias", both.Shape[1], experts), "experts_gate_up");
+            var merged = ExpertMatMul(x, route, both, _tensors.Find($"{prefix}gate_up_exps.bias", both.Shape[1], experts), "experts_gate_up");
             return (_graph.Gate(_graph.Slice(merged, 0, half, used), _graph.Slice(merged, half, half, used), _architecture.ExpertGate, name: "experts_act"), half);
         }
 
         var upWeight = _tensors.Require($"{prefix}up_exps.weight", x.Width, -1, experts);
         var width = upWeight.Shape[1];
-        var up = _graph.ExpertMatMul(x, route, upWeight, _tensors.Find($"{prefix}up_exps.bias", width, experts), "experts_up");
+        var up = ExpertMatMul(x, route, upWeight, _tensors.Find($"{prefix}up_exps.bias", width, experts), "experts_up");
         return _tensors.Find($"{prefix}gate_exps.weight", x.Width, width, experts) is { } gate
-            ? (_graph.Gate(_graph.ExpertMatMul(x, route, gate, _tensors.Find($"{prefix}gate_exps.bias", width, experts), "experts_gate"), up, _architecture.ExpertGate, name: "experts_act"), width)
+            ? (_graph.Gate(ExpertMatMul(x, route, gate, _tensors.Find($"{prefix}gate_exps.bias", width, experts), "experts_gate"), up, _architecture.ExpertGate, name: "experts_act"), width)
             : (_graph.Activate(up, _architecture.Activation, name: "experts_act"), width);
     }
 

@@ -33,9 +33,28 @@ internal sealed partial class DecoderWriter
             return null;
         }
 
-        var honoured = IsFeedForward(weight) ? _architecture.ScalesFeedForward : !_architecture.Unscaled.Any(part => weight.Name.Contains(part, StringComparison.Ordinal));
+        var honoured = IsFeedForward(weight) ? _architecture.ScalesFeedForward : !_architecture.Unscaled.Any(part => weight.Name.StartsWith(part, StringComparison.Ordinal) || weight.Name.Contains($".{part}", StringComparison.Ordinal));
         return honoured ? _tensors.Find($"{weight.Name[..^WeightSuffix.Length]}.scale", 1) : null;
     }
 
     private static bool IsFeedForward(WeightTensor weight) => weight.Name.Contains(".ffn_", StringComparison.Ordinal);
+
+    /// <summary>The products of rows with their experts' matrices, times each expert's scale where the architecture has them.</summary>
+    private Value ExpertMatMul(Value x, Value route, WeightTensor weight, WeightTensor? bias, string name)
+    {
+        if (!_architecture.ScalesExperts || _tensors.Find($"{weight.Name[..^WeightSuffix.Length]}.scale", weight.Shape[^1]) is not { } scales)
+        {
+            return _graph.ExpertMatMul(x, route, weight, bias, name);
+        }
+
+        if (bias is not null)
+        {
+            throw new ModelFormatException($"Tensor '{weight.Name}' has scales and a bias; which comes first is not known", _tensors.File.Path);
+        }
+
+        // The chosen experts' scales, one column each: products of 1 with matrices of one element.
+        var one = _graph.Scale(_graph.Slice(x, 0, 1), 0, 1);
+        var chosen = _graph.ExpertMatMul(one, route, WeightTensor.FromFloats(scales.Name, [1, 1, scales.Count], scales.ToFloats()));
+        return _graph.Multiply(_graph.ExpertMatMul(x, route, weight), chosen, name);
+    }
 }

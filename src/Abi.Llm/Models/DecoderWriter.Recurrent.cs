@@ -37,9 +37,19 @@ internal sealed partial class DecoderWriter
             return ShortConvolution(x, block);
         }
 
+        if (_tensors.Has($"blk.{block}.ssm_f_a.weight"))
+        {
+            return KimiDeltaAttention(x, block);
+        }
+
+        if (_tensors.Has($"blk.{block}.ssm_ba.weight") || _tensors.Has($"blk.{block}.ssm_alpha.weight"))
+        {
+            return DeltaNet(x, block);
+        }
+
         if (!_tensors.Has($"blk.{block}.ssm_in.weight"))
         {
-            return Attention(x, block);
+            return _architecture.GatesAttention ? GatedAttention(x, block) : Attention(x, block);
         }
 
         var recurrent = _architecture.ProjectsScanParameters ? ProjectedMamba2(x, block) : _tensors.Has($"blk.{block}.ssm_x.weight") ? Mamba(x, block) : Mamba2(x, block);
@@ -139,12 +149,10 @@ internal sealed partial class DecoderWriter
         return MatMul(_graph.Multiply(_graph.Slice(all, width, width), convolved), _tensors.Require($"{prefix}out_proj.weight", width, width), name: "shortconv_out");
     }
 
-    private Value Convolution(Value x, string prefix)
-    {
-        var kernel = Integer("ssm.conv_kernel");
-        var convolved = _graph.Convolve(x, _tensors.Require($"{prefix}conv1d.weight", kernel, x.Width), _tensors.Find($"{prefix}conv1d.bias", x.Width), "ssm_conv");
-        return _graph.Activate(convolved, ActivationKind.Silu);
-    }
+    private Value Convolution(Value x, string prefix) =>
+        Convolution(x, _tensors.Require($"{prefix}conv1d.weight", Integer("ssm.conv_kernel"), x.Width), _tensors.Find($"{prefix}conv1d.bias", x.Width));
+
+    private Value Convolution(Value x, WeightTensor kernel, WeightTensor? bias) => _graph.Activate(_graph.Convolve(x, kernel, bias, "ssm_conv"), ActivationKind.Silu);
 
     private Value ParameterNorm(Value x, string prefix)
     {

@@ -54,14 +54,22 @@ internal sealed partial class DecoderWriter
     {
         _firstValues = null;
         var x = Embed();
-        for (var block = 0; block < _numbers.BlockCount; block++)
+        for (var block = 0; block < _numbers.BlockCount - DraftBlocks(); block++)
         {
             _graph.NextBlock();
-            x = WriteSinglePart(x, block) ?? WriteRwkvBlock(x, block) ?? WriteBlock(x, block);
+            x = WriteSinglePart(x, block) ?? WriteRwkvBlock(x, block) ?? WriteBlockNormedBetween(x, block) ?? WriteBlock(x, block);
         }
 
         _graph.EndBlocks();
         return x;
+    }
+
+    /// <summary>The blocks at the end that only draft (multi-token prediction) and take no part here.</summary>
+    private int DraftBlocks()
+    {
+        var key = $"{_architecture.Name}.nextn_predict_layers";
+        var count = _metadata.GetInt32(key, 0);
+        return count >= 0 && count < _numbers.BlockCount ? count : throw new ModelFormatException($"'{key}' is {count} of {_numbers.BlockCount} blocks", _tensors.File.Path);
     }
 
     private Value Embed()
