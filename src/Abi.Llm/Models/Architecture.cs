@@ -84,11 +84,65 @@ internal sealed record Architecture(string Name)
     /// <summary>Parts of the names of other matrices whose scale is not used.</summary>
     public ImmutableArray<string> Unscaled { get; init; } = [];
 
-    /// <summary>Whether <c>expert_weights_norm</c> is not read: <see cref="NormalizesExperts"/> alone counts.</summary>
-    public bool IgnoresExpertNormKey { get; init; }
+    /// <summary>Whether <c>expert_weights_norm</c> is read; else <see cref="NormalizesExperts"/> alone counts.</summary>
+    public bool ReadsExpertNorm { get; init; }
 
-    /// <summary>Whether a bias of attention's output is not used.</summary>
-    public bool IgnoresAttentionOutputBias { get; init; }
+    /// <summary>Whether <c>expert_gating_func</c> is read; else <see cref="Score"/> alone counts.</summary>
+    public bool ReadsExpertGating { get; init; }
+
+    /// <summary>Ends of the names of tensors that files may hold and the forward pass does not use.</summary>
+    public ImmutableArray<string> Ignored { get; init; } = [];
+
+    /// <summary>The name of the norm before the feed-forward network.</summary>
+    public string FeedForwardNorm { get; init; } = "ffn_norm";
+
+    /// <summary>The name of the norm behind attention, where there is one.</summary>
+    public string PostAttentionNorm { get; init; } = "post_attention_norm";
+
+    /// <summary>The epsilon of the norms behind attention and feed-forward network; 0 for that of all norms.</summary>
+    public float PostNormEpsilon { get; init; }
+
+    /// <summary>What the gate beside attention's output, where there is one, goes through.</summary>
+    public ActivationKind AttentionGate { get; init; } = ActivationKind.Sigmoid;
+
+    /// <summary>Whether embeddings are normed without a weight.</summary>
+    public bool NormsEmbedding { get; init; }
+
+    /// <summary>Whether norms have neither weight nor bias (OLMo, Talkie).</summary>
+    public bool HasBareNorms { get; init; }
+
+    /// <summary>Whether every token sees all tokens of its step and no state is kept (language diffusion models).</summary>
+    public bool IsBidirectional { get; init; }
+
+    /// <summary>Whether scores are multiplied by <c>1 / (key size)</c>, not by its root (Jais).</summary>
+    public bool ScalesScoresByWidth { get; init; }
+
+    /// <summary>Whether sliding blocks read the base of their RoPE from <c>rope.freq_base_swa</c>.</summary>
+    public bool ReadsSlidingRopeBase { get; init; }
+
+    /// <summary>What sliding blocks do with the scaling of RoPE.</summary>
+    public SlidingRopeScaling SlidingRope { get; init; }
+
+    /// <summary>The number of blocks of those models that slide at all; 0 for any (EXAONE 4).</summary>
+    public int SlidingBlockCount { get; init; }
+
+    /// <summary>What the width of dense feed-forward networks is divided by (Qwen 1 states that of gate and up together).</summary>
+    public int FeedForwardDivisor { get; init; } = 1;
+
+    /// <summary>What attention's output is multiplied by is a key, <c>attention.value_scale</c> (MiMo 2).</summary>
+    public bool ScalesAttentionOutput { get; init; }
+
+    /// <summary>Whether the first dense blocks rotate even where others do not (Cohere 2 MoE).</summary>
+    public bool RotatesDenseLead { get; init; }
+
+    /// <summary>What the sum of routed and shared experts is multiplied by.</summary>
+    public float SharedExpertScale { get; init; } = 1;
+
+    /// <summary>Whether RoPE in several dimensions takes its columns in turn (Qwen 3 VL), not section by section.</summary>
+    public bool InterleavesRopeSections { get; init; }
+
+    /// <summary>Whether <c>rope.dimension_sections</c> is read: the columns of the fourth dimension do not rotate with text.</summary>
+    public bool ReadsRopeSections { get; init; }
 
     /// <summary>The name of the norm before the head.</summary>
     public string FinalNorm { get; init; } = "output_norm";
@@ -101,9 +155,6 @@ internal sealed record Architecture(string Name)
 
     /// <summary>Whether a block without a feed-forward norm is one part behind one norm.</summary>
     public bool HasSinglePartBlocks { get; init; }
-
-    /// <summary>Whether the norm named as if it came behind attention feeds the feed-forward network instead.</summary>
-    public bool NormsBetweenParts { get; init; }
 
     /// <summary>Whether the query projection holds a gate for each head (Qwen 3 Next).</summary>
     public bool GatesAttention { get; init; }

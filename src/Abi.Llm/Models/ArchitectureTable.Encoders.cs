@@ -9,7 +9,7 @@ internal static partial class ArchitectureTable
     private static Architecture[] Encoders() =>
     [
         new("bert") { Machine = ModelMachine.Bert, Norm = NormKind.Layer, Rope = null, Activation = ActivationKind.Gelu },
-        new("eurobert") { Machine = ModelMachine.PreNormEncoder, IgnoresAttentionOutputBias = true },
+        new("eurobert") { Machine = ModelMachine.PreNormEncoder, Ignored = ["attn_output.bias"] },
         new("gemma-embedding") { Machine = ModelMachine.PreNormEncoder, ScalesEmbeddingByWidth = true, Gate = GateKind.GeGlu, SlidingPeriod = 6, SlidingRopeBase = 10000 },
         new("jina-bert-v2") { Machine = ModelMachine.Bert, Norm = NormKind.Layer, Rope = null, AlibiMaxBias = 8, Activation = ActivationKind.Gelu, Gate = GateKind.GeGlu },
         new("jina-bert-v3") { Machine = ModelMachine.Bert, Norm = NormKind.Layer, Activation = ActivationKind.Gelu },

@@ -23,7 +23,7 @@ internal sealed partial class DecoderWriter
 
         if (!_architecture.QueryKeyNormAfterRope)
         {
-            (q, k) = (HeadNorm(q, $"blk.{block}.attn_q_norm", keySize), HeadNorm(k, $"blk.{block}.attn_k_norm", keySize));
+            (q, k) = (HeadNorm(q, $"blk.{block}.attn_q_norm", keySize), _tensors.Has($"blk.{block}.attn_q_norm.weight") ? HeadNorm(k, $"blk.{block}.attn_k_norm", keySize) : k);
         }
 
         if (Rope(block) is { } rope)
@@ -33,13 +33,30 @@ internal sealed partial class DecoderWriter
 
         if (_architecture.QueryKeyNormAfterRope)
         {
-            (q, k) = (HeadNorm(q, $"blk.{block}.attn_q_norm", keySize), HeadNorm(k, $"blk.{block}.attn_k_norm", keySize));
+            (q, k) = (HeadNorm(q, $"blk.{block}.attn_q_norm", keySize), _tensors.Has($"blk.{block}.attn_q_norm.weight") ? HeadNorm(k, $"blk.{block}.attn_k_norm", keySize) : k);
         }
 
         var window = IsSliding(block) ? _numbers.SlidingWindow : 0;
         var settings = AttentionSettings(block, heads, keySize, window);
-        var attention = _architecture.Machine == ModelMachine.PreNormEncoder ? _graph.AttendWithin(q, k, v, kvHeads, settings with { Causal = false }, "attn") : AttendToCache(q, k, v, kvHeads, settings);
-        return MatMul(attention, _tensors.Require($"blk.{block}.attn_output.weight", heads * valueSize, _numbers.EmbeddingLength), _architecture.IgnoresAttentionOutputBias ? null : _tensors.Find($"blk.{block}.attn_output.bias", _numbers.EmbeddingLength), "attn_out");
+        var attention = _architecture.IsBidirectional || _architecture.Machine == ModelMachine.PreNormEncoder ? _graph.AttendWithin(q, k, v, kvHeads, settings with { Causal = false }, "attn") : AttendToCache(q, k, v, kvHeads, settings);
+        attention = GateAttention(attention, x, block, heads);
+        var output = MatMul(attention, _tensors.Require($"blk.{block}.attn_output.weight", heads * valueSize, _numbers.EmbeddingLength), _tensors.Find($"blk.{block}.attn_output.bias", _numbers.EmbeddingLength), "attn_out");
+        var scale = _architecture.ScalesAttentionOutput ? Number("attention.value_scale", 1) : 1;
+        return scale is 0 or 1 ? output : _graph.Scale(output, scale);
+    }
+
+    /// <summary>Attention's output times a gate that is made of its input: a number for each column, or for each head.</summary>
+    private Value GateAttention(Value attention, Value x, int block, int heads)
+    {
+        var name = $"blk.{block}.attn_gate.weight";
+        if (_tensors.Find(name, x.Width, -1) is not { } weight)
+        {
+            return attention;
+        }
+
+        return weight.Rows == heads || weight.Rows == attention.Width
+            ? _graph.Multiply(attention, _graph.Activate(MatMul(x, weight, name: "attn_gate"), _architecture.AttentionGate))
+            : throw new ModelFormatException($"Tensor '{name}' has {weight.Rows} rows; {heads} (for each head) or {attention.Width} (for each column) are possible", _tensors.File.Path);
     }
 
     private Value AttendToCache(Value q, Value k, Value v, int keyValueHeads, AttentionSettings settings)
@@ -55,7 +72,7 @@ internal sealed partial class DecoderWriter
         return new AttentionSettings
         {
             Heads = heads,
-            Scale = scale != 0 ? scale : 1 / MathF.Sqrt(keySize),
+            Scale = scale != 0 ? scale : _architecture.ScalesScoresByWidth ? 1f / keySize : 1 / MathF.Sqrt(keySize),
             Window = window,
             SoftCap = _architecture.CapsScores ? Number("attn_logit_softcapping", 0) : 0,
             AlibiMaxBias = Number("attention.max_alibi_bias", _architecture.AlibiMaxBias),
@@ -99,7 +116,7 @@ internal sealed partial class DecoderWriter
 
     private bool IsSliding(int block)
     {
-        if (_numbers.SlidingWindow == 0 || _architecture.SlidingPeriod < 0)
+        if (!HasSliding)
         {
             return false;
         }
@@ -118,20 +135,44 @@ internal sealed partial class DecoderWriter
     private RopeSettings? Rope(int block)
     {
         if (_architecture.Rope is not { } pairing
-            || (_architecture.RotatesOnlySliding && !IsSliding(block))
+            || (_architecture.RotatesOnlySliding && HasSliding && !IsSliding(block) && !(_architecture.RotatesDenseLead && block < _metadata.GetInt32($"{_architecture.Name}.leading_dense_block_count", 0)))
+            || !HasRopePattern(block)
             || (_architecture.RotatesIfFinetuned && !_metadata.GetBoolean($"{_architecture.Name}.rope.scaling.finetuned", true))
             || (_architecture.NoRopeInterval > 0 && (block + 1) % _architecture.NoRopeInterval == 0))
         {
             return null;
         }
 
-        var sliding = IsSliding(block) && (_architecture.SlidingRopeBase > 0 || _metadata.Contains($"{_architecture.Name}.rope.freq_base_swa"));
-        return RopeSettings(pairing, _numbers.KeySize, 0, _numbers.RotaryDimensions) with
+        var settings = RopeSettings(pairing, _numbers.KeySize, 0, _numbers.RotaryDimensions) with { FrequencyFactors = FrequencyFactors() };
+        if (!IsSliding(block))
         {
-            FrequencyBase = sliding ? Number("rope.freq_base_swa", _architecture.SlidingRopeBase) : _numbers.RopeFrequencyBase,
-            FrequencyScale = sliding ? 1 : _numbers.RopeFrequencyScale,
-            FrequencyFactors = FrequencyFactors(),
+            return settings;
+        }
+
+        var given = _architecture.SlidingRopeBase > 0 ? _architecture.SlidingRopeBase : _numbers.RopeFrequencyBase;
+        settings = settings with { FrequencyBase = _architecture.ReadsSlidingRopeBase ? Number("rope.freq_base_swa", given) : given };
+        return _architecture.SlidingRope switch
+        {
+            SlidingRopeScaling.Same => settings,
+            SlidingRopeScaling.FrequenciesUnscaled => settings with { FrequencyScale = 1 },
+            _ => settings with { FrequencyScale = 1, ExtrapolationFactor = 0, AttentionFactor = 1 },
         };
+    }
+
+    /// <summary>Whether any block slides.</summary>
+    private bool HasSliding => _numbers.SlidingWindow > 0 && _architecture.SlidingPeriod >= 0 && (_architecture.SlidingBlockCount == 0 || _numbers.BlockCount == _architecture.SlidingBlockCount);
+
+    /// <summary>What <c>attention.rope_pattern</c> says of a block; without it, all rotate.</summary>
+    private bool HasRopePattern(int block)
+    {
+        var key = $"{_architecture.Name}.attention.rope_pattern";
+        if (!_metadata.TryGet(key, out var pattern) || pattern.Type != Gguf.GgufValueType.Array)
+        {
+            return true;
+        }
+
+        var rotates = _metadata.GetBooleanArray(key);
+        return block >= rotates.Length || rotates[block];
     }
 
     /// <summary>RoPE with the model's scaling. YaRN's magnitude is what llama.cpp derives: the device multiplies by <c>1 + 0.1 ln factor</c>, so that is divided out first.</summary>
@@ -174,7 +215,43 @@ internal sealed partial class DecoderWriter
         var half = _numbers.RotaryDimensions / 2;
         return _tensors.Find("rope_freqs.weight", half)
             ?? (_numbers.ContextLength > _numbers.RopeOriginalContext ? _tensors.Find("rope_factors_long.weight", half) : null)
-            ?? _tensors.Find("rope_factors_short.weight", half);
+            ?? _tensors.Find("rope_factors_short.weight", half)
+            ?? SectionFactors(half);
+    }
+
+    /// <summary>
+    /// RoPE in several dimensions (paper: Wang et al. 2024, Qwen2-VL): text stands at the same place in the first three and at 0 in the fourth, so columns of the fourth do not rotate:
+    /// an endless divisor. Null where all rotate.
+    /// </summary>
+    private WeightTensor? SectionFactors(int half)
+    {
+        var key = $"{_architecture.Name}.rope.dimension_sections";
+        if (!_architecture.ReadsRopeSections || !_metadata.Contains(key))
+        {
+            return null;
+        }
+
+        var sections = _metadata.GetInt32Array(key);
+        if (sections.Length < 3 || sections.Any(length => length is < 0 or > 1 << 20))
+        {
+            throw new ModelFormatException($"'{key}' is [{string.Join(", ", sections)}]; it must be three or four lengths", _tensors.File.Path);
+        }
+
+        var all = sections.Take(4).Sum();
+        if (all == 0)
+        {
+            return null;
+        }
+
+        var factors = new float[half];
+        for (var i = 0; i < half; i++)
+        {
+            var column = i % all;
+            var rotates = _architecture.InterleavesRopeSections ? column < 3 * sections[column % 3] : column < sections[0] + sections[1] + sections[2];
+            factors[i] = rotates ? 1 : float.PositiveInfinity;
+        }
+
+        return Array.TrueForAll(factors, factor => factor == 1) ? null : WeightTensor.FromFloats("rope_sections", [half], factors);
     }
 
     /// <summary>

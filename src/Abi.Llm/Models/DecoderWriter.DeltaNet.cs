@@ -6,18 +6,6 @@ namespace Abi.Llm.Models;
 /// <summary>Gated delta nets (papers: Yang et al. 2024; Kimi Team 2025) and the gated attention that stands beside them in Qwen's hybrids.</summary>
 internal sealed partial class DecoderWriter
 {
-    /// <summary>A block whose norm behind attention's place feeds the feed-forward network; null where it norms attention's output.</summary>
-    private Value? WriteBlockNormedBetween(Value x, int block)
-    {
-        if (!_architecture.NormsBetweenParts)
-        {
-            return null;
-        }
-
-        var y = _graph.Add(Mixer(Norm(x, $"blk.{block}.attn_norm", "attn_norm"), block), x, "attn_residual");
-        return _graph.Add(FeedForward(Norm(y, $"blk.{block}.post_attention_norm", "ffn_norm"), block), y, "output");
-    }
-
     /// <summary>Attention whose query projection holds a gate for each head beside its query.</summary>
     private Value GatedAttention(Value x, int block)
     {

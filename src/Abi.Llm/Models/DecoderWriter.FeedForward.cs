@@ -6,7 +6,7 @@ namespace Abi.Llm.Models;
 internal sealed partial class DecoderWriter
 {
     private Value FeedForward(Value x, int block) =>
-        _tensors.Has($"blk.{block}.ffn_gate_inp.weight") ? Experts(x, block) : Dense(x, $"blk.{block}.ffn_", "", _numbers.FeedForwardLengths[block], _architecture.Gate, "ffn");
+        _tensors.Has($"blk.{block}.ffn_gate_inp.weight") ? Experts(x, block) : Dense(x, $"blk.{block}.ffn_", "", _numbers.FeedForwardLengths[block] / _architecture.FeedForwardDivisor, _architecture.Gate, "ffn");
 
     /// <summary>A dense network whose tensors are <c>{prefix}up{suffix}</c> and so on.</summary>
     private Value Dense(Value x, string prefix, string suffix, int width, GateKind gate, string name)
@@ -25,7 +25,7 @@ internal sealed partial class DecoderWriter
             inner = _tensors.Find($"{prefix}gate{suffix}.weight", x.Width, width) is { } gateWeight
                 ? _graph.Gate(MatMul(x, gateWeight, _tensors.Find($"{prefix}gate{suffix}.bias", width), $"{name}_gate"), up, gate, name: $"{name}_act")
                 : _graph.Activate(up, _architecture.Activation, name: $"{name}_act");
-            inner = _tensors.Find($"{prefix}act{suffix}.scales", width) is { } scales ? DivideBy(inner, scales) : inner;
+            inner = _tensors.Find($"{prefix[..^1]}.act{suffix}.scales", width) is { } scales ? DivideBy(inner, scales) : inner;
         }
 
         return MatMul(inner, down, _tensors.Find($"{prefix}down{suffix}.bias", _numbers.EmbeddingLength), $"{name}_out");
@@ -45,7 +45,7 @@ internal sealed partial class DecoderWriter
         var (inner, width) = ExpertInner(x, route, prefix, experts);
         var down = ExpertMatMul(inner, route, _tensors.Require($"{prefix}down_exps.weight", width, _numbers.EmbeddingLength, experts), _tensors.Find($"{prefix}down_exps.bias", _numbers.EmbeddingLength, experts), "experts_down");
         var sum = _graph.ExpertSum(down, route, weighted: true, name: "experts");
-        return _tensors.Has($"{prefix}up_shexp.weight") ? _graph.Add(sum, SharedExpert(x, prefix), "ffn_out") : sum;
+        return _tensors.Has($"{prefix}up_shexp.weight") ? ScaleShared(_graph.Add(sum, SharedExpert(x, prefix), "ffn_out")) : sum;
     }
 
     /// <summary>The experts' gated inner rows, [rows, used × width], from one merged matrix or from two.</summary>
@@ -57,16 +57,19 @@ internal sealed partial class DecoderWriter
             var both = _tensors.Require($"{prefix}gate_up_exps.weight", x.Width, -1, experts);
             var half = (int)(both.Shape[1] / 2);
             var merged = ExpertMatMul(x, route, both, _tensors.Find($"{prefix}gate_up_exps.bias", both.Shape[1], experts), "experts_gate_up");
-            return (_graph.Gate(_graph.Slice(merged, 0, half, used), _graph.Slice(merged, half, half, used), _architecture.ExpertGate, name: "experts_act"), half);
+            return (GateExperts(_graph.Slice(merged, 0, half, used), _graph.Slice(merged, half, half, used)), half);
         }
 
         var upWeight = _tensors.Require($"{prefix}up_exps.weight", x.Width, -1, experts);
         var width = upWeight.Shape[1];
         var up = ExpertMatMul(x, route, upWeight, _tensors.Find($"{prefix}up_exps.bias", width, experts), "experts_up");
         return _tensors.Find($"{prefix}gate_exps.weight", x.Width, width, experts) is { } gate
-            ? (_graph.Gate(ExpertMatMul(x, route, gate, _tensors.Find($"{prefix}gate_exps.bias", width, experts), "experts_gate"), up, _architecture.ExpertGate, name: "experts_act"), width)
+            ? (GateExperts(ExpertMatMul(x, route, gate, _tensors.Find($"{prefix}gate_exps.bias", width, experts), "experts_gate"), up), width)
             : (_graph.Activate(up, _architecture.Activation, name: "experts_act"), width);
     }
+
+    /// <summary>The experts' gate; gpt-oss's has the constants 1.702 and 7.</summary>
+    private Value GateExperts(Value gate, Value up) => _graph.Gate(gate, up, _architecture.ExpertGate, _architecture.ExpertGate == GateKind.SwiGluOai ? [1.702f, 7] : [], "experts_act");
 
     private RouteSettings RouteSettings(string prefix, int experts, int used)
     {
@@ -76,7 +79,7 @@ internal sealed partial class DecoderWriter
             Experts = experts,
             Used = used,
             // The key's numbers are llama.cpp's: 1 softmax, 2 sigmoid, 3 softmax of the chosen.
-            Score = _metadata.GetInt32($"{name}.expert_gating_func", 0) switch
+            Score = (_architecture.ReadsExpertGating ? _metadata.GetInt32($"{name}.expert_gating_func", 0) : 0) switch
             {
                 1 => RouteScore.Softmax,
                 2 => RouteScore.Sigmoid,
@@ -85,9 +88,27 @@ internal sealed partial class DecoderWriter
                 var other => throw new ModelFormatException($"'{name}.expert_gating_func' is {other}; 1 to 3 are known", _tensors.File.Path),
             },
             SelectionBias = _tensors.Find($"{prefix}exp_probs_b.bias".Replace("ffn_", "", StringComparison.Ordinal), experts) ?? _tensors.Find($"{prefix}exp_probs_b.bias", experts),
-            Normalize = _architecture.IgnoresExpertNormKey ? _architecture.NormalizesExperts : _metadata.GetBoolean($"{name}.expert_weights_norm", _architecture.NormalizesExperts),
+            Normalize = !_architecture.ReadsExpertNorm ? _architecture.NormalizesExperts : _metadata.GetBoolean($"{name}.expert_weights_norm", _architecture.NormalizesExperts),
+            Groups = ExpertGroups(experts),
+            GroupsUsed = ExpertGroups(experts) > 1 ? Integer("expert_group_used_count") : 1,
             Scale = Number("expert_weights_scale", 1) is var scale and not 0 ? scale : 1,
         };
+    }
+
+    private Value ScaleShared(Value sum) => _architecture.SharedExpertScale == 1 ? sum : _graph.Scale(sum, _architecture.SharedExpertScale);
+
+    private int ExpertGroups(int experts)
+    {
+        var key = $"{_architecture.Name}.expert_group_count";
+        var groups = _metadata.GetInt32(key, 0);
+        if (groups <= 1)
+        {
+            return 1;
+        }
+
+        return experts % groups == 0 && experts / groups >= 2 && _metadata.GetInt32($"{_architecture.Name}.expert_group_used_count", 0) <= groups
+            ? groups
+            : throw new ModelFormatException($"'{key}' is {groups}; it must divide the {experts} experts into groups of two or more, and at least as many as are used", _tensors.File.Path);
     }
 
     private Value SharedExpert(Value x, string prefix)

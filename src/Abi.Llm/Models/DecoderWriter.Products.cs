@@ -25,6 +25,28 @@ internal sealed partial class DecoderWriter
         return IsFeedForward(weight) ? _graph.MultiplyWeight(_graph.AddWeight(product, bias), scale, name) : _graph.AddWeight(_graph.MultiplyWeight(product, scale), bias, name);
     }
 
+    /// <summary>The products with the chosen experts' matrices, each expert with a scale of its own where the file holds one (<c>NAME.scale</c>, [experts]).</summary>
+    private Value ExpertMatMul(Value x, Value route, WeightTensor weight, WeightTensor? bias, string name)
+    {
+        var experts = weight.Shape[2];
+        var scale = _architecture.ScalesExperts && weight.Name.EndsWith(WeightSuffix, StringComparison.Ordinal) ? _tensors.Find($"{weight.Name[..^WeightSuffix.Length]}.scale", experts) : null;
+        if (scale is null)
+        {
+            return _graph.ExpertMatMul(x, route, weight, bias, name);
+        }
+
+        // Each row's scales are the "matrices" [1, 1] of its experts times one: [rows, used].
+        var one = _graph.Scale(_graph.Slice(route, 0, 1), 0, 1);
+        var scales = _graph.ExpertMatMul(one, route, WeightTensor.FromFloats(scale.Name, [1, 1, experts], scale.ToFloats()), null);
+        if (bias is null)
+        {
+            return _graph.Multiply(_graph.ExpertMatMul(x, route, weight, null), scales, name);
+        }
+
+        var biases = _graph.ExpertMatMul(one, route, WeightTensor.FromFloats(bias.Name, [1, weight.Shape[1], experts], bias.ToFloats()), null);
+        return _graph.Add(_graph.Multiply(_graph.ExpertMatMul(x, route, weight, null), scales), biases, name);
+    }
+
     /// <summary>A matrix's scale, [1], where the reference honours it: in feed-forward networks only of some architectures.</summary>
     private WeightTensor? ScaleOf(WeightTensor weight)
     {
@@ -38,23 +60,4 @@ internal sealed partial class DecoderWriter
     }
 
     private static bool IsFeedForward(WeightTensor weight) => weight.Name.Contains(".ffn_", StringComparison.Ordinal);
-
-    /// <summary>The products of rows with their experts' matrices, times each expert's scale where the architecture has them.</summary>
-    private Value ExpertMatMul(Value x, Value route, WeightTensor weight, WeightTensor? bias, string name)
-    {
-        if (!_architecture.ScalesExperts || _tensors.Find($"{weight.Name[..^WeightSuffix.Length]}.scale", weight.Shape[^1]) is not { } scales)
-        {
-            return _graph.ExpertMatMul(x, route, weight, bias, name);
-        }
-
-        if (bias is not null)
-        {
-            throw new ModelFormatException($"Tensor '{weight.Name}' has scales and a bias; which comes first is not known", _tensors.File.Path);
-        }
-
-        // The chosen experts' scales, one column each: products of 1 with matrices of one element.
-        var one = _graph.Scale(_graph.Slice(x, 0, 1), 0, 1);
-        var chosen = _graph.ExpertMatMul(one, route, WeightTensor.FromFloats(scales.Name, [1, 1, scales.Count], scales.ToFloats()));
-        return _graph.Multiply(_graph.ExpertMatMul(x, route, weight), chosen, name);
-    }
 }

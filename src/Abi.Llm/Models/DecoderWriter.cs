@@ -13,14 +13,17 @@ internal sealed partial class DecoderWriter
     private readonly GgufMetadata _metadata;
     private readonly Architecture _architecture;
     private readonly Hyperparameters _numbers;
+    private readonly NormKind _norm;
     private GraphBuilder _graph = new();
 
     public DecoderWriter(GgufFile file, Architecture architecture, Hyperparameters numbers)
     {
-        _tensors = new ModelTensors(file);
+        _tensors = new ModelTensors(file, architecture.Ignored);
         _metadata = file.Metadata;
         _architecture = architecture;
         _numbers = numbers;
+        var hasRmsEpsilon = _metadata.GetSingle($"{architecture.Name}.attention.layer_norm_rms_epsilon", 0) > 0;
+        _norm = architecture.Norm != NormKind.ByEpsilon ? architecture.Norm : hasRmsEpsilon ? NormKind.Rms : NormKind.Layer;
     }
 
     /// <summary>Ids to logits.</summary>
@@ -57,7 +60,7 @@ internal sealed partial class DecoderWriter
         for (var block = 0; block < _numbers.BlockCount - DraftBlocks(); block++)
         {
             _graph.NextBlock();
-            x = WriteSinglePart(x, block) ?? WriteRwkvBlock(x, block) ?? WriteBlockNormedBetween(x, block) ?? WriteBlock(x, block);
+            x = WriteSinglePart(x, block) ?? WriteRwkvBlock(x, block) ?? WriteBlock(x, block);
         }
 
         _graph.EndBlocks();
@@ -77,6 +80,7 @@ internal sealed partial class DecoderWriter
         var x = _graph.Embed(_tensors.Require("token_embd.weight", _numbers.EmbeddingLength, _numbers.VocabularySize), "embedding");
         var scale = _architecture.ScalesEmbeddingByWidth ? MathF.Sqrt(_numbers.EmbeddingLength) : Number("embedding_scale", 1);
         x = scale is 0 or 1 ? x : _graph.Scale(x, scale);
+        x = _architecture.NormsEmbedding ? Norm(x, null, null, 0) : x;
         if (_tensors.Find("position_embd.weight", _numbers.EmbeddingLength, -1) is { } positions)
         {
             x = _graph.Add(x, _graph.EmbedPositions(positions));
@@ -89,11 +93,11 @@ internal sealed partial class DecoderWriter
     {
         var residual = Number("residual_scale", 1);
         // ModernBERT's first block reads the normed embeddings as they are.
-        var isNormed = _tensors.Has($"blk.{block}.attn_norm.weight") || (!_tensors.Has($"blk.{block}.post_attention_norm.weight") && (block > 0 || _architecture.Machine != ModelMachine.PreNormEncoder));
+        var isNormed = _tensors.Has($"blk.{block}.attn_norm.weight") || (!_tensors.Has($"blk.{block}.{_architecture.PostAttentionNorm}.weight") && (block > 0 || _architecture.Machine != ModelMachine.PreNormEncoder));
         var normed = isNormed ? Norm(x, $"blk.{block}.attn_norm", "attn_norm") : x;
         var attentionInput = _tensors.Has($"blk.{block}.attn_norm_2.weight") ? Norm(x, $"blk.{block}.attn_norm_2", "attn_norm_2") : normed;
         var attention = Mixer(attentionInput, block);
-        attention = PostNorm(attention, $"blk.{block}.post_attention_norm");
+        attention = _architecture.FeedForwardNorm == _architecture.PostAttentionNorm ? attention : PostNorm(attention, $"blk.{block}.{_architecture.PostAttentionNorm}");
         attention = residual is 0 or 1 ? attention : _graph.Scale(attention, residual);
         var kind = Residual(block);
         if (kind is ResidualKind.Parallel or ResidualKind.ParallelTwoNorms)
@@ -116,7 +120,7 @@ internal sealed partial class DecoderWriter
 
     /// <summary>The feed-forward norm; where a block only has norms behind its parts (OLMo 2), the stream itself.</summary>
     private Value FeedForwardInput(Value y, int block) =>
-        _tensors.Has($"blk.{block}.ffn_norm.weight") || !_tensors.Has($"blk.{block}.post_ffw_norm.weight") ? Norm(y, $"blk.{block}.ffn_norm", "ffn_norm") : y;
+        _tensors.Has($"blk.{block}.{_architecture.FeedForwardNorm}.weight") || !_tensors.Has($"blk.{block}.post_ffw_norm.weight") ? Norm(y, $"blk.{block}.{_architecture.FeedForwardNorm}", "ffn_norm") : y;
 
     private ResidualKind Residual(int block) => _architecture.Residual switch
     {
@@ -125,17 +129,24 @@ internal sealed partial class DecoderWriter
         var kind => kind,
     };
 
-    private Value PostNorm(Value x, string prefix) => _tensors.Has($"{prefix}.weight") ? Norm(x, prefix) : x;
+    private Value PostNorm(Value x, string prefix)
+    {
+        if (!_tensors.Has($"{prefix}.weight"))
+        {
+            return x;
+        }
+
+        return _architecture.PostNormEpsilon > 0 ? _graph.RmsNorm(x, _architecture.PostNormEpsilon, _tensors.Require($"{prefix}.weight", x.Width)) : Norm(x, prefix);
+    }
 
     /// <summary>A norm over the whole width, with the weight and bias that are there.</summary>
     private Value Norm(Value x, string prefix, string? name = null)
     {
-        // OLMo's norms have neither weight nor bias; everyone else's weight must be there.
-        var weight = _architecture.Name == "olmo" ? null : _tensors.Require($"{prefix}.weight", x.Width);
+        var weight = _architecture.HasBareNorms ? null : _tensors.Require($"{prefix}.weight", x.Width);
         return Norm(x, weight, _tensors.Find($"{prefix}.bias", x.Width), 0, name);
     }
 
-    private Value Norm(Value x, WeightTensor? weight, WeightTensor? bias, int groupWidth, string? name = null) => _architecture.Norm == NormKind.Rms
+    private Value Norm(Value x, WeightTensor? weight, WeightTensor? bias, int groupWidth, string? name = null) => _norm == NormKind.Rms
         ? _graph.RmsNorm(x, _numbers.NormEpsilon, weight, bias, groupWidth, name)
         : _graph.LayerNorm(x, _numbers.NormEpsilon, weight, bias, groupWidth, name);
 

@@ -1,10 +1,11 @@
+using System.Collections.Immutable;
 using Abi.Compute.Tensors;
 using Abi.Llm.Gguf;
 
 namespace Abi.Llm.Models;
 
 /// <summary>A model's tensors by name, with the shapes that the architecture expects checked.</summary>
-internal sealed class ModelTensors(GgufFile file)
+internal sealed class ModelTensors(GgufFile file, ImmutableArray<string> ignored = default)
 {
     public GgufFile File { get; } = file;
 
@@ -20,8 +21,9 @@ internal sealed class ModelTensors(GgufFile file)
     public float Epsilon(string architecture) => File.Metadata.GetSingle($"{architecture}.attention.layer_norm_rms_epsilon", File.Metadata.GetSingle($"{architecture}.attention.layer_norm_epsilon", 1e-5f));
 
     /// <summary>Some files leave <c>.weight</c> off the names of norms.</summary>
-    private WeightTensor? Resolve(string name) =>
-        File.FindTensor(name) ?? (name.EndsWith("norm.weight", StringComparison.Ordinal) ? File.FindTensor(name[..^".weight".Length]) : null);
+    private WeightTensor? Resolve(string name) => !ignored.IsDefaultOrEmpty && ignored.Any(end => name.EndsWith(end, StringComparison.Ordinal) && (name.Length == end.Length || name[^(end.Length + 1)] == '.'))
+        ? null
+        : File.FindTensor(name) ?? (name.EndsWith("norm.weight", StringComparison.Ordinal) ? File.FindTensor(name[..^".weight".Length]) : null);
 
     private WeightTensor Check(WeightTensor tensor, ReadOnlySpan<long> shape)
     {

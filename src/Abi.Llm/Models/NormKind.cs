@@ -8,4 +8,7 @@ internal enum NormKind
 
     /// <summary>Mean and variance.</summary>
     Layer,
+
+    /// <summary>Root mean square where the file states the epsilon of that, else mean and variance (Cohere 2 MoE).</summary>
+    ByEpsilon,
 }
