@@ -126,6 +126,60 @@ internal sealed record Architecture(string Name)
     /// <summary>The number of blocks of those models that slide at all; 0 for any (EXAONE 4).</summary>
     public int SlidingBlockCount { get; init; }
 
+    /// <summary>What scores are multiplied by before their cap, as <c>attention.output_scale</c> says (Grok).</summary>
+    public bool ReadsScoreScale { get; init; }
+
+    /// <summary>What the sum of a dense network and routed experts in one block is multiplied by; 0 where the experts stand alone.</summary>
+    public float DenseBesideExperts { get; init; }
+
+    /// <summary>Whether experts read the block's own input, normed by <c>ffn_norm_exps</c>, beside the dense network (Arctic).</summary>
+    public bool ExpertsReadBlockInput { get; init; }
+
+    /// <summary>The name of the norm behind the feed-forward network, where there is one.</summary>
+    public string PostFeedForwardNorm { get; init; } = "post_ffw_norm";
+
+    /// <summary>Whether the router reads the block's input as it is (SmallThinker).</summary>
+    public bool RoutesBlockInput { get; init; }
+
+    /// <summary>Whether the experts' weights multiply their input, not their output (Llama 4).</summary>
+    public bool WeighsExpertInput { get; init; }
+
+    /// <summary>Whether queries and keys are normed without weights behind RoPE (Llama 4).</summary>
+    public bool NormsRotated { get; init; }
+
+    /// <summary>How queries grow with the position.</summary>
+    public QueryTemperature Temperature { get; init; }
+
+    /// <summary>The window of sliding blocks, whatever the key says, unless that is 0; 0 to read the key.</summary>
+    public int FixedWindow { get; init; }
+
+    /// <summary>Whether the window is a chunk (Llama 4).</summary>
+    public bool HasChunkedWindow { get; init; }
+
+    /// <summary>Whether <see cref="NoRopeInterval"/> counts from the first block, and only holds where blocks slide (SmallThinker).</summary>
+    public bool NoRopeStartsFirst { get; init; }
+
+    /// <summary>Whether the gate and the up projection of experts are clamped, as <c>swiglu_clamp_exp</c> says (Maple).</summary>
+    public bool ClampsExperts { get; init; }
+
+    /// <summary>Whether the blocks run as often as <c>num_loops</c> says (Nanbeige).</summary>
+    public bool Loops { get; init; }
+
+    /// <summary>What the parts' outputs are multiplied by is this over the root of the number of blocks; 0 for what the key says (MiniCPM 3).</summary>
+    public float ResidualDepthScale { get; init; }
+
+    /// <summary>The head's input is multiplied by this over the width; 0 for no scale (MiniCPM 3).</summary>
+    public float HeadBaseWidth { get; init; }
+
+    /// <summary>Whether queries or keys whose norm has no weight are normed all the same (Talkie).</summary>
+    public bool NormsKeysBare { get; init; }
+
+    /// <summary>Whether each block adds the normed embeddings, times its <c>layer_output_scale</c> (Talkie).</summary>
+    public bool AddsEmbeddings { get; init; }
+
+    /// <summary>Whether latent attention uses the divisors of RoPE's frequencies.</summary>
+    public bool LatentRopeHasFactors { get; init; }
+
     /// <summary>What the width of dense feed-forward networks is divided by (Qwen 1 states that of gate and up together).</summary>
     public int FeedForwardDivisor { get; init; } = 1;
 

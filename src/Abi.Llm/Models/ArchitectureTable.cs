@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Collections.Immutable;
 using Abi.Compute.Graphs;
 using static Abi.Compute.Graphs.RopePairing;
 
@@ -15,10 +16,21 @@ internal static partial class ArchitectureTable
     /// <summary>The line of an architecture, or null.</summary>
     public static Architecture? Find(string name) => Entries.GetValueOrDefault(name);
 
+    /// <summary>Grok's numbers where a file does not hold them.</summary>
+    private static ImmutableDictionary<string, float> GrokDefaults => ImmutableDictionary.CreateRange(StringComparer.Ordinal,
+    [
+        KeyValuePair.Create("logit_scale", 0.5773502691896257f),
+        KeyValuePair.Create("embedding_scale", 78.38367176906169f),
+        KeyValuePair.Create("attention.output_scale", 0.08838834764831845f),
+        KeyValuePair.Create("attn_logit_softcapping", 30f),
+        KeyValuePair.Create("rope.scaling.yarn_beta_fast", 8f),
+    ]);
+
     private static Architecture[] Decoders() =>
     [
         new("afmoe") { Unscaled = ["attn_gate"], ScalesEmbeddingByWidth = true, SlidingPeriod = 4, ReadsSlidingRopeBase = true, NoRopeInterval = 4, Score = RouteScore.Sigmoid, ReadsExpertGating = true, ReadsExpertNorm = true, NormalizesExperts = false },
         new("arcee") { Rope = Neighbours, Activation = ActivationKind.ReluSquared },
+        new("arctic") { Rope = Neighbours, ExpertsReadBlockInput = true, Ignored = ["attn_output.bias"] },
         new("baichuan") { Rope = Neighbours },
         new("bailingmoe") { Rope = Neighbours, ReadsExpertNorm = true, NormalizesExperts = false },
         new("bailingmoe2") { ReadsExpertNorm = true, NormalizesExperts = false, ReadsExpertGating = true },
@@ -32,7 +44,7 @@ internal static partial class ArchitectureTable
         new("dbrx") { Norm = NormKind.Layer, FeedForwardNorm = "attn_output_norm", Ignored = ["attn_output.bias"] },
         new("deci") { Rope = Neighbours },
         new("deepseek") { Rope = Neighbours, NormalizesExperts = false },
-        new("deepseek2") { Rope = Neighbours, NormalizesExperts = false, ReadsExpertNorm = true, ReadsExpertGating = true },
+        new("deepseek2") { Temperature = QueryTemperature.ByKey, Rope = Neighbours, NormalizesExperts = false, ReadsExpertNorm = true, ReadsExpertGating = true },
         new("dots1") { ReadsExpertNorm = true, NormalizesExperts = false, ReadsExpertGating = true },
         new("dream") { IsBidirectional = true, Ignored = ["output.bias"] },
         new("ernie4_5") { Rope = Neighbours, Ignored = ["attn_output.bias"] },
@@ -52,6 +64,7 @@ internal static partial class ArchitectureTable
         new("granite") { RotatesIfFinetuned = true, Rope = Neighbours, DividesLogits = true },
         new("granite_swa") { Rope = Neighbours, DividesLogits = true, SlidingPeriod = 0, FusedGateAndUp = true },
         new("granitemoe") { RotatesIfFinetuned = true, Rope = Neighbours, DividesLogits = true },
+        new("grok") { PostAttentionNorm = "attn_output_norm", PostFeedForwardNorm = "layer_output_norm", CapsScores = true, ReadsScoreScale = true, Gate = GateKind.GeGlu, ExpertGate = GateKind.GeGlu, DenseBesideExperts = 0.70710678f, CapsLogits = true, Defaults = GrokDefaults },
         new("hunyuan-dense") { QueryKeyNormAfterRope = true },
         new("hunyuan-moe") { QueryKeyNormAfterRope = true },
         new("hunyuan_vl") { QueryKeyNormAfterRope = true, ReadsRopeSections = true },
@@ -63,14 +76,18 @@ internal static partial class ArchitectureTable
         new("llada") { Rope = Neighbours, IsBidirectional = true, Ignored = ["attn_output.bias", "ffn_gate.bias", "ffn_up.bias", "ffn_down.bias"] },
         new("llada-moe") { IsBidirectional = true, NormalizesExperts = false, Ignored = ["attn_output.bias"] },
         new("llama") { ScalesExperts = true, ScalesFeedForward = true, Rope = Neighbours },
+        new("llama4") { Rope = Neighbours, SlidingPeriod = 4, FixedWindow = 8192, HasChunkedWindow = true, ReadsSlidingRopeBase = true, NoRopeInterval = 4, NormsRotated = true, Temperature = QueryTemperature.WithoutRope, WeighsExpertInput = true, Score = RouteScore.Sigmoid, NormalizesExperts = false },
         new("maincoder") { Rope = Neighbours, QueryKeyNormAfterRope = true },
+        new("maple") { SlidingPeriod = 0, RotatesOnlySliding = true, ReadsSlidingRopeBase = true, ClampsExperts = true, Ignored = ["attn_output.bias"] },
         new("mellum") { ScalesExperts = true, SlidingPeriod = 4, SlidingRope = SlidingRopeScaling.None, ScalesFeedForward = true },
         new("mimo2") { Unscaled = ["attn_qkv", "attn_q.", "attn_k.", "attn_v."], SlidingPeriod = 0, SlidingRopeBase = 10000, ReadsSlidingRopeBase = true, SlidingRope = SlidingRopeScaling.FrequenciesUnscaled, ScalesAttentionOutput = true, Score = RouteScore.Sigmoid, Ignored = ["attn_output.bias", "attn_qkv.bias", "attn_q.bias", "attn_k.bias", "attn_v.bias"] },
         new("minicpm") { Rope = Neighbours, DividesLogits = true },
         new("minimax-m2") { ReadsExpertGating = true, Ignored = ["attn_output.bias"] },
-        new("mistral3") { ScalesExperts = true, ScalesFeedForward = true, Rope = Neighbours },
+        new("mistral3") { Temperature = QueryTemperature.ByKey, ScalesExperts = true, ScalesFeedForward = true, Rope = Neighbours },
+        new("mistral4") { Rope = Neighbours, NormalizesExperts = false, ReadsExpertNorm = true, ReadsExpertGating = true, Temperature = QueryTemperature.ByKey },
         new("mpt") { Norm = NormKind.Layer, Rope = null, Activation = ActivationKind.Gelu },
         new("muse-glimmer") { Unscaled = ["attn_gate"], Rope = Neighbours, NormsEmbedding = true, SlidingPeriod = 4, ReadsSlidingRopeBase = true, SlidingRope = SlidingRopeScaling.FrequenciesUnscaled, RotatesOnlySliding = true, PostNormEpsilon = 1e-8f, CapsLogits = true },
+        new("nanbeige") { Rope = Neighbours, ScalesFeedForward = true, Loops = true },
         new("nemotron") { Norm = NormKind.Layer, Activation = ActivationKind.ReluSquared },
         new("olmo") { Norm = NormKind.Layer, HasBareNorms = true, Rope = Neighbours },
         new("olmo2") { SlidingPeriod = 4, SlidingRope = SlidingRopeScaling.None },
@@ -96,6 +113,7 @@ internal static partial class ArchitectureTable
         new("refact") { Rope = null, AlibiMaxBias = 8, Ignored = ["attn_output.bias", "ffn_gate.bias", "ffn_up.bias", "ffn_down.bias"] },
         new("rnd1") { IsBidirectional = true },
         new("seed_oss") { FeedForwardNorm = "post_attention_norm" },
+        new("smallthinker") { SlidingPeriod = 4, SlidingPeriodStartsFull = true, FixedWindow = 4096, ReadsSlidingRopeBase = true, NoRopeInterval = 4, NoRopeStartsFirst = true, RoutesBlockInput = true, ReadsExpertGating = true, ExpertGate = GateKind.ReGlu },
         new("smollm3") { Rope = Neighbours, NoRopeInterval = 4 },
         new("spark2_5") { Unscaled = ["attn_gate"], Gate = GateKind.GeGlu, SlidingPeriod = 0, ReadsSlidingRopeBase = true, Ignored = ["attn_output.bias"] },
         new("stablelm") { Norm = NormKind.Layer, Residual = ResidualKind.ParallelWithoutNorm },

@@ -31,12 +31,18 @@ internal sealed partial class DecoderWriter
             (q, k) = (_graph.Rope(q, rope, "q_rope"), _graph.Rope(k, rope, "k_rope"));
         }
 
+        q = ScaleQueries(q, block);
+        if (_architecture.NormsRotated && Rope(block) is not null && _numbers.ExpertCount != 128)
+        {
+            (q, k) = (_graph.RmsNorm(q, _numbers.NormEpsilon, null, groupWidth: keySize), _graph.RmsNorm(k, _numbers.NormEpsilon, null, groupWidth: keySize));
+        }
+
         if (_architecture.QueryKeyNormAfterRope)
         {
             (q, k) = (HeadNorm(q, $"blk.{block}.attn_q_norm", keySize), _tensors.Has($"blk.{block}.attn_q_norm.weight") ? HeadNorm(k, $"blk.{block}.attn_k_norm", keySize) : k);
         }
 
-        var window = IsSliding(block) ? _numbers.SlidingWindow : 0;
+        var window = !IsSliding(block) ? 0 : _architecture.FixedWindow > 0 ? _architecture.FixedWindow : _numbers.SlidingWindow;
         var settings = AttentionSettings(block, heads, keySize, window);
         var attention = _architecture.IsBidirectional || _architecture.Machine == ModelMachine.PreNormEncoder ? _graph.AttendWithin(q, k, v, kvHeads, settings with { Causal = false }, "attn") : AttendToCache(q, k, v, kvHeads, settings);
         attention = GateAttention(attention, x, block, heads);
@@ -72,8 +78,9 @@ internal sealed partial class DecoderWriter
         return new AttentionSettings
         {
             Heads = heads,
-            Scale = scale != 0 ? scale : _architecture.ScalesScoresByWidth ? 1f / keySize : 1 / MathF.Sqrt(keySize),
+            Scale = _architecture.ReadsScoreScale ? Number("attention.output_scale", 1) : scale != 0 ? scale : _architecture.ScalesScoresByWidth ? 1f / keySize : 1 / MathF.Sqrt(keySize),
             Window = window,
+            ChunkedWindow = _architecture.HasChunkedWindow && window > 0,
             SoftCap = _architecture.CapsScores ? Number("attn_logit_softcapping", 0) : 0,
             AlibiMaxBias = Number("attention.max_alibi_bias", _architecture.AlibiMaxBias),
             Sinks = _tensors.Find($"blk.{block}.attn_sinks.weight", heads),
@@ -100,10 +107,23 @@ internal sealed partial class DecoderWriter
     {
         if (!_tensors.Has($"{prefix}.weight"))
         {
-            return x;
+            return _architecture.NormsKeysBare ? Norm(x, null, null, headSize) : x;
         }
 
         var weight = _tensors.Require($"{prefix}.weight", -1, -1);
+        if (_architecture.HasBareNorms && weight.Shape.Length == 2 && weight.Shape[0] == 1 && weight.Rows * headSize == x.Width)
+        {
+            // Talkie: one number for each head.
+            var perHead = weight.ToFloats();
+            var perColumn = new float[x.Width];
+            for (var i = 0; i < perColumn.Length; i++)
+            {
+                perColumn[i] = perHead[i / headSize];
+            }
+
+            return _graph.MultiplyWeight(Norm(x, null, null, headSize), WeightTensor.FromFloats(weight.Name, [x.Width], perColumn));
+        }
+
         if (weight.Count != headSize && weight.Count != x.Width)
         {
             throw new ModelFormatException($"Tensor '{weight.Name}' has {weight.Count} elements; {headSize} (for each head) or {x.Width} (for all) are possible", _tensors.File.Path);
@@ -138,7 +158,7 @@ internal sealed partial class DecoderWriter
             || (_architecture.RotatesOnlySliding && HasSliding && !IsSliding(block) && !(_architecture.RotatesDenseLead && block < _metadata.GetInt32($"{_architecture.Name}.leading_dense_block_count", 0)))
             || !HasRopePattern(block)
             || (_architecture.RotatesIfFinetuned && !_metadata.GetBoolean($"{_architecture.Name}.rope.scaling.finetuned", true))
-            || (_architecture.NoRopeInterval > 0 && (block + 1) % _architecture.NoRopeInterval == 0))
+            || !RotatesByInterval(block))
         {
             return null;
         }
@@ -159,8 +179,41 @@ internal sealed partial class DecoderWriter
         };
     }
 
+    private bool RotatesByInterval(int block)
+    {
+        var interval = _architecture.NoRopeInterval;
+        if (interval == 0 || (_architecture.NoRopeStartsFirst && !HasSliding))
+        {
+            return true;
+        }
+
+        // A Llama 4 whose file says that nothing slides rotates in all blocks but the last.
+        interval = _architecture.HasChunkedWindow && IsFull ? _numbers.BlockCount : interval;
+        return _architecture.NoRopeStartsFirst ? block % interval != 0 : (block + 1) % interval != 0;
+    }
+
+    /// <summary>Whether the file says that the window is none, which Llama 4 tells from saying nothing.</summary>
+    private bool IsFull => _metadata.Contains($"{_architecture.Name}.attention.sliding_window") && _numbers.SlidingWindow == 0;
+
+    private Value ScaleQueries(Value q, int block)
+    {
+        if (_architecture.Temperature == QueryTemperature.WithoutRope)
+        {
+            return IsFull || Rope(block) is not null ? q : _graph.ScaleByPosition(q, 0.1f, 8192, 1, "q_scaled");
+        }
+
+        var factor = _architecture.Temperature == QueryTemperature.ByKey ? Number("attention.temperature_scale", 0) : 0;
+        if (factor == 0)
+        {
+            return q;
+        }
+
+        var length = _tensors.Has("blk.0.attn_kv_a_mqa.weight") ? Number("attention.temperature_length", 0) : _numbers.RopeOriginalContext;
+        return length >= 1 ? _graph.ScaleByPosition(q, factor, length, 0, "q_scaled") : throw new ModelFormatException($"'{_architecture.Name}.attention.temperature_scale' is {factor} without an 'attention.temperature_length' of 1 or more", _tensors.File.Path);
+    }
+
     /// <summary>Whether any block slides.</summary>
-    private bool HasSliding => _numbers.SlidingWindow > 0 && _architecture.SlidingPeriod >= 0 && (_architecture.SlidingBlockCount == 0 || _numbers.BlockCount == _architecture.SlidingBlockCount);
+    private bool HasSliding => (_numbers.SlidingWindow > 0 || (_architecture.HasChunkedWindow && !IsFull)) && _architecture.SlidingPeriod >= 0 && (_architecture.SlidingBlockCount == 0 || _numbers.BlockCount == _architecture.SlidingBlockCount);
 
     /// <summary>What <c>attention.rope_pattern</c> says of a block; without it, all rotate.</summary>
     private bool HasRopePattern(int block)
@@ -266,7 +319,7 @@ internal sealed partial class DecoderWriter
         var keySize = split ? Integer("attention.key_length_mla") : _numbers.KeySize;
         var valueSize = split ? Integer("attention.value_length_mla") : _numbers.ValueSize;
         var plain = keySize - rotated;
-        if (plain <= 0)
+        if (plain < 0 || (split && plain == 0))
         {
             throw new ModelFormatException($"Keys of {keySize} cannot hold {rotated} rotated columns and others", _tensors.File.Path);
         }
@@ -274,7 +327,7 @@ internal sealed partial class DecoderWriter
         var q = LatentQueries(x, block, heads * keySize);
         var compressed = MatMul(x, _tensors.Require($"blk.{block}.attn_kv_a_mqa.weight", x.Width, latent + rotated), name: "kv_compressed");
         var kv = Norm(_graph.Slice(compressed, 0, latent), $"blk.{block}.attn_kv_a_norm");
-        var rope = RopeSettings(RopePairing.Neighbours, rotated, 0, rotated) with { FrequencyFactors = null };
+        var rope = RopeSettings(_architecture.Rope ?? RopePairing.Neighbours, rotated, 0, rotated) with { FrequencyFactors = _architecture.LatentRopeHasFactors ? FrequencyFactors() : null };
         var sharedKey = _graph.Slice(compressed, latent, rotated);
         if (_architecture.Rope is not null)
         {
@@ -288,6 +341,7 @@ internal sealed partial class DecoderWriter
             // attn_k_b is stored for the absorbed form, [plain, latent, heads]: its transpose makes keys. The absorbed form scores q·(Wᵀc) = (W q)·c.
             var absorbed = _graph.GroupedMatMul(_graph.Slice(q, 0, plain, heads), _tensors.Require($"blk.{block}.attn_k_b.weight", plain, latent, heads), "q_absorbed");
             q = _graph.Concatenate([absorbed, _graph.Slice(q, plain, rotated, heads)], heads);
+            q = ScaleQueries(q, block);
             keys = _graph.Concatenate([kv, sharedKey]);
             var layer = _graph.AddCacheLayer(1, latent + rotated, latent);
             _graph.Store(keys, kv, layer);
@@ -296,8 +350,9 @@ internal sealed partial class DecoderWriter
         }
         else
         {
+            q = ScaleQueries(q, block);
             var expanded = MatMul(kv, _tensors.Require($"blk.{block}.attn_kv_b.weight", latent, heads * (plain + valueSize)), name: "kv");
-            keys = _graph.Concatenate([_graph.Slice(expanded, 0, plain, heads), sharedKey], heads, [false, true], "k");
+            keys = plain == 0 ? _graph.Concatenate([sharedKey], heads, [true], "k") : _graph.Concatenate([_graph.Slice(expanded, 0, plain, heads), sharedKey], heads, [false, true], "k");
             var layer = _graph.AddCacheLayer(heads, keySize, valueSize);
             _graph.Store(keys, _graph.Slice(expanded, plain, valueSize, heads), layer);
             values = _graph.Attend(q, layer, AttentionSettings(block, heads, keySize, 0) with { Scale = LatentScale(keySize) }, "attn");

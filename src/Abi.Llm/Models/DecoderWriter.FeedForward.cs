@@ -5,8 +5,30 @@ namespace Abi.Llm.Models;
 /// <summary>Feed-forward networks: plain, gated, and mixtures of experts with shared ones beside them.</summary>
 internal sealed partial class DecoderWriter
 {
-    private Value FeedForward(Value x, int block) =>
-        _tensors.Has($"blk.{block}.ffn_gate_inp.weight") ? Experts(x, block) : Dense(x, $"blk.{block}.ffn_", "", _numbers.FeedForwardLengths[block] / _architecture.FeedForwardDivisor, _architecture.Gate, "ffn");
+    private Value FeedForward(Value x, int block)
+    {
+        if (!_tensors.Has($"blk.{block}.ffn_gate_inp.weight"))
+        {
+            return DenseFeedForward(x, block);
+        }
+
+        if (_architecture.ExpertsReadBlockInput)
+        {
+            return _graph.Add(Experts(Norm(_blockInput!, $"blk.{block}.ffn_norm_exps"), block), DenseFeedForward(x, block));
+        }
+
+        var experts = Experts(x, block);
+        return _architecture.DenseBesideExperts > 0 && _tensors.Has($"blk.{block}.ffn_up.weight")
+            ? _graph.Scale(_graph.Add(DenseFeedForward(x, block), experts), _architecture.DenseBesideExperts)
+            : experts;
+    }
+
+    private Value DenseFeedForward(Value x, int block)
+    {
+        // Arctic's dense network is as wide as the stream.
+        var width = _architecture.ExpertsReadBlockInput ? _numbers.EmbeddingLength : _numbers.FeedForwardLengths[block] / _architecture.FeedForwardDivisor;
+        return Dense(x, $"blk.{block}.ffn_", "", width, _architecture.Gate, "ffn");
+    }
 
     /// <summary>A dense network whose tensors are <c>{prefix}up{suffix}</c> and so on.</summary>
     private Value Dense(Value x, string prefix, string suffix, int width, GateKind gate, string name)
@@ -33,6 +55,7 @@ internal sealed partial class DecoderWriter
 
     private Value Experts(Value x, int block)
     {
+        _block = block;
         var prefix = $"blk.{block}.ffn_";
         var (experts, used) = (_numbers.ExpertCount, _numbers.ExpertUsedCount);
         if (experts == 0 || used == 0 || used > experts)
@@ -40,11 +63,11 @@ internal sealed partial class DecoderWriter
             throw new ModelFormatException($"Block {block} routes to experts, but the metadata says {used} of {experts} are used", _tensors.File.Path);
         }
 
-        var logits = MatMul(x, _tensors.Require($"{prefix}gate_inp.weight", x.Width, experts), _tensors.Find($"{prefix}gate_inp.bias", experts), "router");
+        var logits = MatMul(_architecture.RoutesBlockInput ? _blockInput! : x, _tensors.Require($"{prefix}gate_inp.weight", x.Width, experts), _tensors.Find($"{prefix}gate_inp.bias", experts), "router");
         var route = _graph.Route(logits, RouteSettings(prefix, experts, used), "route");
-        var (inner, width) = ExpertInner(x, route, prefix, experts);
+        var (inner, width) = ExpertInner(_architecture.WeighsExpertInput ? _graph.ExpertScale(x, route, x.Width) : x, route, prefix, experts);
         var down = ExpertMatMul(inner, route, _tensors.Require($"{prefix}down_exps.weight", width, _numbers.EmbeddingLength, experts), _tensors.Find($"{prefix}down_exps.bias", _numbers.EmbeddingLength, experts), "experts_down");
-        var sum = _graph.ExpertSum(down, route, weighted: true, name: "experts");
+        var sum = _graph.ExpertSum(down, route, weighted: !_architecture.WeighsExpertInput, name: "experts");
         return _tensors.Has($"{prefix}up_shexp.weight") ? ScaleShared(_graph.Add(sum, SharedExpert(x, prefix), "ffn_out")) : sum;
     }
 
@@ -54,22 +77,44 @@ internal sealed partial class DecoderWriter
         var used = route.Width / 2;
         if (_tensors.Has($"{prefix}gate_up_exps.weight"))
         {
-            var both = _tensors.Require($"{prefix}gate_up_exps.weight", x.Width, -1, experts);
+            var both = _tensors.Require($"{prefix}gate_up_exps.weight", _numbers.EmbeddingLength, -1, experts);
             var half = (int)(both.Shape[1] / 2);
             var merged = ExpertMatMul(x, route, both, _tensors.Find($"{prefix}gate_up_exps.bias", both.Shape[1], experts), "experts_gate_up");
             return (GateExperts(_graph.Slice(merged, 0, half, used), _graph.Slice(merged, half, half, used)), half);
         }
 
-        var upWeight = _tensors.Require($"{prefix}up_exps.weight", x.Width, -1, experts);
+        var upWeight = _tensors.Require($"{prefix}up_exps.weight", _numbers.EmbeddingLength, -1, experts);
         var width = upWeight.Shape[1];
         var up = ExpertMatMul(x, route, upWeight, _tensors.Find($"{prefix}up_exps.bias", width, experts), "experts_up");
-        return _tensors.Find($"{prefix}gate_exps.weight", x.Width, width, experts) is { } gate
+        return _tensors.Find($"{prefix}gate_exps.weight", _numbers.EmbeddingLength, width, experts) is { } gate
             ? (GateExperts(ExpertMatMul(x, route, gate, _tensors.Find($"{prefix}gate_exps.bias", width, experts), "experts_gate"), up), width)
             : (_graph.Activate(up, _architecture.Activation, name: "experts_act"), width);
     }
 
     /// <summary>The experts' gate; gpt-oss's has the constants 1.702 and 7.</summary>
-    private Value GateExperts(Value gate, Value up) => _graph.Gate(gate, up, _architecture.ExpertGate, _architecture.ExpertGate == GateKind.SwiGluOai ? [1.702f, 7] : [], "experts_act");
+    private Value GateExperts(Value gate, Value up)
+    {
+        var limit = _architecture.ClampsExperts ? ExpertLimit() : 0;
+        if (limit > 1e-6f)
+        {
+            (gate, up) = (_graph.Clamp(gate, float.NegativeInfinity, limit), _graph.Clamp(up, -limit, limit));
+        }
+
+        return _graph.Gate(gate, up, _architecture.ExpertGate, _architecture.ExpertGate == GateKind.SwiGluOai ? [1.702f, 7] : [], "experts_act");
+    }
+
+    /// <summary>The key is one number, or one for each block.</summary>
+    private float ExpertLimit()
+    {
+        var key = $"{_architecture.Name}.swiglu_clamp_exp";
+        if (!_metadata.TryGet(key, out var value) || value.Type != Gguf.GgufValueType.Array)
+        {
+            return Number("swiglu_clamp_exp", 0);
+        }
+
+        var limits = _metadata.GetSingleArray(key);
+        return _block < limits.Length && float.IsFinite(limits[_block]) ? limits[_block] : throw new ModelFormatException($"'{key}' holds no finite number for block {_block}", _tensors.File.Path);
+    }
 
     private RouteSettings RouteSettings(string prefix, int experts, int used)
     {

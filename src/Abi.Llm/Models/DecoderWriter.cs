@@ -14,6 +14,9 @@ internal sealed partial class DecoderWriter
     private readonly Architecture _architecture;
     private readonly Hyperparameters _numbers;
     private readonly NormKind _norm;
+    private Value? _embedded;
+    private Value? _blockInput;
+    private int _block;
     private GraphBuilder _graph = new();
 
     public DecoderWriter(GgufFile file, Architecture architecture, Hyperparameters numbers)
@@ -32,6 +35,7 @@ internal sealed partial class DecoderWriter
         _graph = new GraphBuilder();
         var x = WriteBlocks();
         x = Norm(_graph.SelectOutputs(x), _architecture.FinalNorm, name: "result_norm");
+        x = _architecture.HeadBaseWidth > 0 ? _graph.Scale(x, _architecture.HeadBaseWidth / _numbers.EmbeddingLength) : x;
         var output = _tensors.Find("output.weight", _numbers.EmbeddingLength, _numbers.VocabularySize) ?? _tensors.Require("token_embd.weight", _numbers.EmbeddingLength, _numbers.VocabularySize);
         var (scale, cap) = (Number("logit_scale", 0), _architecture.CapsLogits ? Number("final_logit_softcapping", 0) : 0);
         var logits = MatMul(x, output, _tensors.Find("output.bias", _numbers.VocabularySize), scale == 0 && cap <= 0 ? "logits" : "result_output");
@@ -57,10 +61,16 @@ internal sealed partial class DecoderWriter
     {
         _firstValues = null;
         var x = Embed();
-        for (var block = 0; block < _numbers.BlockCount - DraftBlocks(); block++)
+        _embedded = x;
+        var loops = Loops();
+        for (var loop = 0; loop < loops; loop++)
         {
-            _graph.NextBlock();
-            x = WriteSinglePart(x, block) ?? WriteRwkvBlock(x, block) ?? WriteBlock(x, block);
+            x = loop > 0 && !_metadata.GetBoolean($"{_architecture.Name}.skip_loop_final_norm", false) ? Norm(x, _architecture.FinalNorm) : x;
+            for (var block = 0; block < _numbers.BlockCount - DraftBlocks(); block++)
+            {
+                _graph.NextBlock();
+                x = WriteSinglePart(x, block) ?? WriteRwkvBlock(x, block) ?? WriteBlock(x, block);
+            }
         }
 
         _graph.EndBlocks();
@@ -73,6 +83,14 @@ internal sealed partial class DecoderWriter
         var key = $"{_architecture.Name}.nextn_predict_layers";
         var count = _metadata.GetInt32(key, 0);
         return count >= 0 && count < _numbers.BlockCount ? count : throw new ModelFormatException($"'{key}' is {count} of {_numbers.BlockCount} blocks", _tensors.File.Path);
+    }
+
+    /// <summary>How often the blocks run one after the other.</summary>
+    private int Loops()
+    {
+        var key = $"{_architecture.Name}.num_loops";
+        var loops = _architecture.Loops ? _metadata.GetInt32(key, 1) : 1;
+        return loops is >= 1 and <= 1024 && loops * _numbers.BlockCount <= 10_000 ? loops : throw new ModelFormatException($"'{key}' is {loops}; it must be at least 1, and {_numbers.BlockCount} blocks must not run more than 10000 times in all", _tensors.File.Path);
     }
 
     private Value Embed()
@@ -91,7 +109,8 @@ internal sealed partial class DecoderWriter
 
     private Value WriteBlock(Value x, int block)
     {
-        var residual = Number("residual_scale", 1);
+        var residual = _architecture.ResidualDepthScale > 0 ? _architecture.ResidualDepthScale / MathF.Sqrt(_numbers.BlockCount) : Number("residual_scale", 1);
+        _blockInput = x;
         // ModernBERT's first block reads the normed embeddings as they are.
         var isNormed = _tensors.Has($"blk.{block}.attn_norm.weight") || (!_tensors.Has($"blk.{block}.{_architecture.PostAttentionNorm}.weight") && (block > 0 || _architecture.Machine != ModelMachine.PreNormEncoder));
         var normed = isNormed ? Norm(x, $"blk.{block}.attn_norm", "attn_norm") : x;
@@ -113,9 +132,12 @@ internal sealed partial class DecoderWriter
         }
 
         var feed = FeedForward(FeedForwardInput(y, block), block);
-        feed = PostNorm(feed, $"blk.{block}.post_ffw_norm");
+        feed = PostNorm(feed, $"blk.{block}.{_architecture.PostFeedForwardNorm}");
         feed = residual is 0 or 1 ? feed : _graph.Scale(feed, residual);
-        return _graph.Add(feed, y, "output");
+        var output = _graph.Add(feed, y, "output");
+        return _architecture.AddsEmbeddings
+            ? _graph.Add(output, _graph.MultiplyWeight(_embedded!, _tensors.Require($"blk.{block}.layer_output_scale.weight", 1)), "output_with_embedding")
+            : output;
     }
 
     /// <summary>The feed-forward norm; where a block only has norms behind its parts (OLMo 2), the stream itself.</summary>

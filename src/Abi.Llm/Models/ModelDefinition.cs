@@ -24,6 +24,9 @@ public sealed class ModelDefinition
     /// <summary>The names of <c>general.architecture</c> that are supported, in order.</summary>
     public static IReadOnlyList<string> SupportedArchitectures { get; } = [.. ArchitectureTable.Names];
 
+    /// <summary>Names of <c>general.architecture</c> that are known elsewhere and not supported here, in order.</summary>
+    public static IReadOnlyList<string> UnsupportedArchitectures { get; } = [.. ArchitectureTable.UnsupportedNames];
+
     /// <summary>The value of <c>general.architecture</c>.</summary>
     public string Architecture { get; }
 
@@ -56,7 +59,8 @@ public sealed class ModelDefinition
         ArgumentNullException.ThrowIfNull(file);
         var name = file.Metadata.GetString("general.architecture");
         var architecture = ArchitectureTable.Find(name) ?? throw new UnsupportedModelException(
-            $"The model's architecture '{name}' is not supported. Supported are: {string.Join(", ", SupportedArchitectures)}. docs/models.md says how to add one.");
+            $"The model's architecture '{name}' is not supported (file '{file.Path}', key 'general.architecture'). Supported are: {string.Join(", ", SupportedArchitectures)}. "
+            + $"Known, but not supported, are: {string.Join(", ", UnsupportedArchitectures)}. docs/models.md says how to add one.");
         var hyperparameters = Hyperparameters.Read(file, name);
         if (hyperparameters.VocabularySize <= 0)
         {

@@ -60,6 +60,49 @@ public sealed class ArchitectureTableTests
         Assert.That(wrong, Is.Empty);
     }
 
+    [Test]
+    public void DocumentationListsTheTable()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Abi.sln")))
+        {
+            folder = folder.Parent;
+        }
+
+        Assert.That(folder, Is.Not.Null, "the tests run inside the repository");
+        var text = File.ReadAllText(Path.Combine(folder!.FullName, "docs", "models.md"));
+        Assert.Multiple(() =>
+        {
+            Assert.That(Listed(text, "## Supported"), Is.EqualTo(ModelDefinition.SupportedArchitectures), "docs/models.md, 'Supported'");
+            Assert.That(Listed(text, "## Not supported"), Is.EqualTo(ModelDefinition.UnsupportedArchitectures), "docs/models.md, 'Not supported'");
+        });
+    }
+
+    [Test]
+    public void UnknownArchitecturesAreRefusedByName()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.gguf");
+        try
+        {
+            new GgufWriter(new GgufMetadata([]).With("general.architecture", GgufValue.Of("deepseek4"))).Write(path);
+            using var file = GgufFile.Open(path);
+            var error = Assert.Throws<UnsupportedModelException>(() => ModelDefinition.Create(file))!;
+            Assert.That(error.Message, Does.Contain("'deepseek4' is not supported").And.Contain("llama").And.Contain("Known, but not supported"));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    /// <summary>The names between backquotes in the one paragraph that stands first under a heading.</summary>
+    private static string[] Listed(string text, string heading)
+    {
+        var section = text[(text.IndexOf(heading, StringComparison.Ordinal) + heading.Length)..].TrimStart();
+        var paragraph = section[..section.IndexOf("\n\n", StringComparison.Ordinal)];
+        return [.. Regex.Matches(paragraph, "`([^`]+)`", RegexOptions.None, TimeSpan.FromSeconds(1)).Select(match => match.Groups[1].Value)];
+    }
+
     private static (bool IsEqual, string Text) Compare(string path, HashSet<string> seen)
     {
         using var file = GgufFile.Open(path);
