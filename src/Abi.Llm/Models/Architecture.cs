@@ -180,6 +180,15 @@ internal sealed record Architecture(string Name)
     /// <summary>Whether latent attention uses the divisors of RoPE's frequencies.</summary>
     public bool LatentRopeHasFactors { get; init; }
 
+    /// <summary>Whether latent attention's scores take the square of YaRN's magnitude (DeepSeek 2).</summary>
+    public bool MagnifiesLatentScores { get; init; }
+
+    /// <summary>What embeddings are multiplied by, whatever the key says; 0 to read the key (MiniCPM 3).</summary>
+    public float EmbeddingScale { get; init; }
+
+    /// <summary>What <c>rope.scaling.yarn_log_multiplier</c> is multiplied by: DeepSeek's files hold a tenth of it; 0 where it is not read.</summary>
+    public float YarnMultiplierScale { get; init; }
+
     /// <summary>What the width of dense feed-forward networks is divided by (Qwen 1 states that of gate and up together).</summary>
     public int FeedForwardDivisor { get; init; } = 1;
 

@@ -234,15 +234,7 @@ internal sealed partial class DecoderWriter
         var isYarn = string.Equals(_numbers.RopeScaling, "yarn", StringComparison.Ordinal);
         var extrapolation = Number("rope.scaling.yarn_ext_factor", -1);
         extrapolation = extrapolation < 0 ? (isYarn ? 1 : 0) : extrapolation;
-        var factor = 1 / _numbers.RopeFrequencyScale;
-        var magnitude = Number("rope.scaling.attn_factor", 1);
-        if (extrapolation != 0)
-        {
-            var all = Number("rope.scaling.yarn_log_multiplier", 0);
-            var one = _architecture.Name == "deepseek2" && all != 1 ? all : 1;
-            var yarn = all != 0 ? YarnMagnitude(factor, one) / YarnMagnitude(factor, all) : YarnMagnitude(factor, 1);
-            magnitude *= yarn / (1 + (0.1f * MathF.Log(factor)));
-        }
+        var magnitude = RopeMagnitude(extrapolation);
 
         return new RopeSettings
         {
@@ -259,6 +251,25 @@ internal sealed partial class DecoderWriter
             OriginalContext = _numbers.RopeOriginalContext,
         };
     }
+
+    /// <summary>What sine and cosine are multiplied by before the device's own factor.</summary>
+    private float RopeMagnitude(float extrapolation)
+    {
+        var factor = 1 / _numbers.RopeFrequencyScale;
+        var magnitude = Number("rope.scaling.attn_factor", 1);
+        if (extrapolation == 0)
+        {
+            return magnitude;
+        }
+
+        // DeepSeek 2 alone states the multiplier of all dimensions for one of them too.
+        var all = YarnMultiplier;
+        var one = _architecture.Name == "deepseek2" && all != 1 ? all : 1;
+        var yarn = all != 0 ? YarnMagnitude(factor, one) / YarnMagnitude(factor, all) : YarnMagnitude(factor, 1);
+        return magnitude * yarn / (1 + (0.1f * MathF.Log(factor)));
+    }
+
+    private float YarnMultiplier => _architecture.YarnMultiplierScale == 0 ? 0 : Number("rope.scaling.yarn_log_multiplier", 0) * _architecture.YarnMultiplierScale;
 
     private static float YarnMagnitude(float factor, float multiplier) => factor <= 1 ? 1 : (0.1f * multiplier * MathF.Log(factor)) + 1;
 
@@ -376,8 +387,15 @@ internal sealed partial class DecoderWriter
     /// <summary>The score's scale with YaRN's magnitude squared, since only a part of the key is rotated (and so magnified).</summary>
     private float LatentScale(int keySize)
     {
-        var multiplier = Number("rope.scaling.yarn_log_multiplier", 0);
-        var magnitude = Number("rope.scaling.attn_factor", 1) * (1 + (0.1f * multiplier * MathF.Log(1 / _numbers.RopeFrequencyScale)));
+        if (!_architecture.MagnifiesLatentScores)
+        {
+            return 1 / MathF.Sqrt(keySize);
+        }
+
+        // The device's own factor, which RoPE's magnitude leaves out, belongs to the score's.
+        var logarithm = MathF.Log(1 / _numbers.RopeFrequencyScale);
+        var rope = RopeSettings(RopePairing.Neighbours, _numbers.RotaryDimensions, 0, _numbers.RotaryDimensions).AttentionFactor * (1 + (0.1f * logarithm));
+        var magnitude = rope * (1 + (0.1f * YarnMultiplier * logarithm));
         return magnitude * magnitude / MathF.Sqrt(keySize);
     }
 

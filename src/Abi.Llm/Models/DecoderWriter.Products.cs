@@ -55,7 +55,7 @@ internal sealed partial class DecoderWriter
             return null;
         }
 
-        var honoured = IsFeedForward(weight) ? _architecture.ScalesFeedForward : !_architecture.Unscaled.Any(part => weight.Name.StartsWith(part, StringComparison.Ordinal) || weight.Name.Contains($".{part}", StringComparison.Ordinal));
+        var honoured = (_architecture.ScalesFeedForward || !IsFeedForward(weight)) && !_architecture.Unscaled.Any(part => weight.Name.StartsWith(part, StringComparison.Ordinal) || weight.Name.Contains($".{part}", StringComparison.Ordinal));
         return honoured ? _tensors.Find($"{weight.Name[..^WeightSuffix.Length]}.scale", 1) : null;
     }
 

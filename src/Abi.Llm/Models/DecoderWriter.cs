@@ -96,7 +96,7 @@ internal sealed partial class DecoderWriter
     private Value Embed()
     {
         var x = _graph.Embed(_tensors.Require("token_embd.weight", _numbers.EmbeddingLength, _numbers.VocabularySize), "embedding");
-        var scale = _architecture.ScalesEmbeddingByWidth ? MathF.Sqrt(_numbers.EmbeddingLength) : Number("embedding_scale", 1);
+        var scale = _architecture.EmbeddingScale > 0 ? _architecture.EmbeddingScale : _architecture.ScalesEmbeddingByWidth ? MathF.Sqrt(_numbers.EmbeddingLength) : Number("embedding_scale", 1);
         x = scale is 0 or 1 ? x : _graph.Scale(x, scale);
         x = _architecture.NormsEmbedding ? Norm(x, null, null, 0) : x;
         if (_tensors.Find("position_embd.weight", _numbers.EmbeddingLength, -1) is { } positions)

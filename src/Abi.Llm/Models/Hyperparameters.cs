@@ -78,7 +78,12 @@ public sealed record Hyperparameters
         var firstHeads = heads.FirstOrDefault(count => count > 0);
         var headSize = firstHeads > 0 ? embedding / firstHeads : embedding;
         var keySize = Count(metadata, file.Path, Key("attention.key_length"), metadata.GetInt32(Key("attention.key_length"), headSize), 0, Most);
-        var scaling = metadata.GetString(Key("rope.scaling.type"), metadata.Contains(Key("rope.scale_linear")) ? "linear" : "none");
+        var scaling = metadata.GetString(Key("rope.scaling.type"), "linear");
+        if (scaling is not ("none" or "linear" or "yarn" or "longrope"))
+        {
+            throw new ModelFormatException($"'{Key("rope.scaling.type")}' is '{scaling}'; none, linear, yarn and longrope are known", file.Path);
+        }
+
         var factor = metadata.GetSingle(Key("rope.scaling.factor"), metadata.GetSingle(Key("rope.scale_linear"), 0));
         var context = Count(metadata, file.Path, Key("context_length"), metadata.GetInt32(Key("context_length")), 1, int.MaxValue);
         var embeddings = file.FindTensor("token_embd.weight");
