@@ -152,7 +152,7 @@ internal sealed class SentencePieceTokenizer : Tokenizer
         return Vocabulary.KindOf(id) is TokenKind.Normal or TokenKind.Undefined or TokenKind.Unused ? Unescape(text) : text;
     }
 
-    private static byte[] Unescape(byte[] text)
+    internal static byte[] Unescape(byte[] text)
     {
         var result = new List<byte>(text.Length);
         for (var i = 0; i < text.Length; i++)

@@ -57,20 +57,21 @@ internal sealed class SpecialTokens
 
         // Longest first; equal lengths from the left. A match that overlaps one already taken is dropped.
         matches.Sort((a, b) => a.Length != b.Length ? b.Length.CompareTo(a.Length) : a.Start.CompareTo(b.Start));
-        var taken = new SortedList<int, (int Length, int Id)>();
+        var taken = new List<(int Start, int Length, int Id)>();
         var covered = new bool[text.Length];
-        foreach (var (start, length, id) in matches)
+        foreach (var match in matches)
         {
-            if (!covered.AsSpan(start, length).Contains(true))
+            if (!covered.AsSpan(match.Start, match.Length).Contains(true))
             {
-                covered.AsSpan(start, length).Fill(true);
-                taken.Add(start, (length, id));
+                covered.AsSpan(match.Start, match.Length).Fill(true);
+                taken.Add(match);
             }
         }
 
+        taken.Sort((a, b) => a.Start.CompareTo(b.Start));
         List<(int, int, int)> parts = [];
         var position = 0;
-        foreach (var (start, (length, id)) in taken)
+        foreach (var (start, length, id) in taken)
         {
             var end = start;
             while (_stripsLeft.Contains(id) && end > position && IsSpace(text[end - 1]))
@@ -85,7 +86,7 @@ internal sealed class SpecialTokens
 
             parts.Add((start, length, id));
             position = start + length;
-            while (_stripsRight.Contains(id) && position < text.Length && IsSpace(text[position]) && !taken.ContainsKey(position))
+            while (_stripsRight.Contains(id) && position < text.Length && IsSpace(text[position]) && !covered[position])
             {
                 position++;
             }

@@ -10,11 +10,12 @@ public abstract class Tokenizer
 {
     private readonly SpecialTokens _specials;
 
-    private protected Tokenizer(Vocabulary vocabulary, bool addsBegin, bool addsEnd)
+    private protected Tokenizer(Vocabulary vocabulary, bool addsBegin, bool addsEnd, bool addsSeparator = false)
     {
         Vocabulary = vocabulary;
         AddsBegin = vocabulary.Metadata.GetBoolean("tokenizer.ggml.add_bos_token", addsBegin);
         AddsEnd = vocabulary.Metadata.GetBoolean("tokenizer.ggml.add_eos_token", addsEnd);
+        AddsSeparator = vocabulary.Metadata.GetBoolean("tokenizer.ggml.add_sep_token", addsSeparator);
         var (left, right) = Stripping(vocabulary);
         _specials = new SpecialTokens(vocabulary, left, right);
     }
@@ -49,6 +50,9 @@ public abstract class Tokenizer
     /// <summary>Whether the model asks for <see cref="EndId"/> behind.</summary>
     public bool AddsEnd { get; }
 
+    /// <summary>Whether the model puts <see cref="SeparatorId"/> between texts of a pair.</summary>
+    public bool AddsSeparator { get; }
+
     /// <summary>The tokens that end a generation, ascending: end of text, end of turn, and the like.</summary>
     public IReadOnlyList<int> EndOfGenerationIds => Vocabulary.EndOfGenerationIds;
 
@@ -72,8 +76,9 @@ public abstract class Tokenizer
         return vocabulary.Model switch
         {
             "llama" => new SentencePieceTokenizer(vocabulary),
-            
-            _ => throw new UnsupportedModelException($"The tokenizer '{vocabulary.Model}' is not supported. Supported are: llama."),
+            "gpt2" => new BytePairTokenizer(vocabulary, PreTokenizer.Of(vocabulary.Pre)),
+            "gemma4" => new BytePairTokenizer(vocabulary, PreTokenizer.Of("gemma4")),
+            _ => throw new UnsupportedModelException($"The tokenizer '{vocabulary.Model}' ('tokenizer.ggml.model') is not supported. Supported are: gemma4, gpt2, llama."),
         };
     }
 

@@ -130,6 +130,26 @@ internal sealed class Vocabulary
         return id >= 0 && id < Count ? (int)id : fallback >= 0 && fallback < Count && id != fallback ? fallback : null;
     }
 
+    /// <summary>A token for filling in the middle: what the file names, or else the first of the usual texts.</summary>
+    private int? InfillToken(string key, params ReadOnlySpan<string> texts)
+    {
+        if (Special(key, -1) is { } named)
+        {
+            return named;
+        }
+
+        foreach (var text in texts)
+        {
+            if (Find(Encoding.UTF8.GetBytes(text)) is var id and >= 0)
+            {
+                _kinds[id] = TokenKind.Control;
+                return id;
+            }
+        }
+
+        return null;
+    }
+
     private void CollectEnds()
     {
         EndOfTurnId = Special("eot_token_id", -1);
@@ -156,7 +176,13 @@ internal sealed class Vocabulary
             }
         }
 
-        foreach (var id in new[] { EndId, EndOfTurnId, Special("eom_token_id", -1), Special("fim_pad_token_id", -1), Special("fim_rep_token_id", -1), Special("fim_sep_token_id", -1) })
+        foreach (var id in new[]
+        {
+            EndId, EndOfTurnId, Special("eom_token_id", -1),
+            InfillToken("fim_pad_token_id", "<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]"),
+            InfillToken("fim_rep_token_id", "<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"),
+            InfillToken("fim_sep_token_id", "<|file_sep|>"),
+        })
         {
             if (id is { } known)
             {

@@ -1,0 +1,40 @@
+using System.Globalization;
+
+namespace Abi.Llm.Tokenizers;
+
+/// <summary>What pre-tokenizer patterns see of a code point: ASCII as it is, everything else as one character that stands for its class.</summary>
+internal static class CharacterClasses
+{
+    /// <summary>Neither letter, number, punctuation, mark, symbol nor white space.</summary>
+    public const char Other = '\uE000';
+    public const char Number = '\uE001';
+    public const char Letter = '\uE002';
+    public const char Punctuation = '\uE003';
+    public const char Mark = '\uE004';
+    public const char Symbol = '\uE005';
+    public const char Han = '\uE006';
+
+    /// <summary>White space beyond ASCII: the vertical tab stands for it.</summary>
+    public const char Space = '\v';
+
+    private static readonly char[] Plane0 = [.. Enumerable.Range(0, 0x10000).Select(Compute)];
+
+    /// <summary>The class of a code point.</summary>
+    public static char Of(int codePoint) => codePoint < 0x10000 ? Plane0[codePoint] : Compute(codePoint);
+
+    public static bool IsWhiteSpace(int codePoint) => codePoint is 0x20 or (>= 9 and <= 13) or 0x85 or 0xa0 or 0x1680 or (>= 0x2000 and <= 0x200a) or 0x2028 or 0x2029 or 0x202f or 0x205f or 0x3000;
+
+    public static bool IsHan(int codePoint) => codePoint
+        is (>= 0x4e00 and <= 0x9fff) or (>= 0x3400 and <= 0x4dbf) or (>= 0x20000 and <= 0x2a6df) or (>= 0x2a700 and <= 0x2ebef) or (>= 0xf900 and <= 0xfaff) or (>= 0x2f800 and <= 0x2fa1f);
+
+    private static char Compute(int codePoint) => codePoint < 128 ? (char)codePoint : IsWhiteSpace(codePoint) ? Space : CharUnicodeInfo.GetUnicodeCategory(codePoint) switch
+    {
+        <= UnicodeCategory.OtherLetter => Letter,
+        UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark => Mark,
+        UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => Number,
+        UnicodeCategory.ConnectorPunctuation or UnicodeCategory.DashPunctuation or UnicodeCategory.OpenPunctuation or UnicodeCategory.ClosePunctuation
+            or UnicodeCategory.InitialQuotePunctuation or UnicodeCategory.FinalQuotePunctuation or UnicodeCategory.OtherPunctuation => Punctuation,
+        UnicodeCategory.MathSymbol or UnicodeCategory.CurrencySymbol or UnicodeCategory.ModifierSymbol or UnicodeCategory.OtherSymbol => Symbol,
+        _ => Other,
+    };
+}
