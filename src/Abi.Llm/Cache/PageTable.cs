@@ -65,6 +65,23 @@ internal sealed class PageTable(StatePool pool)
     /// <summary>Counts positions as written.</summary>
     public void Advance(int length) => Length = length;
 
+    /// <summary>Puts a page that already holds what belongs there in the place of the table's own, or at its end, and holds it.</summary>
+    public void Replace(int index, int page)
+    {
+        pool.Pages.Retain(page);
+        if (index < _count)
+        {
+            pool.Pages.Release(_pages[index]);
+        }
+        else
+        {
+            SetCapacity((index + 1) * StateStore.PageLength);
+            _count = index + 1;
+        }
+
+        _pages[index] = page;
+    }
+
     /// <summary>Cuts back to <paramref name="length"/> positions. False when a window has already given back what is then read: the sequence has to be computed anew.</summary>
     public bool TryTruncate(int length, int window)
     {

@@ -27,6 +27,11 @@ public sealed record EngineOptions
     /// <summary>The most prompt rows of a step in which others already generate, so that these do not stall.</summary>
     public int MaximumPromptRowsBesideDecode { get; init; } = 128;
 
+    /// <summary>
+    /// Whether keys and values of finished texts are kept, as long as there is room, and shared by requests that begin with the same tokens. Results are the same bits either way.
+    /// </summary>
+    public bool ReusePrefixes { get; init; } = true;
+
     /// <summary>When weights are rearranged for the device.</summary>
     public RepackMode Repack { get; init; } = RepackMode.Lazy;
 

@@ -1,3 +1,4 @@
+using Abi.Compute.Devices;
 using Abi.Llm.Sampling;
 
 namespace Abi.Llm.Engine;
@@ -19,6 +20,18 @@ internal abstract class EngineRequest(Sequence sequence, CancellationToken cance
     /// <summary>The first token whose output is wanted.</summary>
     public abstract int FirstOutput { get; }
 
+    /// <summary>Whether it is among those that are computed.</summary>
+    public bool IsActive { get; set; }
+
+    /// <summary>An older request that is computing the same tokens: this one waits for its pages instead of computing them too.</summary>
+    public EngineRequest? Leader { get; private set; }
+
+    /// <summary>How many tokens it gets from its leader.</summary>
+    public int SharedWithLeader { get; private set; }
+
+    /// <summary>The tokens below which state that others computed can be taken: the outputs wanted must be computed.</summary>
+    public int ReuseLimit => Math.Min(FirstOutput, sequence.Count - 1);
+
     /// <summary>The rows it has in the step that is being built or run.</summary>
     public int RowsInStep { get; set; }
 
@@ -36,6 +49,41 @@ internal abstract class EngineRequest(Sequence sequence, CancellationToken cance
 
     /// <summary>The engine that it was handed to.</summary>
     public InferenceEngine? Engine { get; set; }
+
+    /// <summary>Follows the active request whose pending tokens begin like its own, if it is worth it.</summary>
+    public void ChooseLeader(List<EngineRequest> active)
+    {
+        Leader = null;
+        if (sequence.Cached % StateStore.PageLength != 0)
+        {
+            return;
+        }
+
+        var best = sequence.Cached + StateStore.PageLength;
+        foreach (var other in active)
+        {
+            if (other.Leader is null && other != this && other.Sequence.Pending > StateStore.PageLength)
+            {
+                var common = sequence.Tokens[..Math.Max(0, ReuseLimit)].CommonPrefixLength(other.Sequence.Tokens) / StateStore.PageLength * StateStore.PageLength;
+                if (common > best)
+                {
+                    (best, Leader, SharedWithLeader) = (common, other, common);
+                }
+            }
+        }
+    }
+
+    /// <summary>Whether the leader is still at it.</summary>
+    public bool IsFollowing()
+    {
+        if (Leader is not null && !(Leader.IsActive && !Leader.IsBlocked && Leader.Sequence.Cached < SharedWithLeader && sequence.Cached < SharedWithLeader))
+        {
+            Leader = null;
+            sequence.TakeKnownPages(ReuseLimit);
+        }
+
+        return Leader is not null;
+    }
 
     public void MarkCancelled() => _isCancelled = true;
 

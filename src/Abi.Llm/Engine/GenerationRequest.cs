@@ -53,19 +53,13 @@ internal sealed class GenerationRequest : EngineRequest
 
     public override int FirstOutput => _options.MaximumTokens == 0 ? int.MaxValue : Sequence.Count - 1;
 
-    public override void OnAdmitted()
-    {
-        Sequence.SetTableCapacity();
-        if (Started == 0)
-        {
-            _cachedAtStart = Sequence.Cached;
-        }
-    }
+    public override void OnAdmitted() => Sequence.SetTableCapacity();
 
     public override bool OnStep(ReadOnlySpan<float> logits, Candidates candidates)
     {
         if (_generated == 0)
         {
+            _cachedAtStart = _computedAtFirst == 0 ? Sequence.Cached - RowsInStep : _cachedAtStart;
             _computedAtFirst += RowsInStep;
             _options.PromptProgress?.Report(new PromptProgress(Sequence.Cached, Sequence.Count));
         }

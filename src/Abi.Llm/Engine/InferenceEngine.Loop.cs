@@ -146,6 +146,7 @@ public sealed partial class InferenceEngine
                 sequence.AlignState(sequence.Count - 1); // the last token's output is what the next one is chosen from
             }
 
+            sequence.TakeKnownPages(request.ReuseLimit);
             var isReserved = TryReserve(sequence);
             while (!isReserved && PreemptBlocked())
             {
@@ -171,7 +172,13 @@ public sealed partial class InferenceEngine
             }
 
             _waiting.RemoveAt(next);
+            if (_prefixes is not null)
+            {
+                request.ChooseLeader(_active);
+            }
+
             _active.Add(request);
+            request.IsActive = true;
             request.OnAdmitted();
         }
     }
@@ -227,6 +234,11 @@ public sealed partial class InferenceEngine
     {
         while (!(sequence.State.TryReserve(0, sequence.Count) && (sequence.EncoderTokens.Length == 0 || sequence.IsEncoded || sequence.State.TryReserve(1, sequence.EncoderTokens.Length))))
         {
+            if (_prefixes?.TryEvict() == true)
+            {
+                continue;
+            }
+
             if (_idle.Count == 0)
             {
                 return false;
@@ -244,6 +256,7 @@ public sealed partial class InferenceEngine
         EngineLog.Preempted(_logger, request.Sequence.Count);
         _preemptions++;
         _active.Remove(request);
+        request.IsActive = false;
         request.Sequence.DropState();
         _waiting.Insert(0, request);
     }
@@ -418,6 +431,7 @@ public sealed partial class InferenceEngine
     {
         var sequence = request.Sequence;
         sequence.Owner = null;
+        request.IsActive = false;
         if (sequence.IsTemporary || sequence.IsDisposed)
         {
             sequence.DropState();

@@ -27,6 +27,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     private readonly StepPlan _plan;
     private readonly Value _logits;
     private readonly StatePool _pool;
+    private readonly PrefixCache? _prefixes;                  // null where a prefix cannot be shared: recurrent state, or state behind an encoder
     private readonly StepBatch _batch = new();
     private readonly Candidates _candidates = new();
     private readonly List<object> _inbox = [];                // EngineRequest or Action, in the order of arrival
@@ -113,6 +114,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
 
         _maximumOutputs = Math.Min(_maximumOutputs, Options.MaximumRows);
         _pool = new StatePool(store);
+        _prefixes = Options.ReusePrefixes && pages > 0 && definition.State.IsPositional && definition.Kind == ModelKind.Decoder ? new PrefixCache(_pool) : null;
         EngineLog.Started(_logger, definition.Architecture, device.Name, ContextLength, (long)pages * StateStore.PageLength, _pool.TotalBytes, _pool.Slots.Count);
     }
 
@@ -138,9 +140,10 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         {
             lock (_gate)
             {
+                var reusable = _prefixes?.CountUnshared() ?? 0;
                 return new EngineStatistics(
-                    _active.Count, _waiting.Count, _idle.Count, _pool.Pages.UsedCount, _pool.Pages.Count, _pool.UsedBytes, _pool.TotalBytes,
-                    _isDisposed ? 0 : _plan.ScratchBytes + (_encoderPlan?.ScratchBytes ?? 0), _steps, _preemptions);
+                    _active.Count, _waiting.Count, _idle.Count, _pool.Pages.UsedCount - reusable, reusable, _pool.Pages.Count,
+                    _pool.UsedBytes - (reusable * _pool.Store.PageBytes), _pool.TotalBytes, _isDisposed ? 0 : _plan.ScratchBytes + (_encoderPlan?.ScratchBytes ?? 0), _steps, _preemptions);
             }
         }
     }
@@ -308,7 +311,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         }
     }
 
-    internal Sequence NewSequence(bool isTemporary) => new(_pool) { IsTemporary = isTemporary };
+    internal Sequence NewSequence(bool isTemporary) => new(_pool, _prefixes) { IsTemporary = isTemporary };
 
     /// <summary>Lets a copy of a sequence share its state; done before any request that comes later.</summary>
     internal void Fork(Sequence sequence, Sequence copy) => Post(() =>

@@ -1,3 +1,4 @@
+using Abi.Compute.Devices;
 using Abi.Llm.Cache;
 
 namespace Abi.Llm.Engine;
@@ -6,11 +7,18 @@ namespace Abi.Llm.Engine;
 /// The tokens of one text and what is computed of it: tokens 0 to <see cref="Cached"/> − 1 have state, the rest is pending. One that lost its state (memory was needed
 /// elsewhere) is computed anew when it is used again, with the same bits.
 /// </summary>
-internal sealed class Sequence(StatePool pool)
+internal sealed class Sequence
 {
+    private readonly PrefixCursor _prefix;
     private int[] _tokens = []; // [capacity]
 
-    public SequenceState State { get; } = new(pool);
+    public Sequence(StatePool pool, PrefixCache? prefixes)
+    {
+        State = new SequenceState(pool);
+        _prefix = new PrefixCursor(prefixes, State);
+    }
+
+    public SequenceState State { get; }
 
     /// <summary>The number of tokens.</summary>
     public int Count { get; private set; }
@@ -76,6 +84,16 @@ internal sealed class Sequence(StatePool pool)
     {
         Cached += tokens;
         State.Advance(0, Cached);
+        _prefix.Lend(Tokens, Cached);
+    }
+
+    /// <summary>Takes state that others computed for the same tokens, below <paramref name="limit"/>, as far as there is any.</summary>
+    public void TakeKnownPages(int limit)
+    {
+        if (Cached + StateStore.PageLength <= limit)
+        {
+            Cached = _prefix.Take(Tokens, Cached, limit);
+        }
     }
 
     /// <summary>Cuts the tokens; the state follows in <see cref="AlignState"/>.</summary>
@@ -99,6 +117,7 @@ internal sealed class Sequence(StatePool pool)
         if (State.TryTruncate(length, Cached))
         {
             Cached = length;
+            _prefix.CutTo(length);
         }
         else
         {
@@ -110,6 +129,7 @@ internal sealed class Sequence(StatePool pool)
     public void DropState()
     {
         State.Clear();
+        _prefix.Reset();
         Cached = 0;
         IsEncoded = false;
     }
@@ -129,6 +149,7 @@ internal sealed class Sequence(StatePool pool)
         {
             Cached = other.Cached;
             IsEncoded = other.IsEncoded;
+            _prefix.MoveTo(other._prefix);
             AlignState(Count);
         }
     }

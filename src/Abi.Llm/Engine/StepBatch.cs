@@ -22,7 +22,7 @@ internal sealed class StepBatch
         _prompts.Clear();
         foreach (var request in active)
         {
-            if (request.IsBlocked || request.Sequence.Pending == 0)
+            if (request.IsBlocked || request.Sequence.Pending == 0 || request.IsFollowing())
             {
                 continue;
             }

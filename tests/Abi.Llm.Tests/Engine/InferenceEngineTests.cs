@@ -92,7 +92,7 @@ public sealed class InferenceEngineTests
     [Test]
     public async Task CancellingAPromptLeavesTheSessionUsable()
     {
-        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, MaximumRows = 8 });
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, MaximumRows = 8, ReusePrefixes = false });
         var prompt = TestModels.Ids(100, model.Engine.VocabularySize, 4);
         var plain = await Run(model, prompt, Tokens(6));
         using var session = model.CreateSession();
