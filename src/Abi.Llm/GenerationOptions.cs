@@ -43,6 +43,12 @@ public sealed record GenerationOptions
     /// <summary>How many tokens may wait for a slow reader before the sequence pauses.</summary>
     public int BufferedTokens { get; init; } = 64;
 
+    /// <summary>
+    /// In a session: whether the samplers go on where its last generation left them (random numbers, mirostat's bound), as if there had been no end; needs the same sampling
+    /// options. Otherwise they start at the seed.
+    /// </summary>
+    public bool ResumeSampling { get; init; }
+
     /// <summary>Is told how many tokens of the prompt are computed, after each step.</summary>
     public IProgress<PromptProgress>? PromptProgress { get; init; }
 

@@ -88,6 +88,45 @@ public sealed class InferenceSession : IDisposable
         return new InferenceSession(_engine, copy);
     }
 
+    /// <summary>
+    /// Writes the session: its tokens, the state computed of them, and what the samplers of its last generation remember (<see cref="GenerationOptions.ResumeSampling"/>).
+    /// </summary>
+    /// <param name="stream">Where to write; stays open.</param>
+    /// <param name="cancellationToken">Ends it before it begins to write.</param>
+    /// <exception cref="InvalidOperationException">A generation runs on it.</exception>
+    public Task SaveAsync(Stream stream, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        RequireIdle();
+        return _engine.SaveAsync(_sequence, stream, cancellationToken);
+    }
+
+    /// <summary>Writes the session to a file, which is there whole or, when something fails, as it was before.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="InvalidOperationException">A generation runs on it.</exception>
+    public async Task SaveAsync(string path, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
+        try
+        {
+            var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16);
+            await using (stream.ConfigureAwait(false))
+            {
+                await SaveAsync(stream, cancellationToken).ConfigureAwait(false);
+                stream.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
+
     /// <summary>Ends what runs on it and gives its state back; a second call does nothing.</summary>
     public void Dispose() => _engine.Release(_sequence);
 

@@ -151,6 +151,31 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     /// <summary>Makes a text that is kept between generations.</summary>
     public InferenceSession CreateSession() => Engine.CreateSession();
 
+    /// <summary>Takes a saved session up again, with the same bits as if it had never ended.</summary>
+    /// <param name="stream">What <see cref="InferenceSession.SaveAsync(Stream, CancellationToken)"/> wrote; stays open behind it.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="SessionFormatException">It is damaged, of another version, of another model, or of an engine with other options.</exception>
+    public Task<InferenceSession> RestoreSessionAsync(Stream stream, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        return Engine.RestoreAsync(stream, cancellationToken);
+    }
+
+    /// <summary>Takes a saved session up again, with the same bits as if it had never ended.</summary>
+    /// <param name="path">The file that <see cref="InferenceSession.SaveAsync(string, CancellationToken)"/> wrote.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="SessionFormatException">It is damaged, of another version, of another model, or of an engine with other options.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public async Task<InferenceSession> RestoreSessionAsync(string path, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
+        await using (stream.ConfigureAwait(false))
+        {
+            return await Engine.RestoreAsync(stream, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>The prompt's tokens, as the options ask for them.</summary>
     public int[] Encode(string prompt, GenerationOptions? options = null)
     {

@@ -42,6 +42,11 @@ internal sealed class GenerationRequest : EngineRequest
         }
 
         _chain = SamplerChain.Create(sampling, vocabularySize, tokenizer);
+        if (options.ResumeSampling && sequence.SamplerState is { } state)
+        {
+            _chain.RestoreState(state);
+        }
+
         _detokenizer = new Detokenizer(tokenizer, options.ShowSpecialTokens);
         _stops = new StopMatcher(options.StopStrings);
         Stream = new GenerationStream(this, options.BufferedTokens, _chain.Seed);
@@ -109,6 +114,7 @@ internal sealed class GenerationRequest : EngineRequest
         }
 
         Release(_heldLength, all: true);
+        Sequence.SamplerState = Sequence.IsTemporary ? null : _chain.SaveState();
         var started = Started == 0 ? Stopwatch.GetTimestamp() : Started;
         var first = _generated == 0 ? Stopwatch.GetTimestamp() : _firstToken;
         Stream.Complete(

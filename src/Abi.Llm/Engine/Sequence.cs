@@ -7,7 +7,7 @@ namespace Abi.Llm.Engine;
 /// The tokens of one text and what is computed of it: tokens 0 to <see cref="Cached"/> − 1 have state, the rest is pending. One that lost its state (memory was needed
 /// elsewhere) is computed anew when it is used again, with the same bits.
 /// </summary>
-internal sealed class Sequence
+internal sealed partial class Sequence
 {
     private readonly PrefixCursor _prefix;
     private int[] _tokens = []; // [capacity]
@@ -36,6 +36,9 @@ internal sealed class Sequence
 
     /// <summary>The request that runs on it, or null.</summary>
     public EngineRequest? Owner { get; set; }
+
+    /// <summary>What the samplers of its last generation remembered at the end; null before the first.</summary>
+    public byte[]? SamplerState { get; set; }
 
     /// <summary>Whether its state goes when its request ends.</summary>
     public bool IsTemporary { get; init; }
@@ -140,6 +143,7 @@ internal sealed class Sequence
         _tokens = [.. other.Tokens];
         Count = other.Count;
         EncoderTokens = other.EncoderTokens;
+        SamplerState = other.SamplerState;
     }
 
     /// <summary>Shares another's state up to what the tokens have in common.</summary>

@@ -8,8 +8,9 @@ namespace Abi.Llm.Models;
 public sealed class ModelDefinition
 {
     private readonly Func<EmbeddingPooling, Graph> _writeEmbeddings;
+    private readonly Lazy<ReadOnlyMemory<byte>> _fingerprint;
 
-    internal ModelDefinition(string architecture, ModelKind kind, Hyperparameters hyperparameters, Graph? decoder, Graph? encoder, Func<EmbeddingPooling, Graph> writeEmbeddings, EmbeddingPooling pooling, int? decoderStart)
+    internal ModelDefinition(string architecture, ModelKind kind, Hyperparameters hyperparameters, Graph? decoder, Graph? encoder, Func<EmbeddingPooling, Graph> writeEmbeddings, EmbeddingPooling pooling, int? decoderStart, Lazy<ReadOnlyMemory<byte>> fingerprint)
     {
         Architecture = architecture;
         Kind = kind;
@@ -19,6 +20,7 @@ public sealed class ModelDefinition
         _writeEmbeddings = writeEmbeddings;
         DefaultPooling = pooling;
         DecoderStartId = decoderStart;
+        _fingerprint = fingerprint;
     }
 
     /// <summary>The names of <c>general.architecture</c> that are supported, in order.</summary>
@@ -51,6 +53,9 @@ public sealed class ModelDefinition
     /// <summary>The state that the decoder keeps, shared with the encoder's graph.</summary>
     public StateLayout State => DecoderGraph?.State ?? new StateLayout([], []);
 
+    /// <summary>Tells this model from others: [32].</summary>
+    internal ReadOnlyMemory<byte> Fingerprint => _fingerprint.Value;
+
     /// <summary>Reads a file's model.</summary>
     /// <exception cref="UnsupportedModelException">Its architecture is not supported; the message lists those that are.</exception>
     /// <exception cref="ModelFormatException">Its metadata or tensors do not fit the architecture.</exception>
@@ -70,8 +75,9 @@ public sealed class ModelDefinition
         // −1, signed or not, stands for a pooling that is not said.
         var declared = file.Metadata.TryGet($"{name}.pooling_type", out var value) ? value.AsInt64() : 0;
         var defaultPooling = declared is >= 0 and <= (int)EmbeddingPooling.Rank ? (EmbeddingPooling)declared : EmbeddingPooling.None;
+        var fingerprint = new Lazy<ReadOnlyMemory<byte>>(() => ModelFingerprint.Compute(file));
         ModelDefinition Make(ModelKind kind, Graph? decoder, Graph? encoder, Func<EmbeddingPooling, Graph> embeddings, int? start = null) =>
-            new(name, kind, hyperparameters, decoder, encoder, embeddings, defaultPooling, start);
+            new(name, kind, hyperparameters, decoder, encoder, embeddings, defaultPooling, start, fingerprint);
         switch (architecture.Machine)
         {
             case ModelMachine.Bert:

@@ -61,4 +61,18 @@ internal sealed class AdaptivePSelector : Selector
 
     public override Selector Clone() =>
         new AdaptivePSelector(_target, _decay, _random.Clone()) { _weightedSum = _weightedSum, _totalWeight = _totalWeight };
+
+    public override void WriteState(BinaryWriter writer)
+    {
+        writer.Write(_weightedSum);
+        writer.Write(_totalWeight);
+        _random.WriteState(writer);
+    }
+
+    public override void ReadState(BinaryReader reader)
+    {
+        _weightedSum = reader.ReadSingle();
+        _totalWeight = reader.ReadSingle();
+        _random.ReadState(reader);
+    }
 }

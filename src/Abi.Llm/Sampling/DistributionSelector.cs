@@ -35,6 +35,10 @@ internal sealed class DistributionSelector(MersenneTwister random) : Selector
 
     public override Selector Clone() => new DistributionSelector(random.Clone());
 
+    public override void WriteState(BinaryWriter writer) => random.WriteState(writer);
+
+    public override void ReadState(BinaryReader reader) => random.ReadState(reader);
+
     /// <summary>Draws an index by probabilities that sum to 1, as the reference's discrete distribution does.</summary>
     public static int Draw(ReadOnlySpan<float> probabilities, MersenneTwister random)
     {

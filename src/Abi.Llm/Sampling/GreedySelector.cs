@@ -6,4 +6,12 @@ internal sealed class GreedySelector : Selector
     public override int Select(Candidates candidates) => candidates.IsSorted ? 0 : Math.Max(0, LogitKernels.IndexOfMax(candidates.Logits));
 
     public override Selector Clone() => this;
+
+    public override void WriteState(BinaryWriter writer)
+    {
+    }
+
+    public override void ReadState(BinaryReader reader)
+    {
+    }
 }

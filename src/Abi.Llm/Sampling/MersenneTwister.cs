@@ -55,6 +55,33 @@ internal sealed class MersenneTwister
 
     public MersenneTwister Clone() => new(this);
 
+    /// <summary>Writes the place in the sequence of numbers.</summary>
+    public void WriteState(BinaryWriter writer)
+    {
+        writer.Write(_index);
+        foreach (var word in _state)
+        {
+            writer.Write(word);
+        }
+    }
+
+    /// <summary>Goes on from a place that was written.</summary>
+    /// <exception cref="InvalidDataException">It is none.</exception>
+    public void ReadState(BinaryReader reader)
+    {
+        var index = reader.ReadInt32();
+        if (index is < 0 or > Size)
+        {
+            throw new InvalidDataException($"A place of {index} in a round of {Size} random numbers.");
+        }
+
+        _index = index;
+        for (var i = 0; i < Size; i++)
+        {
+            _state[i] = reader.ReadUInt32();
+        }
+    }
+
     public uint Next()
     {
         if (_index == Size)

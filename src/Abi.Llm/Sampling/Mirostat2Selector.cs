@@ -35,4 +35,16 @@ internal sealed class Mirostat2Selector : Selector
     }
 
     public override Selector Clone() => new Mirostat2Selector(_tau, _eta, _random.Clone()) { _mu = _mu };
+
+    public override void WriteState(BinaryWriter writer)
+    {
+        writer.Write(_mu);
+        _random.WriteState(writer);
+    }
+
+    public override void ReadState(BinaryReader reader)
+    {
+        _mu = reader.ReadSingle();
+        _random.ReadState(reader);
+    }
 }

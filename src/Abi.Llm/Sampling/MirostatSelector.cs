@@ -44,4 +44,16 @@ internal sealed class MirostatSelector : Selector
     }
 
     public override Selector Clone() => new MirostatSelector(_vocabulary, _tau, _eta, _random.Clone()) { _mu = _mu };
+
+    public override void WriteState(BinaryWriter writer)
+    {
+        writer.Write(_mu);
+        _random.WriteState(writer);
+    }
+
+    public override void ReadState(BinaryReader reader)
+    {
+        _mu = reader.ReadSingle();
+        _random.ReadState(reader);
+    }
 }

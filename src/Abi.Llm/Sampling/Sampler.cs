@@ -13,4 +13,14 @@ internal abstract class Sampler
 
     /// <summary>A copy that goes on from here on its own.</summary>
     public virtual Sampler Clone() => this;
+
+    /// <summary>Writes what <see cref="ReadState"/> needs to go on from here; nothing for a link that remembers nothing.</summary>
+    public virtual void WriteState(BinaryWriter writer)
+    {
+    }
+
+    /// <summary>Goes on from where the writer was.</summary>
+    public virtual void ReadState(BinaryReader reader)
+    {
+    }
 }

@@ -18,7 +18,7 @@ public sealed partial class SamplerChain
     }
 
     /// <summary>The seed in use: the one given, or the random one taken.</summary>
-    public long Seed { get; }
+    public long Seed { get; private set; }
 
     /// <summary>The links of the chain, first to last, as short names (<c>penalties</c>, <c>top-k</c>).</summary>
     public string Description => string.Join(" → ", _samplers.Select(sampler => Name(sampler.GetType().Name, "Sampler")).Append(Name(_selector.GetType().Name, "Selector")));

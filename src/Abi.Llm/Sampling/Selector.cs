@@ -8,4 +8,10 @@ internal abstract class Selector
 
     /// <summary>A copy that goes on from here on its own.</summary>
     public abstract Selector Clone();
+
+    /// <summary>Writes what <see cref="ReadState"/> needs to go on from here.</summary>
+    public abstract void WriteState(BinaryWriter writer);
+
+    /// <summary>Goes on from where the writer was.</summary>
+    public abstract void ReadState(BinaryReader reader);
 }

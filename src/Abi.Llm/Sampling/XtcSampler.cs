@@ -37,4 +37,8 @@ internal sealed class XtcSampler(float probability, float threshold, int minimum
     }
 
     public override Sampler Clone() => new XtcSampler(probability, threshold, minimumKept, random.Clone());
+
+    public override void WriteState(BinaryWriter writer) => random.WriteState(writer);
+
+    public override void ReadState(BinaryReader reader) => random.ReadState(reader);
 }

@@ -1,0 +1,146 @@
+using Abi.Compute.Devices;
+using Abi.Compute.Formats;
+using Abi.Llm.Engine;
+using Abi.Llm.Sampling;
+using Abi.Llm.Tests.Engine;
+
+namespace Abi.Llm.Tests.Sessions;
+
+/// <summary>A saved session goes on as if it had never ended, and nothing but a whole one of the same model is taken.</summary>
+public sealed class SavedSessionTests
+{
+    private static readonly EngineOptions Exact = new() { CacheType = TensorType.F32, Activations = ActivationPrecision.Exact, ContextLength = 256 };
+
+    private static GenerationOptions Tokens(int count, bool resume = false) => new()
+    {
+        MaximumTokens = count, IgnoreEndOfGeneration = true, Sampling = new SamplingOptions { Temperature = 1, Seed = 5, XtcProbability = 0.3f, XtcThreshold = 0.01f },
+        LogProbabilities = 0, ResumeSampling = resume,
+    };
+
+    [TestCase("llama.gguf")]
+    [TestCase("gemma3.gguf")]
+    [TestCase("mamba.gguf")]
+    public async Task ARestoredSessionGoesOnWithTheSameBits(string file)
+    {
+        float[] whole;
+        int[] prompt;
+        using var saved = new MemoryStream();
+        await using (var model = await TestModels.LoadAsync("models", file, Exact))
+        {
+            prompt = TestModels.Ids(75, model.Engine.VocabularySize, 1);
+            whole = await RunAsync(model.Engine.Start(prompt, Tokens(20)));
+            using var session = model.CreateSession();
+            Assert.That(await RunAsync(session.Start(prompt, Tokens(8))), Is.EqualTo(whole[..16]));
+            await session.SaveAsync(saved);
+        }
+
+        saved.Position = 0;
+        await using var later = await TestModels.LoadAsync("models", file, Exact);
+        using var restored = await later.RestoreSessionAsync(saved);
+        Assert.That(restored.Count, Is.EqualTo(83));
+        Assert.That(restored.CachedCount, Is.EqualTo(82), "the last token's state is computed with the next one");
+        Assert.That(await RunAsync(restored.Start([], Tokens(12, resume: true))), Is.EqualTo(whole[16..]));
+    }
+
+    [Test]
+    public async Task MirostatGoesOnToo()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact);
+        var options = Tokens(10) with { Sampling = new SamplingOptions { Seed = 3, Mirostat = MirostatMode.Version2 } };
+        var prompt = TestModels.Ids(5, model.Engine.VocabularySize, 1);
+        var whole = await RunAsync(model.Engine.Start(prompt, options with { MaximumTokens = 20 }));
+        using var session = model.CreateSession();
+        await RunAsync(session.Start(prompt, options));
+        using var saved = new MemoryStream();
+        await session.SaveAsync(saved);
+        saved.Position = 0;
+        using var restored = await model.RestoreSessionAsync(saved);
+        Assert.That(() => restored.Start([], Tokens(10, resume: true)), Throws.TypeOf<AbiException>().With.Message.Contains("mirostat"));
+        Assert.That(await RunAsync(restored.Start([], options with { ResumeSampling = true })), Is.EqualTo(whole[20..]));
+    }
+
+    [Test]
+    public async Task StateThatFindsNoRoomIsComputedAnew()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { CacheTokens = 1 });
+        var prompt = TestModels.Ids(150, model.Engine.VocabularySize, 1);
+        using var session = model.CreateSession();
+        await RunAsync(session.Start(prompt, Tokens(4)));
+        using var saved = new MemoryStream();
+        await session.SaveAsync(saved);
+        saved.Position = 0;
+        using var busy = model.Engine.Start(TestModels.Ids(200, model.Engine.VocabularySize, 2), Tokens(40) with { BufferedTokens = 1 });
+        using var restored = await model.RestoreSessionAsync(saved);
+        Assert.That(restored.Count, Is.EqualTo(154));
+        busy.Dispose();
+        var expected = await RunAsync(session.Start([], Tokens(4, resume: true)));
+        Assert.That(await RunAsync(restored.Start([], Tokens(4, resume: true))), Is.EqualTo(expected));
+    }
+
+    [Test]
+    public async Task AFileIsWholeOrNotThere()
+    {
+        var folder = Directory.CreateTempSubdirectory("abi-session");
+        try
+        {
+            var path = Path.Combine(folder.FullName, "story.session");
+            await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact);
+            using var session = model.CreateSession();
+            await RunAsync(session.Start([3, 4, 5], Tokens(3)));
+            await session.SaveAsync(path);
+            await session.SaveAsync(path);
+            Assert.That(folder.GetFiles(), Has.Length.EqualTo(1));
+            using var restored = await model.RestoreSessionAsync(path);
+            Assert.That(restored.GetIds(), Is.EqualTo(session.GetIds()));
+            Assert.That(async () => await session.SaveAsync(Path.Combine(folder.FullName, "absent", "x")), Throws.InstanceOf<IOException>());
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Test]
+    public async Task AnotherModelsOrADamagedSessionIsRefused()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact);
+        using var session = model.CreateSession();
+        await RunAsync(session.Start(TestModels.Ids(40, model.Engine.VocabularySize, 1), Tokens(3)));
+        using var stream = new MemoryStream();
+        await session.SaveAsync(stream);
+        var bytes = stream.ToArray();
+
+        await using var other = await TestModels.LoadAsync("models", "qwen2.gguf", Exact);
+        Refused(other, bytes, "another model");
+        await using var half = await TestModels.LoadAsync("models", "llama.gguf", Exact with { CacheType = TensorType.F16 });
+        Refused(half, bytes, "F16");
+        Refused(model, [], "too early");
+        Refused(model, [.. "GGUF"u8, .. new byte[100]], "not a saved session");
+        var random = new Random(1);
+        for (var round = 0; round < 200; round++)
+        {
+            var damaged = bytes.ToArray();
+            damaged[random.Next(damaged.Length)] ^= (byte)(1 << random.Next(8));
+            Refused(model, damaged, null);
+            Refused(model, bytes[..random.Next(bytes.Length)], null);
+        }
+    }
+
+    private static void Refused(LanguageModel model, byte[] bytes, string? message)
+    {
+        using var stream = new MemoryStream(bytes);
+        var error = Assert.ThrowsAsync<SessionFormatException>(async () => await model.RestoreSessionAsync(stream));
+        Assert.That(error!.Message, Does.Contain(message ?? string.Empty));
+    }
+
+    private static async Task<float[]> RunAsync(GenerationStream stream)
+    {
+        var bits = new List<float>();
+        await foreach (var piece in stream.ReadPiecesAsync())
+        {
+            bits.AddRange(piece.Tokens.SelectMany(token => new[] { token.Id, token.LogProbability }));
+        }
+
+        return [.. bits];
+    }
+}
