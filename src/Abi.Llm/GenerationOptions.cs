@@ -49,6 +49,9 @@ public sealed record GenerationOptions
     /// </summary>
     public bool ResumeSampling { get; init; }
 
+    /// <summary>Whether and how tokens are guessed to save steps; unset, they are not. The text is the same either way.</summary>
+    public SpeculationOptions? Speculation { get; init; }
+
     /// <summary>Is told how many tokens of the prompt are computed, after each step.</summary>
     public IProgress<PromptProgress>? PromptProgress { get; init; }
 
@@ -81,6 +84,7 @@ public sealed record GenerationOptions
             throw new ArgumentException($"{nameof(StopStrings)} and {nameof(StopTokens)} must be initialised, and no stop string may be empty.");
         }
 
+        Speculation?.Validate();
         Sampling.Validate();
     }
 }

@@ -18,6 +18,12 @@ public sealed record GenerationOutcome
     /// <summary>Tokens in and out.</summary>
     public required GenerationUsage Usage { get; init; }
 
+    /// <summary>Tokens that were guessed, with speculation.</summary>
+    public int DraftedTokens { get; init; }
+
+    /// <summary>Of the guesses, those that were right.</summary>
+    public int AcceptedTokens { get; init; }
+
     /// <summary>Times.</summary>
     public required GenerationTimings Timings { get; init; }
 }

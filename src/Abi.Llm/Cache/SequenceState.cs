@@ -42,14 +42,17 @@ internal sealed class SequenceState
     }
 
     /// <summary>Counts positions of the group as written and gives back what lies behind its window.</summary>
-    public void Advance(int group, int length)
+    /// <param name="group">The group.</param>
+    /// <param name="length">The positions written.</param>
+    /// <param name="tentative">How many of them may be cut again: the window is kept for that.</param>
+    public void Advance(int group, int length, int tentative = 0)
     {
         if (group < _tables.Length)
         {
             _tables[group].Advance(length);
             if (_pool.Windows[group] > 0)
             {
-                _tables[group].ReleaseBehind(_pool.Windows[group]);
+                _tables[group].ReleaseBehind(_pool.Windows[group] + tentative);
             }
         }
     }

@@ -32,6 +32,9 @@ internal abstract class EngineRequest(Sequence sequence, CancellationToken cance
     /// <summary>The tokens below which state that others computed can be taken: the outputs wanted must be computed.</summary>
     public int ReuseLimit => Math.Min(FirstOutput, sequence.Count - 1);
 
+    /// <summary>How many of the sequence's last tokens are guesses that the next step checks.</summary>
+    public int Drafted { get; protected set; }
+
     /// <summary>The rows it has in the step that is being built or run.</summary>
     public int RowsInStep { get; set; }
 
@@ -86,6 +89,18 @@ internal abstract class EngineRequest(Sequence sequence, CancellationToken cance
     }
 
     public void MarkCancelled() => _isCancelled = true;
+
+    /// <summary>Takes the guesses back.</summary>
+    public void DropDrafts()
+    {
+        if (Drafted > 0)
+        {
+            var count = sequence.Count - Drafted;
+            Drafted = 0;
+            sequence.CutTokens(count);
+            sequence.AlignState(count);
+        }
+    }
 
     /// <summary>Called on the engine's thread before the first step: the last chance to look at the sequence's state.</summary>
     public virtual void OnAdmitted()

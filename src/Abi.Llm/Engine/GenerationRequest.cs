@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using Abi.Llm.Sampling;
+using Abi.Llm.Speculation;
 using Abi.Llm.Tokenizers;
 
 namespace Abi.Llm.Engine;
@@ -11,9 +12,12 @@ internal sealed class GenerationRequest : EngineRequest
     private readonly GenerationOptions _options;
     private readonly Tokenizer _tokenizer;
     private readonly int _contextLength;
+    private readonly int _vocabularySize;
     private readonly SamplerChain _chain;
     private readonly Detokenizer _detokenizer;
     private readonly StopMatcher _stops;
+    private readonly Drafter? _drafter;
+    private readonly int[] _drafts = [];
     private readonly int _promptTokens;
     private readonly List<HeldToken> _heldTokens = [];
     private byte[] _held = new byte[256]; // text that is not released yet: [_heldLength]
@@ -21,6 +25,8 @@ internal sealed class GenerationRequest : EngineRequest
     private int _cachedAtStart;
     private int _computedAtFirst;
     private int _generated;
+    private int _drafted;
+    private int _accepted;
     private long _firstToken;
     private long _lastToken;
     private FinishReason _reason = FinishReason.Cancelled;
@@ -49,6 +55,15 @@ internal sealed class GenerationRequest : EngineRequest
 
         _detokenizer = new Detokenizer(tokenizer, options.ShowSpecialTokens);
         _stops = new StopMatcher(options.StopStrings);
+        if (options.Speculation is { } speculation)
+        {
+            _drafts = new int[speculation.MaximumTokens];
+            _drafter = speculation.DraftModel is { } model
+                ? new ModelDrafter(model, cancellationToken)
+                : new PromptLookupDrafter(speculation.LongestMatch, speculation.ShortestMatch);
+        }
+
+        _vocabularySize = vocabularySize;
         Stream = new GenerationStream(this, options.BufferedTokens, _chain.Seed);
     }
 
@@ -56,7 +71,7 @@ internal sealed class GenerationRequest : EngineRequest
 
     public override bool IsBlocked => Stream.IsFull;
 
-    public override int FirstOutput => _options.MaximumTokens == 0 ? int.MaxValue : Sequence.Count - 1;
+    public override int FirstOutput => _options.MaximumTokens == 0 ? int.MaxValue : Sequence.Count - Drafted - 1;
 
     public override void OnAdmitted() => Sequence.SetTableCapacity();
 
@@ -74,30 +89,17 @@ internal sealed class GenerationRequest : EngineRequest
             return Sequence.Pending == 0 && End(FinishReason.Length);
         }
 
-        candidates.Reset(logits);
-        var top = TopOf(candidates);
-        var id = _chain.Sample(candidates, Sequence.Tokens);
-        _lastToken = Stopwatch.GetTimestamp();
-        _firstToken = _generated++ == 0 ? _lastToken : _firstToken;
-        if (!_options.IgnoreEndOfGeneration && _tokenizer.IsEndOfGeneration(id) || _options.StopTokens.Contains(id))
+        // with guesses there is a row after each: it counts as long as the guess is what was chosen
+        for (var row = 0; row < OutputsInStep && Sequence.Pending == 0; row++)
         {
-            _stopToken = id;
-            return End(FinishReason.StopToken);
+            if (OnLogits(logits.Slice(row * _vocabularySize, _vocabularySize), candidates))
+            {
+                return true;
+            }
         }
 
-        Sequence.Append(id);
-        var logProbability = _options.LogProbabilities is null ? float.NaN : logits[id] - LogitKernels.LogSumExp(logits);
-        if (Emit(id, logProbability, top))
-        {
-            return End(FinishReason.StopString);
-        }
-
-        if (_generated == _options.MaximumTokens)
-        {
-            return End(FinishReason.Length);
-        }
-
-        return Sequence.Count > _contextLength && MakeRoom();
+        Guess();
+        return false;
     }
 
     public override void OnEnded(Exception? exception)
@@ -114,6 +116,7 @@ internal sealed class GenerationRequest : EngineRequest
         }
 
         Release(_heldLength, all: true);
+        _drafter?.Dispose();
         Sequence.SamplerState = Sequence.IsTemporary ? null : _chain.SaveState();
         var started = Started == 0 ? Stopwatch.GetTimestamp() : Started;
         var first = _generated == 0 ? Stopwatch.GetTimestamp() : _firstToken;
@@ -124,12 +127,80 @@ internal sealed class GenerationRequest : EngineRequest
                 StopTokenId = _stopToken,
                 StopString = _stopString,
                 Seed = _chain.Seed,
+                DraftedTokens = _drafted,
+                AcceptedTokens = _accepted,
                 Usage = new GenerationUsage(_promptTokens, _cachedAtStart, _generated),
                 Timings = new GenerationTimings(
                     Stopwatch.GetElapsedTime(Queued, started), Stopwatch.GetElapsedTime(started, first),
                     _generated == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_firstToken, _lastToken), _computedAtFirst, _generated),
             },
             exception);
+    }
+
+    /// <summary>Chooses the next token from its logits: [vocabulary]. True when it ends the request.</summary>
+    private bool OnLogits(ReadOnlySpan<float> logits, Candidates candidates)
+    {
+        var count = Sequence.Count - Drafted;
+        var guess = Drafted > 0 ? Sequence.Tokens[count] : -1;
+        candidates.Reset(logits);
+        var top = TopOf(candidates);
+        var id = _chain.Sample(candidates, Sequence.Tokens[..count]);
+        _lastToken = Stopwatch.GetTimestamp();
+        _firstToken = _generated++ == 0 ? _lastToken : _firstToken;
+        if (!_options.IgnoreEndOfGeneration && _tokenizer.IsEndOfGeneration(id) || _options.StopTokens.Contains(id))
+        {
+            _stopToken = id;
+            return End(FinishReason.StopToken);
+        }
+
+        if (id == guess)
+        {
+            Drafted--;
+            _accepted++;
+        }
+        else
+        {
+            DropDrafts();
+            Sequence.Append(id);
+        }
+
+        var logProbability = _options.LogProbabilities is null ? float.NaN : logits[id] - LogitKernels.LogSumExp(logits);
+        if (Emit(id, logProbability, top))
+        {
+            return End(FinishReason.StopString);
+        }
+
+        if (_generated == _options.MaximumTokens)
+        {
+            return End(FinishReason.Length);
+        }
+
+        return Sequence.Count - Drafted > _contextLength && MakeRoom();
+    }
+
+    /// <summary>Guesses what comes next, as far as there is room and any use for it.</summary>
+    private void Guess()
+    {
+        var room = Math.Min(_contextLength - Sequence.Count, (_options.MaximumTokens ?? int.MaxValue) - _generated - 1);
+        if (_drafter is null || room <= 0)
+        {
+            return;
+        }
+
+        var drafts = _drafts.AsSpan(0, Math.Min(room, _drafts.Length));
+        drafts = drafts[.._drafter.Propose(Sequence.Tokens, drafts)];
+        foreach (var draft in drafts)
+        {
+            if ((uint)draft >= (uint)_vocabularySize)
+            {
+                break; // a draft model whose vocabulary has more tokens
+            }
+
+            Sequence.Append(draft);
+            Drafted++;
+        }
+
+        _drafted += Drafted;
     }
 
     private bool End(FinishReason reason)

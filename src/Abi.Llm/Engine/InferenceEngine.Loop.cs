@@ -206,6 +206,12 @@ public sealed partial class InferenceEngine
                 continue;
             }
 
+            request.DropDrafts();
+            if (TryReserve(request.Sequence))
+            {
+                continue;
+            }
+
             while (_active.Count > i + 1)
             {
                 Preempt(_active[^1]);
@@ -257,6 +263,7 @@ public sealed partial class InferenceEngine
         _preemptions++;
         _active.Remove(request);
         request.IsActive = false;
+        request.DropDrafts();
         request.Sequence.DropState();
         _waiting.Insert(0, request);
     }
@@ -304,7 +311,7 @@ public sealed partial class InferenceEngine
         {
             var request = _batch.Requests[i];
             var outputs = request.OutputsInStep;
-            request.Sequence.Advance(request.RowsInStep);
+            request.Sequence.Advance(request.RowsInStep, request.Drafted);
             try
             {
                 if (request.OnStep(logits.Slice(output * VocabularySize, outputs * VocabularySize), _candidates))
@@ -430,6 +437,7 @@ public sealed partial class InferenceEngine
     private void Finish(EngineRequest request, Exception? exception)
     {
         var sequence = request.Sequence;
+        request.DropDrafts();
         sequence.Owner = null;
         request.IsActive = false;
         if (sequence.IsTemporary || sequence.IsDisposed)

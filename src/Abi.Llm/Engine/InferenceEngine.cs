@@ -241,6 +241,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     {
         options.Validate();
         CheckIds(promptIds);
+        CheckSpeculation(options.Speculation);
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(sequence.IsDisposed, typeof(InferenceSession));
@@ -404,6 +405,24 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             {
                 throw new ArgumentOutOfRangeException(nameof(ids), id, $"The vocabulary has the ids 0 to {VocabularySize - 1}.");
             }
+        }
+    }
+
+    private void CheckSpeculation(SpeculationOptions? speculation)
+    {
+        if (speculation is null)
+        {
+            return;
+        }
+
+        if (!Definition.State.IsPositional)
+        {
+            throw new UnsupportedModelException($"A model of architecture '{Definition.Architecture}' keeps recurrent state, which a wrong guess cannot be taken back from: generate without {nameof(GenerationOptions.Speculation)}.");
+        }
+
+        if (speculation.DraftModel?.Engine == this)
+        {
+            throw new ArgumentException($"A model cannot draft for itself: {nameof(SpeculationOptions.DraftModel)} must be another, smaller one.", nameof(speculation));
         }
     }
 

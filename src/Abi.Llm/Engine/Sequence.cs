@@ -83,10 +83,12 @@ internal sealed partial class Sequence
     }
 
     /// <summary>Counts tokens as computed.</summary>
-    public void Advance(int tokens)
+    /// <param name="tokens">How many.</param>
+    /// <param name="tentative">How many of them may be cut again.</param>
+    public void Advance(int tokens, int tentative)
     {
         Cached += tokens;
-        State.Advance(0, Cached);
+        State.Advance(0, Cached, tentative);
         _prefix.Lend(Tokens, Cached);
     }
 

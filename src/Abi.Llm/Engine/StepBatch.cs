@@ -14,7 +14,7 @@ internal sealed class StepBatch
     public List<EngineRequest> Requests { get; } = [];
 
     /// <summary>
-    /// Fills the step: first one row of every sequence that generates, then prompts, which share what is left evenly, the oldest first.
+    /// Fills the step: first the row of every sequence that generates, with its guesses, then prompts, which share what is left evenly, the oldest first.
     /// </summary>
     public bool Build(List<EngineRequest> active, int maximumRows, int promptRowsBesideDecode, int maximumOutputs)
     {
@@ -27,13 +27,22 @@ internal sealed class StepBatch
                 continue;
             }
 
-            if (request.Sequence.Pending > 1)
+            if (request.Drafted > 0 && request.Sequence.Pending == request.Drafted + 1)
+            {
+                if (Inputs.RowCount + request.Sequence.Pending > maximumRows || Inputs.OutputCount + request.Sequence.Pending > maximumOutputs)
+                {
+                    request.DropDrafts();
+                }
+            }
+            else if (request.Sequence.Pending > 1)
             {
                 _prompts.Add(request);
+                continue;
             }
-            else if (Inputs.RowCount < maximumRows && Inputs.OutputCount < maximumOutputs)
+
+            if (Inputs.RowCount < maximumRows && Inputs.OutputCount < maximumOutputs)
             {
-                Add(request, 1);
+                Add(request, request.Sequence.Pending);
             }
         }
 

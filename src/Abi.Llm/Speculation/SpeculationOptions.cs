@@ -1,0 +1,42 @@
+namespace Abi.Llm;
+
+/// <summary>
+/// Speculative decoding: several tokens are guessed, and the model checks them all in one step. The text is the same, bit for bit, as without it, sampled or greedy: every token is
+/// chosen from the model's own logits with the same random numbers, and a guess only saves a step when it is what was chosen.
+/// </summary>
+/// <remarks>Immutable and thread-safe. It pays where the guesses are often right: texts that repeat their prompt, or a draft model that is small and alike.</remarks>
+public sealed record SpeculationOptions
+{
+    /// <summary>The most tokens that are guessed for one step.</summary>
+    public int MaximumTokens { get; init; } = 8;
+
+    /// <summary>
+    /// A small model with the same vocabulary that writes the guesses; it must outlive the generation, and while it guesses, others of the engine wait. Unset, guesses are what followed
+    /// the last place in the text where it ended the same way (prompt lookup).
+    /// </summary>
+    public LanguageModel? DraftModel { get; init; }
+
+    /// <summary>Prompt lookup: the longest ending that is looked for, in tokens.</summary>
+    public int LongestMatch { get; init; } = 4;
+
+    /// <summary>Prompt lookup: the shortest ending that is looked for, in tokens.</summary>
+    public int ShortestMatch { get; init; } = 2;
+
+    internal void Validate()
+    {
+        Positive(MaximumTokens, nameof(MaximumTokens));
+        Positive(ShortestMatch, nameof(ShortestMatch));
+        if (LongestMatch < ShortestMatch)
+        {
+            throw new ArgumentException($"{nameof(LongestMatch)} is {LongestMatch}; it must be at least {nameof(ShortestMatch)} ({ShortestMatch}).");
+        }
+
+        static void Positive(int value, string name)
+        {
+            if (value < 1)
+            {
+                throw new ArgumentException($"{name} is {value}; it must be 1 or more.");
+            }
+        }
+    }
+}

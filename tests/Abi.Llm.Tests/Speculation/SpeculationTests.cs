@@ -1,0 +1,132 @@
+using Abi.Compute.Devices;
+using Abi.Compute.Formats;
+using Abi.Llm.Engine;
+using Abi.Llm.Sampling;
+using Abi.Llm.Speculation;
+using Abi.Llm.Tests.Engine;
+
+namespace Abi.Llm.Tests.Speculation;
+
+/// <summary>Guessing saves steps and changes nothing else: not a token, not a bit of a log-probability, greedy or sampled, alone or in company.</summary>
+public sealed class SpeculationTests
+{
+    private static readonly EngineOptions Exact = new() { CacheType = TensorType.F32, Activations = ActivationPrecision.Exact, ContextLength = 256 };
+    private static readonly SpeculationOptions Lookup = new() { ShortestMatch = 1 };
+
+    private static GenerationOptions Tokens(int count, float temperature, SpeculationOptions? speculation = null) => new()
+    {
+        MaximumTokens = count, IgnoreEndOfGeneration = true, LogProbabilities = 2, Speculation = speculation,
+        Sampling = new SamplingOptions { Temperature = temperature, Seed = 11, RepetitionPenalty = 1.1f, PenaltyWindow = 20 },
+    };
+
+    [TestCase("llama.gguf", 0f)]
+    [TestCase("llama.gguf", 0.7f)]
+    [TestCase("gemma3.gguf", 0f)]
+    [TestCase("gemma3.gguf", 0.7f)]
+    public async Task PromptLookupGivesTheBitsOfPlainDecoding(string file, float temperature)
+    {
+        await using var model = await TestModels.LoadAsync("models", file, Exact);
+        var phrase = TestModels.Ids(12, model.Engine.VocabularySize, 1);
+        int[] prompt = [.. phrase, .. phrase, .. phrase, .. phrase[..5]];
+        var plain = await model.CompleteAsync(prompt, Tokens(120, temperature));
+        var guessed = await model.CompleteAsync(prompt, Tokens(120, temperature, Lookup));
+        Same(guessed, plain);
+        Assert.That(guessed.Outcome.DraftedTokens, Is.GreaterThan(0));
+        Assert.That(plain.Outcome.DraftedTokens, Is.Zero);
+    }
+
+    [TestCase(0f)]
+    [TestCase(0.7f)]
+    public async Task ADraftModelGivesTheBitsOfPlainDecoding(float temperature)
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact);
+        await using var twin = await TestModels.LoadAsync("models", "llama.gguf", Exact);
+        await using var stranger = await TestModels.LoadAsync("models", "mistral.gguf", Exact);
+        var prompt = TestModels.Ids(40, model.Engine.VocabularySize, 1);
+        var options = Tokens(60, temperature) with { Sampling = new SamplingOptions { Temperature = temperature, Seed = 11 } };
+        var plain = await model.CompleteAsync(prompt, options);
+        var withTwin = await model.CompleteAsync(prompt, options with { Speculation = new SpeculationOptions { DraftModel = twin, MaximumTokens = 5 } });
+        Same(withTwin, plain);
+        if (temperature == 0)
+        {
+            Assert.That(withTwin.Outcome.AcceptedTokens, Is.EqualTo(withTwin.Outcome.DraftedTokens), "the twin knows");
+            Assert.That(withTwin.Outcome.AcceptedTokens, Is.GreaterThanOrEqualTo(49));
+        }
+
+        Same(await model.CompleteAsync(prompt, options with { Speculation = new SpeculationOptions { DraftModel = stranger } }), plain);
+    }
+
+    [Test]
+    public async Task GuessesInCompanyWithLittleMemoryChangeNothing()
+    {
+        const int Requests = 12;
+        await using var alone = await TestModels.LoadAsync("models", "gemma3.gguf", Exact);
+        await using var crowd = await TestModels.LoadAsync("models", "gemma3.gguf", Exact with { CacheTokens = 400, MaximumRows = 24, MaximumSequences = 5 });
+        var prompts = Enumerable.Range(0, Requests).Select(i => Repeat(TestModels.Ids(4 + i, alone.Engine.VocabularySize, i), 4)).ToArray();
+        var together = Task.WhenAll(prompts.Select((prompt, i) => crowd.CompleteAsync(prompt, Tokens(70, i % 2, Lookup))));
+        for (var i = 0; i < Requests; i++)
+        {
+            Same((await together)[i], await alone.CompleteAsync(prompts[i], Tokens(70, i % 2)));
+        }
+
+        Assert.That(crowd.Engine.Statistics.UsedPages, Is.Zero);
+
+        static int[] Repeat(int[] ids, int times) => [.. Enumerable.Repeat(ids, times).SelectMany(part => part)];
+    }
+
+    [Test]
+    public async Task StopStringsLimitsAndSessionsEndAsWithoutGuesses()
+    {
+        await using var model = await TestModels.LoadAsync("stories-model", "stories-q8_0.gguf", Exact);
+        var options = new GenerationOptions { Sampling = new SamplingOptions { Temperature = 0 }, MaximumTokens = 90, ContextFull = ContextFullPolicy.Truncate };
+        const string Prompt = "Tim had a ball. Tim had a ball. Tim had a ball. Tim";
+        var plain = await model.CompleteAsync(Prompt, options);
+        Same(await model.CompleteAsync(Prompt, options with { Speculation = Lookup }), plain);
+        var stop = plain.Text[20..24];
+        var stopped = await model.CompleteAsync(Prompt, options with { StopStrings = [stop] });
+        Same(await model.CompleteAsync(Prompt, options with { StopStrings = [stop], Speculation = Lookup }), stopped);
+
+        using var session = model.CreateSession();
+        await using (var stream = session.Start(Prompt, options with { MaximumTokens = 7, Speculation = Lookup }))
+        {
+            await foreach (var _ in stream.ReadPiecesAsync())
+            {
+                // to the end
+            }
+        }
+
+        Assert.That(session.Count, Is.EqualTo(model.Encode(Prompt).Length + 7), "no guess is left behind");
+    }
+
+    [Test]
+    public async Task WhatCannotGuessSaysSo()
+    {
+        await using var mamba = await TestModels.LoadAsync("models", "mamba.gguf", Exact);
+        Assert.That(() => mamba.Engine.Start([3], Tokens(3, 0, Lookup)), Throws.TypeOf<UnsupportedModelException>().With.Message.Contains("recurrent"));
+        await using var llama = await TestModels.LoadAsync("models", "llama.gguf", Exact);
+        Assert.That(() => llama.Engine.Start([3], Tokens(3, 0, new SpeculationOptions { DraftModel = llama })), Throws.ArgumentException);
+        Assert.That(() => llama.Engine.Start([3], Tokens(3, 0, new SpeculationOptions { MaximumTokens = 0 })), Throws.ArgumentException);
+    }
+
+    [Test]
+    public void TheLongestEndingIsLookedForFirstAndTheLastPlaceWins()
+    {
+        var drafter = new PromptLookupDrafter(longest: 3, shortest: 2);
+        var drafts = new int[2];
+        Assert.That(drafter.Propose([1, 2, 3, 9, 9, 2, 3, 7, 8, 1, 2, 3], drafts), Is.EqualTo(2));
+        Assert.That(drafts, Is.EqualTo(new[] { 9, 9 }));
+        Assert.That(drafter.Propose([2, 3, 4, 2, 3, 5, 2, 3], drafts), Is.EqualTo(2));
+        Assert.That(drafts, Is.EqualTo(new[] { 5, 2 }));
+        Assert.That(drafter.Propose([1, 2, 3, 4], drafts), Is.Zero);
+        Assert.That(drafter.Propose([1], drafts), Is.Zero);
+    }
+
+    private static void Same(GenerationResult actual, GenerationResult expected)
+    {
+        Assert.That(actual.Text, Is.EqualTo(expected.Text));
+        Assert.That(actual.Tokens.Select(token => (token.Id, token.LogProbability)), Is.EqualTo(expected.Tokens.Select(token => (token.Id, token.LogProbability))));
+        Assert.That(actual.Tokens.SelectMany(token => token.Top), Is.EqualTo(expected.Tokens.SelectMany(token => token.Top)));
+        Assert.That(actual.Outcome.FinishReason, Is.EqualTo(expected.Outcome.FinishReason));
+        Assert.That(actual.Outcome.Usage.GeneratedTokens, Is.EqualTo(expected.Outcome.Usage.GeneratedTokens));
+    }
+}
