@@ -33,6 +33,7 @@ public sealed partial class InferenceEngine
             lock (_gate)
             {
                 _isStopping = true;
+                Failure = exception;
             }
 
             EndAll(new AbiException("The inference engine failed; load the model anew.", exception));

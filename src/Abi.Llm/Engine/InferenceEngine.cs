@@ -148,6 +148,9 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         }
     }
 
+    /// <summary>What ended the engine's thread, if something did: every request fails since.</summary>
+    internal Exception? Failure { get; private set; }
+
     /// <summary>Starts a generation on a sequence of its own.</summary>
     /// <param name="promptIds">The prompt; for an encoder-decoder model the encoder's input.</param>
     /// <param name="options">What to do.</param>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 
 namespace Abi.Llm.Sampling;
 
@@ -110,48 +111,51 @@ public sealed record SamplingOptions
     /// <exception cref="ArgumentException">The option is named.</exception>
     public void Validate()
     {
-        Finite(Temperature, nameof(Temperature));
-        Finite(DynamicTemperatureRange, nameof(DynamicTemperatureRange));
-        Finite(DynamicTemperatureExponent, nameof(DynamicTemperatureExponent));
-        Finite(TopP, nameof(TopP));
-        Finite(MinP, nameof(MinP));
-        Finite(TypicalP, nameof(TypicalP));
-        Finite(TailFreeZ, nameof(TailFreeZ));
-        Finite(TopNSigma, nameof(TopNSigma));
-        Finite(XtcProbability, nameof(XtcProbability));
-        Finite(XtcThreshold, nameof(XtcThreshold));
-        Finite(FrequencyPenalty, nameof(FrequencyPenalty));
-        Finite(PresencePenalty, nameof(PresencePenalty));
-        Finite(DryMultiplier, nameof(DryMultiplier));
-        Finite(DryBase, nameof(DryBase));
-        Finite(MirostatTau, nameof(MirostatTau));
-        Finite(MirostatEta, nameof(MirostatEta));
-        Finite(AdaptiveTarget, nameof(AdaptiveTarget));
-        Finite(AdaptiveDecay, nameof(AdaptiveDecay));
+        if (FindProblem() is var (option, found, expected) && option.Length > 0)
+        {
+            throw new ArgumentException($"{option} is {found}; it must be {expected}.");
+        }
+    }
+
+    /// <summary>The first option that cannot be used, what it is and what it must be; an empty name when all can.</summary>
+    internal (string Option, string Found, string Expected) FindProblem()
+    {
+        (string Option, float Value)[] numbers =
+        [
+            (nameof(Temperature), Temperature), (nameof(DynamicTemperatureRange), DynamicTemperatureRange), (nameof(DynamicTemperatureExponent), DynamicTemperatureExponent),
+            (nameof(TopP), TopP), (nameof(MinP), MinP), (nameof(TypicalP), TypicalP), (nameof(TailFreeZ), TailFreeZ), (nameof(TopNSigma), TopNSigma),
+            (nameof(XtcProbability), XtcProbability), (nameof(XtcThreshold), XtcThreshold), (nameof(FrequencyPenalty), FrequencyPenalty), (nameof(PresencePenalty), PresencePenalty),
+            (nameof(DryMultiplier), DryMultiplier), (nameof(DryBase), DryBase), (nameof(MirostatTau), MirostatTau), (nameof(MirostatEta), MirostatEta),
+            (nameof(AdaptiveTarget), AdaptiveTarget), (nameof(AdaptiveDecay), AdaptiveDecay),
+        ];
+        foreach (var (option, value) in numbers)
+        {
+            if (!float.IsFinite(value))
+            {
+                return (option, Show(value), "a finite number");
+            }
+        }
+
         if (!(RepetitionPenalty > 0) || !float.IsFinite(1 / RepetitionPenalty) || !float.IsFinite(RepetitionPenalty))
         {
-            throw new ArgumentException($"{nameof(RepetitionPenalty)} is {RepetitionPenalty}; it must be finite and above 0 (1 does nothing).");
+            return (nameof(RepetitionPenalty), Show(RepetitionPenalty), "finite and above 0 (1 does nothing)");
         }
 
         if (Order.IsDefault || Processors.IsDefault || DrySequenceBreakers.IsDefault)
         {
-            throw new ArgumentException($"{nameof(Order)}, {nameof(Processors)} and {nameof(DrySequenceBreakers)} must be initialised (they may be empty).");
+            return (Order.IsDefault ? nameof(Order) : Processors.IsDefault ? nameof(Processors) : nameof(DrySequenceBreakers), "not initialised", "a list, perhaps an empty one");
         }
 
         foreach (var (id, bias) in LogitBias)
         {
             if (float.IsNaN(bias) || float.IsPositiveInfinity(bias))
             {
-                throw new ArgumentException($"{nameof(LogitBias)} of token {id} is {bias}; it must be finite or minus infinity.");
+                return (nameof(LogitBias), $"{Show(bias)} for token {id}", "finite or minus infinity");
             }
         }
+
+        return ("", "", "");
     }
 
-    private static void Finite(float value, string name)
-    {
-        if (!float.IsFinite(value))
-        {
-            throw new ArgumentException($"{name} is {value}; it must be a finite number.");
-        }
-    }
+    private static string Show(float value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,0 +1,60 @@
+using Abi.Compute.Devices;
+using Abi.Compute.Formats;
+using Abi.Llm.Sampling;
+
+namespace Abi.Llm;
+
+/// <summary>
+/// The options of the feature Llm: which model, and how it is run. Set by <c>AddLlm</c>, by the section <c>Abi:Llm</c> and by variables <c>ABI_LLM_*</c>; docs/features.md says
+/// in which order.
+/// </summary>
+public sealed class LlmOptions
+{
+    /// <summary>
+    /// The model: the path of a GGUF file (any part of a split one), or a name. A path that is not absolute is looked for in the working directory, beside the program, and in
+    /// <see cref="ModelFolder"/>; a name also as <c>NAME.gguf</c> there and in the folder <c>abi-models</c> beside the program, where packages such as Abi.Models.Stories put theirs.
+    /// </summary>
+    public string Model { get; set; } = "";
+
+    /// <summary>A folder of models, for <see cref="Model"/>.</summary>
+    public string? ModelFolder { get; set; }
+
+    /// <summary>The most tokens of one sequence; unset, the model's own length as far as the memory rule lets it (<see cref="Engine.ContextSizing"/>).</summary>
+    public int? ContextLength { get; set; }
+
+    /// <summary>The tokens that all sequences together can hold; unset, by the memory rule. Never less than one context.</summary>
+    public int? CacheTokens { get; set; }
+
+    /// <summary>The format of keys and values: F16 or F32.</summary>
+    public TensorType CacheType { get; set; } = TensorType.F16;
+
+    /// <summary>How activations are rounded before they meet quantised weights.</summary>
+    public ActivationPrecision Activations { get; set; } = ActivationPrecision.Int8;
+
+    /// <summary>When weights are rearranged for the device.</summary>
+    public RepackMode Repack { get; set; } = RepackMode.Lazy;
+
+    /// <summary>Whether the whole file is read while loading, with progress. Off, the pages of the mapped file come when they are first used.</summary>
+    public bool Prefetch { get; set; }
+
+    /// <summary>The most sequences that are computed together; more wait.</summary>
+    public int MaximumSequences { get; set; } = 32;
+
+    /// <summary>The most token rows of one step.</summary>
+    public int MaximumRows { get; set; } = 512;
+
+    /// <summary>How tokens are chosen by generations that do not say how.</summary>
+    public SamplingOptions Sampling { get; set; } = new();
+
+    /// <summary>The most tokens of generations that do not say how many; unset, the model decides, up to the context.</summary>
+    public int? MaximumTokens { get; set; }
+
+    /// <summary>What generations do that outgrow the context and do not say what.</summary>
+    public ContextFullPolicy ContextFull { get; set; } = ContextFullPolicy.Error;
+
+    /// <summary>The device that computes; unset, the <see cref="IDevice"/> of the container, else the CPU. In code only. The feature does not dispose of it.</summary>
+    public IDevice? Device { get; set; }
+
+    /// <summary>Is told how far loading is. In code only.</summary>
+    public IProgress<ModelLoadProgress>? Progress { get; set; }
+}
