@@ -14,10 +14,9 @@ namespace Abi.Llm;
 /// <remarks>For one reader at a time; <see cref="Cancel"/> is thread-safe.</remarks>
 public sealed class GenerationStream : IAsyncDisposable, IDisposable
 {
-    private readonly Lock _gate = new();
+    private readonly object _gate = new(); // a monitor: Lock and the slim events make parts of themselves at the first contention, in the middle of a generation
     private readonly EngineRequest _request;
     private readonly Waiter _waiter = new();
-    private readonly ManualResetEventSlim _signal = new(false);
     private readonly int _limit;
     private Entry[] _entries; // a ring: [_entryCount] from _firstEntry
     private int _firstEntry;
@@ -77,17 +76,15 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
         while (true)
         {
             int count;
+            int news;
             bool wakes;
             bool isOver;
             lock (_gate)
             {
                 count = Take(utf8, out wakes);
+                news = _news;
                 isOver = count > 0 || _isComplete;
-                if (!isOver)
-                {
-                    _signal.Reset();
-                }
-                else
+                if (isOver)
                 {
                     ThrowIfFailed(count);
                 }
@@ -103,7 +100,13 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
                 return count;
             }
 
-            _signal.Wait();
+            lock (_gate)
+            {
+                while (_news == news)
+                {
+                    Monitor.Wait(_gate);
+                }
+            }
         }
     }
 
@@ -131,9 +134,9 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
     /// <returns>False at the end.</returns>
     public bool WaitToRead()
     {
-        while (true)
+        lock (_gate)
         {
-            lock (_gate)
+            while (true)
             {
                 if (_entryCount > 0 || _end > _start)
                 {
@@ -146,10 +149,8 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
                     return false;
                 }
 
-                _signal.Reset();
+                Monitor.Wait(_gate);
             }
-
-            _signal.Wait();
         }
     }
 
@@ -371,8 +372,8 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
 
     private bool Signal()
     {
-        _signal.Set();
         _news++;
+        Monitor.PulseAll(_gate);
         var wakes = _isWaiting;
         _isWaiting = false;
         return wakes;

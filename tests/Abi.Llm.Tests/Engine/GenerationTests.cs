@@ -138,13 +138,14 @@ public sealed class GenerationTests
         Assert.That(text.ToString(), Does.Not.Contain('\0').Or.Not.Empty);
     }
 
+    [TestCase(1)]
+    [TestCase(8)]
+    public void TheEngineAloneAllocatesNothing(int sequences) =>
+        Assert.That(AllocationProbe.Measure(Fixtures.Path("stories-model", "stories-q8_0.gguf"), sequences, "canned"), Is.Zero);
+
     [Test]
-    public async Task TheEngineAloneAllocatesNothingEither()
-    {
-        await using var model = await TestModels.LoadAsync("stories-model", "stories-q8_0.gguf", new EngineOptions { CacheTokens = 8 * 512 }, new CannedDevice());
-        await AllocationProbe.AssertNoneAsync(model, Prompt, 1);
-        await AllocationProbe.AssertNoneAsync(model, Prompt, 8);
-    }
+    public void TheProbeSeesASmallObjectForEachToken() => // the engine may have been ahead of the reader by a buffer when the window opened
+        Assert.That(AllocationProbe.Measure(Fixtures.Path("stories-model", "stories-q8_0.gguf"), 1, "leaking"), Is.GreaterThanOrEqualTo((256 - 64) * 24));
 
     [Test]
     public async Task ServerSentEventsOfAGenerationEnd()

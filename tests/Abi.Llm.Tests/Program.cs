@@ -1,0 +1,3 @@
+using Abi.Testing;
+
+return ChildProcess.Serve(args);
