@@ -28,7 +28,7 @@ public static class ModelQuantizer
         ArgumentNullException.ThrowIfNull(target);
         options ??= new ModelQuantizerOptions();
         var tensors = model.Tensors.OrderBy(tensor => tensor.Name, TensorNameComparer.Instance).ToList();
-        var chooser = new TensorTypeChooser(target, QuantizedModel.Read(model.Metadata), tensors.Select(tensor => tensor.Name), options.Pure, options.Importance is not null);
+        var chooser = new TensorTypeChooser(target, QuantizedModel.Read(model.Metadata), tensors.Select(tensor => tensor.Name), options.Pure, options.Importance is not null, options.OutputType, options.EmbeddingType);
         var plan = new List<TensorConversion>();
         foreach (var tensor in tensors)
         {

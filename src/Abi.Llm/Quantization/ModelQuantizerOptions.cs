@@ -1,3 +1,5 @@
+using Abi.Compute.Formats;
+
 namespace Abi.Llm.Quantization;
 
 /// <summary>How a model is quantised.</summary>
@@ -8,6 +10,12 @@ public sealed record ModelQuantizerOptions
 
     /// <summary>Whether every tensor that is quantised gets the mixture's main format.</summary>
     public bool Pure { get; init; }
+
+    /// <summary>The format of the output projection, or of the embeddings where these are the output projection too; unset, as the target has it.</summary>
+    public TensorType? OutputType { get; init; }
+
+    /// <summary>The format of the token embeddings; unset, as the target has it.</summary>
+    public TensorType? EmbeddingType { get; init; }
 
     /// <summary>Whether tensors that are quantised already may be quantised again, which loses more than quantising the original would.</summary>
     public bool AllowRequantize { get; init; }

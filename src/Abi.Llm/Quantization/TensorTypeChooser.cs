@@ -26,18 +26,22 @@ internal sealed class TensorTypeChooser
     private readonly bool _pure;
     private readonly bool _hasImportance;
     private readonly bool _hasOutput;
+    private readonly TensorType? _outputType;
+    private readonly TensorType? _embeddingType;
     private readonly int _values;
     private int _value;
     private int _down;
     private int _gate;
     private int _up;
 
-    public TensorTypeChooser(QuantizationTarget target, QuantizedModel model, IEnumerable<string> names, bool pure, bool hasImportance)
+    public TensorTypeChooser(QuantizationTarget target, QuantizedModel model, IEnumerable<string> names, bool pure, bool hasImportance, TensorType? outputType = null, TensorType? embeddingType = null)
     {
         _target = target;
         _model = model;
         _pure = pure || target.IsPlain;
         _hasImportance = hasImportance;
+        _outputType = outputType;
+        _embeddingType = embeddingType;
         foreach (var role in names.Select(RoleOf))
         {
             _values += IsValue(role) ? 1 : 0;
@@ -88,6 +92,14 @@ internal sealed class TensorTypeChooser
         if (_target.IsCopy || !IsQuantized(name, shape) || (isGlm5 && Array.Exists(KeptPartsOfGlm5, part => Has(name, part))))
         {
             return type;
+        }
+
+        // What the user sets for a tensor by its role goes before the mixture, and before plain formats too.
+        var role = RoleOf(name);
+        var isOutput = role == TensorRole.Output || (role == TensorRole.Embedding && !_hasOutput);
+        if (((role == TensorRole.Embedding ? _embeddingType : null) ?? (isOutput ? _outputType : null)) is { } chosen)
+        {
+            return Fit(chosen, shape[0]);
         }
 
         if (_target.Type is TensorType.F32 or TensorType.F16 or TensorType.BF16)

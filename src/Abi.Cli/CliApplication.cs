@@ -1,0 +1,103 @@
+using System.Collections.Immutable;
+using System.Reflection;
+using Abi.Cli.CommandLine;
+using Abi.Cli.Commands;
+using Abi.Cli.Terminal;
+
+namespace Abi.Cli;
+
+/// <summary>The tool: picks the command, runs it, and turns what went wrong into a message and an exit code.</summary>
+internal static class CliApplication
+{
+    /// <summary>The commands, in the order of help.</summary>
+    public static ImmutableArray<Command> Commands { get; } =
+    [
+        new InfoCommand(),
+        new TokenizeCommand(),
+        new DetokenizeCommand(),
+        new LogitsCommand(),
+        new GenerateCommand(),
+        new PerplexityCommand(),
+        new QuantizeCommand(),
+        new MakeModelCommand(),
+        new BenchCommand(),
+        new DoctorCommand(),
+        new CompletionsCommand(),
+    ];
+
+    /// <summary>The version, as <c>--version</c> prints it.</summary>
+    public static string Version { get; } = typeof(CliApplication).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+
+    /// <summary>Runs a command line.</summary>
+    /// <param name="arguments">Without the program's name.</param>
+    /// <param name="console">Where to read and write.</param>
+    /// <param name="cancellationToken">Ctrl-C.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(string[] arguments, CliConsole console, CancellationToken cancellationToken = default)
+    {
+        var code = ExitCode.Failed;
+        Command? command = null;
+        try
+        {
+            code = await RunCheckedAsync(arguments, console, found => command = found, cancellationToken).ConfigureAwait(false);
+        }
+        catch (UsageException e)
+        {
+            console.Error.WriteLine($"abi: {e.Message}");
+            console.Error.WriteLine(command is null ? "`abi --help` lists the commands." : $"{HelpWriter.Usage(command)}\n`abi {command.Name} --help` tells more.");
+            code = ExitCode.Usage;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            console.Error.WriteLine("abi: cancelled.");
+            code = ExitCode.Cancelled;
+        }
+        catch (Exception e) when (e is AbiException or IOException or UnauthorizedAccessException or ArgumentException or OutOfMemoryException or NotSupportedException)
+        {
+            console.Error.WriteLine($"abi: {e.Message}");
+        }
+        catch (Exception e)
+        {
+            // What is left is a fault of ours: the trace helps whoever reports it, so it is one variable away.
+            console.Error.WriteLine($"abi: internal error ({e.GetType().Name}): {e.Message}");
+            console.Error.WriteLine(Environment.GetEnvironmentVariable("ABI_DEBUG") is { Length: > 0 } ? e.ToString() : "Set ABI_DEBUG=1 to see where, and please report it.");
+        }
+
+        console.Out.Flush();
+        console.Output.Flush();
+        console.Error.Flush();
+        return code;
+    }
+
+    private static Task<int> RunCheckedAsync(string[] arguments, CliConsole console, Action<Command> found, CancellationToken cancellationToken)
+    {
+        switch (arguments)
+        {
+            case []:
+                console.Error.Write(HelpWriter.Overview(Commands));
+                return Task.FromResult(ExitCode.Usage);
+            case ["--help" or "-h" or "-?" or "help"]:
+                console.Out.Write(HelpWriter.Overview(Commands));
+                return Task.FromResult(ExitCode.Success);
+            case ["--version" or "version"]:
+                console.Out.WriteLine($"abi {Version}");
+                return Task.FromResult(ExitCode.Success);
+            case ["help", ..]:
+                console.Out.Write(HelpWriter.Describe(Find(arguments[1])));
+                return Task.FromResult(ExitCode.Success);
+        }
+
+        var command = Find(arguments[0]);
+        found(command);
+        if (CommandLineParser.Parse(command, arguments.AsSpan(1)) is { } parsed)
+        {
+            return command.RunAsync(parsed, console, cancellationToken);
+        }
+
+        console.Out.Write(HelpWriter.Describe(command));
+        return Task.FromResult(ExitCode.Success);
+    }
+
+    private static Command Find(string name) => Commands.FirstOrDefault(command => command.Name == name)
+        ?? throw new UsageException($"There is no command '{name}'{CommandLineParser.Suggestion(name, Commands.Select(command => command.Name))}.");
+}

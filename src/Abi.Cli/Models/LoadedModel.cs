@@ -1,0 +1,97 @@
+using Abi.Cli.CommandLine;
+using Abi.Cli.Terminal;
+using Abi.Compute.Devices;
+using Abi.Compute.Formats;
+using Abi.Llm;
+using Abi.Llm.Engine;
+using Abi.Llm.Gguf;
+
+namespace Abi.Cli.Models;
+
+/// <summary>A model that a command loaded by its options, with the device that computes.</summary>
+internal sealed class LoadedModel : IAsyncDisposable
+{
+    private readonly IDevice _device;
+
+    private LoadedModel(LanguageModel model, IDevice device, int threads, TimeSpan loadTime)
+    {
+        Model = model;
+        _device = device;
+        Threads = threads;
+        LoadTime = loadTime;
+    }
+
+    /// <summary>The model.</summary>
+    public LanguageModel Model { get; }
+
+    /// <summary>The threads that compute.</summary>
+    public int Threads { get; }
+
+    /// <summary>What loading took.</summary>
+    public TimeSpan LoadTime { get; }
+
+    /// <summary>Loads the model that the arguments name, with the options that they set.</summary>
+    /// <param name="arguments">What was given.</param>
+    /// <param name="console">Shows progress.</param>
+    /// <param name="adjust">The command's own settings.</param>
+    /// <param name="threads">Threads that compute, where the command reads them itself.</param>
+    /// <param name="cancellationToken">Ctrl-C.</param>
+    public static async Task<LoadedModel> OpenAsync(
+        ParsedArguments arguments, CliConsole console, Func<EngineOptions, EngineOptions>? adjust = null, int? threads = null, CancellationToken cancellationToken = default)
+    {
+        var path = ModelSource.Resolve(arguments.Get(ModelOptions.ModelArgument));
+        threads ??= arguments.Get(ModelOptions.Threads);
+        var (isFloat, trained) = Inspect(path, cancellationToken);
+        var engine = new EngineOptions
+        {
+            ContextLength = arguments.Get(ModelOptions.Context) is { } length ? (length > 0 ? length : trained) : null,
+            MaximumRows = arguments.Get(ModelOptions.Batch),
+            Activations = arguments.Get(ModelOptions.Activations) == "exact" ? ActivationPrecision.Exact : ActivationPrecision.Int8,
+            CacheType = arguments.Get(ModelOptions.CacheType) switch { "f16" => TensorType.F16, "f32" => TensorType.F32, _ => isFloat ? TensorType.F32 : TensorType.F16 },
+        };
+        engine = adjust?.Invoke(engine) ?? engine;
+        var device = ComputeDevice.Create(threads);
+        try
+        {
+            using var bar = new ProgressBar(console);
+            var start = System.Diagnostics.Stopwatch.GetTimestamp();
+            var model = await LanguageModel.LoadAsync(
+                path, new ModelLoadOptions { Engine = engine, Device = device }, new DirectProgress<ModelLoadProgress>(progress => bar.Report(progress.Fraction, $"loading {Path.GetFileName(path)}")), cancellationToken)
+                .ConfigureAwait(false);
+            return new LoadedModel(model, device, threads ?? Environment.ProcessorCount, System.Diagnostics.Stopwatch.GetElapsedTime(start));
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Unloads the model, then the device.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Model.DisposeAsync().ConfigureAwait(false);
+        _device.Dispose();
+    }
+
+    /// <summary>Refuses ids that the model does not have.</summary>
+    public void CheckIds(ReadOnlySpan<int> ids, string option)
+    {
+        foreach (var id in ids)
+        {
+            if (id >= Model.Tokenizer.VocabularySize)
+            {
+                throw new UsageException($"'{option}' has the id {id}; the model's tokens are 0 to {Model.Tokenizer.VocabularySize - 1}.");
+            }
+        }
+    }
+
+    private static (bool IsFloat, int? ContextLength) Inspect(string path, CancellationToken cancellationToken)
+    {
+        using var file = GgufFile.Open(path, cancellationToken);
+        var isFloat = file.Tensors.All(tensor => tensor.Type == TensorType.F32);
+        var architecture = file.Metadata.GetString("general.architecture", "");
+        var trained = file.Metadata.TryGet($"{architecture}.context_length", out var value) && value.Type is GgufValueType.UInt32 or GgufValueType.Int32 or GgufValueType.UInt64 ? file.Metadata.GetInt32($"{architecture}.context_length") : (int?)null;
+        return (isFloat, trained);
+    }
+}

@@ -1,0 +1,38 @@
+using Abi.Cli.CommandLine;
+
+namespace Abi.Cli.Models;
+
+/// <summary>The options of commands that open a model, with the names of llama.cpp.</summary>
+internal static class ModelOptions
+{
+    /// <summary>The model, by name.</summary>
+    public static readonly Option<string?> Model = Options.File("-m --model", "the model, instead of as an argument", "MODEL");
+
+    /// <summary>The model, by place.</summary>
+    public static readonly Argument ModelArgument = new("MODEL", "a GGUF file, a pulled model (owner/repo:TYPE), or `stories`")
+    {
+        TakesFile = true,
+        Alternative = Model,
+        Suggestions = ["stories"],
+    };
+
+    /// <summary>Threads that compute.</summary>
+    public static readonly Option<int?> Threads = Options.OptionalInteger("-t --threads", "threads that compute", "one a core", minimum: 1);
+
+    /// <summary>The context.</summary>
+    public static readonly Option<int?> Context = Options.OptionalInteger("-c --ctx-size", "the most tokens of a text; 0 is the model's own length", "by the memory rule", minimum: 0);
+
+    /// <summary>The rows of one step.</summary>
+    public static readonly Option<int> Batch = Options.Integer("-ub --ubatch-size", "the most prompt tokens computed in one step", 512, minimum: 1);
+
+    /// <summary>How activations are rounded.</summary>
+    public static readonly Option<string> Activations = Options.Choice(
+        "--activations", "KIND", "how activations are rounded before they meet quantised weights", "int8", "exact", "int8");
+
+    /// <summary>The format of keys and values. F32 weights are met by F32 keys and values, so that nothing at all is rounded.</summary>
+    public static readonly Option<string> CacheType = Options.Choice(
+        "-ctk --cache-type-k --cache-type", "TYPE", "the format of keys and values; auto is f32 for a model of F32 weights and f16 for others", "auto", "auto", "f16", "f32");
+
+    /// <summary>Results as JSON.</summary>
+    public static readonly Option<bool> Json = Options.Switch("--json", "print the result as JSON");
+}

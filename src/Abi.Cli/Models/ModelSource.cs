@@ -1,0 +1,21 @@
+using Abi.Models.Stories;
+
+namespace Abi.Cli.Models;
+
+/// <summary>Finds the file that a MODEL argument means.</summary>
+internal static class ModelSource
+{
+    /// <summary>The name of the model that comes with the tool.</summary>
+    public const string Stories = "stories";
+
+    /// <summary>The path of a model: a file, the embedded model, or a pulled one.</summary>
+    public static string Resolve(string model)
+    {
+        if (File.Exists(model))
+        {
+            return model;
+        }
+
+        return model == Stories ? StoriesModel.Path : model;
+    }
+}
