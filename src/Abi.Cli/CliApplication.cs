@@ -21,6 +21,7 @@ internal static class CliApplication
         new QuantizeCommand(),
         new MakeModelCommand(),
         new BenchCommand(),
+        new PullCommand(),
         new DoctorCommand(),
         new CompletionsCommand(),
     ];
@@ -99,5 +100,5 @@ internal static class CliApplication
     }
 
     private static Command Find(string name) => Commands.FirstOrDefault(command => command.Name == name)
-        ?? throw new UsageException($"There is no command '{name}'{CommandLineParser.Suggestion(name, Commands.Select(command => command.Name))}.");
+        ?? throw new UsageException($"There is no command '{name}'{CommandLineParser.Suggestion(name, Commands.Select(command => command.Name))}");
 }

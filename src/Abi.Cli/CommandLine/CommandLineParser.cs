@@ -59,7 +59,7 @@ internal static class CommandLineParser
             }
             else
             {
-                throw new UsageException($"There is no option '{argument}'{Suggestion(argument, table.Keys)}.");
+                throw new UsageException($"There is no option '{argument}'{Suggestion(argument, table.Keys)}");
             }
         }
 
@@ -71,7 +71,7 @@ internal static class CommandLineParser
     {
         var best = known.Select(name => (Name: name, Distance: Distance(word, name))).Where(pair => pair.Distance <= Math.Max(1, word.Length / 3))
             .OrderBy(pair => pair.Distance).ThenBy(pair => pair.Name, StringComparer.Ordinal).Select(pair => pair.Name).FirstOrDefault();
-        return best is null ? string.Empty : $"; did you mean '{best}'?";
+        return best is null ? "." : $"; did you mean '{best}'?";
     }
 
     private static void Add(Dictionary<Option, List<object>> options, Option option, object value)

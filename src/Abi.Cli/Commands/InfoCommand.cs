@@ -169,7 +169,7 @@ internal sealed class InfoCommand : Command
     {
         if (value.Type != GgufValueType.Array)
         {
-            return value.ToString()!;
+            return value.Type == GgufValueType.Float32 ? ((float)value.AsDouble()).ToString(System.Globalization.CultureInfo.InvariantCulture) : value.ToString()!;
         }
 
         var shown = isFull ? value.Count : 8;

@@ -44,7 +44,7 @@ internal sealed class QuantizeCommand : Command
     {
         var name = arguments.Get(Type);
         var target = QuantizationTarget.TryParse(name) ?? throw new UsageException(
-            $"'{name}' is not a type that a model can be quantised to{CommandLineParser.Suggestion(name.ToUpperInvariant(), QuantizationTarget.All.Select(known => known.Name))}. There are: {string.Join(", ", QuantizationTarget.All.Select(known => known.Name))}.");
+            $"'{name}' is not a type that a model can be quantised to{CommandLineParser.Suggestion(name.ToUpperInvariant(), QuantizationTarget.All.Select(known => known.Name))} There are: {string.Join(", ", QuantizationTarget.All.Select(known => known.Name))}.");
         var (input, output) = (ModelSource.Resolve(arguments.Get(Input)), arguments.Get(OutputFile));
         var options = new ModelQuantizerOptions
         {

@@ -1,3 +1,4 @@
+using Abi.Llm.Downloads;
 using Abi.Models.Stories;
 
 namespace Abi.Cli.Models;
@@ -16,6 +17,16 @@ internal static class ModelSource
             return model;
         }
 
-        return model == Stories ? StoriesModel.Path : model;
+        if (model == Stories)
+        {
+            return StoriesModel.Path;
+        }
+
+        if (!model.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) && ModelReference.TryParse(model, out var reference))
+        {
+            return ModelCache.Find(reference) ?? throw new AbiException($"There is no file '{model}', and no model of that name was pulled. `abi pull {model}` downloads it.");
+        }
+
+        return model;
     }
 }

@@ -16,6 +16,7 @@ namespace Abi.Cli.Output;
 [JsonSerializable(typeof(MakeModelResult))]
 [JsonSerializable(typeof(ShapeResult[]))]
 [JsonSerializable(typeof(BenchRow[]))]
+[JsonSerializable(typeof(PullResult))]
 [JsonSerializable(typeof(DoctorResult))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class CliJson : JsonSerializerContext
