@@ -38,11 +38,11 @@ internal static class CommandLineParser
             {
                 if (option.IsSwitch)
                 {
-                    Add(options, option, option.Parse(string.Empty));
+                    Add(options, option, option.Parse(string.Empty, argument));
                 }
                 else if (i + 1 < arguments.Length)
                 {
-                    Add(options, option, option.Parse(arguments[++i]));
+                    Add(options, option, option.Parse(arguments[++i], argument));
                 }
                 else
                 {
@@ -55,7 +55,7 @@ internal static class CommandLineParser
             }
             else if (argument.IndexOf('=', StringComparison.Ordinal) is var at and > 0 && table.TryGetValue(argument[..at], out option) && !option.IsSwitch)
             {
-                Add(options, option, option.Parse(argument[(at + 1)..]));
+                Add(options, option, option.Parse(argument[(at + 1)..], argument[..at]));
             }
             else
             {

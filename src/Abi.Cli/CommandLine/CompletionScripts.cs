@@ -45,7 +45,7 @@ internal static class CompletionScripts
         text.AppendLine("    esac");
         text.AppendLine("}");
         text.AppendLine("complete -o filenames -F _abi abi");
-        return text.ToString();
+        return text.ToString().ReplaceLineEndings("\n");
     }
 
     /// <summary>For zsh.</summary>
@@ -90,7 +90,7 @@ internal static class CompletionScripts
         text.AppendLine("    esac");
         text.AppendLine("}");
         text.AppendLine("_abi \"$@\"");
-        return text.ToString();
+        return text.ToString().ReplaceLineEndings("\n");
     }
 
     /// <summary>For fish.</summary>
@@ -125,7 +125,7 @@ internal static class CompletionScripts
             }
         }
 
-        return text.ToString();
+        return text.ToString().ReplaceLineEndings("\n");
     }
 
     /// <summary>For PowerShell.</summary>
@@ -169,7 +169,7 @@ internal static class CompletionScripts
                 }
             }
             """);
-        return text.ToString();
+        return text.ToString().ReplaceLineEndings("\n");
     }
 
     private static string Join(IEnumerable<string> words) => string.Join(' ', words);

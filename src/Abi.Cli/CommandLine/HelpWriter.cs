@@ -22,7 +22,7 @@ internal static class HelpWriter
         text.AppendLine().AppendLine("`abi COMMAND --help` tells a command's arguments and options; `abi --version` the version.");
         text.AppendLine("MODEL is a GGUF file, a model pulled before (owner/repo:TYPE), or `stories`, the small model that comes with the tool.");
         text.AppendLine("Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.");
-        return text.ToString();
+        return text.ToString().ReplaceLineEndings("\n");
     }
 
     /// <summary>The line that shows how a command is called.</summary>
@@ -55,7 +55,7 @@ internal static class HelpWriter
             }
         }
 
-        return text.ToString();
+        return text.ToString().ReplaceLineEndings("\n");
     }
 
     private static string Left(Option option) => $"{string.Join(", ", option.Names)}{(option.ValueName is { } value ? $" {value}" : "")}";
@@ -78,7 +78,7 @@ internal static class HelpWriter
             text.Append($" (default: {value})");
         }
 
-        return text.ToString();
+        return text.ToString().ReplaceLineEndings("\n");
     }
 
     private static void Rows(StringBuilder text, IReadOnlyList<(string Left, string Right)> rows)

@@ -26,13 +26,15 @@ internal abstract class Option(ImmutableArray<string> names, string? valueName, 
     /// <summary>The only values allowed; empty when any is.</summary>
     public ImmutableArray<string> Choices { get; init; } = [];
 
-    /// <summary>The spelling used in messages.</summary>
+    /// <summary>The spelling of messages that nobody typed.</summary>
     public string Name => Names[^1];
 
     /// <summary>Whether the option takes no value.</summary>
     public bool IsSwitch => ValueName is null;
 
     /// <summary>Reads a value.</summary>
+    /// <param name="text">The value.</param>
+    /// <param name="spelling">The option as it was typed, for messages.</param>
     /// <exception cref="UsageException">The text is no such value.</exception>
-    public abstract object Parse(string text);
+    public abstract object Parse(string text, string spelling);
 }

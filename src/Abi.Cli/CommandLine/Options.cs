@@ -20,10 +20,10 @@ internal static class Options
         new(Split(names), "N", help, null, text => ReadInteger(text, minimum)) { DefaultText = absent };
 
     /// <summary>A list of whole numbers, separated by commas.</summary>
-    public static Option<ImmutableArray<int>> Integers(string names, string valueName, string help, ImmutableArray<int> @default, int minimum = int.MinValue) =>
+    public static Option<ImmutableArray<int>> Integers(string names, string valueName, string help, ImmutableArray<int> @default, int minimum = int.MinValue, string? defaultText = null) =>
         new(Split(names), valueName, help, @default, text => ReadIntegers(text, minimum))
         {
-            DefaultText = @default.IsDefaultOrEmpty ? null : string.Join(",", @default.Select(n => n.ToString(CultureInfo.InvariantCulture))),
+            DefaultText = defaultText ?? (@default.IsDefaultOrEmpty ? null : string.Join(",", @default.Select(n => n.ToString(CultureInfo.InvariantCulture)))),
         };
 
     /// <summary>Token ids.</summary>

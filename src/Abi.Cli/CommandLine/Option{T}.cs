@@ -14,11 +14,11 @@ internal sealed class Option<T>(ImmutableArray<string> names, string? valueName,
     public T Default { get; } = @default;
 
     /// <inheritdoc/>
-    public override object Parse(string text)
+    public override object Parse(string text, string spelling)
     {
         if (!Choices.IsEmpty && !Choices.Contains(text, StringComparer.OrdinalIgnoreCase))
         {
-            throw new UsageException($"'{Name}' is '{text}'; it must be one of: {string.Join(", ", Choices)}.");
+            throw new UsageException($"'{spelling}' is '{text}'; it must be one of: {string.Join(", ", Choices)}.");
         }
 
         try
@@ -27,11 +27,11 @@ internal sealed class Option<T>(ImmutableArray<string> names, string? valueName,
         }
         catch (Exception e) when (e is FormatException or OverflowException)
         {
-            throw new UsageException($"'{Name}' needs {ValueName}, but got '{text}'.", e);
+            throw new UsageException($"'{spelling}' needs {ValueName}, but got '{text}'.", e);
         }
         catch (ArgumentException e)
         {
-            throw new UsageException($"'{Name}': {e.Message}", e);
+            throw new UsageException($"'{spelling}': {e.Message}", e);
         }
     }
 }

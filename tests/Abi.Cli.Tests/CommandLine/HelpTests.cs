@@ -1,0 +1,74 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using Abi.Cli.CommandLine;
+
+namespace Abi.Cli.Tests.CommandLine;
+
+public sealed class HelpTests
+{
+    /// <summary>Set to write what is printed now instead of comparing it.</summary>
+    private static readonly bool Rewrites = Environment.GetEnvironmentVariable("ABI_UPDATE_GOLDEN") == "1";
+
+    [Test]
+    public async Task HelpIsWhatTheGoldenFileSays()
+    {
+        var text = new StringBuilder((await CliRun.SucceedAsync("--help")).Output);
+        foreach (var command in CliApplication.Commands)
+        {
+            text.Append(CultureInvariant($"\n$ abi {command.Name} --help\n")).Append((await CliRun.SucceedAsync(command.Name, "--help")).Output);
+        }
+
+        var path = GoldenPath();
+        if (Rewrites)
+        {
+            File.WriteAllText(path, text.ToString());
+        }
+
+        Assert.That(text.ToString().Split('\n'), Is.EqualTo(File.ReadAllText(path).Split('\n')), "If the change is meant, run once with ABI_UPDATE_GOLDEN=1.");
+    }
+
+    [Test]
+    public async Task HelpOfACommandCanBeAskedForInTwoWays() =>
+        Assert.That((await CliRun.SucceedAsync("help", "generate")).Output, Is.EqualTo((await CliRun.SucceedAsync("generate", "-h")).Output));
+
+    [Test]
+    public void EverySpellingIsUniqueInItsCommandAndLooksLikeOne()
+    {
+        foreach (var command in CliApplication.Commands)
+        {
+            var names = command.AllOptions.SelectMany(option => option.Names).ToList();
+            Assert.That(names, Is.Unique, command.Name);
+            Assert.That(names, Has.None.EqualTo("--help").And.None.EqualTo("-h"), command.Name);
+            Assert.That(names, Is.All.Match("^-{1,2}[a-z][a-z0-9-]*$"), command.Name);
+            Assert.That(command.AllOptions.Select(option => option.Help), Is.All.Not.Empty.And.All.Not.EndsWith("."), command.Name);
+        }
+    }
+
+    [Test]
+    public async Task NoCommandIsWrongUsage()
+    {
+        var run = await CliRun.RunAsync();
+        Assert.That((run.Code, run.Output), Is.EqualTo((ExitCode.Usage, "")));
+        Assert.That(run.Error, Does.Contain("usage: abi COMMAND"));
+    }
+
+    [TestCase("generat", "did you mean 'generate'?")]
+    [TestCase("frobnicate", "There is no command 'frobnicate'.")]
+    public async Task AnUnknownCommandIsWrongUsage(string name, string message) => Assert.That((await CliRun.FailAsync(ExitCode.Usage, name)).Error, Does.Contain(message));
+
+    [Test]
+    public async Task WrongUsageNamesTheHelp()
+    {
+        var run = await CliRun.FailAsync(ExitCode.Usage, "perplexity");
+        Assert.That(run.Error, Does.Contain("MODEL is missing").And.Contain("usage: abi perplexity MODEL [OPTIONS]").And.Contain("`abi perplexity --help`"));
+        Assert.That(run.Output, Is.Empty);
+    }
+
+    [Test]
+    public async Task TheVersionIsPrinted() => Assert.That((await CliRun.SucceedAsync("--version")).Output, Does.Match(@"^abi \d+\.\d+\.\d+\n$"));
+
+    private static string CultureInvariant(FormattableString text) => FormattableString.Invariant(text);
+
+    private static string GoldenPath([CallerFilePath] string file = "") =>
+        File.Exists(file) ? Path.Combine(Path.GetDirectoryName(file)!, "..", "Golden", "help.txt") : Path.Combine(AppContext.BaseDirectory, "Golden", "help.txt");
+}

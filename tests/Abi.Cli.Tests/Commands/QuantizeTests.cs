@@ -1,0 +1,70 @@
+using System.Text.Json;
+using Abi.Cli.CommandLine;
+using Abi.Llm.Gguf;
+using Abi.Testing;
+
+namespace Abi.Cli.Tests.Commands;
+
+public sealed class QuantizeTests
+{
+    [TestCase("Q4_0")]
+    [TestCase("Q4_K_M")]
+    [TestCase("q8_0")]
+    [TestCase("TQ2_0")]
+    [TestCase("IQ4_XS")]
+    public async Task AMixtureHasTheReferencesTypesAndSizes(string type)
+    {
+        using var folder = new TemporaryFolder();
+        var run = await CliRun.SucceedAsync("quantize", Fixtures.Path("quantized-models", "f32.gguf"), folder["out.gguf"], type, "--json");
+        using var made = GgufFile.Open(folder["out.gguf"]);
+        using var reference = GgufFile.Open(Fixtures.Path("quantized-models", $"{type.ToUpperInvariant()}.gguf"));
+        Assert.That(made.Tensors.Select(tensor => (tensor.Name, tensor.Type, tensor.ByteLength)), Is.EqualTo(reference.Tensors.Select(tensor => (tensor.Name, tensor.Type, tensor.ByteLength))));
+        Assert.That(run.Json.GetProperty("bytes_after").GetInt64(), Is.EqualTo(made.Tensors.Sum(tensor => tensor.ByteLength)));
+        Assert.That(run.Json.GetProperty("tensors").GetArrayLength(), Is.EqualTo(made.Tensors.Count));
+        Assert.That(run.Json.GetProperty("type").GetString(), Is.EqualTo(type.ToUpperInvariant()));
+    }
+
+    [Test]
+    public async Task SingleTensorsAndPureTypesCanBeSet()
+    {
+        using var folder = new TemporaryFolder();
+        async Task<Dictionary<string, string>> Types(params string[] options)
+        {
+            await CliRun.SucceedAsync(["quantize", Fixtures.Path("quantized-models", "f32.gguf"), folder["out.gguf"], "Q4_K_M", "-t", "2", .. options]);
+            using var file = GgufFile.Open(folder["out.gguf"]);
+            return file.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Type.ToString());
+        }
+
+        var mixed = await Types();
+        Assert.That(mixed.Values.Distinct().Count(), Is.GreaterThan(2));
+        var pure = await Types("--pure");
+        Assert.That(pure.Values.Distinct(), Is.EquivalentTo(new[] { "F32", "Q4_K" }));
+        var chosen = await Types("--output-tensor-type", "q8_0", "--token-embedding-type", "Q5_1");
+        Assert.That((chosen["output.weight"], chosen["token_embd.weight"]), Is.EqualTo(("Q8_0", "Q5_1")));
+        Assert.That(chosen.Where(pair => pair.Key is not ("output.weight" or "token_embd.weight")), Is.EquivalentTo(mixed.Where(pair => pair.Key is not ("output.weight" or "token_embd.weight"))));
+    }
+
+    [Test]
+    public async Task ADryRunTellsAndWritesNothing()
+    {
+        using var folder = new TemporaryFolder();
+        var run = await CliRun.SucceedAsync("quantize", Fixtures.Path("quantized-models", "f32.gguf"), folder["out.gguf"], "Q4_0", "--dry-run");
+        Assert.That(run.Output, Does.Contain("blk.0.attn_q.weight").And.Contain("F32     → Q4_0"));
+        Assert.That(Directory.GetFiles(folder.Path), Is.Empty);
+    }
+
+    [Test]
+    public async Task WhatIsWrongIsSaid()
+    {
+        using var folder = new TemporaryFolder();
+        var input = Fixtures.Path("quantized-models", "f32.gguf");
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "quantize", input, folder["o"], "Q4_K_X")).Error, Does.Contain("did you mean 'Q4_K_").And.Contain("Q8_0"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "quantize", input, folder["o"])).Error, Does.Contain("TYPE is missing"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "quantize", "stories", folder["o"], "Q4_0")).Error, Does.Contain("Q8_0 already"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "quantize", input, folder["o"], "IQ1_S")).Error, Does.Contain("importance"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "quantize", input, folder["o"], "Q4_0", "--output-tensor-type", "Q99")).Error, Does.Contain("Q99"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "quantize", folder["none"], folder["o"], "Q4_0")).Error, Does.Contain("no model file"));
+        Assert.That(Directory.GetFiles(folder.Path), Is.Empty);
+        await CliRun.SucceedAsync("quantize", "stories", folder["o"], "Q4_0", "--allow-requantize");
+    }
+}

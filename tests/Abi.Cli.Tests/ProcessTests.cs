@@ -1,0 +1,132 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Abi.Testing;
+
+namespace Abi.Cli.Tests;
+
+/// <summary>The tool as users run it: a process with its own streams, environment and signals.</summary>
+public sealed class ProcessTests
+{
+    [Test]
+    public async Task ResultsAndMessagesHaveTheirOwnStreams()
+    {
+        var (code, output, error) = await RunAsync([], "tokenize", "stories", "--text", "Once upon a time", "--json");
+        Assert.That((code, output, error), Is.EqualTo((0, "{\"ids\":[1,425,434,261,398]}\n", "")));
+        (code, output, error) = await RunAsync([], "tokenize", "no.gguf", "--text", "a");
+        Assert.That((code, output), Is.EqualTo((1, "")));
+        Assert.That(error, Does.StartWith("abi: There is no model file at 'no.gguf'"));
+        (code, output, error) = await RunAsync([]);
+        Assert.That((code, output), Is.EqualTo((2, "")));
+        Assert.That(error, Does.Contain("usage: abi"));
+    }
+
+    [Test]
+    public async Task AnInterruptEndsGenerationWith130AndKeepsTheText()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Ignore("Signals are sent with kill.");
+        }
+
+        using var process = Start([], "generate", "stories", "-p", "Once upon a time", "--temp", "0", "--ignore-eos", "--context-full", "shift");
+        var buffer = new char[4096];
+        var length = 0;
+        while (length < 20)
+        {
+            var count = await process.StandardOutput.ReadAsync(buffer.AsMemory(length));
+            Assert.That(count, Is.GreaterThan(0), "the text comes while it is generated");
+            length += count;
+        }
+
+        using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"]))
+        {
+            await kill.WaitForExitAsync();
+        }
+
+        var rest = process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
+        Assert.That(process.ExitCode, Is.EqualTo(130));
+        Assert.That(await process.StandardError.ReadToEndAsync(), Is.EqualTo("abi: cancelled.\n"));
+        Assert.That(new string(buffer, 0, length) + await rest, Does.StartWith(", there was a little girl").And.EndsWith("\n"));
+    }
+
+    [Test]
+    public async Task PullDownloadsFromTheEndpointOfTheEnvironment()
+    {
+        using var folder = new TemporaryFolder();
+        var model = File.ReadAllBytes(Fixtures.Path("malformed", "valid-control.gguf"));
+        var sha256 = Convert.ToHexStringLower(SHA256.HashData(model));
+        await using var server = new LocalServer(request => request.Headers.GetValueOrDefault("Authorization") != "Bearer hf_secret" ? new LocalResponse(401, [])
+            : request.Path.StartsWith("/api/models/owner/repo/tree/main", StringComparison.Ordinal)
+                ? LocalResponse.OfText(JsonSerializer.Serialize(new[] { new { type = "file", path = "m-Q4_0.gguf", size = model.Length, lfs = new { oid = sha256, size = model.Length } } }))
+            : request.Path == "/owner/repo/resolve/main/m-Q4_0.gguf" ? LocalResponse.OfFile(request, model)
+            : new LocalResponse(404, []));
+        var variables = new Dictionary<string, string> { ["HF_ENDPOINT"] = server.Address.ToString(), ["HF_TOKEN"] = "hf_secret", ["ABI_CACHE"] = folder["cache"] };
+
+        var (code, output, error) = await RunAsync(variables, "pull", "owner/repo:Q4_0", "--to", folder["to"], "--json");
+        Assert.That(code, Is.Zero, error);
+        var json = JsonDocument.Parse(output).RootElement;
+        Assert.That(json.GetProperty("path").GetString(), Is.EqualTo(Path.Combine(folder["to"], "m-Q4_0.gguf")));
+        Assert.That(json.GetProperty("files")[0].GetProperty("sha256").GetString(), Is.EqualTo(sha256));
+        Assert.That(File.ReadAllBytes(Path.Combine(folder["to"], "m-Q4_0.gguf")), Is.EqualTo(model));
+        Assert.That(error, Is.Empty, "no progress where there is no terminal");
+
+        // into the cache, where other commands find it by its name
+        (code, output, _) = await RunAsync(variables, "pull", "owner/repo");
+        Assert.That((code, output), Is.EqualTo((0, $"{Path.Combine(folder["cache"], "owner", "repo", "m-Q4_0.gguf")}\n")));
+        (code, output, error) = await RunAsync(variables, "info", "owner/repo:Q4_0", "--json");
+        Assert.That(code, Is.Zero, error);
+        Assert.That(JsonDocument.Parse(output).RootElement.GetProperty("size").GetInt64(), Is.EqualTo(model.Length));
+
+        (code, _, error) = await RunAsync(variables, "pull", "owner/other");
+        Assert.That((code, error), Is.EqualTo((1, error)));
+        Assert.That(error, Does.Contain("owner/other").And.Contain("does not exist"));
+        variables.Remove("HF_TOKEN");
+        (code, _, error) = await RunAsync(variables, "pull", "owner/repo", "--to", folder["other"]);
+        Assert.That(code, Is.EqualTo(1));
+        Assert.That(error, Does.Contain("HF_TOKEN"));
+        (code, _, error) = await RunAsync(variables, "pull", "not a model");
+        Assert.That(code, Is.EqualTo(2));
+        Assert.That(error, Does.Contain("owner/repo:TYPE"));
+    }
+
+    [Test]
+    public async Task PullByAddressChecksTheSha256OfTheUser()
+    {
+        using var folder = new TemporaryFolder();
+        await using var server = new LocalServer(request => LocalResponse.OfFile(request, [1, 2, 3]));
+        var (code, _, error) = await RunAsync([], "pull", $"{server.Address}m.gguf", "--to", folder.Path, "--sha256", new string('0', 64));
+        Assert.That(code, Is.EqualTo(1));
+        Assert.That(error, Does.Contain("damaged"));
+        Assert.That(Directory.GetFiles(folder.Path), Is.Empty);
+        (code, _, error) = await RunAsync([], "pull", $"{server.Address}m.gguf", "--to", folder.Path, "--sha256", Convert.ToHexString(SHA256.HashData([1, 2, 3])));
+        Assert.That(code, Is.Zero, error);
+    }
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(Dictionary<string, string> variables, params string[] arguments)
+    {
+        using var process = Start(variables, arguments);
+        process.StandardInput.Close();
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromMinutes(1)).Token);
+        return (process.ExitCode, await output, await error);
+    }
+
+    private static Process Start(Dictionary<string, string> variables, params string[] arguments)
+    {
+        var program = Path.Combine(AppContext.BaseDirectory, "abi.dll");
+        var start = new ProcessStartInfo("dotnet", ["exec", program, .. arguments]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var name in new[] { "HF_ENDPOINT", "HF_TOKEN", "ABI_CACHE" })
+        {
+            start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in variables)
+        {
+            start.Environment[name] = value;
+        }
+
+        return Process.Start(start)!;
+    }
+}

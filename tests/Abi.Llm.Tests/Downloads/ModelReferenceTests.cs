@@ -1,0 +1,55 @@
+using Abi.Llm.Downloads;
+
+namespace Abi.Llm.Tests.Downloads;
+
+public sealed class ModelReferenceTests
+{
+    [TestCase("owner/repo", "owner/repo", null)]
+    [TestCase("Owner_1/Repo-7B.v2-GGUF:Q4_K_M", "Owner_1/Repo-7B.v2-GGUF", "Q4_K_M")]
+    [TestCase("o/r:sub/file-Q8_0.gguf", "o/r", "sub/file-Q8_0.gguf")]
+    public void RepositoriesAreRead(string text, string repository, string? type)
+    {
+        var reference = ModelReference.Parse(text);
+        Assert.That((reference.Repository, reference.Type, reference.Revision, reference.Url), Is.EqualTo((repository, type, "main", (Uri?)null)));
+        Assert.That(reference.ToString(), Is.EqualTo(text));
+    }
+
+    [Test]
+    public void ThePageOfAFileMeansTheFile() =>
+        Assert.That(ModelReference.Parse("https://example.org/o/r/blob/main/m.gguf").Url, Is.EqualTo(new Uri("https://example.org/o/r/resolve/main/m.gguf")));
+
+    [TestCase("")]
+    [TestCase("model")]
+    [TestCase("../repo")]
+    [TestCase("owner/..")]
+    [TestCase("a/b/c")]
+    [TestCase("owner/repo:")]
+    [TestCase("https://example.org/")]
+    [TestCase("ftp://example.org/m.gguf")]
+    public void EverythingElseIsRefused(string text)
+    {
+        Assert.That(ModelReference.TryParse(text, out _), Is.False);
+        Assert.That(() => ModelReference.Parse(text), Throws.ArgumentException.With.Message.Contains("owner/repo"));
+    }
+
+    [Test]
+    public void TheCacheFindsWhatWasPulled()
+    {
+        var cache = Directory.CreateTempSubdirectory("abi-cache-").FullName;
+        try
+        {
+            var folder = ModelCache.DirectoryOf(ModelReference.Parse("owner/repo"), cache);
+            Assert.That(ModelCache.Find(ModelReference.Parse("owner/repo"), cache), Is.Null);
+            Directory.CreateDirectory(folder);
+            File.WriteAllText(Path.Combine(folder, "m-Q8_0.gguf"), "");
+            File.WriteAllText(Path.Combine(folder, "m-Q4_0.gguf.partial"), "");
+            Assert.That(ModelCache.Find(ModelReference.Parse("owner/repo"), cache), Is.EqualTo(Path.Combine(folder, "m-Q8_0.gguf")));
+            Assert.That(ModelCache.Find(ModelReference.Parse("owner/repo:Q8_0"), cache), Is.EqualTo(Path.Combine(folder, "m-Q8_0.gguf")));
+            Assert.That(ModelCache.Find(ModelReference.Parse("owner/repo:Q4_0"), cache), Is.Null);
+        }
+        finally
+        {
+            Directory.Delete(cache, recursive: true);
+        }
+    }
+}
