@@ -22,7 +22,7 @@ internal static class BenchProcess
         process.BeginErrorReadLine();
         var output = process.StandardOutput.ReadToEndAsync();
         long peak = 0;
-        while (!process.WaitForExit(50))
+        while (!process.WaitForExit(5))
         {
             peak = Math.Max(peak, PeakKibibytes(process.Id));
         }

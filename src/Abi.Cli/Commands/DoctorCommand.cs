@@ -61,10 +61,11 @@ internal sealed class DoctorCommand : Command
         yield return Processor.VectorBits >= 128
             ? new("vectors", "ok", $"{Processor.VectorBits} bits; {sets}")
             : new("vectors", "warning", "no vector instructions are usable: everything works, slowly. Are intrinsics switched off by DOTNET_EnableHWIntrinsic?");
-        var memory = GC.GetGCMemoryInfo();
-        yield return new(
-            "memory", memory.TotalAvailableMemoryBytes >= LeastMemory ? "ok" : "warning",
-            $"{Sizes.Bytes(memory.TotalAvailableMemoryBytes)} for this process, {Sizes.Bytes(Math.Max(0, memory.TotalAvailableMemoryBytes - memory.MemoryLoadBytes))} of it free{(memory.TotalAvailableMemoryBytes < LeastMemory ? ": too little for most models" : "")}");
+        var total = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        var free = Processor.AvailableMemory() is { } available ? $", {Sizes.Bytes(Math.Min(available, total))} of it free" : "";
+        yield return total >= LeastMemory
+            ? new("memory", "ok", $"{Sizes.Bytes(total)} for this process{free}")
+            : new("memory", "warning", $"{Sizes.Bytes(total)} for this process{free}: too little for most models");
     }
 
     private static async Task<ImmutableArray<DoctorCheck>> FeaturesAsync(CancellationToken cancellationToken)

@@ -98,7 +98,7 @@ internal sealed class MakeModelCommand : Command
         foreach (var shape in ModelShape.Named)
         {
             var experts = shape.ExpertCount > 0 ? $"{shape.ExpertUsedCount}/{shape.ExpertCount}" : "";
-            console.Out.WriteLine($"{shape.Name,-16} {shape.Architecture,-12} {shape.VocabularySize,10} {shape.ContextLength,8} {shape.EmbeddingLength,9} {shape.FeedForwardLength,11} {shape.BlockCount,6} {shape.HeadCount,5} {shape.KeyValueHeadCount,7} {experts,7}");
+            console.Out.WriteLine($"{shape.Name,-16} {shape.Architecture,-12} {shape.VocabularySize,10} {shape.ContextLength,8} {shape.EmbeddingLength,9} {shape.FeedForwardLength,11} {shape.BlockCount,6} {shape.HeadCount,5} {shape.KeyValueHeadCount,7} {experts,7}".TrimEnd());
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
@@ -36,6 +37,20 @@ internal static class Processor
             ("AdvSimd", AdvSimd.IsSupported), ("Dp", Dp.IsSupported),
         ];
         return sets.Where(set => set.IsThere).Select(set => set.Name);
+    }
+
+    /// <summary>The bytes of memory that are free without swapping, where the system tells.</summary>
+    public static long? AvailableMemory()
+    {
+        try
+        {
+            return File.Exists("/proc/meminfo") && File.ReadLines("/proc/meminfo").FirstOrDefault(line => line.StartsWith("MemAvailable:", StringComparison.Ordinal)) is { } line
+                && long.TryParse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], NumberStyles.None, CultureInfo.InvariantCulture, out var kibibytes) ? kibibytes * 1024 : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The widest vectors that are fast here, in bits.</summary>

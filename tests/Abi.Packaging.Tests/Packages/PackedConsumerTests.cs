@@ -105,6 +105,10 @@ public sealed class PackedConsumerTests
         var (exit, output) = await DotNet.RunAsync(Path.Combine(consumer.Folder, "tool", OperatingSystem.IsWindows() ? "abi.exe" : "abi"), consumer.Folder);
         Assert.That(exit, Is.EqualTo(2), "without a command it says how it is used");
         Assert.That(output, Does.Contain("abi"));
+
+        // the model that comes with it is in the package too
+        (exit, output) = await DotNet.RunAsync(Path.Combine(consumer.Folder, "tool", OperatingSystem.IsWindows() ? "abi.exe" : "abi"), consumer.Folder, "generate", "stories", "-p", "Once upon a time", "-n", "4", "--temp", "0");
+        Assert.That((exit, output), Is.EqualTo((0, ", there was a\n")));
     }
 
     [Test]
