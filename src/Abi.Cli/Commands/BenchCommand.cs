@@ -72,6 +72,7 @@ internal sealed class BenchCommand : Command
                     // the bases and their forks, each with the pages of a whole context
                     CacheTokens = checked(2 * parallel * (length + 64)),
                     MaximumSequences = 2 * parallel,
+                    ReusePrefixes = false,
                     CacheType = arguments.Get(CacheType) == "f32" ? TensorType.F32 : TensorType.F16,
                 },
                 threads, cancellationToken).ConfigureAwait(false);

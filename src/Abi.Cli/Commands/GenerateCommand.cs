@@ -26,6 +26,9 @@ internal sealed class GenerateCommand : Command
     private static readonly Option<bool> ShowSpecial = Options.Switch("-sp --special", "print the texts of control tokens");
     private static readonly Option<bool> Echo = Options.Switch("--echo", "print the prompt too");
     private static readonly Option<int> TopLogprobs = Options.Integer("--top-logprobs", "in JSON, also the so many most likely tokens of every step", 0, minimum: 0);
+    private static readonly Option<string?> DraftModel = Options.File("-md --model-draft", "a small model of the same vocabulary that guesses tokens, so that several are checked in one step; the text stays the same", "MODEL");
+    private static readonly Option<bool> Lookup = Options.Switch("--lookup", "guess tokens from what followed the same words before in the text; the text stays the same");
+    private static readonly Option<int> DraftMaximum = Options.Integer("--draft --draft-max", "the most tokens guessed for one step", 8, minimum: 1);
     private static readonly Option<bool> Verbose = Options.Switch("-v --verbose", "print times to stderr, also when it is no terminal");
 
     /// <inheritdoc/>
@@ -42,6 +45,7 @@ internal sealed class GenerateCommand : Command
     [
         new("generation", [Prompt, PromptFile, Ids, Count, IgnoreEnd, Stop, ContextFull, Keep, Escape, NoBegin, NoSpecial, ShowSpecial, Echo, TopLogprobs, Verbose, ModelOptions.Json]),
         SamplingArguments.Group,
+        new("speculation", [DraftModel, Lookup, DraftMaximum]),
         new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.Batch]),
     ];
 
@@ -68,8 +72,12 @@ internal sealed class GenerateCommand : Command
         SamplingArguments.Read(arguments, int.MaxValue);
         var loaded = await LoadedModel.OpenAsync(arguments, console, engine => engine with { MaximumSequences = 1 }, cancellationToken: cancellationToken).ConfigureAwait(false);
         await using var _ = loaded.ConfigureAwait(false);
+        var draft = arguments.Get(DraftModel) is { } path ? await loaded.OpenDraftAsync(path, console, cancellationToken).ConfigureAwait(false) : null;
         var model = loaded.Model;
-        var options = Read(arguments, model);
+        var options = Read(arguments, model) with
+        {
+            Speculation = draft is not null || arguments.Get(Lookup) ? new SpeculationOptions { DraftModel = draft, MaximumTokens = arguments.Get(DraftMaximum) } : null,
+        };
         var ids = arguments.Get(Ids) ?? model.Encode(prompt!, options);
         loaded.CheckIds(ids, Ids.Name);
         loaded.CheckIds([.. options.Sampling.LogitBias.Keys], "--logit-bias");
@@ -176,6 +184,8 @@ internal sealed class GenerateCommand : Command
                 PredictedN = times.TokensGenerated,
                 PredictedMs = times.Generation.TotalMilliseconds,
                 PredictedPerSecond = times.GeneratedTokensPerSecond,
+                DraftN = outcome is { DraftedTokens: > 0 } ? outcome.DraftedTokens : null,
+                DraftNAccepted = outcome is { DraftedTokens: > 0 } ? outcome.AcceptedTokens : null,
             },
         };
     }

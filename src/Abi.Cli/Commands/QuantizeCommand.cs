@@ -17,6 +17,7 @@ internal sealed class QuantizeCommand : Command
     private static readonly Argument Input = new("IN", "a GGUF file of F32, F16 or BF16 weights, or any part of a split one") { TakesFile = true, Suggestions = [ModelSource.Stories] };
     private static readonly Argument OutputFile = new("OUT", "the file to make") { TakesFile = true };
     private static readonly Argument Type = new("TYPE", "a mixture or a block format, see below") { Suggestions = QuantizationTarget.All.Select(target => target.Name) };
+    private static readonly Option<string?> Importance = Options.File("--imatrix", "importance weights, as llama-imatrix writes them (GGUF, or the older format)");
     private static readonly Option<bool> Pure = Options.Switch("--pure", "give every tensor that is quantised the main format, without a mixture");
     private static readonly Option<bool> AllowRequantize = Options.Switch("--allow-requantize", "also quantise tensors that are quantised already, which loses more");
     private static readonly Option<TensorType?> OutputType = FormatOption("--output-tensor-type", "the format of the output projection");
@@ -34,7 +35,7 @@ internal sealed class QuantizeCommand : Command
     public override ImmutableArray<Argument> Arguments => [Input, OutputFile, Type];
 
     /// <inheritdoc/>
-    public override ImmutableArray<OptionGroup> Groups => [new("options", [Pure, OutputType, EmbeddingType, AllowRequantize, DryRun, Threads, ModelOptions.Json])];
+    public override ImmutableArray<OptionGroup> Groups => [new("options", [Importance, Pure, OutputType, EmbeddingType, AllowRequantize, DryRun, Threads, ModelOptions.Json])];
 
     /// <inheritdoc/>
     public override string Remarks => $"types: {string.Join(' ', QuantizationTarget.All.Select(target => target.Name))}";
@@ -53,6 +54,7 @@ internal sealed class QuantizeCommand : Command
             AllowRequantize = arguments.Get(AllowRequantize),
             OutputType = arguments.Get(OutputType),
             EmbeddingType = arguments.Get(EmbeddingType),
+            Importance = arguments.Get(Importance) is { } importance ? ImportanceMatrix.Read(importance).Values : null,
         };
         var start = Stopwatch.GetTimestamp();
         IReadOnlyList<TensorConversion> conversions;

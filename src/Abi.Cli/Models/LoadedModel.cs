@@ -12,6 +12,7 @@ namespace Abi.Cli.Models;
 internal sealed class LoadedModel : IAsyncDisposable
 {
     private readonly IDevice _device;
+    private LanguageModel? _draft;
 
     private LoadedModel(LanguageModel model, IDevice device, int threads, TimeSpan loadTime)
     {
@@ -67,9 +68,28 @@ internal sealed class LoadedModel : IAsyncDisposable
         }
     }
 
-    /// <summary>Unloads the model, then the device.</summary>
+    /// <summary>Loads a small model that guesses tokens for this one, on the same device; it is unloaded with it.</summary>
+    /// <exception cref="AbiException">It cannot be loaded, or has another vocabulary.</exception>
+    public async Task<LanguageModel> OpenDraftAsync(string model, CliConsole console, CancellationToken cancellationToken)
+    {
+        var path = ModelSource.Resolve(model);
+        using var bar = new ProgressBar(console);
+        bar.Report(0, $"loading {Path.GetFileName(path)}");
+        var engine = new EngineOptions { ContextLength = Model.ContextLength, Activations = Model.Engine.Options.Activations, MaximumSequences = 1 };
+        _draft = await LanguageModel.LoadAsync(path, new ModelLoadOptions { Engine = engine, Device = _device }, cancellationToken: cancellationToken).ConfigureAwait(false);
+        return _draft.Tokenizer.VocabularySize == Model.Tokenizer.VocabularySize
+            ? _draft
+            : throw new AbiException($"The draft model '{path}' has {_draft.Tokenizer.VocabularySize} tokens and the model {Model.Tokenizer.VocabularySize}: they must have the same vocabulary.");
+    }
+
+    /// <summary>Unloads the models, then the device.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_draft is not null)
+        {
+            await _draft.DisposeAsync().ConfigureAwait(false);
+        }
+
         await Model.DisposeAsync().ConfigureAwait(false);
         _device.Dispose();
     }

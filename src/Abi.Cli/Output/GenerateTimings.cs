@@ -23,4 +23,10 @@ internal sealed record GenerateTimings
 
     /// <summary>Tokens a second, without the first.</summary>
     public required double PredictedPerSecond { get; init; }
+
+    /// <summary>Tokens guessed; only when some were.</summary>
+    public int? DraftN { get; init; }
+
+    /// <summary>Of these, those that were right.</summary>
+    public int? DraftNAccepted { get; init; }
 }

@@ -118,6 +118,24 @@ public sealed class GenerateTests
         Assert.That(System.Text.Encoding.UTF8.GetString(output.ToArray()), Does.StartWith(", there was").And.EndsWith("\n"));
     }
 
+    [Test]
+    public async Task GuessingLeavesTheTextAsItIs()
+    {
+        string[] arguments = ["generate", "stories", "-p", "Tom said, \"One two three four\". Ben said, \"One two", "-n", "24", "--temp", "0.7", "--seed", "5", "--json"];
+        var plain = (await CliRun.SucceedAsync(arguments)).Json;
+        var looked = (await CliRun.SucceedAsync([.. arguments, "--lookup"])).Json;
+        var drafted = (await CliRun.SucceedAsync([.. arguments, "-md", "stories", "--draft", "4"])).Json;
+        Assert.That(looked.GetProperty("text").GetString(), Is.EqualTo(plain.GetProperty("text").GetString()));
+        Assert.That(drafted.GetProperty("text").GetString(), Is.EqualTo(plain.GetProperty("text").GetString()));
+        Assert.That(drafted.GetProperty("timings").GetProperty("draft_n").GetInt32(), Is.GreaterThan(drafted.GetProperty("timings").GetProperty("draft_n_accepted").GetInt32()).And.GreaterThan(4));
+        Assert.That(drafted.GetProperty("timings").GetProperty("draft_n_accepted").GetInt32(), Is.GreaterThan(0));
+        Assert.That(plain.GetProperty("timings").TryGetProperty("draft_n", out _), Is.False);
+
+        using var folder = new TemporaryFolder();
+        await CliRun.SucceedAsync("make-model", "tiny,blocks=1", folder["other.gguf"]);
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, [.. arguments, "-md", folder["other.gguf"]])).Error, Does.Contain("same vocabulary"));
+    }
+
     [TestCase("'--temp' needs N", "--temp", "warm")]
     [TestCase("'--logit-bias' needs ID±BIAS", "--logit-bias", "5")]
     [TestCase("RepetitionPenalty", "--repeat-penalty", "0")]

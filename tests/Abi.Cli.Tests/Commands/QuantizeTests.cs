@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Abi.Cli.CommandLine;
+using Abi.Compute.Formats;
 using Abi.Llm.Gguf;
 using Abi.Testing;
 
@@ -42,6 +43,27 @@ public sealed class QuantizeTests
         var chosen = await Types("--output-tensor-type", "q8_0", "--token-embedding-type", "Q5_1");
         Assert.That((chosen["output.weight"], chosen["token_embd.weight"]), Is.EqualTo(("Q8_0", "Q5_1")));
         Assert.That(chosen.Where(pair => pair.Key is not ("output.weight" or "token_embd.weight")), Is.EquivalentTo(mixed.Where(pair => pair.Key is not ("output.weight" or "token_embd.weight"))));
+    }
+
+    [Test]
+    public async Task ImportanceWeightsAreRead()
+    {
+        using var folder = new TemporaryFolder();
+        using (var model = GgufFile.Open(Fixtures.Path("quantized-models", "f32.gguf")))
+        {
+            var writer = new GgufWriter(new GgufMetadata([new("general.type", GgufValue.Of("imatrix"))]));
+            foreach (var tensor in model.Tensors.Where(tensor => tensor.Shape.Length > 1))
+            {
+                float[] sums = [.. Enumerable.Range(0, (int)tensor.Columns).Select(i => 1f + (i % 5))];
+                writer.Add($"{tensor.Name}.in_sum2", TensorType.F32, [tensor.Columns, 1], System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(sums).ToArray());
+                writer.Add($"{tensor.Name}.counts", TensorType.F32, [1, 1], new byte[] { 0, 0, 128, 63 });
+            }
+
+            writer.Write(folder["im.gguf"]);
+        }
+
+        await CliRun.SucceedAsync("quantize", Fixtures.Path("quantized-models", "f32.gguf"), folder["o.gguf"], "IQ1_S", "--imatrix", folder["im.gguf"]);
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "quantize", Fixtures.Path("quantized-models", "f32.gguf"), folder["o.gguf"], "IQ1_S", "--imatrix", folder["none"])).Error, Does.Contain("no importance matrix"));
     }
 
     [Test]
