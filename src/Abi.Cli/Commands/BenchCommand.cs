@@ -18,7 +18,7 @@ internal sealed class BenchCommand : Command
     private static readonly Option<ImmutableArray<int>> Depths = Options.Integers("-d --n-depth", "N[,N]", "tokens that the context holds before", [0], minimum: 0);
     private static readonly Option<ImmutableArray<int>> Threads = Options.Integers("-t --threads", "N[,N]", "threads that compute", [Environment.ProcessorCount], minimum: 1, defaultText: "one a core");
     private static readonly Option<ImmutableArray<int>> Parallels = Options.Integers("-npl --n-parallel", "N[,N]", "sequences at once", [1], minimum: 1);
-    private static readonly Option<int> Repetitions = Options.Integer("-r --repetitions", "how often each test is run", 5, minimum: 1);
+    private static readonly Option<int> Repetitions = Options.Integer("-r --repetitions", "how often each test is run", 3, minimum: 1);
     private static readonly Option<bool> NoWarmup = Options.Switch("--no-warmup", "do not run a test before it is timed");
     private static readonly Option<string> CacheType = Options.Choice("-ctk --cache-type-k --cache-type", "TYPE", "the format of keys and values", "f16", "f16", "f32");
     private static readonly Option<string?> Format = new(["-o", "--output"], "FORMAT", "the same as --json, or the table", null, text => text) { Choices = ["md", "json"], DefaultText = "md" };

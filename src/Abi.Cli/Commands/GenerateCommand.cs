@@ -6,6 +6,7 @@ using Abi.Cli.Models;
 using Abi.Cli.Output;
 using Abi.Cli.Terminal;
 using Abi.Llm;
+using Abi.Llm.Models;
 
 namespace Abi.Cli.Commands;
 
@@ -26,6 +27,8 @@ internal sealed class GenerateCommand : Command
     private static readonly Option<bool> ShowSpecial = Options.Switch("-sp --special", "print the texts of control tokens");
     private static readonly Option<bool> Echo = Options.Switch("--echo", "print the prompt too");
     private static readonly Option<int> TopLogprobs = Options.Integer("--top-logprobs", "in JSON, also the so many most likely tokens of every step", 0, minimum: 0);
+    private static readonly Option<string?> PromptCache = Options.File("--prompt-cache", "keep what was computed of the text in a file, and take it up where the next prompt begins alike");
+    private static readonly Option<bool> PromptCacheReadOnly = Options.Switch("--prompt-cache-ro", "take the prompt cache up, but do not write it");
     private static readonly Option<string?> DraftModel = Options.File("-md --model-draft", "a small model of the same vocabulary that guesses tokens, so that several are checked in one step; the text stays the same", "MODEL");
     private static readonly Option<bool> Lookup = Options.Switch("--lookup", "guess tokens from what followed the same words before in the text; the text stays the same");
     private static readonly Option<int> DraftMaximum = Options.Integer("--draft --draft-max", "the most tokens guessed for one step", 8, minimum: 1);
@@ -43,7 +46,7 @@ internal sealed class GenerateCommand : Command
     /// <inheritdoc/>
     public override ImmutableArray<OptionGroup> Groups =>
     [
-        new("generation", [Prompt, PromptFile, Ids, Count, IgnoreEnd, Stop, ContextFull, Keep, Escape, NoBegin, NoSpecial, ShowSpecial, Echo, TopLogprobs, Verbose, ModelOptions.Json]),
+        new("generation", [Prompt, PromptFile, Ids, Count, IgnoreEnd, Stop, ContextFull, Keep, Escape, NoBegin, NoSpecial, ShowSpecial, Echo, PromptCache, PromptCacheReadOnly, TopLogprobs, Verbose, ModelOptions.Json]),
         SamplingArguments.Group,
         new("speculation", [DraftModel, Lookup, DraftMaximum]),
         new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.Batch]),
@@ -124,7 +127,9 @@ internal sealed class GenerateCommand : Command
         var text = new StringBuilder();
         List<GeneratedToken> tokens = [];
         Exception? error = null;
-        var stream = loaded.Model.Engine.Start(ids, options, cancellationToken);
+        using var session = await OpenSessionAsync(loaded.Model, arguments, cancellationToken).ConfigureAwait(false);
+        var shared = session is null ? 0 : Shared(session, ids);
+        var stream = session is null ? loaded.Model.Engine.Start(ids, options, cancellationToken) : session.Start(ids.AsSpan(shared), options, cancellationToken);
         await using (stream.ConfigureAwait(false))
         {
             try
@@ -149,7 +154,36 @@ internal sealed class GenerateCommand : Command
             }
         }
 
+        if (session is not null && error is null && !arguments.Get(PromptCacheReadOnly))
+        {
+            await session.SaveAsync(arguments.Get(PromptCache)!, cancellationToken).ConfigureAwait(false);
+        }
+
         return (Result(stream, text.ToString(), tokens, ids, loaded, arguments.Get(TopLogprobs)), error);
+    }
+
+    /// <summary>The session of the prompt cache: taken up from the file, or new; null without a cache.</summary>
+    private static async Task<InferenceSession?> OpenSessionAsync(LanguageModel model, ParsedArguments arguments, CancellationToken cancellationToken)
+    {
+        if (arguments.Get(PromptCache) is not { } path)
+        {
+            return null;
+        }
+
+        if (model.Definition.Kind == ModelKind.EncoderDecoder)
+        {
+            throw new UsageException("'--prompt-cache' is for models that continue a text; this one has an encoder.");
+        }
+
+        return File.Exists(path) ? await model.RestoreSessionAsync(path, cancellationToken).ConfigureAwait(false) : model.CreateSession();
+    }
+
+    /// <summary>Cuts a session back to what it has in common with a prompt, but for the prompt's last token, whose logits are needed.</summary>
+    private static int Shared(InferenceSession session, int[] ids)
+    {
+        var common = Math.Min(ids.AsSpan().CommonPrefixLength(session.GetIds()), Math.Max(ids.Length - 1, 0));
+        session.Rewind(common);
+        return common;
     }
 
     private static GenerateResult Result(GenerationStream stream, string text, List<GeneratedToken> tokens, int[] ids, LoadedModel loaded, int top)

@@ -40,6 +40,11 @@ internal sealed class CliConsole : IDisposable
     /// <summary>The process's own streams.</summary>
     public static CliConsole OfProcess()
     {
+        if (OperatingSystem.IsWindows() && !Console.IsOutputRedirected)
+        {
+            Console.OutputEncoding = Utf8; // the console reads the bytes in its own code page otherwise
+        }
+
         var error = new StreamWriter(Console.OpenStandardError(), Utf8, bufferSize: 1024) { AutoFlush = true, NewLine = "\n" };
         return new CliConsole(Console.OpenStandardInput(), Console.OpenStandardOutput(), error, !Console.IsErrorRedirected);
     }

@@ -119,6 +119,26 @@ public sealed class GenerateTests
     }
 
     [Test]
+    public async Task ThePromptCacheSavesThePromptAndChangesNothing()
+    {
+        using var folder = new TemporaryFolder();
+        string[] Arguments(string prompt) => ["generate", "stories", "-p", prompt, "-n", "8", "--temp", "0", "--json"];
+        var story = "Once upon a time there was a little dog. He liked to run and play in the park.";
+        var first = (await CliRun.SucceedAsync([.. Arguments(story), "--prompt-cache", folder["cache"]])).Json;
+        Assert.That(File.Exists(folder["cache"]), Is.True);
+        var again = (await CliRun.SucceedAsync([.. Arguments(story), "--prompt-cache", folder["cache"], "--prompt-cache-ro"])).Json;
+        Assert.That(again.GetProperty("text").GetString(), Is.EqualTo(first.GetProperty("text").GetString()));
+        Assert.That(again.GetProperty("timings").GetProperty("prompt_n").GetInt32(), Is.EqualTo(1));
+
+        var other = (await CliRun.SucceedAsync([.. Arguments(story + " One day"), "--prompt-cache", folder["cache"]])).Json;
+        Assert.That(other.GetProperty("text").GetString(), Is.EqualTo((await CliRun.SucceedAsync(Arguments(story + " One day"))).Json.GetProperty("text").GetString()));
+        Assert.That(other.GetProperty("timings").GetProperty("prompt_n").GetInt32(), Is.LessThan(first.GetProperty("timings").GetProperty("prompt_n").GetInt32()));
+
+        File.WriteAllText(folder["broken"], "no session");
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, [.. Arguments(story), "--prompt-cache", folder["broken"]])).Error, Does.Contain("session"));
+    }
+
+    [Test]
     public async Task GuessingLeavesTheTextAsItIs()
     {
         string[] arguments = ["generate", "stories", "-p", "Tom said, \"One two three four\". Ben said, \"One two", "-n", "24", "--temp", "0.7", "--seed", "5", "--json"];

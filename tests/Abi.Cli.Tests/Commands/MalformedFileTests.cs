@@ -32,5 +32,13 @@ public sealed class MalformedFileTests
     }
 
     [Test]
+    public async Task WeightsThatAreNotNumbersGiveAnErrorOrText()
+    {
+        var run = await CliRun.RunAsync("generate", Fixtures.Path("malformed", "nan-scale-q4_0.gguf"), "--ids", "1", "-n", "2");
+        Assert.That(run.Code, Is.EqualTo(ExitCode.Success).Or.EqualTo(ExitCode.Failed));
+        Assert.That(run.Error, Does.Not.Contain("internal error"));
+    }
+
+    [Test]
     public async Task TheControlLoads() => await CliRun.SucceedAsync("generate", Fixtures.Path("malformed", "valid-control.gguf"), "--ids", "1", "-n", "2");
 }
