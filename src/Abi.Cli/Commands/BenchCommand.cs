@@ -111,7 +111,7 @@ internal sealed class BenchCommand : Command
         {
             bar.Report(0, TestName(test.Prompt, test.Generate, depth, parallel));
             samples = await new Benchmark(loaded.Model).RunAsync(
-                test.Prompt, test.Generate, depth, parallel, arguments.Get(Repetitions), arguments.Get(NoWarmup) ? TimeSpan.Zero : TimeSpan.FromSeconds(0.5), cancellationToken).ConfigureAwait(false);
+                test.Prompt, test.Generate, depth, parallel, arguments.Get(Repetitions), arguments.Get(NoWarmup) ? TimeSpan.Zero : TimeSpan.FromSeconds(1), cancellationToken).ConfigureAwait(false);
         }
 
         var tokens = (double)(test.Prompt + test.Generate) * parallel;

@@ -87,9 +87,10 @@ internal sealed class Benchmark(LanguageModel model)
         var stream = session.Start(ids, options, cancellationToken);
         await using (stream.ConfigureAwait(false))
         {
-            while (stream.Outcome is null)
+            // Looking costs a little of a core that computes, so it is done less and less often.
+            for (var pause = 1; stream.Outcome is null; pause = Math.Min(2 * pause, 32))
             {
-                await Task.Delay(2, CancellationToken.None).ConfigureAwait(false);
+                await Task.Delay(pause, CancellationToken.None).ConfigureAwait(false);
             }
 
             await foreach (var _ in stream.ReadPiecesAsync().ConfigureAwait(false))
