@@ -1,3 +1,5 @@
+using Abi.Llm.Downloads;
+
 namespace Abi.Llm.Configuration;
 
 /// <summary>Finds the file that the option <c>Model</c> means.</summary>
@@ -25,8 +27,13 @@ internal static class ModelLocator
             }
         }
 
+        if (ModelReference.TryParse(model, out var reference) && ModelCache.Find(reference) is { } pulled)
+        {
+            return pulled;
+        }
+
         throw new AbiException(
-            $"There is no model '{model}' (option Abi:Llm:Model). Looked for: {string.Join(", ", searched)}. Give the path of a GGUF file, set Abi:Llm:ModelFolder to the folder that it is in, or reference a package that brings it (Abi.Models.Stories brings 'stories').");
+            $"There is no model '{model}' (option Abi:Llm:Model). Looked for: {string.Join(", ", searched)}. Give the path of a GGUF file, set Abi:Llm:ModelFolder to the folder that it is in, download it with ModelDownloader or `abi pull`, or reference a package that brings it (Abi.Models.Stories brings 'stories').");
     }
 
     private static IEnumerable<string> Candidates(string model, string? folder)

@@ -1,3 +1,4 @@
+using Abi.Llm.Configuration;
 using Abi.Llm.Downloads;
 
 namespace Abi.Llm.Tests.Downloads;
@@ -49,6 +50,28 @@ public sealed class ModelReferenceTests
         }
         finally
         {
+            Directory.Delete(cache, recursive: true);
+        }
+    }
+
+    [Test]
+    [NonParallelizable]
+    public void AModelOptionMayNameAPulledModel()
+    {
+        var cache = Directory.CreateTempSubdirectory("abi-cache-").FullName;
+        var before = Environment.GetEnvironmentVariable("ABI_CACHE");
+        Environment.SetEnvironmentVariable("ABI_CACHE", cache);
+        try
+        {
+            Assert.That(() => ModelLocator.Find("owner/repo:Q8_0", null), Throws.TypeOf<AbiException>().With.Message.Contains("abi pull"));
+            var file = Path.Combine(ModelCache.DirectoryOf(ModelReference.Parse("owner/repo")), "m-Q8_0.gguf");
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            File.WriteAllText(file, "");
+            Assert.That(ModelLocator.Find("owner/repo:Q8_0", null), Is.EqualTo(file));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("ABI_CACHE", before);
             Directory.Delete(cache, recursive: true);
         }
     }
