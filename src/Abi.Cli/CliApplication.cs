@@ -3,6 +3,7 @@ using System.Reflection;
 using Abi.Cli.CommandLine;
 using Abi.Cli.Commands;
 using Abi.Cli.Terminal;
+using Abi.Llm;
 
 namespace Abi.Cli;
 
@@ -55,7 +56,7 @@ internal static class CliApplication
         }
         catch (Exception e) when (e is AbiException or IOException or UnauthorizedAccessException or ArgumentException or OutOfMemoryException or NotSupportedException)
         {
-            console.Error.WriteLine($"abi: {e.Message}");
+            console.Error.WriteLine($"abi: {Describe(e)}");
         }
         catch (Exception e)
         {
@@ -69,6 +70,14 @@ internal static class CliApplication
         console.Error.Flush();
         return code;
     }
+
+    /// <summary>The message, the cause where the message does not tell it, and what to do about it here where that is another thing than in code.</summary>
+    private static string Describe(Exception exception) => exception switch
+    {
+        ContextFullException => $"{exception.Message} Here, -c sets the context and --context-full what happens when it is full.",
+        AbiException { InnerException: { } cause } when cause is not (IOException or UnauthorizedAccessException) && !exception.Message.Contains(cause.Message, StringComparison.Ordinal) => $"{exception.Message} {cause.Message}",
+        _ => exception.Message,
+    };
 
     private static Task<int> RunCheckedAsync(string[] arguments, CliConsole console, Action<Command> found, CancellationToken cancellationToken)
     {

@@ -51,6 +51,7 @@ internal sealed class LoadedModel : IAsyncDisposable
             CacheType = arguments.Get(ModelOptions.CacheType) switch { "f16" => TensorType.F16, "f32" => TensorType.F32, _ => isFloat ? TensorType.F32 : TensorType.F16 },
         };
         engine = adjust?.Invoke(engine) ?? engine;
+        engine = engine with { MaximumRows = Math.Min(engine.MaximumRows, Math.Max(engine.ContextLength ?? trained ?? engine.MaximumRows, 1)) };
         var device = ComputeDevice.Create(threads);
         try
         {

@@ -1,3 +1,4 @@
+using Abi.Cli.CommandLine;
 using Abi.Llm.Downloads;
 using Abi.Models.Stories;
 
@@ -15,6 +16,16 @@ internal static class ModelSource
         if (File.Exists(model))
         {
             return model;
+        }
+
+        if (model.Length == 0)
+        {
+            throw new UsageException("MODEL is empty.");
+        }
+
+        if (Directory.Exists(model))
+        {
+            throw new AbiException($"'{model}' is a folder; give a GGUF file in it.");
         }
 
         if (model == Stories)

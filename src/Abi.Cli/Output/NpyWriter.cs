@@ -11,6 +11,7 @@ internal static class NpyWriter
     /// <param name="path">The file.</param>
     /// <param name="shape">The lengths, the slowest-varying first.</param>
     /// <param name="values">The elements, row after row.</param>
+    /// <exception cref="AbiException">It cannot be written.</exception>
     public static void Write(string path, ReadOnlySpan<int> shape, ReadOnlySpan<float> values)
     {
         if (!BitConverter.IsLittleEndian)
@@ -34,10 +35,14 @@ internal static class NpyWriter
 
             File.Move(temporary, path, overwrite: true);
         }
-        catch
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            File.Delete(temporary);
-            throw;
+            if (File.Exists(temporary))
+            {
+                File.Delete(temporary);
+            }
+
+            throw new AbiException($"The file '{path}' cannot be written: {e.Message}", e);
         }
     }
 }

@@ -99,7 +99,7 @@ public sealed class GenerateTests
     {
         string[] arguments = ["generate", "stories", "-p", Prompt, "-c", "16", "-n", "20", "--temp", "0", "--ignore-eos", "--json"];
         var error = await CliRun.FailAsync(ExitCode.Failed, arguments);
-        Assert.That(error.Error, Does.Contain("context"));
+        Assert.That(error.Error, Does.Contain("context holds 16").And.Contain("--context-full"));
         Assert.That((await CliRun.SucceedAsync([.. arguments, "--context-full", "truncate"])).Json.GetProperty("finish_reason").GetString(), Is.EqualTo("context_full"));
         var shifted = (await CliRun.SucceedAsync([.. arguments, "--context-full", "shift", "--keep", "2"])).Json;
         Assert.That(shifted.GetProperty("ids").GetArrayLength(), Is.EqualTo(20));
@@ -170,6 +170,8 @@ public sealed class GenerateTests
     public async Task AModelThatIsNotThereIsSaid()
     {
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "generate", "/no/such.gguf", "-p", "x")).Error, Does.Contain("There is no model file at '/no/such.gguf'"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "generate", Path.GetTempPath(), "-p", "x")).Error, Does.Contain("is a folder"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "generate", "", "-p", "x")).Error, Does.Contain("MODEL is empty"));
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "generate", "nobody/nothing:Q4_0", "-p", "x")).Error, Does.Contain("abi pull nobody/nothing:Q4_0"));
     }
 
