@@ -176,6 +176,8 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
         {
             return await Engine.RestoreAsync(stream, cancellationToken).ConfigureAwait(false);
         }
+    }
+
     /// <summary>Turns a text into a vector, or into a vector for each token.</summary>
     /// <param name="text">The text; of an encoder-decoder model, its encoder reads it.</param>
     /// <param name="options">What to do.</param>

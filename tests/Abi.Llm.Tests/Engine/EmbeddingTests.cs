@@ -61,7 +61,7 @@ public sealed class EmbeddingTests
         Assert.That(TensorPrimitives.Norm(cut.Row(31).Span), Is.EqualTo(1).Within(1e-6));
         Assert.That(async () => await bert.EmbedAsync(ids, new EmbeddingOptions { Dimensions = 65 }), Throws.ArgumentException.With.Message.Contains("64 components"));
         Assert.That(async () => await bert.EmbedAsync(ids, new EmbeddingOptions { Dimensions = 0 }), Throws.ArgumentException);
-        Assert.That(EmbeddingVectors.Finish([0, 0, 3e38f, 4e38f, 1e-40f, 0], 2, new EmbeddingOptions { Normalize = true }), Is.EqualTo(new[] { 0, 0, 0.6f, 0.8f, 1, 0 }).Within(1e-4f), "zeros, what squares to infinity, what squares to zero");
+        Assert.That(EmbeddingVectors.Finish([0, 0, 1.5e38f, 2e38f, 1e-40f, 0], 2, new EmbeddingOptions { Normalize = true }), Is.EqualTo(new[] { 0, 0, 0.6f, 0.8f, 1, 0 }).Within(1e-4f), "zeros, what squares to infinity, what squares to zero");
     }
 
     [TestCase("llama.gguf", EmbeddingPooling.Mean)]
@@ -121,11 +121,12 @@ public sealed class EmbeddingTests
     public async Task AnEncoderDoesNotGenerateAndSaysSo()
     {
         using var bert = new Encoder("bert.gguf");
-        var says = Throws.TypeOf<UnsupportedModelException>().With.Message.Contains("'bert' is an encoder").And.Message.Contains("EmbedAsync");
-        Assert.That(() => bert.Engine.Start([1, 2, 3]), says);
-        Assert.That(() => bert.Engine.CreateSession(), says);
-        Assert.That(async () => await bert.Engine.EvaluateAsync([1, 2, 3], 0, (_, _) => { }), says);
+        Assert.That(() => bert.Engine.Start([1, 2, 3]), Says());
+        Assert.That(() => bert.Engine.CreateSession(), Says());
+        Assert.That(async () => await bert.Engine.EvaluateAsync([1, 2, 3], 0, (_, _) => { }), Says());
         Assert.That((await bert.EmbedAsync([1, 2, 3])).Rows, Is.EqualTo(1));
+
+        static NUnit.Framework.Constraints.IResolveConstraint Says() => Throws.TypeOf<UnsupportedModelException>().With.Message.Contains("'bert' is an encoder").And.Message.Contains("EmbedAsync");
     }
 
     [Test]
