@@ -194,6 +194,8 @@ public sealed class LlmFeature : IAbiFeature, IAsyncDisposable, IDisposable
             Repack = _options.Repack,
             MaximumSequences = _options.MaximumSequences,
             MaximumRows = _options.MaximumRows,
+            MaximumPromptRowsBesideDecode = _options.MaximumPromptRowsBesideDecode,
+            ReusePrefixes = _options.ReusePrefixes,
         },
     };
 
