@@ -18,8 +18,8 @@ public sealed class GgufFuzz
     [Test]
     public void AFewThousandMutatedHeaders() => Run(3_000, seed: 1);
 
-    [Test, Explicit("Minutes: run by name.")]
-    public void AMillionMutatedHeaders() => Run(1_000_000, seed: 2);
+    [Explicit("A million in all, minutes: run by name.")]
+    public void AHundredThousandMutatedHeaders([Range(2, 11)] int seed) => Run(100_000, seed);
 
     private static void Run(int count, int seed)
     {
