@@ -17,16 +17,17 @@ namespace Abi.Llm;
 public sealed class LanguageModel : IAsyncDisposable, IDisposable
 {
     private readonly GgufFile _file;
-    private readonly InferenceEngine? _engine;
     private int _isDisposed;
 
-    private LanguageModel(GgufFile file, Tokenizer tokenizer, ModelDefinition definition, InferenceEngine? engine, string deviceName)
+    private LanguageModel(GgufFile file, Tokenizer tokenizer, ModelDefinition definition, InferenceEngine engine, string deviceName)
     {
         _file = file;
         Tokenizer = tokenizer;
         Definition = definition;
-        _engine = engine;
+        Engine = engine;
         DeviceName = deviceName;
+        var key = $"{definition.Architecture}.classifier.output_labels";
+        ClassLabels = file.Metadata.TryGet(key, out _) ? file.Metadata.GetStringArray(key) : [];
     }
 
     /// <summary>The file.</summary>
@@ -50,10 +51,11 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     /// <summary>The device that computes.</summary>
     public string DeviceName { get; }
 
-    /// <summary>The engine that all generations share.</summary>
-    /// <exception cref="UnsupportedModelException">The model is an encoder, which does not generate.</exception>
-    public InferenceEngine Engine => _engine
-        ?? throw new UnsupportedModelException($"A model of architecture '{Definition.Architecture}' is an encoder: it embeds text and cannot generate.");
+    /// <summary>The engine that all generations and embeddings share.</summary>
+    public InferenceEngine Engine { get; }
+
+    /// <summary>The names of the classes that the model's head scores, in the order of the scores of <see cref="EmbeddingPooling.Rank"/>; empty when the file names none.</summary>
+    public IReadOnlyList<string> ClassLabels { get; }
 
     /// <summary>The most tokens of one sequence.</summary>
     public int ContextLength => Engine.ContextLength;
@@ -176,6 +178,55 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
         }
     }
 
+    /// <summary>Turns a text into a vector, or into a vector for each token.</summary>
+    /// <param name="text">The text; of an encoder-decoder model, its encoder reads it.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ContextFullException">The text is longer than the context, and is not to be truncated.</exception>
+    /// <exception cref="UnsupportedModelException">A score is asked for, and the model has no head for it.</exception>
+    public async Task<EmbeddingResult> EmbedAsync(string text, EmbeddingOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return (await EmbedAsync([text], options, cancellationToken).ConfigureAwait(false))[0];
+    }
+
+    /// <summary>Turns texts into vectors, as many at once as a step holds. A text's vector does not depend on its company.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>A result for each text, in their order.</returns>
+    /// <exception cref="ContextFullException">A text is longer than the context, and is not to be truncated.</exception>
+    /// <exception cref="UnsupportedModelException">A score is asked for, and the model has no head for it.</exception>
+    public Task<ImmutableArray<EmbeddingResult>> EmbedAsync(IReadOnlyList<string> texts, EmbeddingOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        options ??= new EmbeddingOptions();
+        var ids = new ReadOnlyMemory<int>[texts.Count];
+        for (var i = 0; i < ids.Length; i++)
+        {
+            ids[i] = Tokenizer.Encode(texts[i] ?? throw new ArgumentException($"Text {i} is null.", nameof(texts)), options.AddSpecialTokens, options.ParseSpecialTokens);
+        }
+
+        return Engine.EmbedAsync(ids, options, cancellationToken);
+    }
+
+    /// <summary>Scores documents by how well they answer a query, with the model's rank head.</summary>
+    /// <param name="query">The query.</param>
+    /// <param name="documents">The documents.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>All of them, best first; equals in their order.</returns>
+    /// <exception cref="ContextFullException">A document with the query is longer than the context.</exception>
+    /// <exception cref="UnsupportedModelException">The model has no head for it.</exception>
+    public async Task<ImmutableArray<RerankedDocument>> RerankAsync(string query, IReadOnlyList<string> documents, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(documents);
+        var prompt = new RerankPrompt(Metadata, Tokenizer, query);
+        var pairs = documents.Select(document => new ReadOnlyMemory<int>(prompt.Encode(document))).ToArray();
+        var results = await Engine.EmbedAsync(pairs, new EmbeddingOptions { Pooling = EmbeddingPooling.Rank }, cancellationToken).ConfigureAwait(false);
+        return [.. results.Select((result, index) => new RerankedDocument(index, result.Values.Span[0])).OrderByDescending(document => document.Score)];
+    }
+
     /// <summary>The prompt's tokens, as the options ask for them.</summary>
     public int[] Encode(string prompt, GenerationOptions? options = null)
     {
@@ -227,7 +278,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
         {
-            _engine?.Dispose();
+            Engine.Dispose();
             _file.Dispose();
         }
     }
@@ -256,11 +307,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
 
             progress?.Report(new ModelLoadProgress(ModelLoadStage.Preparing, 0.9));
             var device = options.Device ?? DefaultDevice;
-            if (definition.Kind != ModelKind.Encoder)
-            {
-                engine = new InferenceEngine(definition, tokenizer, device, options.Engine, file.ByteLength, logger);
-            }
-
+            engine = new InferenceEngine(definition, tokenizer, device, options.Engine, file.ByteLength, logger);
             cancellationToken.ThrowIfCancellationRequested();
             EngineLog.Loaded(logger, path, (long)Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             progress?.Report(new ModelLoadProgress(ModelLoadStage.Ready, 1));

@@ -68,6 +68,13 @@ public sealed class LlmFeature : IAbiFeature, IAsyncDisposable, IDisposable
         string prompt, GenerationOptions? options = null, Action<GeneratedPiece>? onPiece = null, CancellationToken cancellationToken = default) =>
         Model.CompleteAsync(prompt, options ?? Defaults, onPiece, cancellationToken);
 
+    /// <summary>Turns a text into a vector, or into a vector for each token.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ContextFullException">The text is longer than the context, and is not to be truncated.</exception>
+    public Task<EmbeddingResult> EmbedAsync(string text, EmbeddingOptions? options = null, CancellationToken cancellationToken = default) => Model.EmbedAsync(text, options, cancellationToken);
+
     /// <summary>Makes a text that is kept between generations.</summary>
     public InferenceSession CreateSession() => Model.CreateSession();
 
@@ -187,6 +194,8 @@ public sealed class LlmFeature : IAbiFeature, IAsyncDisposable, IDisposable
             Repack = _options.Repack,
             MaximumSequences = _options.MaximumSequences,
             MaximumRows = _options.MaximumRows,
+            MaximumPromptRowsBesideDecode = _options.MaximumPromptRowsBesideDecode,
+            ReusePrefixes = _options.ReusePrefixes,
         },
     };
 
@@ -222,11 +231,6 @@ public sealed class LlmFeature : IAbiFeature, IAsyncDisposable, IDisposable
     private static FeatureHealth HealthOf(LanguageModel model)
     {
         var name = $"{Path.GetFileName(model.Path)} ({model.Definition.Architecture}) on {model.DeviceName}";
-        if (model.Definition.Kind == Models.ModelKind.Encoder)
-        {
-            return new FeatureHealth(FeatureHealthStatus.Healthy, $"{name}: an encoder, ready.");
-        }
-
         if (model.Engine.Failure is { } failure)
         {
             return new FeatureHealth(FeatureHealthStatus.Unhealthy, $"{name}: the engine failed; stop and start again. {failure.Message}", failure);

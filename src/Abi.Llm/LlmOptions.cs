@@ -43,6 +43,12 @@ public sealed class LlmOptions
     /// <summary>The most token rows of one step.</summary>
     public int MaximumRows { get; set; } = 512;
 
+    /// <summary>The most prompt rows of a step in which others already generate, so that these do not stall.</summary>
+    public int MaximumPromptRowsBesideDecode { get; set; } = 128;
+
+    /// <summary>Whether keys and values of finished texts are kept, as long as there is room, and shared by requests that begin with the same tokens.</summary>
+    public bool ReusePrefixes { get; set; } = true;
+
     /// <summary>How tokens are chosen by generations that do not say how.</summary>
     public SamplingOptions Sampling { get; set; } = new();
 

@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.Loader;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
@@ -17,14 +16,12 @@ public sealed class SnippetTests
         global using System.Threading.Tasks;
         """;
 
-    private static readonly string Root = typeof(SnippetTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "RepositoryRoot").Value!;
-
     private static readonly MetadataReference[] References =
     [
         .. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(path => MetadataReference.CreateFromFile(path)),
     ];
 
-    public static IEnumerable<TestCaseData> Snippets() => Snippet.All(Root).Select(snippet => new TestCaseData(snippet).SetName($"Snippet {snippet}"));
+    public static IEnumerable<TestCaseData> Snippets() => Snippet.All(Repository.Root).Select(snippet => new TestCaseData(snippet).SetName($"Snippet {snippet}"));
 
     [TestCaseSource(nameof(Snippets))]
     public async Task CompilesAndRuns(Snippet snippet)
@@ -49,7 +46,7 @@ public sealed class SnippetTests
     }
 
     [Test]
-    public void EveryPublicDocumentIsLookedAt() => Assert.That(Snippet.All(Root).Select(s => s.File), Does.Contain("README.md"));
+    public void EveryPublicDocumentIsLookedAt() => Assert.That(Snippet.All(Repository.Root).Select(s => s.File), Does.Contain("README.md"));
 
     private static async Task<string> RunAsync(Stream image)
     {

@@ -24,6 +24,8 @@ internal static class LlmOptionKeys
         [nameof(LlmOptions.Prefetch)] = static (section, options) => options.Prefetch = Flag(section),
         [nameof(LlmOptions.MaximumSequences)] = static (section, options) => options.MaximumSequences = Number<int>(section),
         [nameof(LlmOptions.MaximumRows)] = static (section, options) => options.MaximumRows = Number<int>(section),
+        [nameof(LlmOptions.MaximumPromptRowsBesideDecode)] = static (section, options) => options.MaximumPromptRowsBesideDecode = Number<int>(section),
+        [nameof(LlmOptions.ReusePrefixes)] = static (section, options) => options.ReusePrefixes = Flag(section),
         [nameof(LlmOptions.MaximumTokens)] = static (section, options) => options.MaximumTokens = Number<int>(section),
         [nameof(LlmOptions.ContextFull)] = static (section, options) => options.ContextFull = Choice<ContextFullPolicy>(section),
     };
@@ -59,6 +61,7 @@ internal static class LlmOptionKeys
         Within(options.MaximumTokens, nameof(options.MaximumTokens), 0);
         check.InRange(options.MaximumSequences, 1, 4096);
         check.InRange(options.MaximumRows, 1, 65536);
+        check.InRange(options.MaximumPromptRowsBesideDecode, 1, 65536);
         check.Require(options.CacheType is TensorType.F16 or TensorType.F32, nameof(options.CacheType), options.CacheType, "F16 or F32");
         check.Defined(options.Activations);
         check.Defined(options.Repack);

@@ -24,6 +24,8 @@ public sealed partial class InferenceEngine
                 {
                     Step();
                 }
+
+                EmbedStep();
             }
         }
         catch (Exception exception)
@@ -63,7 +65,7 @@ public sealed partial class InferenceEngine
                 }
 
                 encoding = _active.Find(request => request.Sequence.EncoderTokens.Length > 0 && !request.Sequence.IsEncoded && !request.IsBlocked);
-                if (encoding is not null || _batch.Build(_active, Options.MaximumRows, Options.MaximumPromptRowsBesideDecode, _maximumOutputs))
+                if (encoding is not null || _batch.Build(_active, Options.MaximumRows, Options.MaximumPromptRowsBesideDecode, _maximumOutputs) || HasEmbeddings)
                 {
                     return true;
                 }
@@ -278,7 +280,7 @@ public sealed partial class InferenceEngine
 
         try
         {
-            _plan.Run(_batch.Inputs, _pool.Store, _stepCancellation.Token);
+            _plan!.Run(_batch.Inputs, _pool.Store, _stepCancellation.Token);
         }
         catch (OperationCanceledException) when (_stepCancellation.IsCancellationRequested)
         {
@@ -301,7 +303,7 @@ public sealed partial class InferenceEngine
             return;
         }
 
-        var logits = _plan.Read(_logits);
+        var logits = _plan.Read(_logits!);
         var output = 0;
         lock (_gate)
         {
@@ -479,6 +481,7 @@ public sealed partial class InferenceEngine
         lock (_gate)
         {
             ReadInboxOnEnd();
+            EndEmbeddings(exception);
             foreach (var request in _waiting)
             {
                 Finish(request, exception);

@@ -24,8 +24,8 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     private readonly object _gate = new();
     private readonly IDevice _device;
     private readonly ILogger _logger;
-    private readonly StepPlan _plan;
-    private readonly Value _logits;
+    private readonly StepPlan? _plan;   // null for an encoder, which only embeds
+    private readonly Value? _logits;    // the same
     private readonly StatePool _pool;
     private readonly PrefixCache? _prefixes;                  // null where a prefix cannot be shared: recurrent state, or state behind an encoder
     private readonly StepBatch _batch = new();
@@ -50,7 +50,6 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     /// <param name="options">How to run.</param>
     /// <param name="weightBytes">The bytes of the weights, for the memory rule.</param>
     /// <param name="logger">Where to log.</param>
-    /// <exception cref="UnsupportedModelException">The model is an encoder: it embeds, it does not generate.</exception>
     /// <exception cref="AbiException">There is not enough memory for the context asked for.</exception>
     public InferenceEngine(ModelDefinition definition, Tokenizer tokenizer, IDevice device, EngineOptions? options = null, long weightBytes = 0, ILogger? logger = null)
     {
@@ -59,11 +58,6 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         ArgumentNullException.ThrowIfNull(device);
         Options = options ?? new EngineOptions();
         Options.Validate();
-        if (definition.Kind == ModelKind.Encoder)
-        {
-            throw new UnsupportedModelException($"A model of architecture '{definition.Architecture}' is an encoder: it embeds text and cannot generate.");
-        }
-
         Definition = definition;
         Tokenizer = tokenizer;
         _device = device;
@@ -71,10 +65,10 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         var bytesPerToken = ContextSizing.BytesPerToken(definition.State, Options.CacheType == TensorType.F32 ? 4 : 2);
         var trained = definition.Hyperparameters.ContextLength;
         ContextLength = ContextSizing.ContextLength(Options.ContextLength, trained, bytesPerToken, weightBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
-        var graph = definition.DecoderGraph ?? throw new ArgumentException("The model has no decoder.", nameof(definition));
-        CheckContext(graph, trained);
-        _logits = graph.Find("logits") ?? throw new ArgumentException("The decoder's graph has no output named 'logits'.", nameof(definition));
-        VocabularySize = _logits.Width;
+        var graph = definition.DecoderGraph;
+        CheckContext(graph ?? EmbeddingGraph(EmbeddingPooling.None), trained);
+        _logits = graph is null ? null : graph.Find("logits") ?? throw new ArgumentException("The decoder's graph has no output named 'logits'.", nameof(definition));
+        VocabularySize = _logits?.Width ?? definition.Hyperparameters.VocabularySize;
         _maximumOutputs = (int)Math.Clamp((64L << 20) / sizeof(float) / VocabularySize, Math.Max(16, Options.MaximumSequences), Math.Max(512, Options.MaximumSequences));
         var encoderFactor = definition.Kind == ModelKind.EncoderDecoder ? 2 : 1; // an encoder's output takes pages of its own
         var pages = StatePool.PagesFor(ContextSizing.CacheTokens(Options.CacheTokens, ContextLength, bytesPerToken)) * encoderFactor;
@@ -92,7 +86,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
                 Pages = pages,
                 RecurrentSlots = ContextSizing.RecurrentSlots(definition.State, Options.MaximumSequences),
             });
-            _plan = device.Lower(graph, new LoweringOptions
+            _plan = graph is null ? null : device.Lower(graph, new LoweringOptions
             {
                 Activations = Options.Activations,
                 MaximumRows = Options.MaximumRows,
@@ -143,7 +137,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
                 var reusable = _prefixes?.CountUnshared() ?? 0;
                 return new EngineStatistics(
                     _active.Count, _waiting.Count, _idle.Count, _pool.Pages.UsedCount - reusable, reusable, _pool.Pages.Count,
-                    _pool.UsedBytes - (reusable * _pool.Store.PageBytes), _pool.TotalBytes, _isDisposed ? 0 : _plan.ScratchBytes + (_encoderPlan?.ScratchBytes ?? 0), _steps, _preemptions);
+                    _pool.UsedBytes - (reusable * _pool.Store.PageBytes), _pool.TotalBytes, _isDisposed ? 0 : (_plan?.ScratchBytes ?? 0) + (_encoderPlan?.ScratchBytes ?? 0) + _embeddingPlans.Values.Sum(static plan => plan.ScratchBytes), _steps, _preemptions);
             }
         }
     }
@@ -156,13 +150,16 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     /// <param name="options">What to do.</param>
     /// <param name="cancellationToken">Ends it, also while the prompt is computed.</param>
     /// <exception cref="ContextFullException">The prompt is longer than the context, and the policy is to say so.</exception>
+    /// <exception cref="UnsupportedModelException">The model is an encoder, which does not generate.</exception>
     /// <exception cref="ArgumentException">An option or an id is out of range, or there is nothing to start from.</exception>
     public GenerationStream Start(ReadOnlySpan<int> promptIds, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
         Start(NewSequence(isTemporary: true), promptIds, options ?? new GenerationOptions(), cancellationToken);
 
     /// <summary>Makes a sequence that is kept between requests.</summary>
+    /// <exception cref="UnsupportedModelException">The model is an encoder, which does not generate.</exception>
     public InferenceSession CreateSession()
     {
+        RequireDecoder();
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         return new InferenceSession(this, NewSequence(isTemporary: false));
     }
@@ -178,6 +175,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(handler);
         ArgumentOutOfRangeException.ThrowIfNegative(firstOutput);
+        RequireDecoder();
         CheckIds(ids);
         CheckIds(encoderIds);
         if (ids.IsEmpty)
@@ -200,7 +198,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     }
 
     /// <summary>The plan as text, a line each stage.</summary>
-    public string DescribePlan() => _plan.Describe();
+    public string DescribePlan() => _plan?.Describe() ?? throw CannotGenerate();
 
     /// <summary>Ends every request and frees state and scratch; a second call does nothing.</summary>
     public void Dispose()
@@ -230,8 +228,13 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             }
 
             EndAll(new ObjectDisposedException(nameof(InferenceEngine), "The engine was disposed of while the request ran."));
-            _plan.Dispose();
+            _plan?.Dispose();
             _encoderPlan?.Dispose();
+            foreach (var plan in _embeddingPlans.Values)
+            {
+                plan.Dispose();
+            }
+
             _pool.Dispose();
             _stepCancellation.Dispose();
         }
@@ -242,6 +245,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
 
     internal GenerationStream Start(Sequence sequence, ReadOnlySpan<int> promptIds, GenerationOptions options, CancellationToken cancellationToken)
     {
+        RequireDecoder();
         options.Validate();
         CheckIds(promptIds);
         CheckSpeculation(options.Speculation);
@@ -391,6 +395,17 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             }
         }
     }
+
+    private void RequireDecoder()
+    {
+        if (_plan is null)
+        {
+            throw CannotGenerate();
+        }
+    }
+
+    private UnsupportedModelException CannotGenerate() => new(
+        $"A model of architecture '{Definition.Architecture}' is an encoder: it turns text into vectors (EmbedAsync) and cannot generate. Load a decoder or encoder-decoder model to generate.");
 
     private void RequireEncoderInput(Sequence sequence)
     {

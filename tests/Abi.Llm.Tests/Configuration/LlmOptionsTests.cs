@@ -24,6 +24,10 @@ public sealed class LlmOptionsTests
     }
 
     [Test]
+    public void EveryOptionOfTheEngineIsOneOfTheFeature() =>
+        Assert.That(typeof(EngineOptions).GetProperties().Select(property => property.Name), Is.SubsetOf(typeof(LlmOptions).GetProperties().Select(property => property.Name)));
+
+    [Test]
     public void EveryKeySetsItsOption()
     {
         var values = new Dictionary<string, string?>(StringComparer.Ordinal);

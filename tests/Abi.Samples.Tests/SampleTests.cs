@@ -1,0 +1,84 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+using System.Text.RegularExpressions;
+
+namespace Abi.Samples.Tests;
+
+/// <summary>Runs the samples as their readers do.</summary>
+public sealed class SampleTests
+{
+    private static readonly string Root = Metadata("RepositoryRoot");
+
+    /// <summary>What each sample must print, in this order.</summary>
+    private static readonly Dictionary<string, string[]> Expected = new(StringComparer.Ordinal)
+    {
+        ["ComputeOnly"] = ["^Once upon a time.{60,}"],
+        ["DependencyInjection"] = [@"^Llm: Healthy, stories\.gguf \(llama\) on \S+", "^The old bear .{30,}", "^A tiny bird .{30,}", "^Mia and her brother .{30,}", "^Stopped"],
+        ["Embeddings"] = [@"^A cat jumped on the grass\. \(\d+ tokens, 256 components\)", @"^  0\.\d+ (The dog|A puppy)", @"^They ate cookies", @"^  0\.\d+ (Mom baked|Dad cooked)"],
+        ["QuickStart"] = ["^Once upon a time.{100,}"],
+        ["Quantize"] = [@"^Q8_0 +6\.24 MB  perplexity \d+\.\d+  \(43 Q8_0, 13 F32\)", @"^Q4_K_M +3\.74 MB", @"^Q2_K +2\.70 MB"],
+        ["Sampling"] = ["^greedy ", "^mirostat 2 ", "^nobody is called Lily ", "^a processor of one's own "],
+        ["Streaming"] = ["^-- pieces", @"^\[\w+, \d+ tokens, \d+ a second, seed 7\]", "^-- bytes", "^-- server-sent events", "^data: ", "^-- cancelled"],
+    };
+
+    private static IEnumerable<string> Names() => Directory.GetDirectories(Path.Combine(Root, "samples")).Select(folder => Path.GetFileName(folder)).Where(name => name is not ("bin" or "obj")).Order(StringComparer.Ordinal);
+
+    [TestCaseSource(nameof(Names))]
+    public async Task RunsAndPrintsWhatItShould(string name)
+    {
+        Assert.That(Expected, Does.ContainKey(name), $"say here what samples/{name} prints");
+        var (output, errors, exit) = await RunAsync(name);
+        await TestContext.Out.WriteLineAsync(output);
+        Assert.That(exit, Is.Zero, errors);
+        var from = 0;
+        foreach (var pattern in Expected[name])
+        {
+            var found = new Regex(pattern, RegexOptions.Multiline, TimeSpan.FromSeconds(5)).Match(output, from);
+            Assert.That(found.Success, Is.True, $"samples/{name} does not print '{pattern}' (in this order): {output}");
+            from = found.Index + found.Length;
+        }
+    }
+
+    [Test]
+    public void TheTableListsEverySample() =>
+        Assert.That(Regex.Matches(File.ReadAllText(Path.Combine(Root, "samples", "README.md")), @"^\| \[(\w+)\]\(\1/Program\.cs\)", RegexOptions.Multiline).Select(match => match.Groups[1].Value), Is.EquivalentTo(Names()));
+
+    [Test]
+    public async Task ASeedMakesAStoryRepeatable()
+    {
+        var first = await RunAsync("QuickStart", "The little dragon");
+        var second = await RunAsync("QuickStart", "The little dragon");
+        Assert.That(second.Output, Is.EqualTo(first.Output).And.StartWith("The little dragon"));
+    }
+
+    private static async Task<(string Output, string Errors, int Exit)> RunAsync(string name, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetTempPath(),
+            Environment = { ["ABI_LLM_SAMPLING__SEED"] = "5" },
+        };
+        start.ArgumentList.Add(Path.Combine(Metadata("ArtifactsPath"), "bin", name, Metadata("Configuration").ToLower(CultureInfo.InvariantCulture), $"{name}.dll"));
+        arguments.ToList().ForEach(start.ArgumentList.Add);
+        using var process = Process.Start(start)!;
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(patience.Token), process.StandardError.ReadToEndAsync(patience.Token));
+        try
+        {
+            await process.WaitForExitAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw;
+        }
+
+        return ((await output).ReplaceLineEndings("\n"), await errors, process.ExitCode);
+    }
+
+    private static string Metadata(string key) =>
+        typeof(SampleTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
+}
