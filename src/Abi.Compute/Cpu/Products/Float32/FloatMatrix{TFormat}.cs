@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using Abi.Compute.Cpu.Products.Packing;
+using Abi.Compute.Devices;
 using Abi.Compute.Formats;
 using Abi.Compute.Tensors;
 
@@ -6,10 +8,10 @@ namespace Abi.Compute.Cpu.Products.Float32;
 
 /// <summary>Weights of any format against float32 activations: panels of 64 outputs × 256 columns are decoded once and every row of activations is swept over them.</summary>
 internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
-    where TFormat : IBlockFormat
+    where TFormat : struct, IBlockFormat
 {
-    /// <summary>The most columns of a panel: whole blocks of every format.</summary>
-    private const int PanelColumns = 256;
+    /// <summary>The most columns of a panel in scratch: whole blocks of every format, and for single elements what stays in the innermost cache.</summary>
+    private static readonly int PanelColumns = TFormat.BlockLength == 1 ? 128 : 256;
 
     /// <summary>The rows of activations whose outputs of a last, narrower panel are held apart.</summary>
     private const int ApartRows = 48;
@@ -17,14 +19,26 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
     private readonly FloatTile _tile = FloatTile.Best;
     private readonly WeightTensor _weight;
     private readonly byte* _rows;
+    private readonly PanelStore? _store;
 
-    /// <summary>Takes rows [firstRow, firstRow + rows) of a tensor.</summary>
-    public FloatMatrix(WeightTensor weight, long firstRow, int rows)
+    /// <summary>Takes rows [firstRow, firstRow + rows) of a tensor. Only formats of single elements are repacked; blocks are decoded from where they are.</summary>
+    public FloatMatrix(WeightTensor weight, long firstRow, int rows, RepackMode repack)
     {
         _weight = weight;
         _rows = weight.Address + (firstRow * weight.RowByteLength);
         Rows = rows;
         Columns = checked((int)weight.Columns);
+        if (repack == RepackMode.Never || TFormat.BlockLength != 1)
+        {
+            return;
+        }
+
+        var panels = (rows + FloatTile.Outputs - 1) / FloatTile.Outputs;
+        _store = new PanelStore(weight, _rows, rows * weight.RowByteLength, panels, (long)Columns * FloatTile.Outputs * TFormat.BlockBytes);
+        if (repack == RepackMode.AtLoad)
+        {
+            Parallel.For(0, panels, panel => _ = Packed(panel * FloatTile.Outputs, Math.Min(FloatTile.Outputs, Rows - (panel * FloatTile.Outputs))));
+        }
     }
 
     public override int Rows { get; }
@@ -35,7 +49,7 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
 
     public override int Granularity => FloatTile.Outputs;
 
-    public override long OwnBytes => 0;
+    public override long OwnBytes => _store?.Bytes ?? 0;
 
     public override int ScratchBytes => PanelBytes + (PanelColumns * 16 * sizeof(float)) + (ApartRows * FloatTile.Outputs * sizeof(float));
 
@@ -59,9 +73,7 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
         GC.KeepAlive(_weight);
     }
 
-    public override void Dispose()
-    {
-    }
+    public override void Dispose() => _store?.Dispose();
 
     /// <summary>Tiles write 64 outputs: those of a narrower panel go to scratch first.</summary>
     private void MultiplyNarrowPanel(float** x, float** y, int rows, int first, int outputs, byte* scratch)
@@ -87,11 +99,24 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
     /// <summary>Writes the 64 outputs of a panel to <c>y[row] + to</c>.</summary>
     private void MultiplyPanel(float** x, float** y, int to, int rows, int first, int outputs, byte* scratch)
     {
-        var panel = (float*)scratch;
+        var packed = _store is null ? null : Packed(first, outputs);
         for (var column = 0; column < Columns; column += PanelColumns)
         {
             var some = Math.Min(PanelColumns, Columns - column);
-            Fill(first, outputs, column, some, panel, (float*)(scratch + PanelBytes));
+            var panel = (float*)scratch;
+            if (packed == null)
+            {
+                Fill(first, outputs, column, some, panel, (float*)(scratch + PanelBytes));
+            }
+            else if (typeof(TFormat) == typeof(F32))
+            {
+                panel = (float*)packed + ((long)column * FloatTile.Outputs);
+            }
+            else
+            {
+                FloatElements.Expand<TFormat>(packed + ((long)column * FloatTile.Outputs * sizeof(ushort)), some * FloatTile.Outputs, panel);
+            }
+
             var row = 0;
             for (; row + _tile.Height <= rows; row += _tile.Height)
             {
@@ -125,5 +150,19 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
                 panel[(c * FloatTile.Outputs) + output] = decoded[c];
             }
         }
+    }
+
+    /// <summary>The packed panel [columns][64] of the outputs from <paramref name="first"/> on, made now if it is not there yet.</summary>
+    private byte* Packed(int first, int outputs)
+    {
+        var index = first / FloatTile.Outputs;
+        var packed = _store![index];
+        if (_store.Claim(index))
+        {
+            FloatElements.Interleave<TFormat>(_rows + (first * _weight.RowByteLength), outputs, Columns, packed);
+            _store.Finish(index);
+        }
+
+        return packed;
     }
 }

@@ -10,6 +10,18 @@ internal static unsafe class CodebookLevels
     /// <summary>0xff for each set bit of a byte.</summary>
     private static readonly ulong[] Masks = CreateMasks();
 
+    /// <summary>The levels of points of IQ2 formats.</summary>
+    public static ReadOnlySpan<sbyte> TwoBits => [8, 25, 43, -8, -25, -43, 0];
+
+    /// <summary>The levels of points of IQ3_XXS.</summary>
+    public static ReadOnlySpan<sbyte> ThreeBits => [4, 12, 20, 28, 36, 44, 52, 62, -4, -12, -20, -28, -36, -44, -52, -62];
+
+    /// <summary>The levels of points of IQ3_S.</summary>
+    public static ReadOnlySpan<sbyte> OddBits => [1, 3, 5, 7, 9, 11, 13, 15, -1, -3, -5, -7, -9, -11, -13, -15];
+
+    /// <summary>The levels of points of IQ1 formats.</summary>
+    public static ReadOnlySpan<sbyte> OneBit => [-9, -7, -1, 1, 7, 9];
+
     /// <summary>A point of 8 with bit j of <paramref name="signs"/> negating its element j.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Eight(sbyte[] grid, int point, int signs, sbyte* levels)

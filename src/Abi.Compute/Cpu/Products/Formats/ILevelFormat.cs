@@ -26,6 +26,24 @@ internal unsafe interface ILevelFormat
     /// <summary>Whether each scale has a minimum beside it.</summary>
     static abstract bool HasMinimum { get; }
 
+    /// <summary>The bits that a level takes when packed: 2, 3, 4, 5, 6 or 8.</summary>
+    static abstract int CodeBits { get; }
+
+    /// <summary>How scales are kept when packed.</summary>
+    static abstract ScaleForm ScaleForm { get; }
+
+    /// <summary>The levels behind packed codes, at most 16; empty where a code is the level plus the offset.</summary>
+    static virtual ReadOnlySpan<sbyte> Table => default;
+
+    /// <summary>With <see cref="ScaleForm.Super"/>: scales are whole multiples of the unit times this power of two.</summary>
+    static virtual float UnitFactor => 1;
+
+    /// <summary>With <see cref="ScaleForm.Super"/>: the half-precision unit of a block's scales.</summary>
+    static virtual ushort Unit(byte* block) => 0;
+
+    /// <summary>With <see cref="ScaleForm.Super"/>: the half-precision unit of a block's negative minimums.</summary>
+    static virtual ushort MinimumUnit(byte* block) => 0;
+
     /// <summary>Splits one block of the format.</summary>
     /// <param name="block">[<see cref="BlockBytes"/>].</param>
     /// <param name="levels">Receives the levels, signed or unsigned as the format has them: [<see cref="BlockLength"/>].</param>

@@ -18,16 +18,29 @@ internal readonly unsafe struct IQ1_MLevels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 3;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
+    public static ReadOnlySpan<sbyte> Table => CodebookLevels.OneBit;
+
+    public static float UnitFactor => 0.125f;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var packed = Unsafe.ReadUnaligned<ulong>(block + 48);
-        var bits = ((packed >> 12) & 0xf) | ((packed >> 24) & 0xf0) | ((packed >> 36) & 0xf00) | ((packed >> 48) & 0xf000);
-        var d = (float)BitConverter.UInt16BitsToHalf((ushort)bits);
+        var d = (float)BitConverter.UInt16BitsToHalf(Unit(block));
         for (var l = 0; l < 32; l++)
         {
             scales[l / 2] = d * ((2 * (int)((packed >> ((l / 8 * 16) + (l / 2 % 4 * 3))) & 7)) + 1) * 0.125f;
             var high = (block[32 + (l / 2)] >> (l % 2 * 4)) & 15;
             CodebookLevels.Shifted(block[l] | ((high & 7) << 8), (high & 8) != 0 ? -1 : 1, levels + (l * 8));
         }
+    }
+
+    public static ushort Unit(byte* block)
+    {
+        var packed = Unsafe.ReadUnaligned<ulong>(block + 48);
+        return (ushort)(((packed >> 12) & 0xf) | ((packed >> 24) & 0xf0) | ((packed >> 36) & 0xf00) | ((packed >> 48) & 0xf000));
     }
 }

@@ -18,6 +18,14 @@ internal readonly unsafe struct IQ1_SLevels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 3;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
+    public static ReadOnlySpan<sbyte> Table => CodebookLevels.OneBit;
+
+    public static float UnitFactor => 0.125f;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var d = HalfNumber.Read(block);
@@ -28,4 +36,6 @@ internal readonly unsafe struct IQ1_SLevels : ILevelFormat
             CodebookLevels.Shifted(block[2 + l] | (((high >> (3 * (l % 4))) & 7) << 8), (high & 0x8000) != 0 ? -1 : 1, levels + (l * 8));
         }
     }
+
+    public static ushort Unit(byte* block) => HalfNumber.Bits(block);
 }

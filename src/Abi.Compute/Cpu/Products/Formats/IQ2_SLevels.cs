@@ -17,6 +17,14 @@ internal readonly unsafe struct IQ2_SLevels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 3;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
+    public static ReadOnlySpan<sbyte> Table => CodebookLevels.TwoBits;
+
+    public static float UnitFactor => 0.125f;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var d = HalfNumber.Read(block);
@@ -31,4 +39,6 @@ internal readonly unsafe struct IQ2_SLevels : ILevelFormat
             CodebookLevels.Eight(CodebookGrid.IQ2_S, index, block[34 + l], levels + (l * 8));
         }
     }
+
+    public static ushort Unit(byte* block) => HalfNumber.Bits(block);
 }

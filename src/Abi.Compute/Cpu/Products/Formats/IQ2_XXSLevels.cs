@@ -18,6 +18,14 @@ internal readonly unsafe struct IQ2_XXSLevels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 3;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
+    public static ReadOnlySpan<sbyte> Table => CodebookLevels.TwoBits;
+
+    public static float UnitFactor => 0.125f;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var d = HalfNumber.Read(block);
@@ -32,4 +40,6 @@ internal readonly unsafe struct IQ2_XXSLevels : ILevelFormat
             }
         }
     }
+
+    public static ushort Unit(byte* block) => HalfNumber.Bits(block);
 }

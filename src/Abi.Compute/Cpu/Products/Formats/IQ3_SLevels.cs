@@ -17,6 +17,12 @@ internal readonly unsafe struct IQ3_SLevels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 4;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
+    public static ReadOnlySpan<sbyte> Table => CodebookLevels.OddBits;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var d = HalfNumber.Read(block);
@@ -28,4 +34,6 @@ internal readonly unsafe struct IQ3_SLevels : ILevelFormat
             CodebookLevels.Four(CodebookGrid.IQ3_S, block[3 + (2 * l)] | ((high & 2) << 7), signs >> 4, levels + (l * 8) + 4);
         }
     }
+
+    public static ushort Unit(byte* block) => HalfNumber.Bits(block);
 }

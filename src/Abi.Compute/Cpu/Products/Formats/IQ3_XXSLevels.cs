@@ -18,6 +18,14 @@ internal readonly unsafe struct IQ3_XXSLevels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 4;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
+    public static ReadOnlySpan<sbyte> Table => CodebookLevels.ThreeBits;
+
+    public static float UnitFactor => 0.25f;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var d = HalfNumber.Read(block);
@@ -30,4 +38,6 @@ internal readonly unsafe struct IQ3_XXSLevels : ILevelFormat
             CodebookLevels.Four(CodebookGrid.IQ3_XXS, block[3 + (2 * l)], signs >> 4, levels + (l * 8) + 4);
         }
     }
+
+    public static ushort Unit(byte* block) => HalfNumber.Bits(block);
 }

@@ -17,6 +17,12 @@ internal readonly unsafe struct IQ4_NLLevels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 4;
+
+    public static ScaleForm ScaleForm => ScaleForm.Half;
+
+    public static ReadOnlySpan<sbyte> Table => IQ4_NL.Values;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         scales[0] = HalfNumber.Read(block);

@@ -18,6 +18,12 @@ internal readonly unsafe struct IQ4_XSLevels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 4;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
+    public static ReadOnlySpan<sbyte> Table => IQ4_NL.Values;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var (d, high) = (HalfNumber.Read(block), Unsafe.ReadUnaligned<ushort>(block + 2));
@@ -34,4 +40,6 @@ internal readonly unsafe struct IQ4_XSLevels : ILevelFormat
             }
         }
     }
+
+    public static ushort Unit(byte* block) => HalfNumber.Bits(block);
 }

@@ -17,6 +17,12 @@ internal readonly unsafe struct MXFP4Levels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 4;
+
+    public static ScaleForm ScaleForm => ScaleForm.Power;
+
+    public static ReadOnlySpan<sbyte> Table => MXFP4.Values;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         scales[0] = MXFP4.HalfPower(block[0]);

@@ -17,6 +17,10 @@ internal readonly unsafe struct Q2_0Levels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 2;
+
+    public static ScaleForm ScaleForm => ScaleForm.Half;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         new Span<float>(scales, 2).Fill(HalfNumber.Read(block));

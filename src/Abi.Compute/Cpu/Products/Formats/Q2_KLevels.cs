@@ -17,6 +17,10 @@ internal readonly unsafe struct Q2_KLevels : ILevelFormat
 
     public static bool HasMinimum => true;
 
+    public static int CodeBits => 2;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var (d, dmin) = (HalfNumber.Read(block + 80), HalfNumber.Read(block + 82));
@@ -31,4 +35,8 @@ internal readonly unsafe struct Q2_KLevels : ILevelFormat
             levels[i] = (sbyte)((block[16 + (i / 128 * 32) + (i % 32)] >> (i / 32 % 4 * 2)) & 3);
         }
     }
+
+    public static ushort Unit(byte* block) => HalfNumber.Bits(block + 80);
+
+    public static ushort MinimumUnit(byte* block) => HalfNumber.Bits(block + 82);
 }

@@ -17,6 +17,10 @@ internal readonly unsafe struct Q3_KLevels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 3;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var d = HalfNumber.Read(block + 108);
@@ -32,4 +36,6 @@ internal readonly unsafe struct Q3_KLevels : ILevelFormat
             levels[i] = (sbyte)(low + (((block[i % 32] >> (i / 32)) & 1) << 2) - 4);
         }
     }
+
+    public static ushort Unit(byte* block) => HalfNumber.Bits(block + 108);
 }

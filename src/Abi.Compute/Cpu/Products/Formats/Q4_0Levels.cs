@@ -17,6 +17,10 @@ internal readonly unsafe struct Q4_0Levels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 4;
+
+    public static ScaleForm ScaleForm => ScaleForm.Half;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         scales[0] = HalfNumber.Read(block);

@@ -17,6 +17,10 @@ internal readonly unsafe struct Q4_KLevels : ILevelFormat
 
     public static bool HasMinimum => true;
 
+    public static int CodeBits => 4;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var (d, dmin) = (HalfNumber.Read(block), HalfNumber.Read(block + 2));
@@ -31,4 +35,8 @@ internal readonly unsafe struct Q4_KLevels : ILevelFormat
             }
         }
     }
+
+    public static ushort Unit(byte* block) => HalfNumber.Bits(block);
+
+    public static ushort MinimumUnit(byte* block) => HalfNumber.Bits(block + 2);
 }

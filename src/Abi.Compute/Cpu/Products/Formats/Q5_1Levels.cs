@@ -18,6 +18,10 @@ internal readonly unsafe struct Q5_1Levels : ILevelFormat
 
     public static bool HasMinimum => true;
 
+    public static int CodeBits => 5;
+
+    public static ScaleForm ScaleForm => ScaleForm.Half;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         scales[0] = HalfNumber.Read(block);

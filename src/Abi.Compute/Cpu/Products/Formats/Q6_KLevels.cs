@@ -17,6 +17,10 @@ internal readonly unsafe struct Q6_KLevels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 6;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var d = HalfNumber.Read(block + 208);
@@ -33,4 +37,6 @@ internal readonly unsafe struct Q6_KLevels : ILevelFormat
             levels[i] = (sbyte)((low | (high << 4)) - 32);
         }
     }
+
+    public static ushort Unit(byte* block) => HalfNumber.Bits(block + 208);
 }

@@ -18,6 +18,10 @@ internal readonly unsafe struct Q8_KLevels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 8;
+
+    public static ScaleForm ScaleForm => ScaleForm.Single;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         new Span<float>(scales, 8).Fill(Unsafe.ReadUnaligned<float>(block));

@@ -17,6 +17,10 @@ internal readonly unsafe struct TQ1_0Levels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 2;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         new Span<float>(scales, 8).Fill(HalfNumber.Read(block + 52));
@@ -36,4 +40,6 @@ internal readonly unsafe struct TQ1_0Levels : ILevelFormat
             }
         }
     }
+
+    public static ushort Unit(byte* block) => HalfNumber.Bits(block + 52);
 }

@@ -17,6 +17,10 @@ internal readonly unsafe struct TQ2_0Levels : ILevelFormat
 
     public static bool HasMinimum => false;
 
+    public static int CodeBits => 2;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         new Span<float>(scales, 8).Fill(HalfNumber.Read(block + 64));
@@ -25,4 +29,6 @@ internal readonly unsafe struct TQ2_0Levels : ILevelFormat
             levels[i] = (sbyte)(((block[(i / 128 * 32) + (i % 32)] >> (i / 32 % 4 * 2)) & 3) - 1);
         }
     }
+
+    public static ushort Unit(byte* block) => HalfNumber.Bits(block + 64);
 }

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using Abi.Compute.Cpu.Products.Formats;
+using Abi.Compute.Cpu.Products.Packing;
+using Abi.Compute.Devices;
 using Abi.Compute.Tensors;
 
 namespace Abi.Compute.Cpu.Products.Int8;
@@ -14,14 +16,30 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
     private readonly Int8Tile _tile = Int8Tile.Best<TFormat>();
     private readonly WeightTensor _weight;
     private readonly byte* _rows;
+    private readonly PanelStore? _store;
 
     /// <summary>Takes rows [firstRow, firstRow + rows) of a tensor.</summary>
-    public Int8Matrix(WeightTensor weight, long firstRow, int rows)
+    public Int8Matrix(WeightTensor weight, long firstRow, int rows, RepackMode repack)
     {
         _weight = weight;
         _rows = weight.Address + (firstRow * weight.RowByteLength);
         Rows = rows;
         Columns = checked((int)weight.Columns);
+        if (repack == RepackMode.Never)
+        {
+            return;
+        }
+
+        var panels = (rows + Int8Panel.Outputs - 1) / Int8Panel.Outputs;
+        _store = new PanelStore(weight, _rows, rows * weight.RowByteLength, panels, PackedPanel<TFormat>.Bytes(Columns / ActivationBlock.Columns));
+        if (repack == RepackMode.AtLoad)
+        {
+            Parallel.For(0, panels, panel =>
+            {
+                var scratch = stackalloc byte[PanelBytes + 64];
+                _ = Packed(panel * Int8Panel.Outputs, Math.Min(Int8Panel.Outputs, Rows - (panel * Int8Panel.Outputs)), (byte*)(((nint)scratch + 63) & ~63));
+            });
+        }
     }
 
     public override int Rows { get; }
@@ -32,7 +50,7 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
 
     public override int Granularity => Int8Panel.Outputs;
 
-    public override long OwnBytes => 0;
+    public override long OwnBytes => _store?.Bytes ?? 0;
 
     public override int ScratchBytes => PanelBytes + (ApartRows * Int8Panel.Outputs * sizeof(float));
 
@@ -56,9 +74,7 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
         GC.KeepAlive(_weight);
     }
 
-    public override void Dispose()
-    {
-    }
+    public override void Dispose() => _store?.Dispose();
 
     /// <summary>Tiles write 64 outputs: those of a narrower panel go to scratch first.</summary>
     private void MultiplyNarrowPanel(byte** x, float** y, int rows, int first, int outputs, byte* scratch)
@@ -86,11 +102,19 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
     {
         var arguments = new Int8TileArguments { Panel = panel };
         var blocks = Columns / ActivationBlock.Columns;
+        var packed = _store is null ? null : Packed(first, outputs, panel);
         for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)
         {
             var some = Math.Min(Int8Panel.MaximumBlocks, blocks - block);
-            var start = _rows + (first * _weight.RowByteLength) + (block * ActivationBlock.Columns / TFormat.BlockLength * TFormat.BlockBytes);
-            Int8Panel<TFormat>.FillFromRows(start, _weight.RowByteLength, outputs, some, panel);
+            if (packed != null)
+            {
+                PackedPanel<TFormat>.Unpack(packed + PackedPanel<TFormat>.PieceOffset(block), some, panel);
+            }
+            else
+            {
+                Int8Panel<TFormat>.FillFromRows(Source(first, block), _weight.RowByteLength, outputs, some, panel);
+            }
+
             arguments.Blocks = some;
             arguments.Accumulate = block;
             for (var row = 0; row < rows; row += 3)
@@ -116,5 +140,31 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
                 _tile.Three(&arguments);
             }
         }
+    }
+
+    /// <summary>Where the first of some rows has a block of 32 columns.</summary>
+    private byte* Source(int first, int block) => _rows + (first * _weight.RowByteLength) + (block * ActivationBlock.Columns / TFormat.BlockLength * TFormat.BlockBytes);
+
+    /// <summary>The packed panel of the outputs from <paramref name="first"/> on, made now if it is not there yet.</summary>
+    private byte* Packed(int first, int outputs, byte* panel)
+    {
+        var index = first / Int8Panel.Outputs;
+        var packed = _store![index];
+        if (!_store.Claim(index))
+        {
+            return packed;
+        }
+
+        var blocks = Columns / ActivationBlock.Columns;
+        for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)
+        {
+            var some = Math.Min(Int8Panel.MaximumBlocks, blocks - block);
+            var start = Source(first, block);
+            Int8Panel<TFormat>.FillFromRows(start, _weight.RowByteLength, outputs, some, panel);
+            PackedPanel<TFormat>.Pack(panel, start, _weight.RowByteLength, outputs, some, packed + PackedPanel<TFormat>.PieceOffset(block));
+        }
+
+        _store.Finish(index);
+        return packed;
     }
 }
