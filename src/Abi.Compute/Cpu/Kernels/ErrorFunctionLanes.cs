@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace Abi.Compute.Cpu.Kernels;
 
-/// <summary>The error function, within 1.5e-7 of the exact value: <c>erfc x = t e^(−x²) P(t)</c> with <c>t = 1 / (1 + x/2)</c> and P fitted at Chebyshev nodes around t = ½.</summary>
+/// <summary>The error function, within 2.5e-7 of the exact value: <c>erfc x = t e^(−x²) P(t)</c> with <c>t = 1 / (1 + x/2)</c> and P fitted at Chebyshev nodes around t = ½.</summary>
 internal static class ErrorFunctionLanes
 {
     /// <summary>erf of each lane.</summary>
