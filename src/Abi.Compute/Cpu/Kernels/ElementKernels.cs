@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Abi.Compute.Cpu.Kernels;
@@ -6,6 +7,7 @@ namespace Abi.Compute.Cpu.Kernels;
 internal static unsafe class ElementKernels
 {
     /// <summary><c>y[i] = f(x[i])</c> over [count].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Map<TFunction>(float* x, float* y, int count, TFunction function)
         where TFunction : struct, ILaneFunction
     {
@@ -22,6 +24,7 @@ internal static unsafe class ElementKernels
     }
 
     /// <summary><c>y[i] = f(a[i], b[i])</c> over [count].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Map<TFunction>(float* a, float* b, float* y, int count, TFunction function)
         where TFunction : struct, ILaneFunction2
     {

@@ -55,11 +55,10 @@ internal static unsafe class Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Max(Vector512<float> lanes)
     {
-        var half = Greater(lanes.GetLower(), lanes.GetUpper());
-        var quarter = Greater(half.GetLower(), half.GetUpper());
-        quarter = Greater(quarter, Vector128.Shuffle(quarter, Vector128.Create(2, 3, 0, 1)));
-        var (a, b) = (quarter.ToScalar(), quarter.GetElement(1));
-        return a > b ? a : b;
+        var half = Vector256.MaxNative(lanes.GetLower(), lanes.GetUpper());
+        var quarter = Vector128.MaxNative(half.GetLower(), half.GetUpper());
+        quarter = Vector128.MaxNative(quarter, Vector128.Shuffle(quarter, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(quarter, Vector128.Shuffle(quarter, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 
     /// <summary>The greater of each lane, the second one when they do not compare: one meaning on every instruction set.</summary>
@@ -73,8 +72,4 @@ internal static unsafe class Lanes
     /// <summary><c>a × b + c</c>, rounded once.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Fma(Vector512<float> a, Vector512<float> b, Vector512<float> c) => Vector512.FusedMultiplyAdd(a, b, c);
-
-    private static Vector256<float> Greater(Vector256<float> a, Vector256<float> b) => Vector256.ConditionalSelect(Vector256.GreaterThan(a, b), a, b);
-
-    private static Vector128<float> Greater(Vector128<float> a, Vector128<float> b) => Vector128.ConditionalSelect(Vector128.GreaterThan(a, b), a, b);
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Abi.Compute.Cpu.Kernels;
@@ -21,6 +22,7 @@ internal static unsafe class NormKernels
         Apply(x, y, count, 0, 1 / MathF.Max(MathF.Sqrt(SumOfSquares(x, count, 0)), epsilon), null, null);
 
     /// <summary>Softmax over [count].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Softmax(float* x, float* y, int count)
     {
         var greatest = Max(x, count);
@@ -44,6 +46,7 @@ internal static unsafe class NormKernels
     }
 
     /// <summary>The sum of [count].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Sum(float* x, int count)
     {
         var sums = Vector512<float>.Zero;
@@ -56,6 +59,7 @@ internal static unsafe class NormKernels
         return Lanes.Sum(i < count ? sums + Lanes.LoadPart(x + i, count - i) : sums);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Max(float* x, int count)
     {
         var greatest = float.NegativeInfinity;
@@ -79,6 +83,7 @@ internal static unsafe class NormKernels
         return greatest;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float SumOfSquares(float* x, int count, float mean)
     {
         var (even, odd) = (Vector512<float>.Zero, Vector512<float>.Zero);
@@ -109,6 +114,7 @@ internal static unsafe class NormKernels
         return Lanes.Sum(even + odd);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Apply(float* x, float* y, int count, float mean, float scale, float* weight, float* bias)
     {
         var (centre, factor) = (Vector512.Create(mean), Vector512.Create(scale));

@@ -17,6 +17,7 @@ internal static unsafe class OnlineSoftmax
     /// <param name="sum">The sum of weights so far.</param>
     /// <param name="sums">The weighted sum of values so far: [stride].</param>
     /// <param name="stride">A multiple of 16.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Update(float* scores, int from, int end, ref float greatest, ref float sum, float* sums, int stride)
     {
         var (s0, s1) = (Vector512.Load(scores), Vector512.Load(scores + Lanes.Count));
@@ -27,7 +28,7 @@ internal static unsafe class OnlineSoftmax
             s1 = Mask(s1, positions + Vector512.Create(Lanes.Count), from, end);
         }
 
-        var pageGreatest = Lanes.Max(Lanes.Max(s0, s1));
+        var pageGreatest = Lanes.Max(Vector512.MaxNative(s0, s1));
         if (pageGreatest > greatest)
         {
             Rescale(Exponential.Exp(greatest - pageGreatest), ref sum, sums, stride);
@@ -39,6 +40,35 @@ internal static unsafe class OnlineSoftmax
         w0.Store(scores);
         w1.Store(scores + Lanes.Count);
         sum += Lanes.Sum(w0 + w1);
+    }
+
+    /// <summary><see cref="Update"/> of [count] queries that see the whole page, their scores times <paramref name="scale"/>: scores [count, 32], sums [count, stride].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void UpdateWhole(float* scores, int count, float scale, float* greatest, float* sum, float* sums, int stride)
+    {
+        var factor = Vector512.Create(scale);
+        for (var q = 0; q < count; q++)
+        {
+            var s0 = Vector512.Load(scores + (q * Page)) * factor;
+            var s1 = Vector512.Load(scores + (q * Page) + Lanes.Count) * factor;
+            var pageGreatest = Lanes.Max(Vector512.MaxNative(s0, s1));
+            if (pageGreatest > greatest[q])
+            {
+                Rescale(Exponential.Exp(greatest[q] - pageGreatest), ref sum[q], sums + (q * stride), stride);
+                greatest[q] = pageGreatest;
+            }
+        }
+
+        // a loop of its own: without branches, several queries are under way at once
+        for (var q = 0; q < count; q++, scores += Page)
+        {
+            var offset = Vector512.Create(greatest[q]);
+            var w0 = Exponential.Exp((Vector512.Load(scores) * factor) - offset);
+            var w1 = Exponential.Exp((Vector512.Load(scores + Lanes.Count) * factor) - offset);
+            w0.Store(scores);
+            w1.Store(scores + Lanes.Count);
+            sum[q] += Lanes.Sum(w0 + w1);
+        }
     }
 
     /// <summary>Adds one more score that has no value.</summary>
@@ -54,6 +84,7 @@ internal static unsafe class OnlineSoftmax
     }
 
     /// <summary>Adds the result over later positions to the one over earlier ones.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Merge(ref float greatest, ref float sum, float* sums, float laterGreatest, float laterSum, float* laterSums, int stride)
     {
         if (laterGreatest > greatest)
@@ -73,6 +104,7 @@ internal static unsafe class OnlineSoftmax
     /// <summary>Divides by the sum: <paramref name="y"/> is [count].</summary>
     public static void Finish(float sum, float* sums, float* y, int count) => ElementKernels.Map(sums, y, count, new DivideLanes(sum));
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rescale(float factor, ref float sum, float* sums, int stride)
     {
         sum *= factor;

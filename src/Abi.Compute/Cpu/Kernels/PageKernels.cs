@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Abi.Compute.Cpu.State;
 using Abi.Compute.Devices;
@@ -8,6 +9,7 @@ namespace Abi.Compute.Cpu.Kernels;
 internal static unsafe class PageKernels
 {
     /// <summary>Puts one position's key [key size] and value [value size] in place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Store(float* key, float* value, byte* head, int position, PageShape shape)
     {
         if (shape.ElementBytes == sizeof(float))
@@ -42,12 +44,26 @@ internal static unsafe class PageKernels
         }
     }
 
-    /// <summary>Widens [count] halves, a multiple of 16.</summary>
+    /// <summary>Widens [count] halves, a multiple of 32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Widen(Half* from, float* to, int count)
     {
+        var special = Vector512<ushort>.Zero;
+        for (var i = 0; i < count; i += 2 * Lanes.Count)
+        {
+            special |= HalfLanes.Special(from + i);
+            HalfLanes.LoadFinite(from + i).Store(to + i);
+            HalfLanes.LoadFinite(from + i + Lanes.Count).Store(to + i + Lanes.Count);
+        }
+
+        if ((special & Vector512.Create((ushort)0x8000)) == Vector512<ushort>.Zero)
+        {
+            return;
+        }
+
         for (var i = 0; i < count; i += Lanes.Count)
         {
-            HalfLanes.Load(from + i).StoreAligned(to + i);
+            HalfLanes.Load(from + i).Store(to + i);
         }
     }
 }

@@ -10,6 +10,7 @@ namespace Abi.Compute.Cpu.Kernels;
 internal static unsafe class RopeKernels
 {
     /// <summary>Pairs (i, i + pairs).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RotateHalves(float* x, float* y, int pairs, float* cosines, float* sines)
     {
         var i = 0;
@@ -30,6 +31,7 @@ internal static unsafe class RopeKernels
     }
 
     /// <summary>Pairs (2i, 2i + 1).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RotateNeighbours(float* x, float* y, int pairs, float* cosines, float* sines)
     {
         var i = 0;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.State;
@@ -154,6 +155,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     }
 
     /// <summary>The result over one span: <c>scratch.Partial</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void AttendSpan(Tile tile, int head, int span, Scratch scratch)
     {
         var sequence = Frame.Inputs.Sequences[tile.Sequence];
@@ -164,56 +166,55 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         new Span<float>(greatest, count).Fill(float.NegativeInfinity);
         new Span<float>(sums, count).Clear();
         new Span<float>(outputs, count * stride).Clear();
+        var (latestFirst, earliestLast) = (0, int.MaxValue); // what every query sees
         for (var q = 0; q < count; q++)
         {
-            scratch.Queries[q] = queries.Row(tile.FirstRow + (q / _group)) + (((head * _group) + (q % _group)) * _shape.KeySize);
+            var row = tile.FirstRow + (q / _group);
+            scratch.Queries[q] = queries.Row(row) + (((head * _group) + (q % _group)) * _shape.KeySize);
+            (scratch.First[q], scratch.Last[q]) = scores.Visible(source.Position(sequence, row), length);
+            (latestFirst, earliestLast) = (Math.Max(latestFirst, scratch.First[q]), Math.Min(earliestLast, scratch.Last[q]));
         }
 
+        AttentionKernels.Pack(scratch.Queries, count, _shape.KeySize, scratch.Packed);
         var firstPage = Math.Max(span * SpanPages, tile.First / StateStore.PageLength);
         var lastPage = tile.Last < 0 ? -1 : Math.Min(((span + 1) * SpanPages) - 1, tile.Last / StateStore.PageLength);
         for (var page = firstPage; page <= lastPage; page++)
         {
-            Load(source.Page(tile.Sequence, page) + (head * _shape.HeadBytes), scratch, out var keys, out var values);
-            AttentionKernels.Score(scratch.Queries, count, keys, _shape.KeySize, scratch.Scores);
             var start = page * StateStore.PageLength;
-            var isWhole = true; // every query sees every position
-            for (var q = 0; q < count; q++)
+            Load(source.Page(tile.Sequence, page) + (head * _shape.HeadBytes), scratch, out var keys, out var values);
+            AttentionKernels.Score(scratch.Queries, count, scratch.Packed, keys, _shape.KeySize, scratch.Scores);
+            var isWhole = latestFirst <= start && earliestLast >= start + StateStore.PageLength - 1;
+            if (isWhole && scores.IsPlain)
             {
-                var position = source.Position(sequence, tile.FirstRow + (q / _group));
-                var (from, end) = VisibleOf(position, length, start);
-                isWhole &= from == 0 && end == StateStore.PageLength;
-                if (from >= end)
-                {
-                    continue;
-                }
-
-                var scoresOf = scratch.Scores + (q * StateStore.PageLength);
-                scores.Adjust(scoresOf, (head * _group) + (q % _group), position, start);
-                OnlineSoftmax.Update(scoresOf, from, end, ref greatest[q], ref sums[q], outputs + (q * stride), stride);
-            }
-
-            if (isWhole)
-            {
+                OnlineSoftmax.UpdateWhole(scratch.Scores, count, scores.Settings.Scale, greatest, sums, outputs, stride);
                 AttentionKernels.Accumulate(scratch.Scores, count, 0, StateStore.PageLength, values, stride, outputs);
                 continue;
             }
 
             for (var q = 0; q < count; q++)
             {
-                // positions that a query does not see are left out, not weighed with zero: what lies there may be anything
-                var (from, end) = VisibleOf(source.Position(sequence, tile.FirstRow + (q / _group)), length, start);
-                if (from < end)
+                var from = Math.Max(scratch.First[q] - start, 0);
+                var end = Math.Min(scratch.Last[q] + 1 - start, StateStore.PageLength);
+                if (from >= end)
                 {
-                    AttentionKernels.Accumulate(scratch.Scores + (q * StateStore.PageLength), 1, from, end, values, stride, outputs + (q * stride));
+                    continue;
+                }
+
+                var scoresOf = scratch.Scores + (q * StateStore.PageLength);
+                scores.Adjust(scoresOf, (head * _group) + (q % _group), source.Position(sequence, tile.FirstRow + (q / _group)), start);
+                OnlineSoftmax.Update(scoresOf, from, end, ref greatest[q], ref sums[q], outputs + (q * stride), stride);
+                if (!isWhole)
+                {
+                    // positions that a query does not see are left out, not weighed with zero: what lies there may be anything
+                    AttentionKernels.Accumulate(scoresOf, 1, from, end, values, stride, outputs + (q * stride));
                 }
             }
-        }
-    }
 
-    private (int From, int End) VisibleOf(int position, int length, int start)
-    {
-        var (first, last) = scores.Visible(position, length);
-        return (Math.Max(first - start, 0), Math.Min(last + 1 - start, StateStore.PageLength));
+            if (isWhole)
+            {
+                AttentionKernels.Accumulate(scratch.Scores, count, 0, StateStore.PageLength, values, stride, outputs);
+            }
+        }
     }
 
     private void Load(byte* page, Scratch scratch, out float* keys, out float* values)
@@ -238,6 +239,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         outputs = partial + (2 * TileHeads);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void MergeSpan(Tile tile, bool isFirst, float* partial, float* total)
     {
         var count = tile.Rows * _group;
@@ -294,7 +296,10 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         public Scratch(byte* memory, PageShape shape, int queries)
         {
             Queries = (float**)memory;
-            Scores = (float*)Align(Queries + queries);
+            First = (int*)(Queries + queries);
+            Last = First + queries;
+            Packed = (float*)Align(Last + queries);
+            Scores = (float*)Align(Packed + (queries * shape.KeySize));
             Keys = Scores + (queries * StateStore.PageLength);
             Values = Keys + (shape.KeySize * StateStore.PageLength);
             Partial = Values + (shape.ValueStride * StateStore.PageLength);
@@ -303,6 +308,15 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
 
         /// <summary>[queries] pointers to [key size].</summary>
         public float** Queries { get; }
+
+        /// <summary>[queries]: the first position that each sees.</summary>
+        public int* First { get; }
+
+        /// <summary>[queries]: the last one.</summary>
+        public int* Last { get; }
+
+        /// <summary>[queries / 8, key size, 8].</summary>
+        public float* Packed { get; }
 
         /// <summary>[queries, 32].</summary>
         public float* Scores { get; }
@@ -320,7 +334,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         public float* Total { get; }
 
         public static long Bytes(PageShape shape, int queries) =>
-            (queries * sizeof(float*)) + 256 + (sizeof(float) * ((queries * StateStore.PageLength) + ((shape.KeySize + shape.ValueStride) * (long)StateStore.PageLength) + (2L * queries * (shape.ValueStride + 2))));
+            (queries * (sizeof(float*) + (2 * sizeof(int)))) + 256 + (sizeof(float) * ((queries * (StateStore.PageLength + (long)shape.KeySize)) + ((shape.KeySize + shape.ValueStride) * (long)StateStore.PageLength) + (2L * queries * (shape.ValueStride + 2))));
 
         private static byte* Align(void* pointer) => (byte*)(((nuint)pointer + 63) & ~(nuint)63);
     }

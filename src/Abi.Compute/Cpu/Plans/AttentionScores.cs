@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Devices;
@@ -15,6 +16,9 @@ internal sealed unsafe class AttentionScores(AttentionSettings settings)
 
     public AttentionSettings Settings => settings;
 
+    /// <summary>Whether scores are the products times the scale and nothing else.</summary>
+    public bool IsPlain => settings.SoftCap <= 0 && _slopes is null && _relative is null;
+
     /// <summary>The first and last position that a token sees.</summary>
     public (int First, int Last) Visible(int position, int length) => ScalarAttention.Visible(settings, position, length);
 
@@ -26,6 +30,7 @@ internal sealed unsafe class AttentionScores(AttentionSettings settings)
     }
 
     /// <summary>Changes the products of one query with the 32 keys from position <paramref name="first"/> on into scores.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Adjust(float* scores, int head, int position, int first)
     {
         for (var half = 0; half < StateStore.PageLength; half += Lanes.Count)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Abi.Compute.Cpu.State;
@@ -40,6 +41,12 @@ internal sealed unsafe class CpuPlan : StepPlan
 
     public override long ScratchBytes => _scratch.Bytes + _frame.ScratchBytes + _vectors.Bytes;
 
+    /// <summary>The stages, in order.</summary>
+    internal IReadOnlyList<Stage> Stages => _stages;
+
+    /// <summary>When set, [stages]: the time that each has taken is added, in ticks of <see cref="Stopwatch"/>. For benchmarks.</summary>
+    internal long[]? StageTicks { get; set; }
+
     public override void Run(StepInputs step, StateStore? state, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(step);
@@ -54,8 +61,10 @@ internal sealed unsafe class CpuPlan : StepPlan
         using (var lease = _team.Lease())
         {
             var block = int.MinValue;
-            foreach (var stage in _stages)
+            for (var i = 0; i < _stages.Length; i++)
             {
+                var stage = _stages[i];
+                var start = StageTicks is null ? 0 : Stopwatch.GetTimestamp();
                 if (stage.Block != block)
                 {
                     block = stage.Block;
@@ -70,6 +79,11 @@ internal sealed unsafe class CpuPlan : StepPlan
                 else
                 {
                     lease.Run(stage, chunks);
+                }
+
+                if (StageTicks is { } ticks)
+                {
+                    ticks[i] += Stopwatch.GetTimestamp() - start;
                 }
             }
         }

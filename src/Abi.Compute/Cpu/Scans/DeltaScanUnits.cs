@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.Plans;
@@ -17,6 +18,7 @@ internal sealed unsafe class DeltaScanUnits(Slot q, Slot k, Slot v, Slot logDeca
 
     public override int ScratchBytes => _keySize * sizeof(float);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Run(StepSequence sequence, int first, int end, float* before, float* after, byte* scratch)
     {
         var decays = (float*)scratch; // [key size]

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.Plans;
@@ -12,6 +13,7 @@ internal sealed unsafe class GatedLinearUnits(Slot q, Slot k, Slot v, Slot decay
 
     public override int Units => q.Width / size;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Run(StepSequence sequence, int first, int end, float* before, float* after, byte* scratch)
     {
         CopyState(before, after, size * size, first, end);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.Plans;
@@ -12,6 +13,7 @@ internal sealed unsafe class HeadScanUnits(Slot x, Slot delta, Slot b, Slot c, f
 
     public override int Units => delta.Width;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Run(StepSequence sequence, int first, int end, float* before, float* after, byte* scratch)
     {
         var (heads, states) = (delta.Width, b.Width / groups);

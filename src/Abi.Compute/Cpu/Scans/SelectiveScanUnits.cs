@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.Plans;
@@ -14,6 +15,7 @@ internal sealed unsafe class SelectiveScanUnits(Slot x, Slot delta, Slot b, Slot
 
     public override int UnitsPerChunk => 128;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Run(StepSequence sequence, int first, int end, float* before, float* after, byte* scratch)
     {
         var states = b.Width;

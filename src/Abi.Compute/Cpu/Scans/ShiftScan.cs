@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Abi.Compute.Cpu.Plans;
 using Abi.Compute.Devices;
 
@@ -10,6 +11,7 @@ internal sealed unsafe class ShiftScan(Slot x, Slot result) : Scan
 
     public override int Units => 1;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Run(StepSequence sequence, int first, int end, float* before, float* after, byte* scratch)
     {
         var width = x.Width;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.Plans;
@@ -12,6 +13,7 @@ internal sealed unsafe class Wkv7Units(Slot r, Slot decay, Slot k, Slot v, Slot 
 
     public override int Units => r.Width / size;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Run(StepSequence sequence, int first, int end, float* before, float* after, byte* scratch)
     {
         CopyState(before, after, size * size, first, end);

@@ -15,7 +15,8 @@ public sealed class WorkerTeam : IDisposable
     /// <summary>The most chunks of one work.</summary>
     public const int MaximumChunks = 0xFFFF;
 
-    private const int SpinMicroseconds = 60;
+    private const int LeasedSpinMicroseconds = 1000; // a step's next work comes soon
+    private const int SpinMicroseconds = 100; // about what waking costs
     private const int ShortSpinMicroseconds = 4;
     private const int CrowdedMilliseconds = 50;
 
@@ -29,6 +30,7 @@ public sealed class WorkerTeam : IDisposable
     private readonly object _sleep = new();
     private readonly object _finish = new();
     private readonly Thread[] _threads;
+    private readonly long _leasedSpinTicks = LeasedSpinMicroseconds * Stopwatch.Frequency / 1_000_000;
     private readonly long _spinTicks = SpinMicroseconds * Stopwatch.Frequency / 1_000_000;
     private readonly long _shortSpinTicks = ShortSpinMicroseconds * Stopwatch.Frequency / 1_000_000;
     private readonly bool _isOversubscribed;
@@ -38,6 +40,7 @@ public sealed class WorkerTeam : IDisposable
     private long _crowdedUntil; // by Stopwatch: until then spinning only takes time from others
     private int _sleeping;
     private bool _callerSleeps;
+    private bool _isLeased;
     private bool _isStopping;
 
     /// <summary>Starts the team.</summary>
@@ -63,6 +66,7 @@ public sealed class WorkerTeam : IDisposable
     public TeamLease Lease()
     {
         _lease.Enter();
+        Volatile.Write(ref _isLeased, true);
         return new TeamLease(this);
     }
 
@@ -89,7 +93,11 @@ public sealed class WorkerTeam : IDisposable
         }
     }
 
-    internal void EndLease() => _lease.Exit();
+    internal void EndLease()
+    {
+        Volatile.Write(ref _isLeased, false);
+        _lease.Exit();
+    }
 
     internal void Run(ITeamWork work, int chunks)
     {
@@ -198,7 +206,7 @@ public sealed class WorkerTeam : IDisposable
             return;
         }
 
-        var limit = IsCrowded ? _shortSpinTicks : _spinTicks * 4;
+        var limit = IsCrowded ? _shortSpinTicks : _leasedSpinTicks;
         var start = Stopwatch.GetTimestamp();
         do
         {
@@ -254,7 +262,7 @@ public sealed class WorkerTeam : IDisposable
                     break;
                 }
 
-                if (now - start > _spinTicks)
+                if (now - start > (Volatile.Read(ref _isLeased) ? _leasedSpinTicks : _spinTicks))
                 {
                     break;
                 }
