@@ -326,5 +326,5 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
         }
     }
 
-    private static Compute.Devices.IDevice DefaultDevice => new Compute.Scalar.ScalarDevice();
+    private static Compute.Devices.IDevice DefaultDevice => Compute.Cpu.CpuDevice.Default;
 }

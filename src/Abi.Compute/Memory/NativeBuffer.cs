@@ -2,10 +2,12 @@ using System.Runtime.InteropServices;
 
 namespace Abi.Compute.Memory;
 
-/// <summary>Zeroed native memory, aligned to 64 bytes, outside the managed heap.</summary>
+/// <summary>Zeroed native memory, aligned to 64 bytes, outside the managed heap. What is never touched of a large buffer takes no physical memory.</summary>
 public sealed unsafe class NativeBuffer : TensorMemory
 {
-    private void* _address;
+    private const int Alignment = 64;
+    private void* _allocation;
+    private void* _address; // the first aligned byte of the allocation
 
     /// <summary>Takes <paramref name="length"/> bytes, all zero.</summary>
     /// <exception cref="OutOfMemoryException">The system has no more memory.</exception>
@@ -13,8 +15,8 @@ public sealed unsafe class NativeBuffer : TensorMemory
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         Length = length;
-        _address = NativeMemory.AlignedAlloc((nuint)Math.Max(length, 1), 64);
-        NativeMemory.Clear(_address, (nuint)length);
+        _allocation = NativeMemory.AllocZeroed(checked((nuint)length + Alignment));
+        _address = (void*)(((nuint)_allocation + Alignment - 1) & ~(nuint)(Alignment - 1));
         GC.AddMemoryPressure(Math.Max(length, 1));
     }
 
@@ -35,8 +37,8 @@ public sealed unsafe class NativeBuffer : TensorMemory
             return;
         }
 
-        NativeMemory.AlignedFree(_address);
-        _address = null;
+        NativeMemory.Free(_allocation);
+        _allocation = _address = null;
         GC.RemoveMemoryPressure(Math.Max(Length, 1));
     }
 }

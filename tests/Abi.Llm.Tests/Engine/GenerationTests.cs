@@ -143,6 +143,11 @@ public sealed class GenerationTests
     public void TheEngineAloneAllocatesNothing(int sequences) =>
         Assert.That(AllocationProbe.Measure(Fixtures.Path("stories-model", "stories-q8_0.gguf"), sequences, "canned"), Is.Zero);
 
+    [TestCase(1)]
+    [TestCase(4)]
+    public void TheProcessorAllocatesNothing(int sequences) =>
+        Assert.That(AllocationProbe.Measure(Fixtures.Path("stories-model", "stories-q8_0.gguf"), sequences, "cpu"), Is.Zero);
+
     [Test]
     public void TheProbeSeesASmallObjectForEachToken() => // the engine may have been ahead of the reader by a buffer when the window opened
         Assert.That(AllocationProbe.Measure(Fixtures.Path("stories-model", "stories-q8_0.gguf"), 1, "leaking"), Is.GreaterThanOrEqualTo((256 - 64) * 24));

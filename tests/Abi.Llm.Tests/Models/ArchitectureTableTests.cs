@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Abi.Compute.Scalar;
 using Abi.Llm.Gguf;
 using Abi.Llm.Models;
 
@@ -115,7 +114,8 @@ public sealed class ArchitectureTableTests
 
         var (shape, logits) = Testing.NpyFile.Read<float>(reference);
         (int Id, float Margin)[] greedy = [.. File.ReadLines(Path.ChangeExtension(path, ".greedy")).Select(line => line.Split(' ')).Select(parts => (int.Parse(parts[0], CultureInfo.InvariantCulture), float.Parse(parts[1], CultureInfo.InvariantCulture)))];
-        using var runner = new ModelRunner(new ScalarDevice(), model, context: shape[0] + greedy.Length);
+        using var device = TestDevice.Cpu.Create();
+        using var runner = new ModelRunner(device, model, context: shape[0] + greedy.Length);
         var (rows, vocabulary) = (shape[0], shape[1]);
         var found = runner.Feed(Prompt(rows, vocabulary));
         var error = Error(found, logits);

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Abi.Compute.Devices;
 using Abi.Compute.Graphs;
-using Abi.Compute.Scalar;
 using Abi.Llm.Gguf;
 using Abi.Llm.Models;
 using Abi.Testing;
@@ -13,8 +12,8 @@ public sealed class EncoderTests
 {
     private static IEnumerable<EmbeddingPooling> Poolings() => [EmbeddingPooling.None, EmbeddingPooling.Mean, EmbeddingPooling.Cls, EmbeddingPooling.Last];
 
-    [TestCaseSource(nameof(Poolings))]
-    public void PooledVectorsEqualTheReference(EmbeddingPooling pooling)
+    [Test]
+    public void PooledVectorsEqualTheReference([ValueSource(nameof(Poolings))] EmbeddingPooling pooling, [Values] TestDevice on)
     {
         var tokens = Tokens("bert", "tokens");
         var (_, expected) = NpyFile.Read<float>(Fixtures.Path("models", $"bert.embedding-{pooling.ToString().ToLowerInvariant()}.npy"));
@@ -22,7 +21,7 @@ public sealed class EncoderTests
         var model = ModelDefinition.Create(file);
         Assert.That(model.Kind, Is.EqualTo(ModelKind.Encoder));
         Assert.That(model.DefaultPooling, Is.EqualTo(EmbeddingPooling.Mean));
-        var actual = Embed(model, pooling, tokens);
+        var actual = Embed(on, model, pooling, tokens);
         var error = ModelDefinitionTests.MeanSquaredError(expected, actual);
         TestContext.Out.WriteLine($"bert, {pooling}: normalised mean squared error {error:g3}");
         Assert.That(actual, Has.Length.EqualTo(expected.Length));
@@ -30,13 +29,13 @@ public sealed class EncoderTests
     }
 
     [Test]
-    public void ATextsVectorDoesNotDependOnItsCompany()
+    public void ATextsVectorDoesNotDependOnItsCompany([Values] TestDevice on)
     {
         var tokens = Tokens("bert", "tokens");
         using var file = GgufFile.Open(Fixtures.Path("models", "bert.gguf"));
         var model = ModelDefinition.Create(file);
-        var alone = Embed(model, EmbeddingPooling.Mean, tokens);
-        var together = Embed(model, EmbeddingPooling.Mean, [5, 6, 7], tokens, [9]);
+        var alone = Embed(on, model, EmbeddingPooling.Mean, tokens);
+        var together = Embed(on, model, EmbeddingPooling.Mean, [5, 6, 7], tokens, [9]);
         Assert.That(together[alone.Length..(2 * alone.Length)], Is.EqualTo(alone));
     }
 
@@ -49,12 +48,12 @@ public sealed class EncoderTests
     }
 
     [Test]
-    public void AnEncoderAndItsDecoderEqualTheReference()
+    public void AnEncoderAndItsDecoderEqualTheReference([Values] TestDevice on)
     {
         var tokens = Tokens("t5", "decoder_tokens");
         var (_, expected) = NpyFile.Read<float>(Fixtures.Path("models", "t5.logits.npy"));
         using var file = GgufFile.Open(Fixtures.Path("models", "t5.gguf"));
-        using var device = new ScalarDevice();
+        using var device = on.Create();
         using var runner = new ModelRunner(device, ModelDefinition.Create(file));
         runner.Encode(Tokens("t5", "encoder_tokens"));
         var logits = runner.Feed(tokens);
@@ -69,11 +68,11 @@ public sealed class EncoderTests
     }
 
     [Test]
-    public void GreedyIdsFromTheDecodersStartEqualTheReference()
+    public void GreedyIdsFromTheDecodersStartEqualTheReference([Values] TestDevice on)
     {
         var reference = JsonDocument.Parse(File.ReadAllText(Fixtures.Path("models", "t5.json"))).RootElement;
         using var file = GgufFile.Open(Fixtures.Path("models", "t5.gguf"));
-        using var device = new ScalarDevice();
+        using var device = on.Create();
         var model = ModelDefinition.Create(file);
         using var runner = new ModelRunner(device, model);
         runner.Encode(Tokens("t5", "encoder_tokens"));
@@ -96,10 +95,10 @@ public sealed class EncoderTests
     }
 
     /// <summary>The vectors of texts in one step.</summary>
-    internal static float[] Embed(ModelDefinition model, EmbeddingPooling pooling, params int[][] texts)
+    internal static float[] Embed(TestDevice on, ModelDefinition model, EmbeddingPooling pooling, params int[][] texts)
     {
         var graph = model.EmbeddingGraph(pooling);
-        using var device = new ScalarDevice();
+        using var device = on.Create();
         using var plan = device.Lower(graph, new LoweringOptions { Activations = ActivationPrecision.Exact });
         var pages = texts.Max(text => (text.Length / StateStore.PageLength) + 1);
         using var state = device.CreateState(graph.State, new StateOptions { Pages = pages * texts.Length, RecurrentSlots = texts.Length });

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Abi.Compute.Scalar;
 using Abi.Llm.Gguf;
 using Abi.Llm.Models;
 using Abi.Testing;
@@ -16,14 +15,14 @@ public sealed class ModelDefinitionTests
         ? Directory.GetFiles(folder, "*.logits-final.npy").Select(path => Path.GetFileName(path).Replace(".logits-final.npy", "", StringComparison.Ordinal)).Where(IsSupported).Order(StringComparer.Ordinal)
         : [""];
 
-    [TestCaseSource(nameof(Decoders))]
-    public void LogitsAndGreedyIdsEqualTheReference(string name)
+    [Test]
+    public void LogitsAndGreedyIdsEqualTheReference([ValueSource(nameof(Decoders))] string name, [Values] TestDevice on)
     {
         var reference = JsonDocument.Parse(File.ReadAllText(Fixtures.Path("models", $"{name}.json"))).RootElement;
         var tokens = Ints(reference.GetProperty("tokens"));
         var (shape, expected) = NpyFile.Read<float>(Fixtures.Path("models", $"{name}.logits.npy"));
         using var file = GgufFile.Open(Fixtures.Path("models", $"{name}.gguf"));
-        using var device = new ScalarDevice();
+        using var device = on.Create();
         using var runner = new ModelRunner(device, ModelDefinition.Create(file));
 
         var logits = runner.Feed(tokens);
@@ -48,16 +47,16 @@ public sealed class ModelDefinitionTests
             last = runner.Feed([id]);
         }
 
-        TestContext.Out.WriteLine($"{name}: normalised mean squared error {error:g3}, {compared} of {greedy.Length} greedy steps compared");
+        TestContext.Out.WriteLine($"{name} on {on}: normalised mean squared error {error:g3}, {compared} of {greedy.Length} greedy steps compared");
     }
 
-    [TestCaseSource(nameof(Decoders))]
-    public void ChunksAndSingleTokensGiveTheSameBits(string name)
+    [Test]
+    public void ChunksAndSingleTokensGiveTheSameBits([ValueSource(nameof(Decoders))] string name, [Values] TestDevice on)
     {
         var reference = JsonDocument.Parse(File.ReadAllText(Fixtures.Path("models", $"{name}.json"))).RootElement;
         var tokens = Ints(reference.GetProperty("tokens"));
         using var file = GgufFile.Open(Fixtures.Path("models", $"{name}.gguf"));
-        using var device = new ScalarDevice();
+        using var device = on.Create();
         var model = ModelDefinition.Create(file);
         using var whole = new ModelRunner(device, model);
         using var chunked = new ModelRunner(device, model);

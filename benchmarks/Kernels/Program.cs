@@ -1,0 +1,28 @@
+using System.Globalization;
+using Abi.Benchmarks;
+using Abi.Compute.Devices;
+using Abi.Compute.Formats;
+
+// Abi.Benchmarks [threads=2] [rows=512] [repack=Lazy] [seconds=1] [activations=Int8] [types=Q4_0,Q8_0,…]
+var options = args.Select(arg => arg.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[^1], StringComparer.OrdinalIgnoreCase);
+string Option(string name, string standard) => options.GetValueOrDefault(name, standard);
+var threads = int.Parse(Option("threads", "2"), CultureInfo.InvariantCulture);
+var rows = Option("rows", "512").Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture)).ToArray();
+var seconds = double.Parse(Option("seconds", "1"), CultureInfo.InvariantCulture);
+var repack = Enum.Parse<RepackMode>(Option("repack", "Lazy"), ignoreCase: true);
+var activations = Enum.Parse<ActivationPrecision>(Option("activations", "Int8"), ignoreCase: true);
+var types = Option("types", "Q4_0,Q8_0,Q4_K,Q6_K,F16").Split(',').Select(name => Enum.Parse<TensorType>(name, ignoreCase: true));
+
+Console.WriteLine($"{threads} threads, weights {ProductBenchmark.Outputs} × {ProductBenchmark.Columns}, {repack}, {activations}");
+Console.WriteLine($"read bandwidth: {ProductBenchmark.ReadBandwidth(threads, seconds):f1} GB/s (median)");
+foreach (var type in types)
+{
+    using var benchmark = new ProductBenchmark(type, activations, repack, threads);
+    foreach (var count in rows)
+    {
+        var (median, best) = benchmark.Measure(count, seconds);
+        var operations = 2.0 * count * ProductBenchmark.Columns * ProductBenchmark.Outputs;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{type,-8} {count,4} rows  {operations / median / 1e9,8:f0} GOPS (best {operations / best / 1e9,5:f0})  {benchmark.WeightBytes / median / 1e9,6:f1} GB/s (best {benchmark.WeightBytes / best / 1e9,5:f1})"));
+    }
+}

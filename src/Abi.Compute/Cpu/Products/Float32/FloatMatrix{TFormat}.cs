@@ -1,0 +1,168 @@
+using System.Runtime.CompilerServices;
+using Abi.Compute.Cpu.Products.Packing;
+using Abi.Compute.Devices;
+using Abi.Compute.Formats;
+using Abi.Compute.Tensors;
+
+namespace Abi.Compute.Cpu.Products.Float32;
+
+/// <summary>Weights of any format against float32 activations: panels of 64 outputs × 256 columns are decoded once and every row of activations is swept over them.</summary>
+internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
+    where TFormat : struct, IBlockFormat
+{
+    /// <summary>The most columns of a panel in scratch: whole blocks of every format, and for single elements what stays in the innermost cache.</summary>
+    private static readonly int PanelColumns = TFormat.BlockLength == 1 ? 128 : 256;
+
+    /// <summary>The rows of activations whose outputs of a last, narrower panel are held apart.</summary>
+    private const int ApartRows = 48;
+
+    private readonly FloatTile _tile = FloatTile.Best;
+    private readonly WeightTensor _weight;
+    private readonly byte* _rows;
+    private readonly PanelStore? _store;
+
+    /// <summary>Takes rows [firstRow, firstRow + rows) of a tensor. Only formats of single elements are repacked; blocks are decoded from where they are.</summary>
+    public FloatMatrix(WeightTensor weight, long firstRow, int rows, RepackMode repack)
+    {
+        _weight = weight;
+        _rows = weight.Address + (firstRow * weight.RowByteLength);
+        Rows = rows;
+        Columns = checked((int)weight.Columns);
+        if (repack == RepackMode.Never || TFormat.BlockLength != 1)
+        {
+            return;
+        }
+
+        var panels = (rows + FloatTile.Outputs - 1) / FloatTile.Outputs;
+        _store = new PanelStore(weight, _rows, rows * weight.RowByteLength, panels, (long)Columns * FloatTile.Outputs * TFormat.BlockBytes);
+        if (repack == RepackMode.AtLoad)
+        {
+            Parallel.For(0, panels, panel => _ = Packed(panel * FloatTile.Outputs, Math.Min(FloatTile.Outputs, Rows - (panel * FloatTile.Outputs))));
+        }
+    }
+
+    public override int Rows { get; }
+
+    public override int Columns { get; }
+
+    public override ActivationForm Form => ActivationForm.Float32;
+
+    public override int Granularity => FloatTile.Outputs;
+
+    public override long OwnBytes => _store?.Bytes ?? 0;
+
+    public override int ScratchBytes => PanelBytes + (PanelColumns * 16 * sizeof(float)) + (ApartRows * FloatTile.Outputs * sizeof(float));
+
+    private static int PanelBytes => PanelColumns * FloatTile.Outputs * sizeof(float);
+
+    public override void Multiply(byte** x, float** y, int rows, int first, int count, byte* scratch)
+    {
+        for (var end = first + count; first < end; first += FloatTile.Outputs)
+        {
+            var outputs = Math.Min(FloatTile.Outputs, end - first);
+            if (outputs == FloatTile.Outputs)
+            {
+                MultiplyPanel((float**)x, y, first, rows, first, outputs, scratch);
+            }
+            else
+            {
+                MultiplyNarrowPanel((float**)x, y, rows, first, outputs, scratch);
+            }
+        }
+
+        GC.KeepAlive(_weight);
+    }
+
+    public override void Dispose() => _store?.Dispose();
+
+    /// <summary>Tiles write 64 outputs: those of a narrower panel go to scratch first.</summary>
+    private void MultiplyNarrowPanel(float** x, float** y, int rows, int first, int outputs, byte* scratch)
+    {
+        var apart = (float*)(scratch + PanelBytes + (PanelColumns * 16 * sizeof(float)));
+        var pointers = stackalloc float*[ApartRows];
+        for (var i = 0; i < ApartRows; i++)
+        {
+            pointers[i] = apart + (i * FloatTile.Outputs);
+        }
+
+        for (var row = 0; row < rows; row += ApartRows)
+        {
+            var some = Math.Min(ApartRows, rows - row);
+            MultiplyPanel(x + row, pointers, 0, some, first, outputs, scratch);
+            for (var i = 0; i < some; i++)
+            {
+                Unsafe.CopyBlockUnaligned(y[row + i] + first, pointers[i], (uint)(outputs * sizeof(float)));
+            }
+        }
+    }
+
+    /// <summary>Writes the 64 outputs of a panel to <c>y[row] + to</c>.</summary>
+    private void MultiplyPanel(float** x, float** y, int to, int rows, int first, int outputs, byte* scratch)
+    {
+        var packed = _store is null ? null : Packed(first, outputs);
+        for (var column = 0; column < Columns; column += PanelColumns)
+        {
+            var some = Math.Min(PanelColumns, Columns - column);
+            var panel = (float*)scratch;
+            if (packed == null)
+            {
+                Fill(first, outputs, column, some, panel, (float*)(scratch + PanelBytes));
+            }
+            else if (typeof(TFormat) == typeof(F32))
+            {
+                panel = (float*)packed + ((long)column * FloatTile.Outputs);
+            }
+            else
+            {
+                FloatElements.Expand<TFormat>(packed + ((long)column * FloatTile.Outputs * sizeof(ushort)), some * FloatTile.Outputs, panel);
+            }
+
+            var row = 0;
+            for (; row + _tile.Height <= rows; row += _tile.Height)
+            {
+                _tile.Several(panel, some, x + row, column, y + row, to, column > 0);
+            }
+
+            for (; row < rows; row++)
+            {
+                _tile.One(panel, some, x[row] + column, y[row] + to, column > 0);
+            }
+        }
+    }
+
+    /// <summary>Decodes [outputs][columns] to [columns][64].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Fill(int first, int outputs, int column, int columns, float* panel, float* decoded)
+    {
+        if (outputs < FloatTile.Outputs)
+        {
+            new Span<float>(panel, columns * FloatTile.Outputs).Clear();
+        }
+
+        var rowBytes = _weight.RowByteLength;
+        var start = _rows + (first * rowBytes) + (column / TFormat.BlockLength * TFormat.BlockBytes);
+        var bytes = columns / TFormat.BlockLength * TFormat.BlockBytes;
+        for (var output = 0; output < outputs; output++)
+        {
+            TFormat.Decode(new ReadOnlySpan<byte>(start + (output * rowBytes), bytes), new Span<float>(decoded, columns));
+            for (var c = 0; c < columns; c++)
+            {
+                panel[(c * FloatTile.Outputs) + output] = decoded[c];
+            }
+        }
+    }
+
+    /// <summary>The packed panel [columns][64] of the outputs from <paramref name="first"/> on, made now if it is not there yet.</summary>
+    private byte* Packed(int first, int outputs)
+    {
+        var index = first / FloatTile.Outputs;
+        var packed = _store![index];
+        if (_store.Claim(index))
+        {
+            FloatElements.Interleave<TFormat>(_rows + (first * _weight.RowByteLength), outputs, Columns, packed);
+            _store.Finish(index);
+        }
+
+        return packed;
+    }
+}

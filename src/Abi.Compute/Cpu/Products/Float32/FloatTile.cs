@@ -1,0 +1,35 @@
+using System.Runtime.Intrinsics;
+
+namespace Abi.Compute.Cpu.Products.Float32;
+
+/// <summary>Rows of float32 activations against a panel [columns][64 outputs] of float32 weights: each output is one chain of fused multiply-adds over ascending columns.</summary>
+/// <remarks>Immutable and thread-safe.</remarks>
+internal abstract unsafe class FloatTile
+{
+    /// <summary>The outputs of a panel.</summary>
+    public const int Outputs = 64;
+
+    /// <summary>What this process uses.</summary>
+    public static FloatTile Best { get; } = Vector512.IsHardwareAccelerated ? new FloatTile512() : Vector256.IsHardwareAccelerated ? new FloatTile256() : new FloatTile128();
+
+    /// <summary>The rows of one call of <see cref="Several"/>.</summary>
+    public abstract int Height { get; }
+
+    /// <summary>Computes the outputs of one row.</summary>
+    /// <param name="panel">[columns][64], aligned to 64 bytes.</param>
+    /// <param name="columns">The columns.</param>
+    /// <param name="x">The row's first column.</param>
+    /// <param name="y">[64].</param>
+    /// <param name="accumulate">Whether to go on from what stands in the outputs.</param>
+    public abstract void One(float* panel, int columns, float* x, float* y, bool accumulate);
+
+    /// <summary>Computes the outputs of <see cref="Height"/> rows.</summary>
+    /// <param name="panel">[columns][64], aligned to 64 bytes.</param>
+    /// <param name="columns">The columns.</param>
+    /// <param name="x">The rows: [Height] pointers.</param>
+    /// <param name="firstColumn">Where in the rows the columns begin.</param>
+    /// <param name="y">[Height] pointers.</param>
+    /// <param name="to">Where in y the outputs begin.</param>
+    /// <param name="accumulate">Whether to go on from what stands in the outputs.</param>
+    public abstract void Several(float* panel, int columns, float** x, int firstColumn, float** y, int to, bool accumulate);
+}

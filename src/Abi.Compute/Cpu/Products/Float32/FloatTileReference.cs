@@ -1,0 +1,24 @@
+namespace Abi.Compute.Cpu.Products.Float32;
+
+/// <summary>The definition of an output, one step after the other.</summary>
+internal sealed unsafe class FloatTileReference : FloatTile
+{
+    public override int Height => 1;
+
+    public override void One(float* panel, int columns, float* x, float* y, bool accumulate)
+    {
+        for (var output = 0; output < Outputs; output++)
+        {
+            var sum = accumulate ? y[output] : 0;
+            for (var column = 0; column < columns; column++)
+            {
+                sum = MathF.FusedMultiplyAdd(panel[(column * Outputs) + output], x[column], sum);
+            }
+
+            y[output] = sum;
+        }
+    }
+
+    public override void Several(float* panel, int columns, float** x, int firstColumn, float** y, int to, bool accumulate) =>
+        One(panel, columns, x[0] + firstColumn, y[0] + to, accumulate);
+}

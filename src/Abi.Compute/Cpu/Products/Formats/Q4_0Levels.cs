@@ -1,0 +1,33 @@
+using Abi.Compute.Formats;
+
+namespace Abi.Compute.Cpu.Products.Formats;
+
+/// <summary>Levels −8 to 7.</summary>
+internal readonly unsafe struct Q4_0Levels : ILevelFormat
+{
+    public static TensorType Type => TensorType.Q4_0;
+
+    public static int BlockLength => 32;
+
+    public static int BlockBytes => 18;
+
+    public static int OffsetShift => 3;
+
+    public static int Scales => 1;
+
+    public static bool HasMinimum => false;
+
+    public static int CodeBits => 4;
+
+    public static ScaleForm ScaleForm => ScaleForm.Half;
+
+    public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
+    {
+        scales[0] = HalfNumber.Read(block);
+        for (var j = 0; j < 16; j++)
+        {
+            levels[j] = (sbyte)((block[2 + j] & 15) - 8);
+            levels[j + 16] = (sbyte)((block[2 + j] >> 4) - 8);
+        }
+    }
+}

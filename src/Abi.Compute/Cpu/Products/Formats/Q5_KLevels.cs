@@ -1,0 +1,42 @@
+using Abi.Compute.Formats;
+
+namespace Abi.Compute.Cpu.Products.Formats;
+
+/// <summary>Levels 0 to 31 with a minimum.</summary>
+internal readonly unsafe struct Q5_KLevels : ILevelFormat
+{
+    public static TensorType Type => TensorType.Q5_K;
+
+    public static int BlockLength => 256;
+
+    public static int BlockBytes => 176;
+
+    public static int OffsetShift => -1;
+
+    public static int Scales => 1;
+
+    public static bool HasMinimum => true;
+
+    public static int CodeBits => 5;
+
+    public static ScaleForm ScaleForm => ScaleForm.Super;
+
+    public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
+    {
+        var (d, dmin) = (HalfNumber.Read(block), HalfNumber.Read(block + 2));
+        for (var group = 0; group < 8; group++)
+        {
+            var (scale, minimum) = Packed.ScaleAndMinimum(new ReadOnlySpan<byte>(block + 4, 12), group);
+            scales[group] = d * scale;
+            minimums[group] = -dmin * minimum;
+            for (var l = 0; l < 32; l++)
+            {
+                levels[(group * 32) + l] = (sbyte)(((block[48 + (group / 2 * 32) + l] >> (group % 2 * 4)) & 15) | (((block[16 + l] >> group) & 1) << 4));
+            }
+        }
+    }
+
+    public static ushort Unit(byte* block) => HalfNumber.Bits(block);
+
+    public static ushort MinimumUnit(byte* block) => HalfNumber.Bits(block + 2);
+}

@@ -1,0 +1,26 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Abi.Compute.Cpu.Products.Int8;
+
+/// <summary>
+/// Pairs in 16 bits, then pairs of pairs. The sum of two products saturates above 15 bits, which levels up to 127 cannot reach; levels that use all 8 bits are made signed, and
+/// their signs moved over to the activations.
+/// </summary>
+internal readonly struct Avx2Dot : IInt8Dot256
+{
+    public static bool TakesOffset => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Add(Vector256<int> sum, Vector256<byte> levels, Vector256<sbyte> x, bool fullRange)
+    {
+        if (fullRange)
+        {
+            var signed = (levels ^ Vector256.Create((byte)0x80)).AsSByte();
+            (levels, x) = (Avx2.Abs(signed), Avx2.Sign(x, signed));
+        }
+
+        return sum + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(levels, x), Vector256<short>.One);
+    }
+}

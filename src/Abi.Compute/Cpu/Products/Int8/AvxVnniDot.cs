@@ -1,0 +1,15 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Abi.Compute.Cpu.Products.Int8;
+
+/// <summary>One instruction, exact for all 8 bits.</summary>
+internal readonly struct AvxVnniDot : IInt8Dot256
+{
+    public static bool TakesOffset => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Add(Vector256<int> sum, Vector256<byte> levels, Vector256<sbyte> x, bool fullRange) =>
+        AvxVnni.MultiplyWideningAndAdd(sum, levels, x);
+}

@@ -1,0 +1,170 @@
+using System.Runtime.CompilerServices;
+using Abi.Compute.Cpu.Products.Formats;
+using Abi.Compute.Cpu.Products.Packing;
+using Abi.Compute.Devices;
+using Abi.Compute.Tensors;
+
+namespace Abi.Compute.Cpu.Products.Int8;
+
+/// <summary>Quantised weights against activations of 8 bits: panels of 64 outputs × 256 columns are made integers once and every row of activations is swept over them.</summary>
+internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
+    where TFormat : struct, ILevelFormat
+{
+    /// <summary>The rows of activations whose outputs of a last, narrower panel are held apart.</summary>
+    private const int ApartRows = 48;
+
+    private readonly Int8Tile _tile = Int8Tile.Best<TFormat>();
+    private readonly WeightTensor _weight;
+    private readonly byte* _rows;
+    private readonly PanelStore? _store;
+
+    /// <summary>Takes rows [firstRow, firstRow + rows) of a tensor.</summary>
+    public Int8Matrix(WeightTensor weight, long firstRow, int rows, RepackMode repack)
+    {
+        _weight = weight;
+        _rows = weight.Address + (firstRow * weight.RowByteLength);
+        Rows = rows;
+        Columns = checked((int)weight.Columns);
+        if (repack == RepackMode.Never)
+        {
+            return;
+        }
+
+        var panels = (rows + Int8Panel.Outputs - 1) / Int8Panel.Outputs;
+        _store = new PanelStore(weight, _rows, rows * weight.RowByteLength, panels, PackedPanel<TFormat>.Bytes(Columns / ActivationBlock.Columns));
+        if (repack == RepackMode.AtLoad)
+        {
+            Parallel.For(0, panels, panel =>
+            {
+                var scratch = stackalloc byte[PanelBytes + 64];
+                _ = Packed(panel * Int8Panel.Outputs, Math.Min(Int8Panel.Outputs, Rows - (panel * Int8Panel.Outputs)), (byte*)(((nint)scratch + 63) & ~63));
+            });
+        }
+    }
+
+    public override int Rows { get; }
+
+    public override int Columns { get; }
+
+    public override ActivationForm Form => ActivationForm.Int8;
+
+    public override int Granularity => Int8Panel.Outputs;
+
+    public override long OwnBytes => _store?.Bytes ?? 0;
+
+    public override int ScratchBytes => PanelBytes + (ApartRows * Int8Panel.Outputs * sizeof(float));
+
+    private static int PanelBytes => Int8Panel.MaximumBlocks * Int8Panel<TFormat>.RecordBytes;
+
+    public override void Multiply(byte** x, float** y, int rows, int first, int count, byte* scratch)
+    {
+        for (var end = first + count; first < end; first += Int8Panel.Outputs)
+        {
+            var outputs = Math.Min(Int8Panel.Outputs, end - first);
+            if (outputs == Int8Panel.Outputs)
+            {
+                MultiplyPanel(x, y, first, rows, first, outputs, scratch);
+            }
+            else
+            {
+                MultiplyNarrowPanel(x, y, rows, first, outputs, scratch);
+            }
+        }
+
+        GC.KeepAlive(_weight);
+    }
+
+    public override void Dispose() => _store?.Dispose();
+
+    /// <summary>Tiles write 64 outputs: those of a narrower panel go to scratch first.</summary>
+    private void MultiplyNarrowPanel(byte** x, float** y, int rows, int first, int outputs, byte* scratch)
+    {
+        var apart = (float*)(scratch + PanelBytes);
+        var pointers = stackalloc float*[ApartRows];
+        for (var i = 0; i < ApartRows; i++)
+        {
+            pointers[i] = apart + (i * Int8Panel.Outputs);
+        }
+
+        for (var row = 0; row < rows; row += ApartRows)
+        {
+            var some = Math.Min(ApartRows, rows - row);
+            MultiplyPanel(x + row, pointers, 0, some, first, outputs, scratch);
+            for (var i = 0; i < some; i++)
+            {
+                Unsafe.CopyBlockUnaligned(y[row + i] + first, pointers[i], (uint)(outputs * sizeof(float)));
+            }
+        }
+    }
+
+    /// <summary>Writes the 64 outputs of a panel to <c>y[row] + to</c>.</summary>
+    private void MultiplyPanel(byte** x, float** y, int to, int rows, int first, int outputs, byte* panel)
+    {
+        var arguments = new Int8TileArguments { Panel = panel };
+        var blocks = Columns / ActivationBlock.Columns;
+        var packed = _store is null ? null : Packed(first, outputs, panel);
+        for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)
+        {
+            var some = Math.Min(Int8Panel.MaximumBlocks, blocks - block);
+            if (packed != null)
+            {
+                PackedPanel<TFormat>.Unpack(packed + PackedPanel<TFormat>.PieceOffset(block), some, panel);
+            }
+            else
+            {
+                Int8Panel<TFormat>.FillFromRows(Source(first, block), _weight.RowByteLength, outputs, some, panel);
+            }
+
+            arguments.Blocks = some;
+            arguments.Accumulate = block;
+            for (var row = 0; row < rows; row += 3)
+            {
+                arguments.X0 = (ActivationBlock*)x[row] + block;
+                arguments.Y0 = y[row] + to;
+                if (row + 1 == rows)
+                {
+                    _tile.One(&arguments);
+                    break;
+                }
+
+                arguments.X1 = (ActivationBlock*)x[row + 1] + block;
+                arguments.Y1 = y[row + 1] + to;
+                if (row + 2 == rows)
+                {
+                    _tile.Two(&arguments);
+                    break;
+                }
+
+                arguments.X2 = (ActivationBlock*)x[row + 2] + block;
+                arguments.Y2 = y[row + 2] + to;
+                _tile.Three(&arguments);
+            }
+        }
+    }
+
+    /// <summary>Where the first of some rows has a block of 32 columns.</summary>
+    private byte* Source(int first, int block) => _rows + (first * _weight.RowByteLength) + (block * ActivationBlock.Columns / TFormat.BlockLength * TFormat.BlockBytes);
+
+    /// <summary>The packed panel of the outputs from <paramref name="first"/> on, made now if it is not there yet.</summary>
+    private byte* Packed(int first, int outputs, byte* panel)
+    {
+        var index = first / Int8Panel.Outputs;
+        var packed = _store![index];
+        if (!_store.Claim(index))
+        {
+            return packed;
+        }
+
+        var blocks = Columns / ActivationBlock.Columns;
+        for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)
+        {
+            var some = Math.Min(Int8Panel.MaximumBlocks, blocks - block);
+            var start = Source(first, block);
+            Int8Panel<TFormat>.FillFromRows(start, _weight.RowByteLength, outputs, some, panel);
+            PackedPanel<TFormat>.Pack(panel, start, _weight.RowByteLength, outputs, some, packed + PackedPanel<TFormat>.PieceOffset(block));
+        }
+
+        _store.Finish(index);
+        return packed;
+    }
+}

@@ -1,0 +1,206 @@
+using System.Runtime.InteropServices;
+using Abi.Compute.Devices;
+using Abi.Compute.Formats;
+using Abi.Compute.Graphs;
+using Abi.Compute.Memory;
+
+namespace Abi.Compute.Cpu.State;
+
+/// <summary>
+/// State in native memory that takes physical memory only as it is used. Each layer has one buffer of pages; in a page every key/value head has its keys, column by column
+/// ([key size, 32]: sixteen positions are one load), and then its values, position by position ([32, value size rounded up to 16 columns]). Recurrent slots are kept twice: a step
+/// reads one copy and writes the other, and only a step that ends makes the other the current one.
+/// </summary>
+internal sealed unsafe class CpuState : StateStore
+{
+    private readonly NativeBuffer[] _pages; // by layer: [pages, bytes of a page]
+    private readonly NativeBuffer[] _recurrent; // by layer: [slots, 2, floats]
+    private readonly byte[] _current; // which of the two copies is the current one: [slots, layers]
+    private readonly PageShape[] _shapes; // by layer
+
+    public CpuState(StateLayout layout, StateOptions options)
+    {
+        if (options.CacheType is not (TensorType.F32 or TensorType.F16))
+        {
+            throw new NotSupportedException($"The CPU device keeps keys and values as F32 or F16, not {options.CacheType}.");
+        }
+
+        Layout = layout;
+        Options = options;
+        _shapes = [.. layout.Cache.Select(layer => new PageShape(layer.Heads, layer.KeySize, layer.ValueSize, options.CacheType == TensorType.F16 ? 2 : 4))];
+        _current = new byte[options.RecurrentSlots * layout.Recurrent.Length];
+        _pages = new NativeBuffer[layout.Cache.Length];
+        _recurrent = new NativeBuffer[layout.Recurrent.Length];
+        try
+        {
+            for (var i = 0; i < _pages.Length; i++)
+            {
+                _pages[i] = new NativeBuffer(checked(_shapes[i].PageBytes * options.Pages));
+            }
+
+            for (var i = 0; i < _recurrent.Length; i++)
+            {
+                _recurrent[i] = new NativeBuffer(checked(2L * sizeof(float) * layout.Recurrent[i].Floats * options.RecurrentSlots));
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public override StateLayout Layout { get; }
+
+    public override StateOptions Options { get; }
+
+    public override long PageBytes => Layout.Cache.Sum(layer => (long)PageLength * layer.Heads * (layer.KeySize + layer.ValueSize) * ElementBytes);
+
+    public override long SlotBytes => Layout.Recurrent.Sum(layer => (long)layer.Floats * sizeof(float));
+
+    private int ElementBytes => Options.CacheType == TensorType.F16 ? 2 : 4;
+
+    /// <summary>How a page of a layer is laid out.</summary>
+    public PageShape Shape(CacheLayer layer) => _shapes[layer.Index];
+
+    /// <summary>The first byte of a layer's page 0.</summary>
+    public byte* Pages(CacheLayer layer) => (byte*)_pages[layer.Index].Address;
+
+    /// <summary>What a recurrent layer holds for a slot before this step: [floats].</summary>
+    public float* Current(RecurrentLayer layer, int slot) => Copy(layer, slot, _current[Index(layer, slot)]);
+
+    /// <summary>What it will hold after the step: [floats].</summary>
+    public float* Next(RecurrentLayer layer, int slot) => Copy(layer, slot, 1 - _current[Index(layer, slot)]);
+
+    /// <summary>Makes what a step wrote the current state.</summary>
+    public void Commit(RecurrentLayer layer, int slot) => _current[Index(layer, slot)] ^= 1;
+
+    public override void CopyPage(int from, int to)
+    {
+        for (var i = 0; i < _pages.Length; i++)
+        {
+            var bytes = _shapes[i].PageBytes;
+            var pages = (byte*)_pages[i].Address;
+            Buffer.MemoryCopy(pages + (CheckPage(from) * bytes), pages + (CheckPage(to) * bytes), bytes, bytes);
+        }
+    }
+
+    public override void CopySlot(int from, int to)
+    {
+        foreach (var layer in Layout.Recurrent)
+        {
+            Floats(layer, from).CopyTo(Floats(layer, to));
+        }
+    }
+
+    public override void ClearSlot(int slot)
+    {
+        foreach (var layer in Layout.Recurrent)
+        {
+            Floats(layer, slot).Clear();
+        }
+    }
+
+    public override void ReadPage(int page, Span<byte> destination)
+    {
+        foreach (var layer in Layout.Cache)
+        {
+            var shape = _shapes[layer.Index];
+            var from = (byte*)_pages[layer.Index].Address + (CheckPage(page) * shape.PageBytes);
+            foreach (var (byteOffset, itemBytes) in new PageOrder(shape))
+            {
+                new ReadOnlySpan<byte>(from + byteOffset, itemBytes).CopyTo(destination);
+                destination = destination[itemBytes..];
+            }
+        }
+    }
+
+    public override void WritePage(int page, ReadOnlySpan<byte> source)
+    {
+        foreach (var layer in Layout.Cache)
+        {
+            var shape = _shapes[layer.Index];
+            var to = (byte*)_pages[layer.Index].Address + (CheckPage(page) * shape.PageBytes);
+            foreach (var (byteOffset, itemBytes) in new PageOrder(shape))
+            {
+                source[..itemBytes].CopyTo(new Span<byte>(to + byteOffset, itemBytes));
+                source = source[itemBytes..];
+            }
+        }
+    }
+
+    public override void ReadSlot(int slot, Span<byte> destination)
+    {
+        foreach (var layer in Layout.Recurrent)
+        {
+            var bytes = MemoryMarshal.AsBytes(Floats(layer, slot));
+            bytes.CopyTo(destination);
+            destination = destination[bytes.Length..];
+        }
+    }
+
+    public override void WriteSlot(int slot, ReadOnlySpan<byte> source)
+    {
+        foreach (var layer in Layout.Recurrent)
+        {
+            var bytes = MemoryMarshal.AsBytes(Floats(layer, slot));
+            source[..bytes.Length].CopyTo(bytes);
+            source = source[bytes.Length..];
+        }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (!disposing)
+        {
+            return; // the buffers have finalizers of their own
+        }
+
+        foreach (var buffer in (NativeBuffer?[])[.. _pages, .. _recurrent])
+        {
+            buffer?.Dispose();
+        }
+    }
+
+    private long CheckPage(int page)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)page, (uint)Options.Pages, nameof(page));
+        return page;
+    }
+
+    private int Index(RecurrentLayer layer, int slot)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)slot, (uint)Options.RecurrentSlots, nameof(slot));
+        return (slot * _recurrent.Length) + layer.Index;
+    }
+
+    private float* Copy(RecurrentLayer layer, int slot, int copy) => (float*)_recurrent[layer.Index].Address + (((2L * slot) + copy) * layer.Floats);
+
+    private Span<float> Floats(RecurrentLayer layer, int slot) => new(Current(layer, slot), layer.Floats);
+
+    /// <summary>The items of a page in the order that does not depend on the device: keys [32, heads × key size], then values [32, heads × value size].</summary>
+    private readonly struct PageOrder(PageShape shape)
+    {
+        public IEnumerator<(long ByteOffset, int ItemBytes)> GetEnumerator()
+        {
+            for (var position = 0; position < PageLength; position++)
+            {
+                for (var head = 0; head < shape.Heads; head++)
+                {
+                    for (var column = 0; column < shape.KeySize; column++)
+                    {
+                        yield return ((head * shape.HeadBytes) + (((column * PageLength) + position) * shape.ElementBytes), shape.ElementBytes);
+                    }
+                }
+            }
+
+            for (var position = 0; position < PageLength; position++)
+            {
+                for (var head = 0; head < shape.Heads; head++)
+                {
+                    yield return ((head * shape.HeadBytes) + shape.ValuesOffset + (position * shape.ValueStride * shape.ElementBytes), shape.ValueSize * shape.ElementBytes);
+                }
+            }
+        }
+    }
+}
