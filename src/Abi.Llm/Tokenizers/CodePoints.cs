@@ -44,6 +44,9 @@ internal static class CodePoints
         return value;
     }
 
+    /// <summary>How long a character is by its first byte.</summary>
+    public static int LengthOf(byte first) => (first >> 4) switch { < 12 => 1, 12 or 13 => 2, 14 => 3, _ => 4 };
+
     /// <summary>Writes a code point, surrogates included, and returns its length.</summary>
     public static int Encode(int codePoint, Span<byte> target)
     {
