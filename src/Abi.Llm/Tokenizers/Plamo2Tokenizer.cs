@@ -45,11 +45,6 @@ internal sealed class Plamo2Tokenizer : Tokenizer
         }
     }
 
-    // The reference puts nothing around a text, whatever the keys say.
-    private protected override int? FirstId => null;
-
-    private protected override int? LastId => null;
-
     private protected override byte[] Bytes(int id) => _bytes[id];
 
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids)

@@ -111,7 +111,7 @@ internal sealed class PreTokenizer
             "chameleon");
         Add(new(Classes(Patterns.Gpt4o)), "gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2");
         Add(new(Classes(Patterns.GraniteEmbedding)) { IgnoresMerges = true }, "granite-embed-multi-97m");
-        Add(new(Scan(PreTokenizerScans.DigitGroupsInWords), Classes(Patterns.TinyAya)), "tiny_aya", "cohere2moe");
+        Add(new(Scan(PreTokenizerScans.NumberGroups, literal: false), Classes(Patterns.TinyAya)), "tiny_aya", "cohere2moe");
         Add(new(Classes(Patterns.Numbers), Scan(PreTokenizerScans.DigitGroups)), "superbpe");
         Add(new(Classes(Patterns.BailingMoe)), "bailingmoe", "bailingmoe2", "llada-moe");
         Add(new(Classes(Patterns.SeedCoder)), "seed-coder");

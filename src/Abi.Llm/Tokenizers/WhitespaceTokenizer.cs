@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 
 namespace Abi.Llm.Tokenizers;
 
@@ -17,7 +16,7 @@ internal sealed class WhitespaceTokenizer(Vocabulary vocabulary) : BytePairToken
             at += length;
             if (!CharacterClasses.IsWhiteSpace(codePoint))
             {
-                word.Advance(CodePoints.Encode(_lowercases && Rune.IsValid(codePoint) ? Rune.ToLowerInvariant(new Rune(codePoint)).Value : codePoint, word.GetSpan(4)));
+                word.Advance(CodePoints.Encode(_lowercases ? CodePoints.ToLower(codePoint) : codePoint, word.GetSpan(4)));
             }
             else if (word.WrittenCount > 0)
             {

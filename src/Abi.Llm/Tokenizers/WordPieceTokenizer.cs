@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Globalization;
-using System.Text;
 
 namespace Abi.Llm.Tokenizers;
 
@@ -148,16 +146,9 @@ internal sealed class WordPieceTokenizer : Tokenizer
             return count;
         }
 
-        if (count == 1 && parts[0] == 'İ')
-        {
-            // The one letter whose lower case has two characters.
-            (parts[0], parts[1]) = ('i', 0x307);
-            return 2;
-        }
-
         foreach (ref var part in parts[..count])
         {
-            part = Rune.IsValid(part) ? Rune.ToLowerInvariant(new Rune(part)).Value : part;
+            part = CodePoints.ToLower(part);
         }
 
         return count;
