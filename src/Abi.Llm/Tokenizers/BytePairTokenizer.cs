@@ -51,6 +51,9 @@ internal class BytePairTokenizer : Tokenizer
 
     internal override bool TidiesSpaces => PreTokenizer.TidiesSpaces(Vocabulary.Pre);
 
+    /// <summary>Whether every byte has a token, so that no text loses anything.</summary>
+    internal bool SpellsEveryByte => Enumerable.Range(0, 256).All(b => Vocabulary.Find(_pre.IsPlain ? System.Text.Encoding.ASCII.GetBytes($"<0x{b:X2}>") : ByteCharacters.Encode((byte)b)) >= 0);
+
     private protected override byte[] Bytes(int id) => _bytes[id];
 
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids)
