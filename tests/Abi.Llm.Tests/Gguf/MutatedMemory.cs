@@ -7,7 +7,7 @@ namespace Abi.Llm.Tests.Gguf;
 internal sealed unsafe class MutatedMemory : TensorMemory
 {
     private readonly byte[] _original;
-    private readonly byte* _bytes;
+    private byte* _bytes;
     private readonly List<int> _changed = [];
     private int _length;
 
@@ -51,8 +51,14 @@ internal sealed unsafe class MutatedMemory : TensorMemory
     /// <summary>What is broken now, for a report.</summary>
     public string Describe() => $"length {_length}, {string.Join(" ", _changed.Distinct().Select(offset => $"{offset}={_bytes[offset]:x2}"))}";
 
+    /// <summary>Frees the memory; the files that are opened on it do not, for it is used again.</summary>
+    public void Free()
+    {
+        NativeMemory.AlignedFree(_bytes);
+        _bytes = null;
+    }
+
     protected override void Dispose(bool disposing)
     {
-        // A file that was opened on it disposes of it; the memory is used again, and lives as long as the process.
     }
 }
