@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Abi.Llm.Tokenizers;
 
-/// <summary>Takes accents off: decomposes a character canonically (Unicode, NFD) and drops the nonspacing marks. It carries its own table, so it does not depend on the machine's Unicode library.</summary>
+/// <summary>
+/// Takes accents off: decomposes a character canonically (Unicode, NFD) and drops the nonspacing marks. It carries its own table, so it does not depend on the machine's Unicode library.
+/// </summary>
 internal static partial class AccentStripping
 {
     private const int HangulFirst = 0xac00;

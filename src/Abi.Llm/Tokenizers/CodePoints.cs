@@ -50,7 +50,9 @@ internal static class CodePoints
 
     /// <summary>The simple lower case of a code point.</summary>
     /// <remarks>.NET leaves the dotted capital I alone, for the sake of Turkish; its simple lower case is i.</remarks>
-    public static int ToLower(int codePoint) => codePoint == 'İ' ? 'i' : Rune.IsValid(codePoint) && !CharacterClasses.IsNewer(codePoint) ? Rune.ToLowerInvariant(new Rune(codePoint)).Value : codePoint;
+    public static int ToLower(int codePoint) => codePoint == 'İ' ? 'i'
+        : Rune.IsValid(codePoint) && !CharacterClasses.IsNewer(codePoint) ? Rune.ToLowerInvariant(new Rune(codePoint)).Value
+        : codePoint;
 
     /// <summary>Writes a code point, surrogates included, and returns its length.</summary>
     public static int Encode(int codePoint, Span<byte> target)

@@ -1,6 +1,8 @@
 namespace Abi.Llm.Tokenizers;
 
-/// <summary>Byte-level BPE in which DNA between <c>&lt;dna&gt;</c> and <c>&lt;/dna&gt;</c> is cut into words of six bases, the last filled up with A; a word with other letters is <c>&lt;oov&gt;</c>.</summary>
+/// <summary>
+/// Byte-level BPE in which DNA between <c>&lt;dna&gt;</c> and <c>&lt;/dna&gt;</c> is cut into words of six bases, the last filled up with A; a word with other letters is <c>&lt;oov&gt;</c>.
+/// </summary>
 internal sealed class HybridDnaTokenizer : BytePairTokenizer
 {
     private const int WordLength = 6;

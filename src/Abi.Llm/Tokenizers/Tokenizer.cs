@@ -187,7 +187,9 @@ public abstract class Tokenizer
     /// <summary>The text of ids, with U+FFFD where their bytes are not UTF-8, without the space that encoding puts in front of a text where the model asks for one.</summary>
     /// <param name="ids">The ids.</param>
     /// <param name="removeSpecial">Whether control tokens are left out; otherwise their texts are part of the result.</param>
-    /// <param name="tidySpaces">Whether spaces before punctuation and contractions are taken away too, where llama.cpp does so for the model: " ?" becomes "?", " 's" becomes "'s". Then text does not come back exactly.</param>
+    /// <param name="tidySpaces">
+    /// Whether spaces before punctuation and contractions are taken away too, where llama.cpp does so for the model: " ?" becomes "?", " 's" becomes "'s". Then text does not come back exactly.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">An id is not in the vocabulary.</exception>
     public string Decode(ReadOnlySpan<int> ids, bool removeSpecial = false, bool tidySpaces = false)
     {

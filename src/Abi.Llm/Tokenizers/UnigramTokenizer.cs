@@ -3,7 +3,8 @@ using System.Buffers;
 namespace Abi.Llm.Tokenizers;
 
 /// <summary>
-/// SentencePiece's unigram model (Kudo 2018): text is normalised, and of all ways to spell it in tokens the likeliest is found (Viterbi). What no token spells becomes the unknown token, once for each run.
+/// SentencePiece's unigram model (Kudo 2018): text is normalised, and of all ways to spell it in tokens the likeliest is found (Viterbi).
+/// What no token spells becomes the unknown token, once for each run.
 /// </summary>
 internal sealed class UnigramTokenizer : Tokenizer
 {

@@ -3,10 +3,12 @@ using System.Globalization;
 namespace Abi.Llm.Tokenizers;
 
 /// <summary>
-/// WordPiece as BERT uses it (Devlin et al. 2018): text is cleaned, lower-cased, stripped of accents and cut at white space, punctuation and Chinese characters; each word is spelt in the longest tokens from
-/// the left, or is unknown.
+/// WordPiece as BERT uses it (Devlin et al. 2018): text is cleaned, lower-cased, stripped of accents and cut at white space, punctuation and Chinese characters;
+/// each word is spelt in the longest tokens from the left, or is unknown.
 /// </summary>
-/// <remarks>Follows the original where llama.cpp differs: whole decompositions, control characters that vanish instead of parting words, and words of more than 100 characters, which are unknown.</remarks>
+/// <remarks>
+/// Follows the original where llama.cpp differs: whole decompositions, control characters that vanish instead of parting words, and words of more than 100 characters, which are unknown.
+/// </remarks>
 internal sealed class WordPieceTokenizer : Tokenizer
 {
     /// <summary>Words with more characters are unknown, as in the original.</summary>

@@ -8,8 +8,6 @@ namespace Abi.Llm.Tests.Tokenizers;
 /// <summary>Vocabularies that are broken, by accident or on purpose: refused with the key and what to do, or taken as the reference takes them; never a crash, never a hang.</summary>
 public sealed class HostileVocabularyTests
 {
-    private static readonly string[] Families = [.. SmallVocabularies.Models.Where(model => model != "none")];
-
     [Test]
     public void UnknownNamesAreRefusedWithThoseThatAreKnown()
     {
@@ -19,7 +17,7 @@ public sealed class HostileVocabularyTests
         Assert.That(() => Tokenizer.FromMetadata(metadata.Without("tokenizer.ggml.model")), Throws.TypeOf<ModelFormatException>().With.Message.Contains("tokenizer.ggml.model"));
     }
 
-    [TestCaseSource(nameof(Families))]
+    [TestCaseSource(typeof(SmallVocabularies), nameof(SmallVocabularies.OfText))]
     public void MissingAndMistypedKeysAreRefusedByName(string model)
     {
         var metadata = SmallVocabularies.Create(model);
@@ -46,7 +44,7 @@ public sealed class HostileVocabularyTests
         }
     }
 
-    [TestCaseSource(nameof(Families))]
+    [TestCaseSource(typeof(SmallVocabularies), nameof(SmallVocabularies.OfText))]
     public void SpecialIdsOutsideTheVocabularyAreIgnored(string model)
     {
         foreach (var value in new[] { GgufValue.Of(uint.MaxValue), GgufValue.Of(1_000_000u), GgufValue.Of(-5), GgufValue.Of(ulong.MaxValue) })
@@ -63,7 +61,7 @@ public sealed class HostileVocabularyTests
         }
     }
 
-    [TestCaseSource(nameof(Families))]
+    [TestCaseSource(typeof(SmallVocabularies), nameof(SmallVocabularies.OfText))]
     public void OddTokensScoresAndKindsDoNoHarm(string model)
     {
         var random = new Random(3);

@@ -11,6 +11,9 @@ internal static class SmallVocabularies
     /// <summary>The families, by the value of <c>tokenizer.ggml.model</c>.</summary>
     public static readonly string[] Models = ["llama", "gpt2", "gemma4", "hybriddna", "whitespace", "bert", "t5", "rwkv", "plamo2", "none"];
 
+    /// <summary>Those that take text.</summary>
+    public static readonly string[] OfText = [.. Models.Where(model => model != "none")];
+
     /// <summary>The metadata of a small vocabulary.</summary>
     public static GgufMetadata Create(string model) => model switch
     {
