@@ -65,6 +65,9 @@ public sealed class GgufMetadata
     /// <summary>An integer, or the fallback when there is no such key.</summary>
     public int GetInt32(string key, int fallback) => Contains(key) ? GetInt32(key) : fallback;
 
+    /// <summary>An integer of any width, or the fallback when there is no such key.</summary>
+    internal long GetInt64(string key, long fallback) => Contains(key) ? Read(key, value => value.AsInt64()) : fallback;
+
     /// <summary>A number.</summary>
     public float GetSingle(string key) => (float)Read(key, value => value.AsDouble());
 

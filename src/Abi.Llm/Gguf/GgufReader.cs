@@ -9,6 +9,8 @@ namespace Abi.Llm.Gguf;
 /// <summary>Reads the header, metadata and tensor table of one file. Nothing is allocated before the bytes that it needs are known to be there.</summary>
 internal sealed unsafe class GgufReader
 {
+    private const int LongestName = ushort.MaxValue;
+
     private readonly TensorMemory _memory;
     private readonly string? _path;
     private long _position;
@@ -56,12 +58,12 @@ internal sealed unsafe class GgufReader
         }
 
         _hasShortLengths = version == 1;
-        var tensorCount = ReadLength("tensor count");
-        var keyCount = ReadLength("key count");
+        var tensorCount = ReadLength(new Place("the tensor count"));
+        var keyCount = ReadLength(new Place("the key count"));
         // The smallest key takes its length, one byte of type and one of value; the smallest tensor entry its lengths, type and offset.
-        CheckCount(keyCount, LengthSize + 4 + 1, "metadata keys");
+        CheckCount(keyCount, LengthSize + 4 + 1, new Place("metadata keys"));
         var metadata = ReadMetadata((int)keyCount);
-        CheckCount(tensorCount, LengthSize + 4 + 4 + 8, "tensors");
+        CheckCount(tensorCount, LengthSize + 4 + 4 + 8, new Place("tensors"));
         var tensors = ReadTensors((int)tensorCount, metadata);
         return new GgufPart(metadata, tensors, (int)version);
     }
@@ -75,10 +77,10 @@ internal sealed unsafe class GgufReader
         for (var i = 0; i < count; i++)
         {
             var start = _position;
-            var key = Encoding.UTF8.GetString(ReadString($"key {i} of {count}"));
+            var key = Encoding.UTF8.GetString(ReadName(new Place("metadata key", Index: i)));
             if (!known.Add(key))
             {
-                throw Error($"The metadata key '{key}' appears twice", start);
+                throw Error($"The metadata key '{Short(key)}' appears twice", start);
             }
 
             values.Add(KeyValuePair.Create(key, ReadValue(ReadType(key), key)));
@@ -89,30 +91,30 @@ internal sealed unsafe class GgufReader
 
     private GgufValueType ReadType(string key)
     {
-        Need(4, $"the type of '{key}'");
+        Need(4, new Place("the type of", key));
         var type = ReadUInt32();
-        return type <= (uint)GgufValueType.Float64 ? (GgufValueType)type : throw Error($"The metadata key '{key}' has the unknown value type {type}; 0 to 12 are known", _position - 4);
+        return type <= (uint)GgufValueType.Float64 ? (GgufValueType)type : throw Error($"The metadata key '{Short(key)}' has the unknown value type {type}; 0 to 12 are known", _position - 4);
     }
 
     private GgufValue ReadValue(GgufValueType type, string key)
     {
         if (type == GgufValueType.String)
         {
-            return new GgufValue(type, type, 1, ReadString($"the value of '{key}'").ToArray(), _hasShortLengths);
+            return new GgufValue(type, type, 1, ReadString(new Place("the value of", key)).ToArray(), _hasShortLengths);
         }
 
         if (type != GgufValueType.Array)
         {
-            return new GgufValue(type, type, 1, ReadBytes(GgufLayout.SizeOf(type), $"the value of '{key}'").ToArray(), _hasShortLengths);
+            return new GgufValue(type, type, 1, ReadBytes(GgufLayout.SizeOf(type), new Place("the value of", key)).ToArray(), _hasShortLengths);
         }
 
         var elementType = ReadType(key);
-        var count = ReadLength($"the length of '{key}'");
+        var count = ReadLength(new Place("the length of", key));
         var start = _position;
         SkipElements(elementType, count, key, 1);
         if (count > int.MaxValue || _position - start > int.MaxValue)
         {
-            throw Error($"The array '{key}' has {count} elements in {_position - start} bytes; at most 2 GiB are supported", start);
+            throw Error($"The array '{Short(key)}' has {count} elements in {_position - start} bytes; at most 2 GiB are supported", start);
         }
 
         var bytes = new ReadOnlySpan<byte>((byte*)_memory.Address + start, (int)(_position - start)).ToArray();
@@ -124,11 +126,11 @@ internal sealed unsafe class GgufReader
     {
         if (depth > GgufLayout.MaximumNesting)
         {
-            throw Error($"The arrays of '{key}' nest deeper than {GgufLayout.MaximumNesting}");
+            throw Error($"The arrays of '{Short(key)}' nest deeper than {GgufLayout.MaximumNesting}");
         }
 
         var size = type switch { GgufValueType.String => LengthSize, GgufValueType.Array => 4 + LengthSize, _ => GgufLayout.SizeOf(type) };
-        CheckCount(count, size, $"elements of '{key}'");
+        CheckCount(count, size, new Place("elements of", key));
         if (type is not (GgufValueType.String or GgufValueType.Array))
         {
             _position += count * size;
@@ -139,12 +141,12 @@ internal sealed unsafe class GgufReader
         {
             if (type == GgufValueType.String)
             {
-                ReadString($"element {i} of '{key}'");
+                ReadString(new Place("element", key, i));
             }
             else
             {
                 var inner = ReadType(key);
-                SkipElements(inner, ReadLength($"the length of an array in '{key}'"), key, depth + 1);
+                SkipElements(inner, ReadLength(new Place("the length of an array in", key)), key, depth + 1);
             }
         }
     }
@@ -156,26 +158,26 @@ internal sealed unsafe class GgufReader
         for (var i = 0; i < count; i++)
         {
             var start = _position;
-            var name = Encoding.UTF8.GetString(ReadString($"the name of tensor {i} of {count}"));
+            var name = Encoding.UTF8.GetString(ReadName(new Place("the name of tensor", Index: i)));
             if (!known.Add(name))
             {
-                throw Error($"The tensor '{name}' appears twice", start);
+                throw Error($"The tensor '{Short(name)}' appears twice", start);
             }
 
-            Need(4, $"the dimensions of tensor '{name}'");
+            Need(4, new Place("the dimensions of tensor", name));
             var dimensions = ReadUInt32();
             if (dimensions is 0 or > 4)
             {
-                throw Error($"Tensor '{name}' has {dimensions} dimensions; 1 to 4 are allowed", _position - 4);
+                throw Error($"Tensor '{Short(name)}' has {dimensions} dimensions; 1 to 4 are allowed", _position - 4);
             }
 
             var shape = new long[dimensions];
             for (var d = 0; d < shape.Length; d++)
             {
-                shape[d] = ReadLength($"dimension {d} of tensor '{name}'");
+                shape[d] = ReadLength(new Place("dimension", name, d));
             }
 
-            Need(12, $"the type and offset of tensor '{name}'");
+            Need(12, new Place("the type and offset of tensor", name));
             var type = (TensorType)ReadUInt32();
             var offset = ReadInt64();
             entries.Add((name, type, shape, offset, start));
@@ -199,7 +201,8 @@ internal sealed unsafe class GgufReader
 
     private WeightTensor MakeTensor((string Name, TensorType Type, long[] Shape, long Offset, long Entry) entry, long alignment, long dataStart)
     {
-        var (name, type, shape, offset, position) = entry;
+        var (fullName, type, shape, offset, position) = entry;
+        var name = Short(fullName);
         if (!BlockFormat.TryGet(type, out var format))
         {
             throw Error($"Tensor '{name}' has the unknown type {(int)type}; known are {string.Join(", ", BlockFormat.All.Select(f => $"{f.Name} ({(int)f.Type})"))}", position);
@@ -232,11 +235,11 @@ internal sealed unsafe class GgufReader
         }
 
         return (UInt128)dataStart + (UInt128)offset + bytes <= (UInt128)_memory.Length
-            ? new WeightTensor(name, type, shape, _memory, dataStart + offset)
+            ? new WeightTensor(fullName, type, shape, _memory, dataStart + offset)
             : throw Error($"Tensor '{name}' takes bytes {(UInt128)dataStart + (UInt128)offset} to {(UInt128)dataStart + (UInt128)offset + bytes}, but the file ends at {_memory.Length}: it is truncated, download it again", position);
     }
 
-    private void CheckCount(long count, int smallest, string what)
+    private void CheckCount(long count, int smallest, Place what)
     {
         if (count > Remaining / smallest)
         {
@@ -244,7 +247,7 @@ internal sealed unsafe class GgufReader
         }
     }
 
-    private void Need(long count, string what)
+    private void Need(long count, Place what)
     {
         if (count > Remaining)
         {
@@ -252,7 +255,7 @@ internal sealed unsafe class GgufReader
         }
     }
 
-    private ReadOnlySpan<byte> ReadBytes(int count, string what)
+    private ReadOnlySpan<byte> ReadBytes(int count, Place what)
     {
         Need(count, what);
         var bytes = new ReadOnlySpan<byte>((byte*)_memory.Address + _position, count);
@@ -260,9 +263,9 @@ internal sealed unsafe class GgufReader
         return bytes;
     }
 
-    private ReadOnlySpan<byte> ReadString(string what)
+    private ReadOnlySpan<byte> ReadString(Place what)
     {
-        var length = ReadLength($"the length of {what}");
+        var length = ReadLength(what);
         if (length > Remaining)
         {
             throw Error($"The string of {what} claims {length} bytes, but only {Remaining} are left: the file is damaged or truncated", _position - LengthSize);
@@ -271,17 +274,40 @@ internal sealed unsafe class GgufReader
         return length <= int.MaxValue ? ReadBytes((int)length, what) : throw Error($"The string of {what} has {length} bytes; at most 2 GiB are supported", _position - LengthSize);
     }
 
+    /// <summary>A key or a tensor's name: the format allows 65,535 bytes.</summary>
+    private ReadOnlySpan<byte> ReadName(Place what)
+    {
+        var start = _position;
+        var name = ReadString(what);
+        return name.Length <= LongestName ? name : throw Error($"The string of {what} has {name.Length} bytes; at most {LongestName} are allowed", start);
+    }
+
     /// <summary>A count or length: 32 bits in version 1, 64 bits since.</summary>
-    private long ReadLength(string what)
+    private long ReadLength(Place what)
     {
         Need(LengthSize, what);
         var value = _hasShortLengths ? ReadUInt32() : ReadInt64();
         return value >= 0 ? value : throw Error($"The value of {what} is {(ulong)value}, which no file can hold", _position - LengthSize);
     }
 
-    private uint ReadUInt32() => BinaryPrimitives.ReadUInt32LittleEndian(ReadBytes(4, "the header"));
+    private uint ReadUInt32() => BinaryPrimitives.ReadUInt32LittleEndian(ReadBytes(4, new Place("the header")));
 
-    private long ReadInt64() => BinaryPrimitives.ReadInt64LittleEndian(ReadBytes(8, "the header"));
+    private long ReadInt64() => BinaryPrimitives.ReadInt64LittleEndian(ReadBytes(8, new Place("the header")));
+
+    /// <summary>A name as an error shows it: it may be as long as the file makes it.</summary>
+    private static string Short(string name) => name.Length <= 120 ? name : $"{name[..120]}…";
 
     private ModelFormatException Error(string message, long? position = null) => new($"{message}.", _path, position ?? _position);
+
+    /// <summary>What is being read; made into words only when something is wrong with it, for files have hundreds of thousands of strings.</summary>
+    private readonly record struct Place(string What, string? Owner = null, long Index = -1)
+    {
+        public override string ToString() => (Owner, Index) switch
+        {
+            (null, < 0) => What,
+            (null, _) => $"{What} {Index}",
+            (_, < 0) => $"{What} '{Short(Owner)}'",
+            _ => $"{What} {Index} of '{Short(Owner)}'",
+        };
+    }
 }

@@ -73,7 +73,7 @@ public sealed class ModelDefinition
         }
 
         // −1, signed or not, stands for a pooling that is not said.
-        var declared = file.Metadata.TryGet($"{name}.pooling_type", out var value) ? value.AsInt64() : 0;
+        var declared = file.Metadata.GetInt64($"{name}.pooling_type", 0);
         var defaultPooling = declared is >= 0 and <= (int)EmbeddingPooling.Rank ? (EmbeddingPooling)declared : EmbeddingPooling.None;
         var fingerprint = new Lazy<ReadOnlyMemory<byte>>(() => ModelFingerprint.Compute(file));
         ModelDefinition Make(ModelKind kind, Graph? decoder, Graph? encoder, Func<EmbeddingPooling, Graph> embeddings, int? start = null) =>
@@ -104,7 +104,7 @@ public sealed class ModelDefinition
     private static int? DecoderStart(GgufFile file, string name, Hyperparameters hyperparameters)
     {
         var key = $"{name}.decoder_start_token_id";
-        if (!file.Metadata.TryGet(key, out var value) || value.AsInt64() is -1 or uint.MaxValue)
+        if (file.Metadata.GetInt64(key, -1) is -1 or uint.MaxValue)
         {
             return null;
         }

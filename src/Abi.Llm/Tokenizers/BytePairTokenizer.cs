@@ -1,11 +1,9 @@
-using System.Globalization;
-
 namespace Abi.Llm.Tokenizers;
 
 /// <summary>
 /// Byte-level BPE (paper: Radford et al. 2019): text is cut into pieces by the model's pre-tokenizer, and in each piece the pair of neighbours that was learnt first is joined until none is left.
 /// </summary>
-internal sealed class BytePairTokenizer : Tokenizer
+internal class BytePairTokenizer : Tokenizer
 {
     private const byte Unknown = 0;
     private const byte Whole = 1;
@@ -19,7 +17,7 @@ internal sealed class BytePairTokenizer : Tokenizer
     private readonly byte[] _wordStates; // whether merging the text of a token gives that token; found out when first met
 
     public BytePairTokenizer(Vocabulary vocabulary, PreTokenizer pre)
-        : base(vocabulary, addsBegin: pre.AddsBegin, addsEnd: false, addsSeparator: pre.AddsSeparator)
+        : base(vocabulary, addsBegin: pre.AddsBegin, addsEnd: false, pre.AddsSeparator, pre.AlwaysAddsBegin)
     {
         _pre = pre;
         if (pre.HasNoBegin && !vocabulary.Metadata.Contains("tokenizer.ggml.bos_token_id"))
@@ -51,11 +49,16 @@ internal sealed class BytePairTokenizer : Tokenizer
         _wordStates = new byte[ids.Count];
     }
 
+    internal override bool TidiesSpaces => PreTokenizer.TidiesSpaces(Vocabulary.Pre);
+
+    /// <summary>Whether every byte has a token, so that no text loses anything.</summary>
+    internal bool SpellsEveryByte => Enumerable.Range(0, 256).All(b => Vocabulary.Find(_pre.IsPlain ? System.Text.Encoding.ASCII.GetBytes($"<0x{b:X2}>") : ByteCharacters.Encode((byte)b)) >= 0);
+
     private protected override byte[] Bytes(int id) => _bytes[id];
 
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids)
     {
-        var text = CodePoints.Regular(_pre.IsPlain ? EscapeSpaces(utf8) : utf8);
+        var text = CodePoints.Regular(_pre.EscapesSpaces ? EscapeSpaces(utf8) : utf8);
         var view = new TextView(text, _pre);
         var start = 0;
         foreach (var length in view.Cut(_pre))
@@ -121,11 +124,6 @@ internal sealed class BytePairTokenizer : Tokenizer
     {
         var text = Vocabulary.Texts[id];
         word = _pre.IsPlain ? text : ByteCharacters.Decode(text);
-        return Vocabulary.KindOf(id) switch
-        {
-            TokenKind.Byte when text.Length == 6 && byte.TryParse(text.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value) => [value],
-            TokenKind.Normal or TokenKind.Undefined or TokenKind.Unused => _pre.IsPlain ? SentencePieceTokenizer.Unescape(text) : word ?? ByteCharacters.DecodeLoosely(text),
-            _ => text,
-        };
+        return _pre.IsPlain || Vocabulary.KindOf(id) != TokenKind.Normal ? Vocabulary.SpellPlain(id) : word ?? ByteCharacters.DecodeLoosely(text);
     }
 }

@@ -5,6 +5,9 @@ namespace Abi.Llm.Tokenizers;
 /// <summary>Numbers byte strings and finds their numbers again, without making keys: an open-addressing table over one block of bytes.</summary>
 internal sealed class ByteStringTable
 {
+    // Another in each process: a file cannot be made so that its strings collide.
+    private static readonly ulong Seed = (ulong)Random.Shared.NextInt64();
+
     private readonly List<(int Start, int Length)> _entries = [];
     private byte[] _bytes = new byte[1024];
     private int[] _slots = new int[256]; // entry + 1, 0 for empty
@@ -61,7 +64,7 @@ internal sealed class ByteStringTable
     private static int Hash(ReadOnlySpan<byte> key)
     {
         // FNV-1a over 8 bytes at a time: short keys, a table of our own, no need for more.
-        var hash = 14695981039346656037UL;
+        var hash = Seed;
         for (; key.Length >= 8; key = key[8..])
         {
             hash = (hash ^ MemoryMarshal.Read<ulong>(key)) * 1099511628211UL;

@@ -3,6 +3,9 @@ namespace Abi.Llm.Tokenizers;
 /// <summary>A trie of byte strings; children of all nodes lie in one hash table, so that a hostile vocabulary costs no more than its own bytes.</summary>
 internal sealed class ByteTrie
 {
+    // Odd, and another in each process: a file cannot be made so that its tokens collide.
+    private static readonly ulong Seed = (ulong)Random.Shared.NextInt64() | 0x4000_0000_0000_0001;
+
     private readonly List<int> _values = [-1];
     private ulong[] _keys = new ulong[1024]; // (node << 8 | byte) + 1; 0 for empty
     private int[] _nodes = new int[1024];
@@ -29,6 +32,15 @@ internal sealed class ByteTrie
         if (node > 0)
         {
             _values[node] = value;
+        }
+    }
+
+    /// <summary>Adds a token's text, unless it is too long to be looked for.</summary>
+    public void AddMatchable(ReadOnlySpan<byte> text, int value)
+    {
+        if (text.Length <= Vocabulary.LongestMatch)
+        {
+            Add(text, value);
         }
     }
 
@@ -66,7 +78,7 @@ internal sealed class ByteTrie
         return length;
     }
 
-    private int Slot(ulong key) => (int)((key * 0x9E3779B97F4A7C15UL) >> 33) & (_keys.Length - 1);
+    private int Slot(ulong key) => (int)((key * Seed) >> 33) & (_keys.Length - 1);
 
     private void Insert(ulong key, int node)
     {

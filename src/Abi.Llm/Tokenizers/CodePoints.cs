@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Unicode;
 
 namespace Abi.Llm.Tokenizers;
@@ -43,6 +44,15 @@ internal static class CodePoints
         length = needed;
         return value;
     }
+
+    /// <summary>How long a character is by its first byte.</summary>
+    public static int LengthOf(byte first) => (first >> 4) switch { < 12 => 1, 12 or 13 => 2, 14 => 3, _ => 4 };
+
+    /// <summary>The simple lower case of a code point.</summary>
+    /// <remarks>.NET leaves the dotted capital I alone, for the sake of Turkish; its simple lower case is i.</remarks>
+    public static int ToLower(int codePoint) => codePoint == 'İ' ? 'i'
+        : Rune.IsValid(codePoint) && !CharacterClasses.IsNewer(codePoint) ? Rune.ToLowerInvariant(new Rune(codePoint)).Value
+        : codePoint;
 
     /// <summary>Writes a code point, surrogates included, and returns its length.</summary>
     public static int Encode(int codePoint, Span<byte> target)

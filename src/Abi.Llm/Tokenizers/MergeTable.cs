@@ -8,6 +8,9 @@ internal sealed class MergeTable
     /// <summary>Up to this many symbols, looking at every pair each time is quicker than keeping a queue.</summary>
     private const int ShortPiece = 32;
 
+    // Odd, and another in each process: a file cannot be made so that its merges collide.
+    private static readonly ulong Seed = (ulong)Random.Shared.NextInt64() | 0x4000_0000_0000_0001;
+
     private readonly Vocabulary _vocabulary;
     private readonly bool _plain;
     private readonly ByteStringTable _symbols = new();
@@ -237,7 +240,7 @@ internal sealed class MergeTable
         (_keys[slot], _values[slot]) = (key, (rank, merged));
     }
 
-    private int Slot(ulong key) => (int)((key * 0x9E3779B97F4A7C15UL) >> 32) & (_keys.Length - 1);
+    private int Slot(ulong key) => (int)((key * Seed) >> 32) & (_keys.Length - 1);
 
     private struct Node
     {

@@ -9,6 +9,12 @@ internal sealed class PreTokenizer
 {
     private static readonly FrozenDictionary<string, PreTokenizer> Table = CreateTable();
 
+    private static readonly FrozenSet<string> Tidied = FrozenSet.Create(
+        StringComparer.Ordinal,
+        "", "default", "minicpm5", "llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano", "falcon", "mpt", "starcoder", "gpt-2", "phi-2", "jina-es",
+        "jina-de", "gigachat", "jina-v2-es", "jina-v2-de", "a.x-4.0", "mellum", "modern-bert", "jais-2", "gemma4", "granite-embed-multi-311m", "jina-v1-en", "jina-v2-code", "roberta-bpe", "whitespace",
+        "refact", "stablelm2", "olmo", "dbrx", "smaug-bpe", "glm4", "chatglm-bpe", "jais", "codeshell", "bloom", "gpt3-finnish", "exaone", "exaone4", "exaone-moe", "minerva-7b", "megrez", "mellum2");
+
     private PreTokenizer(params PreTokenizerStep[] steps)
     {
         Steps = steps;
@@ -34,10 +40,16 @@ internal sealed class PreTokenizer
 
     public bool AddsBegin { get; private init; }
 
+    /// <summary>Whether the begin token is added even where the file says it is not.</summary>
+    public bool AlwaysAddsBegin { get; private init; }
+
     public bool AddsSeparator { get; private init; }
 
-    /// <summary>Whether tokens are spelt in UTF-8 with U+2581 for a space, not in the characters that stand for bytes.</summary>
+    /// <summary>Whether tokens are spelt in UTF-8, not in the characters that stand for bytes.</summary>
     public bool IsPlain { get; private init; }
+
+    /// <summary>Whether spaces become U+2581 first.</summary>
+    public bool EscapesSpaces { get; private init; }
 
     /// <summary>Whether a run of line ends that is a token is not merged.</summary>
     public bool KeepsLineRuns { get; private init; }
@@ -50,6 +62,9 @@ internal sealed class PreTokenizer
     public static PreTokenizer Of(string name) => Table.TryGetValue(name, out var found)
         ? found
         : throw new UnsupportedModelException($"The pre-tokenizer '{name}' ('tokenizer.ggml.pre') is not supported. Supported are: {string.Join(", ", Names)}.");
+
+    /// <summary>Whether spaces before punctuation are tidied away when text of this pre-tokenizer is decoded for reading.</summary>
+    public static bool TidiesSpaces(string name) => Tidied.Contains(name);
 
     private static PreTokenizerStep Classes(Regex pattern) => new(pattern, Literal: false, Scan: null);
 
@@ -79,8 +94,9 @@ internal sealed class PreTokenizer
             "gpt-2", "phi-2", "jina-es", "jina-de", "gigachat", "jina-v2-es", "jina-v2-de", "a.x-4.0", "mellum", "modern-bert", "mpt", "olmo", "jais", "exaone4", "trillion", "granite-docling");
         Add(new(Classes(Patterns.Gpt2)) { AddsSeparator = true }, "jina-v1-en", "jina-v2-code", "roberta-bpe");
         Add(new(Classes(Patterns.Jais2)), "jais-2");
-        Add(new(Text(Patterns.LineRuns)) { IsPlain = true, KeepsLineRuns = true }, "gemma4", "granite-embed-multi-311m");
-        Add(new(Text(Patterns.LineRuns)) { IsPlain = true }, "sarvam-moe");
+        Add(new(Text(Patterns.LineRuns)) { IsPlain = true, EscapesSpaces = true, KeepsLineRuns = true, AddsBegin = true, AlwaysAddsBegin = true }, "gemma4", "granite-embed-multi-311m");
+        Add(new(Text(Patterns.LineRuns)) { IsPlain = true, EscapesSpaces = true }, "sarvam-moe");
+        Add(new(Text(Patterns.NonSpace)) { IsPlain = true }, "whitespace");
         Add(new(Classes(Patterns.Qwen2)), "qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "stablelm2", "megrez", "hunyuan", "solar-open", "grok-2");
         Add(new(Classes(Patterns.Qwen35)), "qwen35");
         Add(new(Classes(Patterns.Llama3)), "dbrx", "smaug-bpe");
@@ -95,7 +111,7 @@ internal sealed class PreTokenizer
             "chameleon");
         Add(new(Classes(Patterns.Gpt4o)), "gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2");
         Add(new(Classes(Patterns.GraniteEmbedding)) { IgnoresMerges = true }, "granite-embed-multi-97m");
-        Add(new(Scan(PreTokenizerScans.DigitGroupsInWords), Classes(Patterns.TinyAya)), "tiny_aya", "cohere2moe");
+        Add(new(Scan(PreTokenizerScans.NumberGroups, literal: false), Classes(Patterns.TinyAya)), "tiny_aya", "cohere2moe");
         Add(new(Classes(Patterns.Numbers), Scan(PreTokenizerScans.DigitGroups)), "superbpe");
         Add(new(Classes(Patterns.BailingMoe)), "bailingmoe", "bailingmoe2", "llada-moe");
         Add(new(Classes(Patterns.SeedCoder)), "seed-coder");

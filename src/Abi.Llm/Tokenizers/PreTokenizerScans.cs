@@ -32,27 +32,6 @@ internal static class PreTokenizerScans
         CutAt(text.Length, ref previous, lengths);
     }
 
-    /// <summary><c>\d{1,3}(?=(?:\d{3})*\b)</c>: groups of three from the right, of digits that no letter follows.</summary>
-    public static void DigitGroupsInWords(ReadOnlySpan<char> text, List<int> lengths)
-    {
-        var previous = 0;
-        for (var run = 0; FindRun(text, ref run, orNumber: false, out var end); run = end)
-        {
-            if (end < text.Length && (char.IsAsciiLetter(text[end]) || text[end] == '_'))
-            {
-                continue;
-            }
-
-            CutAt(run, ref previous, lengths);
-            for (var cut = run + ((end - run) % 3); cut <= end; cut += 3)
-            {
-                CutAt(cut, ref previous, lengths);
-            }
-        }
-
-        CutAt(text.Length, ref previous, lengths);
-    }
-
     /// <summary>Numbers of any script in groups of three from the right; text before a run stays with its first group.</summary>
     public static void NumberGroups(ReadOnlySpan<char> text, List<int> lengths)
     {

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Abi.Llm.Tokenizers;
 
 /// <summary>
@@ -16,7 +14,7 @@ internal sealed class SentencePieceTokenizer : Tokenizer
         : base(vocabulary, addsBegin: true, addsEnd: false)
     {
         _addsSpace = vocabulary.Metadata.GetBoolean("tokenizer.ggml.add_space_prefix", true);
-        _bytes = [.. Enumerable.Range(0, vocabulary.Count).Select(SpellOut)];
+        _bytes = [.. Enumerable.Range(0, vocabulary.Count).Select(vocabulary.SpellPlain)];
         Array.Fill(_byteIds, -1);
         for (var b = 0; b < 256; b++)
         {
@@ -118,7 +116,7 @@ internal sealed class SentencePieceTokenizer : Tokenizer
         var symbols = new List<Symbol>(text.Length);
         for (var start = 0; start < text.Length;)
         {
-            var length = Math.Min((text[start] >> 4) switch { < 12 => 1, 12 or 13 => 2, 14 => 3, _ => 4 }, text.Length - start);
+            var length = Math.Min(CodePoints.LengthOf(text[start]), text.Length - start);
             symbols.Add(new Symbol { Start = start, Length = length, Previous = symbols.Count - 1, Next = start + length < text.Length ? symbols.Count + 1 : -1 });
             start += length;
         }
@@ -139,36 +137,6 @@ internal sealed class SentencePieceTokenizer : Tokenizer
         {
             queue.Enqueue((left, right, length), (Vocabulary.Scores[id], left));
         }
-    }
-
-    private byte[] SpellOut(int id)
-    {
-        var text = Vocabulary.Texts[id];
-        if (Vocabulary.KindOf(id) == TokenKind.Byte && text.Length == 6 && byte.TryParse(text.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value))
-        {
-            return [value];
-        }
-
-        return Vocabulary.KindOf(id) is TokenKind.Normal or TokenKind.Undefined or TokenKind.Unused ? Unescape(text) : text;
-    }
-
-    internal static byte[] Unescape(byte[] text)
-    {
-        var result = new List<byte>(text.Length);
-        for (var i = 0; i < text.Length; i++)
-        {
-            if (text.AsSpan(i).StartsWith("▁"u8))
-            {
-                result.Add((byte)' ');
-                i += 2;
-            }
-            else
-            {
-                result.Add(text[i]);
-            }
-        }
-
-        return [.. result];
     }
 
     private struct Symbol

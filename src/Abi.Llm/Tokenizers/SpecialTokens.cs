@@ -1,13 +1,14 @@
 namespace Abi.Llm.Tokenizers;
 
 /// <summary>
-/// Cuts text at tokens that are matched whole: user-defined ones always, control and unknown ones when special text is parsed. Longer tokens are matched first, over the whole text, as llama.cpp does.
+/// Cuts text at tokens that are matched whole: user-defined ones always, control and unknown ones when special text is parsed. Longer tokens are matched first, over the whole text, as llama.cpp does;
+/// of equally long ones, the left.
 /// </summary>
 internal sealed class SpecialTokens
 {
     private readonly Vocabulary _vocabulary;
-    private readonly Dictionary<int, int>[] _children; // per node: byte → node; the trie of all such tokens
-    private readonly int[] _ids; // per node: the token that ends there, or -1
+    private readonly ByteTrie _all = new();
+    private readonly ByteTrie _userDefined = new();
     private readonly HashSet<int> _stripsRight;
     private readonly HashSet<int> _stripsLeft;
 
@@ -16,63 +17,115 @@ internal sealed class SpecialTokens
         _vocabulary = vocabulary;
         _stripsLeft = stripsLeft;
         _stripsRight = stripsRight;
-        List<Dictionary<int, int>> children = [new()];
-        List<int> ids = [-1];
         for (var id = 0; id < vocabulary.Count; id++)
         {
-            if (vocabulary.KindOf(id) is not (TokenKind.Control or TokenKind.UserDefined or TokenKind.Unknown) || vocabulary.Texts[id].Length == 0)
+            if (vocabulary.KindOf(id) is TokenKind.Control or TokenKind.UserDefined or TokenKind.Unknown && vocabulary.Texts[id].Length <= Vocabulary.LongestMatch)
+            {
+                _all.Add(vocabulary.Texts[id], id);
+                if (vocabulary.KindOf(id) == TokenKind.UserDefined)
+                {
+                    _userDefined.Add(vocabulary.Texts[id], id);
+                }
+            }
+        }
+    }
+
+    /// <summary>The parts of a text in order: runs of text (<c>Id</c> -1) and tokens.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="parseSpecial">Whether control and unknown tokens count.</param>
+    /// <param name="parts">Receives the parts.</param>
+    public void Split(ReadOnlySpan<byte> text, bool parseSpecial, List<(int Start, int Length, int Id)> parts)
+    {
+        var trie = parseSpecial ? _all : _userDefined;
+        var start = trie.IsEmpty ? text.Length : FirstMatch(text, trie);
+        if (start == text.Length)
+        {
+            parts.Add((0, text.Length, -1));
+            return;
+        }
+
+        // One candidate for each place: the longest token there. One whose end has been taken by a longer token is tried again with what is left.
+        var candidates = new PriorityQueue<(int Start, int Id), (int Shortness, int Start)>();
+        for (; start < text.Length; start++)
+        {
+            Offer(text, start, text.Length, trie, candidates);
+        }
+
+        var covered = new bool[text.Length];
+        List<(int Start, int Length, int Id)> taken = [];
+        while (candidates.TryDequeue(out var match, out _))
+        {
+            if (covered[match.Start])
             {
                 continue;
             }
 
-            var node = 0;
-            foreach (var b in vocabulary.Texts[id])
+            // What is covered is made of longer or equal matches, so it lies across the end, never inside.
+            var end = match.Start + _vocabulary.Texts[match.Id].Length;
+            if (covered[end - 1])
             {
-                if (!children[node].TryGetValue(b, out var next))
+                var free = match.Start;
+                while (!covered[free])
                 {
-                    next = children.Count;
-                    children.Add(new());
-                    ids.Add(-1);
-                    children[node].Add(b, next);
+                    free++;
                 }
 
-                node = next;
+                Offer(text, match.Start, free, trie, candidates);
+                continue;
             }
 
-            ids[node] = id;
+            Take(text, covered, match.Start, end, match.Id);
+            taken.Add((match.Start, end - match.Start, match.Id));
         }
 
-        _children = [.. children];
-        _ids = [.. ids];
+        Cut(text, taken, parts);
     }
 
-    /// <summary>The parts of a text in order: runs of text (<c>Id</c> -1) and tokens.</summary>
-    public List<(int Start, int Length, int Id)> Split(ReadOnlySpan<byte> text, bool parseSpecial)
+    private static bool IsSpace(byte b) => b is 32 or (>= 9 and <= 13);
+
+    private static int FirstMatch(ReadOnlySpan<byte> text, ByteTrie trie)
     {
-        var matches = Matches(text, parseSpecial);
-        if (matches is null)
+        var start = 0;
+        while (start < text.Length && trie.LongestPrefix(text[start..], out _) == 0)
         {
-            return [(0, text.Length, -1)];
+            start++;
         }
 
-        // Longest first; equal lengths from the left. A match that overlaps one already taken is dropped.
-        matches.Sort((a, b) => a.Length != b.Length ? b.Length.CompareTo(a.Length) : a.Start.CompareTo(b.Start));
-        var taken = new List<(int Start, int Length, int Id)>();
-        var covered = new bool[text.Length];
-        foreach (var match in matches)
+        return start;
+    }
+
+    private static void Offer(ReadOnlySpan<byte> text, int start, int end, ByteTrie trie, PriorityQueue<(int Start, int Id), (int Shortness, int Start)> candidates)
+    {
+        var length = trie.LongestPrefix(text[start..end], out var id);
+        if (length > 0)
         {
-            if (!covered.AsSpan(match.Start, match.Length).Contains(true))
-            {
-                covered.AsSpan(match.Start, match.Length).Fill(true);
-                taken.Add(match);
-            }
+            candidates.Enqueue((start, id), (-length, start));
+        }
+    }
+
+    /// <summary>Marks a token's place, and that of the white space it swallows, as taken.</summary>
+    private void Take(ReadOnlySpan<byte> text, bool[] covered, int start, int end, int id)
+    {
+        while (_stripsLeft.Contains(id) && start > 0 && !covered[start - 1] && IsSpace(text[start - 1]))
+        {
+            start--;
         }
 
+        while (_stripsRight.Contains(id) && end < text.Length && !covered[end] && IsSpace(text[end]))
+        {
+            end++;
+        }
+
+        covered.AsSpan(start, end - start).Fill(true);
+    }
+
+    private void Cut(ReadOnlySpan<byte> text, List<(int Start, int Length, int Id)> taken, List<(int Start, int Length, int Id)> parts)
+    {
         taken.Sort((a, b) => a.Start.CompareTo(b.Start));
-        List<(int, int, int)> parts = [];
         var position = 0;
-        foreach (var (start, length, id) in taken)
+        for (var i = 0; i < taken.Count; i++)
         {
+            var (start, length, id) = taken[i];
             var end = start;
             while (_stripsLeft.Contains(id) && end > position && IsSpace(text[end - 1]))
             {
@@ -86,7 +139,8 @@ internal sealed class SpecialTokens
 
             parts.Add((start, length, id));
             position = start + length;
-            while (_stripsRight.Contains(id) && position < text.Length && IsSpace(text[position]) && !covered[position])
+            var next = i + 1 < taken.Count ? taken[i + 1].Start : text.Length;
+            while (_stripsRight.Contains(id) && position < next && IsSpace(text[position]))
             {
                 position++;
             }
@@ -96,28 +150,5 @@ internal sealed class SpecialTokens
         {
             parts.Add((position, text.Length - position, -1));
         }
-
-        return parts;
-    }
-
-    private static bool IsSpace(byte b) => b is 32 or (>= 9 and <= 13);
-
-    private List<(int Start, int Length, int Id)>? Matches(ReadOnlySpan<byte> text, bool parseSpecial)
-    {
-        List<(int, int, int)>? matches = null;
-        for (var start = 0; start < text.Length; start++)
-        {
-            var node = 0;
-            for (var i = start; i < text.Length && _children[node].TryGetValue(text[i], out node); i++)
-            {
-                var id = _ids[node];
-                if (id >= 0 && (parseSpecial || _vocabulary.KindOf(id) == TokenKind.UserDefined))
-                {
-                    (matches ??= []).Add((start, i + 1 - start, id));
-                }
-            }
-        }
-
-        return matches;
     }
 }

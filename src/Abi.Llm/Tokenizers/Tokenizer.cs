@@ -10,10 +10,10 @@ public abstract class Tokenizer
 {
     private readonly SpecialTokens _specials;
 
-    private protected Tokenizer(Vocabulary vocabulary, bool addsBegin, bool addsEnd, bool addsSeparator = false)
+    private protected Tokenizer(Vocabulary vocabulary, bool addsBegin, bool addsEnd, bool addsSeparator = false, bool alwaysAddsBegin = false)
     {
         Vocabulary = vocabulary;
-        AddsBegin = vocabulary.Metadata.GetBoolean("tokenizer.ggml.add_bos_token", addsBegin);
+        AddsBegin = vocabulary.Metadata.GetBoolean("tokenizer.ggml.add_bos_token", addsBegin) || alwaysAddsBegin;
         AddsEnd = vocabulary.Metadata.GetBoolean("tokenizer.ggml.add_eos_token", addsEnd);
         AddsSeparator = vocabulary.Metadata.GetBoolean("tokenizer.ggml.add_sep_token", addsSeparator);
         var (left, right) = Stripping(vocabulary);
@@ -56,8 +56,11 @@ public abstract class Tokenizer
     /// <summary>The tokens that end a generation, ascending: end of text, end of turn, and the like.</summary>
     public IReadOnlyList<int> EndOfGenerationIds => Vocabulary.EndOfGenerationIds;
 
-    /// <summary>Whether spaces before punctuation are tidied away when text is decoded for reading; <see cref="Decode"/> does not.</summary>
+    /// <summary>Whether encoding puts a space in front of a text, which decoding takes off again.</summary>
     internal virtual bool DropsFirstSpace => false;
+
+    /// <summary>Whether llama.cpp tidies spaces before punctuation away when it decodes text of this model.</summary>
+    internal virtual bool TidiesSpaces => false;
 
     private protected Vocabulary Vocabulary { get; }
 
@@ -72,13 +75,21 @@ public abstract class Tokenizer
     public static Tokenizer FromMetadata(GgufMetadata metadata)
     {
         ArgumentNullException.ThrowIfNull(metadata);
-        var vocabulary = new Vocabulary(metadata);
-        return vocabulary.Model switch
+        var model = metadata.GetString("tokenizer.ggml.model");
+        return model switch
         {
-            "llama" => new SentencePieceTokenizer(vocabulary),
-            "gpt2" => new BytePairTokenizer(vocabulary, PreTokenizer.Of(vocabulary.Pre)),
-            "gemma4" => new BytePairTokenizer(vocabulary, PreTokenizer.Of("gemma4")),
-            _ => throw new UnsupportedModelException($"The tokenizer '{vocabulary.Model}' ('tokenizer.ggml.model') is not supported. Supported are: gemma4, gpt2, llama."),
+            "llama" => new SentencePieceTokenizer(new(metadata)),
+            "gpt2" => new BytePairTokenizer(new(metadata), PreTokenizer.Of(metadata.GetString("tokenizer.ggml.pre", ""))),
+            "gemma4" => new BytePairTokenizer(new(metadata), PreTokenizer.Of("gemma4")),
+            "hybriddna" => new HybridDnaTokenizer(new(metadata)),
+            "whitespace" => new WhitespaceTokenizer(new(metadata)),
+            "bert" => new WordPieceTokenizer(new(metadata)),
+            "t5" => new UnigramTokenizer(new(metadata)),
+            "rwkv" => new RwkvTokenizer(new(metadata)),
+            "plamo2" => new Plamo2Tokenizer(new(metadata)),
+            "none" or "no_vocab" => new IdsOnlyTokenizer(metadata),
+            _ => throw new UnsupportedModelException(
+                $"The tokenizer '{model}' ('tokenizer.ggml.model') is not supported. Supported are: bert, gemma4, gpt2, hybriddna, llama, none, plamo2, rwkv, t5, whitespace."),
         };
     }
 
@@ -119,7 +130,9 @@ public abstract class Tokenizer
         if (!utf8.IsEmpty)
         {
             var followsSpecial = true;
-            foreach (var (start, length, id) in _specials.Split(utf8, parseSpecial))
+            List<(int, int, int)> parts = [];
+            _specials.Split(utf8, parseSpecial, parts);
+            foreach (var (start, length, id) in parts)
             {
                 if (id >= 0)
                 {
@@ -140,23 +153,65 @@ public abstract class Tokenizer
         }
     }
 
-    /// <summary>How many ids a text has.</summary>
-    public int Count(ReadOnlySpan<char> text, bool addSpecial = true, bool parseSpecial = false) => Encode(text, addSpecial, parseSpecial).Length;
+    /// <summary>How many ids a text has; makes no array of them.</summary>
+    /// <inheritdoc cref="Encode(ReadOnlySpan{char}, bool, bool)"/>
+    public int CountTokens(ReadOnlySpan<char> text, bool addSpecial = true, bool parseSpecial = false)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(text.Length));
+        try
+        {
+            return CountTokens(buffer.AsSpan(0, Encoding.UTF8.GetBytes(text, buffer)), addSpecial, parseSpecial);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
 
-    /// <summary>The text of ids: their bytes joined, with U+FFFD where they are not UTF-8.</summary>
-    /// <param name="ids">The ids; those outside the vocabulary are refused.</param>
+    /// <summary>How many ids a text in UTF-8 has; makes no array of them.</summary>
+    /// <inheritdoc cref="Encode(ReadOnlySpan{byte}, bool, bool)"/>
+    public int CountTokens(ReadOnlySpan<byte> utf8, bool addSpecial = true, bool parseSpecial = false)
+    {
+        var ids = EncodingScratch.RentIds();
+        try
+        {
+            Encode(utf8, ids, addSpecial, parseSpecial);
+            return ids.Count;
+        }
+        finally
+        {
+            EncodingScratch.ReturnIds(ids);
+        }
+    }
+
+    /// <summary>The text of ids, with U+FFFD where their bytes are not UTF-8, without the space that encoding puts in front of a text where the model asks for one.</summary>
+    /// <param name="ids">The ids.</param>
     /// <param name="removeSpecial">Whether control tokens are left out; otherwise their texts are part of the result.</param>
-    public string Decode(ReadOnlySpan<int> ids, bool removeSpecial = false)
+    /// <param name="tidySpaces">
+    /// Whether spaces before punctuation and contractions are taken away too, where llama.cpp does so for the model: " ?" becomes "?", " 's" becomes "'s". Then text does not come back exactly.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">An id is not in the vocabulary.</exception>
+    public string Decode(ReadOnlySpan<int> ids, bool removeSpecial = false, bool tidySpaces = false)
     {
         var bytes = new ArrayBufferWriter<byte>();
+        DecodeBytes(ids, bytes, removeSpecial);
+        var text = bytes.WrittenSpan;
+        text = DropsFirstSpace && !text.IsEmpty && text[0] == (byte)' ' ? text[1..] : text;
+        return Encoding.UTF8.GetString(tidySpaces && TidiesSpaces ? SpaceTidying.Tidy(text) : text);
+    }
+
+    /// <summary>Writes the bytes of ids, joined and nothing else: they need not be UTF-8, and a space that encoding put in front stays.</summary>
+    /// <param name="ids">The ids.</param>
+    /// <param name="target">Receives the bytes.</param>
+    /// <param name="removeSpecial">Whether control tokens are left out; otherwise their texts are part of the result.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An id is not in the vocabulary.</exception>
+    public void DecodeBytes(ReadOnlySpan<int> ids, IBufferWriter<byte> target, bool removeSpecial = false)
+    {
+        ArgumentNullException.ThrowIfNull(target);
         foreach (var id in ids)
         {
-            bytes.Write(TokenBytes(id, special: !removeSpecial));
+            target.Write(TokenBytes(id, special: !removeSpecial));
         }
-
-        var text = bytes.WrittenSpan;
-        // The dummy space that encoding put in front is taken off again; behind a begin token it was not in front.
-        return Encoding.UTF8.GetString(DropsFirstSpace && !text.IsEmpty && text[0] == (byte)' ' ? text[1..] : text);
     }
 
     /// <summary>The bytes that a token adds to a text; they need not be whole characters.</summary>

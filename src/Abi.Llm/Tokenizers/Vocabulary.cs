@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text;
 using Abi.Llm.Gguf;
 
@@ -15,8 +16,14 @@ internal sealed class Vocabulary
         ],
         StringComparer.Ordinal);
 
-    private static readonly string[] EndOfTurnTexts = ["<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<EOT>", "_<EOT>", "[EOT]", "<｜end▁of▁sentence｜>", "<end_of_utterance>"];
+    private static readonly string[] EndOfTurnTexts = ["<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<EOT>", "_<EOT>", "[EOT]", "<｜end▁of▁sentence｜>", "<end_of_utterance>", "<|end_of_text|>"];
 
+    /// <summary>Longer tokens (real ones have at most a few hundred bytes) are not looked for in text, so that a hostile vocabulary cannot make matching quadratic.</summary>
+    public const int LongestMatch = 4096;
+
+    private const int LargestIdsOnly = 1 << 22;
+
+    private readonly ByteStringTable _byText = new();
     private readonly TokenKind[] _kinds;
     private readonly HashSet<int> _ends = [];
 
@@ -32,18 +39,20 @@ internal sealed class Vocabulary
 
         Scores = Optional(metadata, "tokenizer.ggml.scores", metadata.GetSingleArray) ?? new float[Texts.Length];
         var kinds = Optional(metadata, "tokenizer.ggml.token_type", metadata.GetInt32Array);
-        _kinds = kinds is null ? [.. Enumerable.Repeat(TokenKind.Normal, Texts.Length)] : [.. kinds.Select(kind => Enum.IsDefined((TokenKind)kind) ? (TokenKind)kind : TokenKind.Undefined)];
+        _kinds = new TokenKind[Texts.Length];
         for (var id = 0; id < Texts.Length; id++)
         {
-            // Of equal texts the last has the name, as in llama.cpp's map; ids are looked up by it.
-            var entry = ByText.Add(Texts[id]);
-            if (entry == IdByEntry.Count)
+            _kinds[id] = kinds is null ? TokenKind.Normal : kinds[id] is > 0 and <= (int)TokenKind.Byte ? (TokenKind)kinds[id] : TokenKind.Undefined;
+            if (Texts[id].Length == 0)
             {
-                IdByEntry.Add(id);
+                Texts[id] = Encoding.ASCII.GetBytes($"[EMPTY_{id}]");
             }
-            else
+
+            // Ids are looked up by the number of the text, so the two must count alike.
+            var entry = _byText.Add(Texts[id]);
+            if (entry != id)
             {
-                IdByEntry[entry] = id;
+                throw new ModelFormatException($"'tokenizer.ggml.tokens' holds the token '{Printable(Texts[id])}' twice, as {entry} and {id}; a text is one token. Convert the model again");
             }
         }
 
@@ -52,7 +61,9 @@ internal sealed class Vocabulary
             "llama" => (1, 2, 0, -1, -1, -1),
             "bert" => (101, -1, 100, 102, 0, 103),
             "gpt2" => (11, 11, -1, -1, -1, -1),
+            "hybriddna" or "whitespace" => (11, 11, -1, -1, -1, -1),
             "t5" => (-1, 1, 2, -1, 0, -1),
+            "plamo2" => (1, 2, 0, -1, 3, -1),
             _ => (-1, -1, -1, -1, -1, -1),
         };
         BeginId = Special("bos_token_id", begin) ?? Special("cls_token_id", -1);
@@ -62,6 +73,16 @@ internal sealed class Vocabulary
         PadId = Special("padding_token_id", pad);
         MaskId = Special("mask_token_id", mask);
         CollectEnds();
+    }
+
+    private Vocabulary(GgufMetadata metadata, int size)
+    {
+        Metadata = metadata;
+        Model = "none";
+        Texts = new byte[size][];
+        Array.Fill(Texts, []);
+        Scores = [];
+        _kinds = new TokenKind[size];
     }
 
     public GgufMetadata Metadata { get; }
@@ -77,10 +98,6 @@ internal sealed class Vocabulary
     public float[] Scores { get; }
 
     public int Count => Texts.Length;
-
-    public ByteStringTable ByText { get; } = new();
-
-    public List<int> IdByEntry { get; } = [];
 
     public int? BeginId { get; set; }
 
@@ -98,18 +115,70 @@ internal sealed class Vocabulary
 
     public ImmutableArray<int> EndOfGenerationIds { get; private set; } = [];
 
-    /// <summary>The id of a text as the file spells it; -1 when there is none.</summary>
-    public int Find(ReadOnlySpan<byte> text)
+    /// <summary>The vocabulary of a model without a tokenizer: as many tokens as the file says, and no text.</summary>
+    public static Vocabulary OfIds(GgufMetadata metadata)
     {
-        var entry = ByText.Find(text);
-        return entry < 0 ? -1 : IdByEntry[entry];
+        var key = $"{metadata.GetString("general.architecture", "")}.vocab_size";
+        var size = metadata.GetInt32(key, 0);
+        return size is >= 0 and <= LargestIdsOnly
+            ? new Vocabulary(metadata, size)
+            : throw new ModelFormatException($"'{key}' is {size}; 0 to {LargestIdsOnly} tokens are supported. The file is damaged: download or convert it again");
     }
+
+    /// <summary>The id of a text as the file spells it; -1 when there is none.</summary>
+    public int Find(ReadOnlySpan<byte> text) => _byText.Find(text);
 
     public TokenKind KindOf(int id) => _kinds[id];
 
     public bool IsEnd(int id) => _ends.Contains(id);
 
-    public string TextOf(int id) => Encoding.UTF8.GetString(Texts[id]);
+    /// <summary>The bytes of a token of the families that write U+2581 for a space and <c>&lt;0xNN&gt;</c> for a byte.</summary>
+    public byte[] SpellPlain(int id) => KindOf(id) switch
+    {
+        TokenKind.Byte => [ByteOf(id) ?? (byte)'?'],
+        TokenKind.Normal => Unescape(Texts[id]),
+        // The reference gives such tokens no text.
+        TokenKind.Unused or TokenKind.Undefined => [],
+        _ => Texts[id],
+    };
+
+    /// <summary>The value of a byte token, spelt <c>&lt;0xNN&gt;</c>; null for anything else.</summary>
+    public byte? ByteOf(int id)
+    {
+        var text = Texts[id];
+        return KindOf(id) == TokenKind.Byte && text.Length == 6 && text.AsSpan().StartsWith("<0x"u8) && text[5] == (byte)'>'
+            && byte.TryParse(text.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value) ? value : null;
+    }
+
+    private static byte[] Unescape(byte[] text)
+    {
+        if (text.AsSpan().IndexOf("▁"u8) < 0)
+        {
+            return text;
+        }
+
+        var result = new List<byte>(text.Length);
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (text.AsSpan(i).StartsWith("▁"u8))
+            {
+                result.Add((byte)' ');
+                i += 2;
+            }
+            else
+            {
+                result.Add(text[i]);
+            }
+        }
+
+        return [.. result];
+    }
+
+    private static string Printable(byte[] text)
+    {
+        var whole = Encoding.UTF8.GetString(text);
+        return whole.Length <= 60 ? whole : $"{whole[..60]}…";
+    }
 
     private static T[]? Optional<T>(GgufMetadata metadata, string key, Func<string, T[]> read)
     {
@@ -120,14 +189,27 @@ internal sealed class Vocabulary
 
         var values = read(key);
         var tokens = metadata.Get("tokenizer.ggml.tokens").Count;
-        return values.Length == tokens ? values : throw new ModelFormatException($"'{key}' has {values.Length} elements, but 'tokenizer.ggml.tokens' has {tokens}; they must be equal");
+        return values.Length >= tokens
+            ? values
+            : throw new ModelFormatException($"'{key}' has {values.Length} elements, but 'tokenizer.ggml.tokens' has {tokens}; each token needs one. The file is damaged: download or convert it again");
     }
 
     /// <summary>A special id; one outside the vocabulary is ignored, as the reference does.</summary>
     private int? Special(string key, int fallback)
     {
-        var id = Metadata.TryGet($"tokenizer.ggml.{key}", out var value) && value.Type != GgufValueType.Array ? value.AsInt64() : fallback;
-        return id >= 0 && id < Count ? (int)id : fallback >= 0 && fallback < Count && id != fallback ? fallback : null;
+        var id = -1L;
+        if (Metadata.TryGet($"tokenizer.ggml.{key}", out var value))
+        {
+            id = value.Type switch
+            {
+                GgufValueType.Array or GgufValueType.String or GgufValueType.Boolean or GgufValueType.Float32 or GgufValueType.Float64
+                    => throw new ModelFormatException($"'tokenizer.ggml.{key}' is of type {value.Type}; a token's number is an integer. Convert the model again"),
+                GgufValueType.UInt64 => value.Bytes[7] < 0x80 ? value.AsInt64() : -1,
+                _ => value.AsInt64(),
+            };
+        }
+
+        return id >= 0 && id < Count ? (int)id : fallback >= 0 && fallback < Count ? fallback : null;
     }
 
     /// <summary>A token for filling in the middle: what the file names, or else the first of the usual texts.</summary>
@@ -167,6 +249,11 @@ internal sealed class Vocabulary
             }
         }
 
+        // Tokens for filling in the middle are control tokens, whatever the file says.
+        _ = InfillToken("fim_pre_token_id", "<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>", "<|prefix|>");
+        _ = InfillToken("fim_suf_token_id", "<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>", "<|code_suffix|>", "<|suffix|>");
+        _ = InfillToken("fim_mid_token_id", "<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>", "<|code_middle|>", "<|middle|>");
+
         // gpt-oss: these are part of the text that programs parse.
         foreach (var text in new[] { "<|channel|>", "<|message|>", "<|start|>", "<|constrain|>" })
         {
@@ -188,6 +275,14 @@ internal sealed class Vocabulary
             {
                 _ends.Add(known);
             }
+        }
+
+        // A model with <|tool_response> does not end at </s>.
+        if (Has("<|tool_response>") && Has("</s>"))
+        {
+            var id = Find("</s>"u8);
+            _ends.Remove(id);
+            _kinds[id] = TokenKind.Normal;
         }
 
         // Where <|return|> and <|call|> end a turn, <|end|> only ends a message inside it.
