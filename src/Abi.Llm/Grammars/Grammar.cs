@@ -13,7 +13,7 @@ namespace Abi.Llm.Grammars;
 
 /// <summary>
 /// What a generated text must look like, whatever the model and the sampler want: a GBNF grammar, a JSON schema, a regular expression or a list of choices. Given as
-/// <see cref="GenerationOptions.Grammar"/>, only tokens that some text of the grammar can go on with are ever chosen.
+/// <see cref="Llm.GenerationOptions.Grammar"/>, only tokens that some text of the grammar can go on with are ever chosen.
 /// </summary>
 /// <remarks>Immutable and thread-safe. Compiled once for each tokenizer, at the first use; make one and keep it.</remarks>
 public sealed class Grammar
