@@ -1,5 +1,5 @@
+using Abi.Compute.Cpu;
 using Abi.Compute.Devices;
-using Abi.Compute.Scalar;
 
 namespace Abi.Cli.Models;
 
@@ -8,9 +8,5 @@ internal static class ComputeDevice
 {
     /// <summary>Makes the device.</summary>
     /// <param name="threads">Threads that compute; null for one a core.</param>
-    public static IDevice Create(int? threads)
-    {
-        _ = threads;
-        return new ScalarDevice();
-    }
+    public static IDevice Create(int? threads) => new CpuDevice(new CpuOptions { Threads = threads ?? 0 });
 }
