@@ -18,6 +18,7 @@ internal static class CliApplication
         new DetokenizeCommand(),
         new LogitsCommand(),
         new GenerateCommand(),
+        new EmbedCommand(),
         new PerplexityCommand(),
         new QuantizeCommand(),
         new MakeModelCommand(),

@@ -11,6 +11,7 @@ namespace Abi.Cli.Output;
 [JsonSerializable(typeof(TextResult))]
 [JsonSerializable(typeof(LogitsResult))]
 [JsonSerializable(typeof(GenerateResult))]
+[JsonSerializable(typeof(EmbedResult))]
 [JsonSerializable(typeof(PerplexityOutput))]
 [JsonSerializable(typeof(QuantizeResult))]
 [JsonSerializable(typeof(MakeModelResult))]
