@@ -6,6 +6,7 @@ using Abi.Cli.Models;
 using Abi.Cli.Output;
 using Abi.Cli.Terminal;
 using Abi.Llm;
+using Abi.Llm.Grammars;
 using Abi.Llm.Models;
 
 namespace Abi.Cli.Commands;
@@ -27,6 +28,11 @@ internal sealed class GenerateCommand : Command
     private static readonly Option<bool> ShowSpecial = Options.Switch("-sp --special", "print the texts of control tokens");
     private static readonly Option<bool> Echo = Options.Switch("--echo", "print the prompt too");
     private static readonly Option<int> TopLogprobs = Options.Integer("--top-logprobs", "in JSON, also the so many most likely tokens of every step", 0, minimum: 0);
+    private static readonly Option<string?> GrammarText = Options.Text("--grammar", "GBNF", "only texts of this grammar");
+    private static readonly Option<string?> GrammarFile = Options.File("--grammar-file", "only texts of the grammar in this file (GBNF)");
+    private static readonly Option<string?> JsonSchema = Options.Text("-j --json-schema", "SCHEMA", "only JSON of this schema: a file, or the schema itself (`{}` is any JSON)");
+    private static readonly Option<string?> JsonSchemaFile = Options.File("-jf --json-schema-file", "only JSON of the schema in this file");
+    private static readonly Option<string?> Pattern = Options.Text("--regex", "PATTERN", "only texts that this regular expression matches as a whole");
     private static readonly Option<string?> PromptCache = Options.File("--prompt-cache", "keep what was computed of the text in a file, and take it up where the next prompt begins alike");
     private static readonly Option<bool> PromptCacheReadOnly = Options.Switch("--prompt-cache-ro", "take the prompt cache up, but do not write it");
     private static readonly Option<string?> DraftModel = Options.File("-md --model-draft", "a small model of the same vocabulary that guesses tokens, so that several are checked in one step; the text stays the same", "MODEL");
@@ -48,6 +54,7 @@ internal sealed class GenerateCommand : Command
     [
         new("generation", [Prompt, PromptFile, Ids, Count, IgnoreEnd, Stop, ContextFull, Keep, Escape, NoBegin, NoSpecial, ShowSpecial, Echo, PromptCache, PromptCacheReadOnly, TopLogprobs, Verbose, ModelOptions.Json]),
         SamplingArguments.Group,
+        new("form", [GrammarText, GrammarFile, JsonSchema, JsonSchemaFile, Pattern]),
         new("speculation", [DraftModel, Lookup, DraftMaximum]),
         new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.Batch]),
     ];
@@ -71,7 +78,8 @@ internal sealed class GenerateCommand : Command
             prompt = Escapes.Read(prompt);
         }
 
-        // read once before the model is loaded: what is wrong with the options is told at once
+        // read before the model is loaded: what is wrong with the options is told at once
+        var grammar = ReadGrammar(arguments, console);
         SamplingArguments.Read(arguments, int.MaxValue);
         var loaded = await LoadedModel.OpenAsync(arguments, console, engine => engine with { MaximumSequences = 1 }, cancellationToken: cancellationToken).ConfigureAwait(false);
         await using var _ = loaded.ConfigureAwait(false);
@@ -79,6 +87,7 @@ internal sealed class GenerateCommand : Command
         var model = loaded.Model;
         var options = Read(arguments, model) with
         {
+            Grammar = grammar,
             Speculation = draft is not null || arguments.Get(Lookup) ? new SpeculationOptions { DraftModel = draft, MaximumTokens = arguments.Get(DraftMaximum) } : null,
         };
         var ids = arguments.Get(Ids) ?? model.Encode(prompt!, options);
@@ -222,6 +231,23 @@ internal sealed class GenerateCommand : Command
                 DraftNAccepted = outcome is { DraftedTokens: > 0 } ? outcome.AcceptedTokens : null,
             },
         };
+    }
+
+    private static Grammar? ReadGrammar(ParsedArguments arguments, CliConsole console)
+    {
+        if (new Option[] { GrammarText, GrammarFile, JsonSchema, JsonSchemaFile, Pattern }.Count(arguments.Has) > 1)
+        {
+            throw new UsageException("Give the form of the text by one of --grammar, --grammar-file, --json-schema, --json-schema-file and --regex.");
+        }
+
+        // A file, or as with llama.cpp the schema itself, which begins with a brace or is true or false.
+        static bool IsSchema(string text) => text.AsSpan().TrimStart() is ['{', ..] or "true" or "false";
+        return arguments.Get(GrammarText) is { } text ? Grammar.FromGbnf(text)
+            : arguments.Get(GrammarFile) is { } file ? Grammar.FromGbnf(InputFile.ReadText(file, console))
+            : arguments.Get(JsonSchema) is { } schema ? Grammar.FromJsonSchema(IsSchema(schema) ? schema : InputFile.ReadText(schema, console))
+            : arguments.Get(JsonSchemaFile) is { } schemaFile ? Grammar.FromJsonSchema(InputFile.ReadText(schemaFile, console))
+            : arguments.Get(Pattern) is { } pattern ? Grammar.FromRegex(pattern)
+            : null;
     }
 
     private static GenerationOptions Read(ParsedArguments arguments, LanguageModel model)

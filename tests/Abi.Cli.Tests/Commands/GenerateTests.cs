@@ -119,6 +119,27 @@ public sealed class GenerateTests
     }
 
     [Test]
+    public async Task TheFormOfTheTextCanBeSet()
+    {
+        using var folder = new TemporaryFolder();
+        async Task<string> Text(params string[] options) => (await CliRun.SucceedAsync(["generate", "stories", "-p", Prompt, "-n", "40", "--temp", "0", "--json", .. options])).Json.GetProperty("text").GetString()!;
+        File.WriteAllText(folder["g.gbnf"], "root ::= \" yes\" | \" no\"\n");
+        Assert.That(await Text("--grammar-file", folder["g.gbnf"]), Is.EqualTo(" yes").Or.EqualTo(" no"));
+        Assert.That(await Text("--grammar", "root ::= [0-9] [0-9]"), Does.Match("^[0-9]{2}$"));
+        Assert.That(await Text("--regex", "ab?c{3}"), Does.Match("^ab?c{3}$"));
+        const string Schema = """{"type":"object","properties":{"n":{"type":"integer","minimum":0,"maximum":9}},"required":["n"],"additionalProperties":false}""";
+        File.WriteAllText(folder["s.json"], Schema);
+        foreach (var options in new string[][] { ["--json-schema", folder["s.json"]], ["--json-schema", Schema], ["--json-schema-file", folder["s.json"]] })
+        {
+            Assert.That(JsonDocument.Parse(await Text(options)).RootElement.GetProperty("n").GetInt32(), Is.InRange(0, 9));
+        }
+
+        File.WriteAllText(folder["broken.gbnf"], "root ::= (");
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "generate", "stories", "-p", Prompt, "--grammar-file", folder["broken.gbnf"])).Error, Does.Contain("1"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "generate", "stories", "-p", Prompt, "--regex", "a", "--grammar", "root ::= \"a\"")).Error, Does.Contain("one of --grammar"));
+    }
+
+    [Test]
     public async Task ThePromptCacheSavesThePromptAndChangesNothing()
     {
         using var folder = new TemporaryFolder();

@@ -30,6 +30,21 @@ public sealed class LogitsTests
         Assert.That(last, Is.EqualTo(logits[^expectedShape[1]..]), "the same bits, whether others are asked for or not");
     }
 
+    [Test]
+    public async Task AnEncoderDecoderTakesBothLists()
+    {
+        using var folder = new TemporaryFolder();
+        var facts = JsonDocument.Parse(File.ReadAllText(Fixtures.Path("models", "t5.json"))).RootElement;
+        var (encoder, decoder) = (string.Join(',', facts.GetProperty("encoder_tokens").EnumerateArray()), string.Join(',', facts.GetProperty("decoder_tokens").EnumerateArray()));
+        await CliRun.SucceedAsync("logits", Fixtures.Path("models", "t5.gguf"), "--ids", encoder, "--decoder-ids", decoder, "--all", "--output", folder["o.npy"]);
+        var (shape, logits) = NpyFile.Read<float>(folder["o.npy"]);
+        var (expectedShape, expected) = NpyFile.Read<float>(Fixtures.Path("models", "t5.logits.npy"));
+        Assert.That(shape, Is.EqualTo(expectedShape));
+        Assert.That(Error(logits, expected), Is.LessThan(1e-4));
+        var greedy = (await CliRun.SucceedAsync("generate", Fixtures.Path("models", "t5.gguf"), "--ids", encoder, "-n", "12", "--temp", "0", "--ignore-eos", "--json")).Json.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32());
+        Assert.That(greedy, Is.EqualTo(facts.GetProperty("greedy_from_decoder_start").EnumerateArray().Take(12).Select(id => id.GetInt32())));
+    }
+
     [TestCase("Q4_0")]
     [TestCase("Q6_K")]
     public async Task ExactActivationsEqualExpandedWeights(string type)

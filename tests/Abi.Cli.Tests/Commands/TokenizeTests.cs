@@ -7,7 +7,7 @@ namespace Abi.Cli.Tests.Commands;
 
 public sealed class TokenizeTests
 {
-    private static readonly string[] Names = ["llama-spm", "phi-3", "gpt-2", "starcoder", "falcon", "deepseek-llm"];
+    private static readonly string[] Names = ["llama-spm", "phi-3", "gpt-2", "starcoder", "falcon", "deepseek-llm", "unigram-nfkc"];
 
     [TestCaseSource(nameof(Names))]
     public async Task JsonLinesHaveTheReferencesIds(string name)
