@@ -65,6 +65,18 @@ internal sealed class Assembler
     /// <summary>zmm += factor × [memory], fused; with <paramref name="broadcast"/>, one float of memory for all.</summary>
     public void MultiplyAdd(int zmm, int factor, Register at, int offset, bool broadcast = false) => Memory(Map0F38, P66, 0, 0xb8, zmm, factor, at, offset, broadcast);
 
+    /// <summary>Asks for the line at [memory].</summary>
+    public void Prefetch(Register at, int offset)
+    {
+        if ((int)at >= 8)
+        {
+            Byte(0x41);
+        }
+
+        Bytes(0x0f, 0x18, (byte)(0x88 | ((int)at & 7)));
+        Displacement(offset);
+    }
+
     /// <summary>Clears the upper parts of the vector registers, as callers expect them.</summary>
     public void ZeroUpper() => Bytes(0xc5, 0xf8, 0x77);
 
