@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Abi.Compute.Devices;
 
 namespace Abi.Compute.Cpu.Kernels;
@@ -14,6 +15,7 @@ internal static unsafe class AttentionKernels
     private const int Tile = 8;
 
     private const int Page = StateStore.PageLength;
+    private const int Line = 64; // bytes of a cache line
 
     /// <summary>Packs queries as <see cref="Score"/> reads them: [count / 8, keySize, 8]; a rest is left out.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -39,23 +41,27 @@ internal static unsafe class AttentionKernels
     /// <param name="keySize">The columns of a key.</param>
     /// <param name="packed">The same queries, eight by eight and column by column: [count / 8, keySize, 8].</param>
     /// <param name="scores">[count, 32].</param>
+    /// <param name="ahead">What is read soon: a line of 64 bytes of it is asked for with each column. Memory that jumps from page to page is not foreseen by the hardware.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Score(float** queries, int count, float* packed, float* keys, int keySize, float* scores)
+    public static void Score(float** queries, int count, float* packed, float* keys, int keySize, float* scores, byte* ahead)
     {
         var q = 0;
         for (; q <= count - Tile; q += Tile)
         {
-            Score8(packed + (q * keySize), keys, keySize, scores + (q * Page));
+            Score8(packed + (q * keySize), keys, keySize, scores + (q * Page), ahead);
+            ahead = (byte*)keys;
         }
 
         for (; q <= count - 4; q += 4)
         {
-            Score4(queries + q, keys, keySize, scores + (q * Page));
+            Score4(queries + q, keys, keySize, scores + (q * Page), ahead);
+            ahead = (byte*)keys;
         }
 
         for (; q < count; q++)
         {
-            Score1(queries[q], keys, keySize, scores + (q * Page));
+            Score1(queries[q], keys, keySize, scores + (q * Page), ahead);
+            ahead = (byte*)keys;
         }
     }
 
@@ -67,8 +73,9 @@ internal static unsafe class AttentionKernels
     /// <param name="values">[32, stride].</param>
     /// <param name="stride">The columns of a value, a multiple of 16.</param>
     /// <param name="sums">[count, stride].</param>
+    /// <param name="ahead">What is read soon.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Accumulate(float* weights, int count, int from, int end, float* values, int stride, float* sums)
+    public static void Accumulate(float* weights, int count, int from, int end, float* values, int stride, float* sums, byte* ahead)
     {
         var q = 0;
         if (stride % (2 * Lanes.Count) == 0)
@@ -77,7 +84,8 @@ internal static unsafe class AttentionKernels
             {
                 for (var column = 0; column < stride; column += 2 * Lanes.Count)
                 {
-                    Accumulate8x2(weights + (q * Page), from, end, values + column, stride, sums + (q * stride) + column);
+                    Accumulate8x2(weights + (q * Page), from, end, values + column, stride, sums + (q * stride) + column, ahead);
+                    ahead = q == 0 ? ahead + ((end - from) * Line) : (byte*)values;
                 }
             }
         }
@@ -104,7 +112,8 @@ internal static unsafe class AttentionKernels
             var column = 0;
             for (; column <= stride - (4 * Lanes.Count); column += 4 * Lanes.Count)
             {
-                Accumulate1x4(weights + (q * Page), from, end, values + column, stride, sums + (q * stride) + column);
+                Accumulate1x4(weights + (q * Page), from, end, values + column, stride, sums + (q * stride) + column, ahead);
+                ahead = q == 0 ? ahead + ((end - from) * Line) : (byte*)values;
             }
 
             for (; column < stride; column += Lanes.Count)
@@ -115,15 +124,16 @@ internal static unsafe class AttentionKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Score8(float* packed, float* keys, int keySize, float* scores)
+    private static void Score8(float* packed, float* keys, int keySize, float* scores, byte* ahead)
     {
         Vector512<float> s00 = default, s01 = default, s10 = default, s11 = default;
         Vector512<float> s20 = default, s21 = default, s30 = default, s31 = default;
         Vector512<float> s40 = default, s41 = default, s50 = default, s51 = default;
         Vector512<float> s60 = default, s61 = default, s70 = default, s71 = default;
         var end = packed + (keySize * Tile);
-        for (; packed < end; packed += Tile, keys += Page)
+        for (; packed < end; packed += Tile, keys += Page, ahead += Line)
         {
+            Prefetch(ahead);
             var k0 = Vector512.Load(keys);
             var k1 = Vector512.Load(keys + Lanes.Count);
             var x = Vector512.Create(packed[0]);
@@ -171,15 +181,16 @@ internal static unsafe class AttentionKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Score4(float** queries, float* keys, int keySize, float* scores)
+    private static void Score4(float** queries, float* keys, int keySize, float* scores, byte* ahead)
     {
         var q0 = queries[0];
         var q1 = queries[1];
         var q2 = queries[2];
         var q3 = queries[3];
         Vector512<float> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default, d0 = default, d1 = default;
-        for (var i = 0; i < keySize; i++)
+        for (var i = 0; i < keySize; i++, ahead += Line)
         {
+            Prefetch(ahead);
             var k0 = Vector512.Load(keys + (i * Page));
             var k1 = Vector512.Load(keys + (i * Page) + Lanes.Count);
             var x = Vector512.Create(q0[i]);
@@ -207,11 +218,12 @@ internal static unsafe class AttentionKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Score1(float* query, float* keys, int keySize, float* scores)
+    private static void Score1(float* query, float* keys, int keySize, float* scores, byte* ahead)
     {
         Vector512<float> a0 = default, a1 = default;
-        for (var i = 0; i < keySize; i++)
+        for (var i = 0; i < keySize; i++, ahead += Line)
         {
+            Prefetch(ahead);
             var x = Vector512.Create(query[i]);
             a0 = Lanes.Fma(x, Vector512.Load(keys + (i * Page)), a0);
             a1 = Lanes.Fma(x, Vector512.Load(keys + (i * Page) + Lanes.Count), a1);
@@ -222,7 +234,7 @@ internal static unsafe class AttentionKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Accumulate8x2(float* weights, int from, int end, float* values, int stride, float* sums)
+    private static void Accumulate8x2(float* weights, int from, int end, float* values, int stride, float* sums, byte* ahead)
     {
         var s0 = sums;
         var s1 = sums + stride;
@@ -242,8 +254,9 @@ internal static unsafe class AttentionKernels
         var (a7, b7) = (Vector512.Load(s7), Vector512.Load(s7 + Lanes.Count));
         var value = values + (from * stride);
         var last = weights + end;
-        for (var w = weights + from; w < last; w++, value += stride)
+        for (var w = weights + from; w < last; w++, value += stride, ahead += Line)
         {
+            Prefetch(ahead);
             var v0 = Vector512.Load(value);
             var v1 = Vector512.Load(value + Lanes.Count);
             var x = Vector512.Create(w[0]);
@@ -330,12 +343,13 @@ internal static unsafe class AttentionKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Accumulate1x4(float* weights, int from, int end, float* values, int stride, float* sums)
+    private static void Accumulate1x4(float* weights, int from, int end, float* values, int stride, float* sums, byte* ahead)
     {
         var (a, b) = (Vector512.Load(sums), Vector512.Load(sums + Lanes.Count));
         var (c, d) = (Vector512.Load(sums + (2 * Lanes.Count)), Vector512.Load(sums + (3 * Lanes.Count)));
-        for (var p = from; p < end; p++)
+        for (var p = from; p < end; p++, ahead += Line)
         {
+            Prefetch(ahead);
             var w = Vector512.Create(weights[p]);
             var v = values + (p * stride);
             a = Lanes.Fma(w, Vector512.Load(v), a);
@@ -360,5 +374,14 @@ internal static unsafe class AttentionKernels
         }
 
         a.Store(sums);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(byte* line)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(line);
+        }
     }
 }

@@ -182,12 +182,14 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         {
             var start = page * StateStore.PageLength;
             Load(source.Page(tile.Sequence, page) + (head * _shape.HeadBytes), scratch, out var keys, out var values);
-            AttentionKernels.Score(scratch.Queries, count, scratch.Packed, keys, _shape.KeySize, scratch.Scores);
+            var ahead = page < lastPage ? source.Page(tile.Sequence, page + 1) + (head * _shape.HeadBytes) : (byte*)keys;
+            var valuesAhead = page < lastPage ? ahead + _shape.ValuesOffset : (byte*)values;
+            AttentionKernels.Score(scratch.Queries, count, scratch.Packed, keys, _shape.KeySize, scratch.Scores, ahead);
             var isWhole = latestFirst <= start && earliestLast >= start + StateStore.PageLength - 1;
             if (isWhole && scores.IsPlain)
             {
                 OnlineSoftmax.UpdateWhole(scratch.Scores, count, scores.Settings.Scale, greatest, sums, outputs, stride);
-                AttentionKernels.Accumulate(scratch.Scores, count, 0, StateStore.PageLength, values, stride, outputs);
+                AttentionKernels.Accumulate(scratch.Scores, count, 0, StateStore.PageLength, values, stride, outputs, valuesAhead);
                 continue;
             }
 
@@ -206,13 +208,13 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
                 if (!isWhole)
                 {
                     // positions that a query does not see are left out, not weighed with zero: what lies there may be anything
-                    AttentionKernels.Accumulate(scoresOf, 1, from, end, values, stride, outputs + (q * stride));
+                    AttentionKernels.Accumulate(scoresOf, 1, from, end, values, stride, outputs + (q * stride), (byte*)values);
                 }
             }
 
             if (isWhole)
             {
-                AttentionKernels.Accumulate(scratch.Scores, count, 0, StateStore.PageLength, values, stride, outputs);
+                AttentionKernels.Accumulate(scratch.Scores, count, 0, StateStore.PageLength, values, stride, outputs, valuesAhead);
             }
         }
     }

@@ -13,7 +13,7 @@ namespace Abi.Compute.Cpu.State;
 /// </summary>
 internal sealed unsafe class CpuState : StateStore
 {
-    private readonly NativeBuffer[] _pages; // by layer: [pages, bytes of a page]
+    private readonly PageBuffer[] _pages; // by layer: [pages, bytes of a page]
     private readonly NativeBuffer[] _recurrent; // by layer: [slots, 2, floats]
     private readonly byte[] _current; // which of the two copies is the current one: [slots, layers]
     private readonly PageShape[] _shapes; // by layer
@@ -29,13 +29,13 @@ internal sealed unsafe class CpuState : StateStore
         Options = options;
         _shapes = [.. layout.Cache.Select(layer => new PageShape(layer.Heads, layer.KeySize, layer.ValueSize, options.CacheType == TensorType.F16 ? 2 : 4))];
         _current = new byte[options.RecurrentSlots * layout.Recurrent.Length];
-        _pages = new NativeBuffer[layout.Cache.Length];
+        _pages = new PageBuffer[layout.Cache.Length];
         _recurrent = new NativeBuffer[layout.Recurrent.Length];
         try
         {
             for (var i = 0; i < _pages.Length; i++)
             {
-                _pages[i] = new NativeBuffer(checked(_shapes[i].PageBytes * options.Pages));
+                _pages[i] = new PageBuffer(checked(_shapes[i].PageBytes * options.Pages));
             }
 
             for (var i = 0; i < _recurrent.Length; i++)
@@ -156,7 +156,7 @@ internal sealed unsafe class CpuState : StateStore
             return; // the buffers have finalizers of their own
         }
 
-        foreach (var buffer in (NativeBuffer?[])[.. _pages, .. _recurrent])
+        foreach (var buffer in (TensorMemory?[])[.. _pages, .. _recurrent])
         {
             buffer?.Dispose();
         }

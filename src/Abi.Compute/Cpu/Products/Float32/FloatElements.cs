@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Abi.Compute.Cpu.Products.Formats;
 using Abi.Compute.Formats;
 
@@ -8,6 +9,9 @@ namespace Abi.Compute.Cpu.Products.Float32;
 /// <summary>Weights of single elements (F32, F16, BF16) in panels [columns][64 outputs].</summary>
 internal static unsafe class FloatElements
 {
+    /// <summary>How far ahead of reading memory is asked for.</summary>
+    private const int Ahead = 8192;
+
     /// <summary>Rearranges [outputs][columns] to [columns][64]; the outputs beyond become zero.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Interleave<TFormat>(byte* rows, int outputs, int columns, byte* packed)
@@ -50,6 +54,11 @@ internal static unsafe class FloatElements
     {
         for (var i = 0; i < count; i += 16, packed += 32)
         {
+            if (Sse.IsSupported && i % 32 == 0)
+            {
+                Sse.Prefetch0(packed + Ahead);
+            }
+
             if (typeof(TFormat) == typeof(F16))
             {
                 HalfNumber.Read16(packed).Store(values + i);

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Abi.Compute.Cpu.Products.Emission;
 using Abi.Compute.Cpu.Products.Packing;
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
@@ -100,6 +101,12 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
     private void MultiplyPanel(float** x, float** y, int to, int rows, int first, int outputs, byte* scratch)
     {
         var packed = _store is null ? null : Packed(first, outputs);
+        if (packed != null && rows <= HalfRows.MostRows && typeof(TFormat) == typeof(F16) && HalfRows.Emitted is { } halves)
+        {
+            halves.Multiply(packed, Columns, x, y, to, rows);
+            return;
+        }
+
         for (var column = 0; column < Columns; column += PanelColumns)
         {
             var some = Math.Min(PanelColumns, Columns - column);

@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Abi.Compute.Cpu.Products.Emission;
 using Abi.Compute.Cpu.Products.Formats;
 
 namespace Abi.Compute.Cpu.Products.Int8;
@@ -12,6 +13,11 @@ internal static class Int8TileChoice<TFormat>
 
     private static Int8Tile Choose()
     {
+        if (EmittedInt8Tile.TryCreate<TFormat>() is { } emitted)
+        {
+            return emitted;
+        }
+
         if (AvxVnni.IsSupported)
         {
             return new Int8Tile256<TFormat, AvxVnniDot>();

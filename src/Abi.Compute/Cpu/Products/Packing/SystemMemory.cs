@@ -24,7 +24,7 @@ internal static unsafe partial class SystemMemory
         var address = Map(0, (nuint)bytes, ReadWrite, PrivateAnonymous, -1, 0);
         if (address == -1)
         {
-            throw new InsufficientMemoryException($"The system refused {bytes} bytes for packed weights.");
+            throw new InsufficientMemoryException($"The system refused {bytes} bytes.");
         }
 
         if (bytes >= HugePage)

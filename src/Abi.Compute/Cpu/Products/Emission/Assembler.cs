@@ -1,0 +1,196 @@
+using System.Buffers.Binary;
+
+namespace Abi.Compute.Cpu.Products.Emission;
+
+/// <summary>
+/// The few instructions that kernels need, as bytes: 512-bit vector instructions in EVEX form (Intel SDM volume 2, section 2.7) over zmm0 to zmm31, and 64-bit moves, sums and
+/// jumps. Memory operands are a base register and a displacement of 32 bits.
+/// </summary>
+internal sealed class Assembler
+{
+    private const int Map0F = 1;
+    private const int Map0F38 = 2;
+    private const int None = 0;
+    private const int P66 = 1;
+    private const int Width128 = 0;
+    private const int Width512 = 2;
+
+    private readonly List<byte> _code = [];
+
+    /// <summary>The bytes so far.</summary>
+    public int Length => _code.Count;
+
+    public byte[] ToArray() => [.. _code];
+
+    /// <summary>zmm = [memory].</summary>
+    public void Load(int zmm, Register at, int offset) => Memory(Map0F, None, 0, 0x10, zmm, 0, at, offset);
+
+    /// <summary>[memory] = zmm.</summary>
+    public void Store(Register at, int offset, int zmm) => Memory(Map0F, None, 0, 0x11, zmm, 0, at, offset);
+
+    /// <summary>[memory] = the low 128 bits.</summary>
+    public void StoreLow(Register at, int offset, int xmm) => Memory(Map0F, None, 0, 0x11, xmm, 0, at, offset, width: Width128);
+
+    /// <summary>The low 128 bits = [memory].</summary>
+    public void LoadLow(int xmm, Register at, int offset) => Memory(Map0F, None, 0, 0x10, xmm, 0, at, offset, width: Width128);
+
+    /// <summary>zmm = source.</summary>
+    public void Move(int zmm, int source) => Registers(Map0F, P66, 1, 0x6f, zmm, 0, source);
+
+    /// <summary>zmm = 0.</summary>
+    public void Zero(int zmm) => Registers(Map0F, P66, 0, 0xef, zmm, zmm, zmm);
+
+    /// <summary>zmm = 16 times the 32 bits at [memory].</summary>
+    public void Broadcast(int zmm, Register at, int offset) => Memory(Map0F38, P66, 0, 0x58, zmm, 0, at, offset);
+
+    /// <summary>zmm = 16 times the integer at [memory], shifted left.</summary>
+    public void BroadcastShifted(int zmm, Register at, int offset, int shift)
+    {
+        Memory(Map0F, P66, 0, 0x72, 6, zmm, at, offset, broadcast: true);
+        Byte(shift);
+    }
+
+    /// <summary>zmm += Σ of 4: unsigned bytes of <paramref name="unsigned"/> × signed bytes of <paramref name="signed"/> (vpdpbusd).</summary>
+    public void DotBytes(int zmm, int unsigned, int signed) => Registers(Map0F38, P66, 0, 0x50, zmm, unsigned, signed);
+
+    /// <summary>zmm = source as floats, from integers.</summary>
+    public void ToFloats(int zmm, int source) => Registers(Map0F, None, 0, 0x5b, zmm, 0, source);
+
+    /// <summary>zmm = 16 floats from the halves at [memory].</summary>
+    public void LoadHalves(int zmm, Register at, int offset) => Memory(Map0F38, P66, 0, 0x13, zmm, 0, at, offset);
+
+    /// <summary>zmm = factor × [memory].</summary>
+    public void Multiply(int zmm, int factor, Register at, int offset) => Memory(Map0F, None, 0, 0x59, zmm, factor, at, offset);
+
+    /// <summary>zmm += factor × [memory], fused; with <paramref name="broadcast"/>, one float of memory for all.</summary>
+    public void MultiplyAdd(int zmm, int factor, Register at, int offset, bool broadcast = false) => Memory(Map0F38, P66, 0, 0xb8, zmm, factor, at, offset, broadcast);
+
+    /// <summary>Asks for the line at [memory].</summary>
+    public void Prefetch(Register at, int offset)
+    {
+        if ((int)at >= 8)
+        {
+            Byte(0x41);
+        }
+
+        Bytes(0x0f, 0x18, (byte)(0x88 | ((int)at & 7)));
+        Displacement(offset);
+    }
+
+    /// <summary>Clears the upper parts of the vector registers, as callers expect them.</summary>
+    public void ZeroUpper() => Bytes(0xc5, 0xf8, 0x77);
+
+    public void Return() => Byte(0xc3);
+
+    /// <summary>register = source.</summary>
+    public void Move(Register register, Register source) => Wide(0x89, (int)source, 0xc0, (int)register);
+
+    /// <summary>register = [memory], 64 bits.</summary>
+    public void Load(Register register, Register at, int offset)
+    {
+        Wide(0x8b, (int)register, 0x80, (int)at);
+        if (((int)at & 7) == 4)
+        {
+            Byte(0x24);
+        }
+
+        Displacement(offset);
+    }
+
+    /// <summary>register += value; the flags say whether it became zero.</summary>
+    public void Add(Register register, int value)
+    {
+        Wide(0x81, 0, 0xc0, (int)register);
+        Displacement(value);
+    }
+
+    /// <summary>Sets the flags by a register's value.</summary>
+    public void Test(Register register) => Wide(0x85, (int)register, 0xc0, (int)register);
+
+    /// <summary>Jumps back to where <see cref="Length"/> was, if the last result was not zero.</summary>
+    public void JumpIfNotZero(int target)
+    {
+        Bytes(0x0f, 0x85);
+        Displacement(target - (Length + 4));
+    }
+
+    /// <summary>Begins a jump ahead, if the last result was zero; its end is given to <see cref="Land"/>.</summary>
+    public int JumpAheadIfZero()
+    {
+        Bytes(0x0f, 0x84);
+        Displacement(0);
+        return Length;
+    }
+
+    /// <summary>Begins a jump ahead; its end is given to <see cref="Land"/>.</summary>
+    public int JumpAhead()
+    {
+        Byte(0xe9);
+        Displacement(0);
+        return Length;
+    }
+
+    /// <summary>Lets a jump ahead end here.</summary>
+    public void Land(int jump)
+    {
+        Span<byte> distance = stackalloc byte[4];
+        BinaryPrimitives.WriteInt32LittleEndian(distance, Length - jump);
+        for (var i = 0; i < 4; i++)
+        {
+            _code[jump - 4 + i] = distance[i];
+        }
+    }
+
+    /// <summary>Fills up to a multiple of 64 bytes with instructions that do nothing.</summary>
+    public void Align()
+    {
+        while (Length % 64 != 0)
+        {
+            Byte(0x90);
+        }
+    }
+
+    private void Registers(int map, int prefix, int wide, byte opcode, int register, int second, int third)
+    {
+        Evex(map, prefix, wide, register, second, (third >> 3) & 1, (third >> 4) & 1, false, Width512);
+        Bytes(opcode, (byte)(0xc0 | ((register & 7) << 3) | (third & 7)));
+    }
+
+    private void Memory(int map, int prefix, int wide, byte opcode, int register, int second, Register at, int offset, bool broadcast = false, int width = Width512)
+    {
+        Evex(map, prefix, wide, register, second, ((int)at >> 3) & 1, 0, broadcast, width);
+        Bytes(opcode, (byte)(0x80 | ((register & 7) << 3) | ((int)at & 7)));
+        if (((int)at & 7) == 4)
+        {
+            Byte(0x24); // rsp and r12 as a base need a second byte
+        }
+
+        Displacement(offset);
+    }
+
+    /// <summary>The four bytes before the opcode; register bits are stored inverted.</summary>
+    private void Evex(int map, int prefix, int wide, int register, int second, int baseBit, int indexBit, bool broadcast, int width)
+    {
+        Byte(0x62);
+        Byte(((~register & 8) << 4) | ((indexBit ^ 1) << 6) | ((baseBit ^ 1) << 5) | (~register & 16) | map);
+        Byte((wide << 7) | ((~second & 15) << 3) | 4 | prefix);
+        Byte((width << 5) | (broadcast ? 16 : 0) | ((~second & 16) >> 1));
+    }
+
+    private void Wide(byte opcode, int register, int mode, int other)
+    {
+        Byte(0x48 | ((register >> 3) << 2) | (other >> 3));
+        Bytes(opcode, (byte)(mode | ((register & 7) << 3) | (other & 7)));
+    }
+
+    private void Displacement(int value)
+    {
+        Span<byte> bytes = stackalloc byte[4];
+        BinaryPrimitives.WriteInt32LittleEndian(bytes, value);
+        _code.AddRange(bytes);
+    }
+
+    private void Byte(int value) => _code.Add((byte)value);
+
+    private void Bytes(params ReadOnlySpan<byte> values) => _code.AddRange(values);
+}

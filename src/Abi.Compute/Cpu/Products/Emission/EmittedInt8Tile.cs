@@ -1,0 +1,161 @@
+using System.Runtime.InteropServices;
+using Abi.Compute.Cpu.Products.Formats;
+using Abi.Compute.Cpu.Products.Int8;
+using Abi.Compute.Memory;
+
+namespace Abi.Compute.Cpu.Products.Emission;
+
+/// <summary>The tile as machine code of our own making, believed only after it has equalled the definition bit for bit on random panels.</summary>
+internal sealed unsafe class EmittedInt8Tile : Int8Tile
+{
+    private readonly delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void> _one;
+    private readonly delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void> _two;
+    private readonly delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void> _three;
+
+    private EmittedInt8Tile(byte* one, byte* two, byte* three)
+    {
+        _one = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)one;
+        _two = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)two;
+        _three = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)three;
+    }
+
+    /// <summary>Makes the tile of a format, or null where code cannot be made or does not do what it should.</summary>
+    public static EmittedInt8Tile? TryCreate<TFormat>()
+        where TFormat : struct, ILevelFormat
+    {
+        if (!Emitter.HasVnni512)
+        {
+            return null;
+        }
+
+        var assembler = new Assembler();
+        Span<int> starts = stackalloc int[3];
+        for (var rows = 1; rows <= 3; rows++)
+        {
+            assembler.Align();
+            starts[rows - 1] = assembler.Length;
+            Int8TileProgram.Write(assembler, TFormat.OffsetShift, TFormat.Scales, TFormat.HasMinimum, rows, OperatingSystem.IsWindows());
+        }
+
+        var code = CodePages.TryPlace(assembler.ToArray());
+        if (code == null)
+        {
+            return null;
+        }
+
+        var tile = new EmittedInt8Tile(code + starts[0], code + starts[1], code + starts[2]);
+        return IsRight<TFormat>(tile) ? tile : null;
+    }
+
+    public override void One(Int8TileArguments* arguments) => _one(arguments);
+
+    public override void Two(Int8TileArguments* arguments) => _two(arguments);
+
+    public override void Three(Int8TileArguments* arguments) => _three(arguments);
+
+    /// <summary>Compares a tile with the definition on random panels of several lengths.</summary>
+    internal static bool IsRight<TFormat>(Int8Tile tile)
+        where TFormat : struct, ILevelFormat
+    {
+        const int most = 3;
+        var reference = new Int8TileReference<TFormat>();
+        var random = new Random(17);
+        using var panel = new NativeBuffer(most * Int8Panel<TFormat>.RecordBytes);
+        using var x = new NativeBuffer(3 * most * ActivationBlock.Bytes);
+        using var y = new NativeBuffer(3 * Int8Panel.Outputs * sizeof(float));
+        using var expected = new NativeBuffer(3 * Int8Panel.Outputs * sizeof(float));
+        for (var blocks = 1; blocks <= most; blocks++)
+        {
+            FillPanel<TFormat>(random, (byte*)panel.Address, blocks);
+            FillRows(random, (ActivationBlock*)x.Address, 3 * most);
+            for (var rows = 1; rows <= 3; rows++)
+            {
+                for (var accumulate = 0; accumulate < 2; accumulate++)
+                {
+                    Run(tile, panel, x, y, blocks, rows, accumulate);
+                    Run(reference, panel, x, expected, blocks, rows, accumulate);
+                    if (!Bytes(y).SequenceEqual(Bytes(expected)))
+                    {
+                        return false;
+                    }
+                }
+            }
+        }
+
+        return true;
+
+        static Span<byte> Bytes(NativeBuffer buffer) => new((void*)buffer.Address, (int)buffer.Length);
+
+        static void Run(Int8Tile tile, NativeBuffer panel, NativeBuffer x, NativeBuffer y, int blocks, int rows, int accumulate)
+        {
+            var sums = new Span<float>((void*)y.Address, 3 * Int8Panel.Outputs);
+            for (var i = 0; i < sums.Length; i++)
+            {
+                sums[i] = (i * 0.37f) - 20;
+            }
+
+            var first = (ActivationBlock*)x.Address;
+            var outputs = (float*)y.Address;
+            var arguments = new Int8TileArguments
+            {
+                Panel = (byte*)panel.Address,
+                Blocks = blocks,
+                X0 = first,
+                X1 = first + most,
+                X2 = first + (2 * most),
+                Y0 = outputs,
+                Y1 = outputs + Int8Panel.Outputs,
+                Y2 = outputs + (2 * Int8Panel.Outputs),
+                Accumulate = accumulate,
+            };
+            switch (rows)
+            {
+                case 1:
+                    tile.One(&arguments);
+                    break;
+                case 2:
+                    tile.Two(&arguments);
+                    break;
+                default:
+                    tile.Three(&arguments);
+                    break;
+            }
+        }
+    }
+
+    private static void FillPanel<TFormat>(Random random, byte* panel, int blocks)
+        where TFormat : struct, ILevelFormat
+    {
+        for (var block = 0; block < blocks; block++, panel += Int8Panel<TFormat>.RecordBytes)
+        {
+            random.NextBytes(new Span<byte>(panel, Int8Panel<TFormat>.LevelBytes));
+            if (TFormat.OffsetShift != 7)
+            {
+                // Only formats that use all 8 bits have levels above 127.
+                foreach (ref var level in new Span<byte>(panel, Int8Panel<TFormat>.LevelBytes))
+                {
+                    level &= 127;
+                }
+            }
+
+            foreach (ref var scale in MemoryMarshal.Cast<byte, float>(new Span<byte>(panel + Int8Panel<TFormat>.LevelBytes, Int8Panel<TFormat>.RecordBytes - Int8Panel<TFormat>.LevelBytes)))
+            {
+                scale = (random.NextSingle() * 2) - 1;
+            }
+        }
+    }
+
+    private static void FillRows(Random random, ActivationBlock* x, int blocks)
+    {
+        var values = stackalloc float[ActivationBlock.Columns];
+        for (var block = 0; block < blocks; block++)
+        {
+            for (var i = 0; i < ActivationBlock.Columns; i++)
+            {
+                values[i] = (random.NextSingle() * 2) - 1;
+            }
+
+            ActivationRows.Prepare(ActivationForm.Int8, values, ActivationBlock.Columns, (byte*)(x + block));
+        }
+    }
+}

@@ -1,0 +1,26 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace Abi.Compute.Cpu.Products.Emission;
+
+/// <summary>
+/// Whether this process writes machine code for kernels that .NET has no instructions for. On by default where it has been run: Linux on x86-64 with AVX-512 VNNI. The variable
+/// <c>ABI_EMIT</c> or the switch <c>Abi.Compute.Emit</c> turns it off (<c>0</c>, <c>false</c>) or on elsewhere (<c>1</c>, <c>true</c>).
+/// </summary>
+internal static class Emitter
+{
+    /// <summary>Whether 512-bit VNNI code may be made.</summary>
+    public static bool HasVnni512 { get; } = Wanted() && Avx512F.IsSupported && Avx512BW.IsSupported && RuntimeInformation.ProcessArchitecture == Architecture.X64 && CpuHasVnni512();
+
+    private static bool Wanted()
+    {
+        if (Environment.GetEnvironmentVariable("ABI_EMIT") is { Length: > 0 } variable)
+        {
+            return variable is not ("0" or "false");
+        }
+
+        return AppContext.TryGetSwitch("Abi.Compute.Emit", out var enabled) ? enabled : OperatingSystem.IsLinux();
+    }
+
+    private static bool CpuHasVnni512() => X86Base.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && ((X86Base.CpuId(7, 0).Ecx >> 11) & 1) != 0;
+}

@@ -1,0 +1,135 @@
+using Abi.Compute.Cpu.Products.Float32;
+using Abi.Compute.Formats;
+using Abi.Compute.Memory;
+
+namespace Abi.Compute.Cpu.Products.Emission;
+
+/// <summary>One to three rows against a panel of half-precision weights, as machine code of our own making, believed only after it has equalled the definition bit for bit.</summary>
+internal sealed unsafe class HalfRows
+{
+    /// <summary>The most rows for which this is faster than a tile over expanded panels.</summary>
+    public const int MostRows = 12;
+
+    /// <summary>The rows of one function.</summary>
+    private const int Together = 3;
+
+    /// <summary>The columns between two returns to the runtime, which cannot stop a thread meanwhile.</summary>
+    private const int MostColumns = 4096;
+
+    private readonly nint[] _functions;
+
+    private HalfRows(nint[] functions) => _functions = functions;
+
+    /// <summary>The code of this process, or null where it cannot be made or does not do what it should.</summary>
+    public static HalfRows? Emitted { get; } = TryCreate();
+
+    /// <summary>Computes 64 outputs of some rows.</summary>
+    /// <param name="panel">[columns][64] halves.</param>
+    /// <param name="columns">The columns.</param>
+    /// <param name="x">[rows] pointers to [columns].</param>
+    /// <param name="y">[rows] pointers.</param>
+    /// <param name="to">Where in y the outputs begin.</param>
+    /// <param name="rows">At least 1.</param>
+    public void Multiply(byte* panel, int columns, float** x, float** y, int to, int rows)
+    {
+        for (; rows > 0; rows -= Together, x += Together, y += Together)
+        {
+            MultiplyTogether(panel, columns, x, y, to, Math.Min(rows, Together));
+        }
+    }
+
+    private void MultiplyTogether(byte* panel, int columns, float** x, float** y, int to, int rows)
+    {
+        var function = (delegate* unmanaged[SuppressGCTransition]<HalfRowsArguments*, void>)_functions[rows - 1];
+        for (var column = 0; column < columns; column += MostColumns)
+        {
+            var arguments = new HalfRowsArguments
+            {
+                Panel = panel + ((long)column * FloatTile.Outputs * sizeof(ushort)),
+                Columns = Math.Min(MostColumns, columns - column),
+                X0 = x[0] + column,
+                X1 = rows > 1 ? x[1] + column : null,
+                X2 = rows > 2 ? x[2] + column : null,
+                Y0 = y[0] + to,
+                Y1 = rows > 1 ? y[1] + to : null,
+                Y2 = rows > 2 ? y[2] + to : null,
+                Accumulate = column,
+            };
+            function(&arguments);
+        }
+    }
+
+    private static HalfRows? TryCreate()
+    {
+        if (!Emitter.HasVnni512 || OperatingSystem.IsWindows())
+        {
+            return null;
+        }
+
+        var assembler = new Assembler();
+        var functions = new nint[Together];
+        for (var rows = 1; rows <= Together; rows++)
+        {
+            assembler.Align();
+            functions[rows - 1] = assembler.Length;
+            HalfRowsProgram.Write(assembler, rows);
+        }
+
+        var code = CodePages.TryPlace(assembler.ToArray());
+        if (code == null)
+        {
+            return null;
+        }
+
+        var made = new HalfRows(Array.ConvertAll(functions, start => (nint)code + start));
+        return IsRight(made) ? made : null;
+    }
+
+    private static bool IsRight(HalfRows made)
+    {
+        const int columns = 37;
+        var random = new Random(19);
+        using var panel = new NativeBuffer(columns * FloatTile.Outputs * sizeof(ushort));
+        using var expanded = new NativeBuffer(columns * FloatTile.Outputs * sizeof(float));
+        using var outputs = new NativeBuffer(4 * FloatTile.Outputs * sizeof(float));
+        var halves = new Span<Half>((void*)panel.Address, columns * FloatTile.Outputs);
+        foreach (ref var half in halves)
+        {
+            half = (Half)((random.NextSingle() - 0.5f) * (random.Next(8) == 0 ? 1e-4f : 1));
+        }
+
+        FloatElements.Expand<F16>((byte*)panel.Address, halves.Length, (float*)expanded.Address);
+        var x = new float[Together * columns];
+        for (var i = 0; i < x.Length; i++)
+        {
+            x[i] = random.NextSingle() - 0.5f;
+        }
+
+        fixed (float* first = x)
+        {
+            var xs = stackalloc float*[Together];
+            var ys = stackalloc float*[Together];
+            for (var row = 0; row < Together; row++)
+            {
+                xs[row] = first + (row * columns);
+                ys[row] = (float*)outputs.Address + (row * FloatTile.Outputs);
+            }
+
+            var expected = (float*)outputs.Address + (Together * FloatTile.Outputs);
+            for (var rows = 1; rows <= Together; rows++)
+            {
+                made.Multiply((byte*)panel.Address, columns, xs, ys, 0, rows);
+                for (var row = 0; row < rows; row++)
+                {
+                    new FloatTileReference().One((float*)expanded.Address, columns, xs[row], expected, false);
+                    if (!new Span<uint>(ys[row], FloatTile.Outputs).SequenceEqual(new Span<uint>(expected, FloatTile.Outputs)))
+                    {
+                        return false;
+                    }
+                }
+            }
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,60 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using Abi.Compute.Cpu.Products.Emission;
+using Abi.Compute.Cpu.Products.Formats;
+using Abi.Compute.Cpu.Products.Int8;
+
+namespace Abi.Compute.Tests.Cpu.Products;
+
+/// <summary>Every tile that this machine can run equals the definition bit for bit, for every kind of panel.</summary>
+public sealed class Int8TileTests
+{
+    [Test]
+    public void TilesEqualTheDefinition()
+    {
+        Check<Q4_0Levels>();
+        Check<Q8_0Levels>();
+        Check<Q1_0Levels>();
+        Check<Q4_1Levels>();
+        Check<Q6_KLevels>();
+        Check<Q2_KLevels>();
+    }
+
+    [Test]
+    public void EmittedTilesAreUsedWhereTheyCanBe()
+    {
+        if (!Emitter.HasVnni512)
+        {
+            Assert.Ignore("This process makes no machine code.");
+        }
+
+        Assert.That(Int8Tile.Best<Q4_0Levels>(), Is.InstanceOf<EmittedInt8Tile>());
+        Assert.That(Int8Tile.Best<Q6_KLevels>(), Is.InstanceOf<EmittedInt8Tile>());
+        Assert.That(Int8Tile.Best<Q4_KLevels>(), Is.InstanceOf<EmittedInt8Tile>());
+    }
+
+    private static void Check<TFormat>()
+        where TFormat : struct, ILevelFormat
+    {
+        Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile128<TFormat, PortableDot>()), $"{TFormat.Type}, portable");
+        if (Avx2.IsSupported)
+        {
+            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile256<TFormat, Avx2Dot>()), $"{TFormat.Type}, AVX2");
+        }
+
+        if (AvxVnni.IsSupported)
+        {
+            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile256<TFormat, AvxVnniDot>()), $"{TFormat.Type}, AVX-VNNI");
+        }
+
+        if (Avx512BW.IsSupported && Vector512.IsHardwareAccelerated)
+        {
+            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile512<TFormat, Avx512Dot>()), $"{TFormat.Type}, AVX-512");
+        }
+
+        if (Emitter.HasVnni512)
+        {
+            Assert.That(EmittedInt8Tile.TryCreate<TFormat>(), Is.Not.Null, $"{TFormat.Type}, emitted");
+        }
+    }
+}
