@@ -1,0 +1,115 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Schema;
+using System.Text.Json.Serialization.Metadata;
+using Abi.Llm.Grammars;
+
+namespace Abi.Llm;
+
+/// <summary>Generations that give objects.</summary>
+public static class LanguageModelExtensions
+{
+    private static readonly JsonSchemaExporterOptions ExporterOptions = new() { TreatNullObliviousAsNonNullable = true, TransformSchemaNode = Transform };
+
+    /// <summary>The grammar of the JSON that can be read as an object of a type: its properties, types and bounds.</summary>
+    /// <typeparam name="T">The type.</typeparam>
+    /// <param name="typeInfo">The type's source-generated metadata.</param>
+    /// <param name="options">How the JSON is written.</param>
+    /// <exception cref="GrammarException">The type's schema holds something that cannot be honoured.</exception>
+    /// <remarks>Make one and keep it when the same type is generated often.</remarks>
+    public static Grammar CreateGrammar<T>(this JsonTypeInfo<T> typeInfo, JsonSchemaOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(typeInfo);
+        return Grammar.FromJsonSchema(typeInfo.GetJsonSchemaAsNode(ExporterOptions).ToJsonString(), options);
+    }
+
+    /// <summary>Generates an object: the text is constrained to the type's JSON and read.</summary>
+    /// <typeparam name="T">The type.</typeparam>
+    /// <param name="model">The model.</param>
+    /// <param name="prompt">The text to continue; say in it what is wanted, and that it is JSON.</param>
+    /// <param name="typeInfo">The type's source-generated metadata (<c>Context.Default.T</c>).</param>
+    /// <param name="options">What to do; a grammar in it must describe JSON of the type, and saves making it each time.</param>
+    /// <param name="cancellationToken">Ends it within a token.</param>
+    /// <exception cref="GrammarException">The limits leave no room for a whole object, or the type cannot be described.</exception>
+    /// <exception cref="AbiException">The text ended before the object did (a stop string or stop token cut it), or cannot be read as the type.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; there is no object.</exception>
+    public static async Task<T?> GenerateAsync<T>(
+        this LanguageModel model, string prompt, JsonTypeInfo<T> typeInfo, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        options ??= new GenerationOptions();
+        options = options with { Grammar = options.Grammar ?? typeInfo.CreateGrammar() };
+        var result = await model.CompleteAsync(prompt, options, onPiece: null, cancellationToken).ConfigureAwait(false);
+        if (result.Outcome.IsGrammarComplete != true)
+        {
+            throw new AbiException($"The generation ended ({result.Outcome.FinishReason}) before the JSON of {typeof(T).Name} did, after {result.Text.Length} characters. Remove the stop strings and stop tokens that cut it.");
+        }
+
+        try
+        {
+            return JsonSerializer.Deserialize(result.Text, typeInfo);
+        }
+        catch (JsonException exception)
+        {
+            throw new AbiException($"The generated JSON cannot be read as {typeof(T).Name}: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>Adds what the exporter leaves out: the bounds of number types, the formats of types that are read from strings.</summary>
+    private static JsonNode Transform(JsonSchemaExporterContext context, JsonNode node)
+    {
+        if (node is not JsonObject schema)
+        {
+            return node;
+        }
+
+        var type = Nullable.GetUnderlyingType(context.TypeInfo.Type) ?? context.TypeInfo.Type;
+        var (least, most) = Type.GetTypeCode(type.IsEnum ? typeof(string) : type) switch
+        {
+            TypeCode.SByte => (sbyte.MinValue, sbyte.MaxValue),
+            TypeCode.Byte => (byte.MinValue, byte.MaxValue),
+            TypeCode.Int16 => (short.MinValue, short.MaxValue),
+            TypeCode.UInt16 => (ushort.MinValue, ushort.MaxValue),
+            TypeCode.Int32 => (int.MinValue, int.MaxValue),
+            TypeCode.UInt32 => (uint.MinValue, uint.MaxValue),
+            TypeCode.Int64 => (long.MinValue, (decimal)long.MaxValue),
+            TypeCode.UInt64 => (ulong.MinValue, ulong.MaxValue),
+            TypeCode.Decimal => (-1e20m, 1e20m), // exact decimals have no exponents of any size
+            TypeCode.Single => (-1e27m, 1e27m),
+            _ => ((decimal?)null, (decimal?)null),
+        };
+        if (least is not null)
+        {
+            schema["minimum"] ??= least;
+            schema["maximum"] ??= most;
+        }
+
+        if (type == typeof(char))
+        {
+            schema["pattern"] = "^[\\u0000-\\uD7FF\\uE000-\\uFFFF]$";
+        }
+        else if (type == typeof(TimeSpan) && !schema.ContainsKey("pattern"))
+        {
+            schema["pattern"] = "^([0-9]{1,3}\\.)?([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
+        }
+        else if (type == typeof(TimeOnly))
+        {
+            schema.Remove("format");
+            schema["pattern"] = "^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
+        }
+        else if (type == typeof(DateTime) || type == typeof(DateTimeOffset))
+        {
+            schema["pattern"] = "^(?:19|20).*(?:Z|[+-]0[0-9]:[0-5][0-9])$"; // years and offsets that the types hold
+        }
+        else if (type == typeof(Guid))
+        {
+            schema["format"] = "uuid";
+        }
+        else if (type == typeof(byte[]))
+        {
+            schema["pattern"] = "^(?:[A-Za-z0-9+/]{4})*$";
+        }
+
+        return schema;
+    }
+}
