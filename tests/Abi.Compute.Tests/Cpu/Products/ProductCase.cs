@@ -85,7 +85,7 @@ internal sealed unsafe class ProductCase : IDisposable
         for (var row = 0; row < rows; row++)
         {
             var blocks = bytes.AsSpan(row * rowBytes, rowBytes);
-            if (format.CanEncode && !format.NeedsImportance && format.Type is not (TensorType.IQ3_XXS or TensorType.IQ3_S))
+            if (format.CanEncode && !format.NeedsImportance && !format.Name.StartsWith("IQ", StringComparison.Ordinal))
             {
                 for (var i = 0; i < columns; i++)
                 {

@@ -1,0 +1,45 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Abi.Compute.Cpu.Products;
+using Abi.Compute.Devices;
+using Abi.Compute.Formats;
+using Abi.Testing;
+
+namespace Abi.Compute.Tests.Cpu.Products;
+
+/// <summary>Products of every format give the same bits on every instruction set, with emitted code and without: processes of their own with the runtime's switches and ours.</summary>
+public sealed class ProductInstructionSetTests
+{
+    private static readonly Lazy<string> Here = new(Bits);
+
+    [TestCase("ABI_EMIT")]
+    [TestCase("DOTNET_EnableAVX512")]
+    [TestCase("DOTNET_EnableAVX512,DOTNET_EnableAVXVNNI")]
+    [TestCase("ABI_EMIT,DOTNET_EnableAVXVNNI")]
+    [TestCase("DOTNET_EnableAVX2")]
+    public void BitsDoNotDependOnTheInstructionSet(string variables)
+    {
+        var output = ChildProcess.Run(Print, variables.Split(',').ToDictionary(name => name, _ => "0"));
+        Assert.That(output.Trim().Split('\n'), Is.EqualTo(Here.Value.Split('\n')));
+    }
+
+    private static void Print() => Console.WriteLine(Bits());
+
+    private static string Bits()
+    {
+        List<string> lines = [];
+        foreach (var format in BlockFormat.All.Where(format => !format.IsIntegerData))
+        {
+            foreach (var activations in Enum.GetValues<ActivationPrecision>())
+            {
+                using var product = new ProductCase(format.Type, 512, 80, 8, seed: 11);
+                using var matrix = ProductMatrices.Create(product.Weight, 0, 80, activations, RepackMode.Lazy);
+                var bits = SHA256.HashData(MemoryMarshal.AsBytes(product.Multiply(matrix).AsSpan()));
+                lines.Add(string.Create(CultureInfo.InvariantCulture, $"{format.Name} {activations} {Convert.ToHexString(bits)[..16]}"));
+            }
+        }
+
+        return string.Join('\n', lines);
+    }
+}
