@@ -58,6 +58,16 @@ internal static unsafe class AttentionKernels
             ahead = (byte*)keys;
         }
 
+        if (count - q > 1)
+        {
+            // two or three together, one of them twice
+            var rest = stackalloc float*[4] { queries[q], queries[q + 1], queries[count - 1], queries[count - 1] };
+            var restScores = stackalloc float[4 * Page];
+            Score4(rest, keys, keySize, restScores, ahead);
+            new ReadOnlySpan<float>(restScores, (count - q) * Page).CopyTo(new Span<float>(scores + (q * Page), (count - q) * Page));
+            return;
+        }
+
         for (; q < count; q++)
         {
             Score1(queries[q], keys, keySize, scores + (q * Page), ahead);
@@ -95,7 +105,8 @@ internal static unsafe class AttentionKernels
             var column = 0;
             for (; column <= stride - (2 * Lanes.Count); column += 2 * Lanes.Count)
             {
-                Accumulate4x2(weights + (q * Page), from, end, values + column, stride, sums + (q * stride) + column);
+                Accumulate4x2(weights + (q * Page), from, end, values + column, stride, sums + (q * stride) + column, ahead);
+                ahead = q == 0 ? ahead + ((end - from) * Line) : (byte*)values;
             }
 
             for (; column < stride; column += Lanes.Count)
@@ -113,7 +124,7 @@ internal static unsafe class AttentionKernels
             for (; column <= stride - (4 * Lanes.Count); column += 4 * Lanes.Count)
             {
                 Accumulate1x4(weights + (q * Page), from, end, values + column, stride, sums + (q * stride) + column, ahead);
-                ahead = q == 0 ? ahead + ((end - from) * Line) : (byte*)values;
+                ahead = q == 0 ? ahead + ((end - from) * 2 * Line) : (byte*)values;
             }
 
             for (; column < stride; column += Lanes.Count)
@@ -304,7 +315,7 @@ internal static unsafe class AttentionKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Accumulate4x2(float* weights, int from, int end, float* values, int stride, float* sums)
+    private static void Accumulate4x2(float* weights, int from, int end, float* values, int stride, float* sums, byte* ahead)
     {
         var s0 = sums;
         var s1 = sums + stride;
@@ -314,8 +325,9 @@ internal static unsafe class AttentionKernels
         var (b0, b1) = (Vector512.Load(s1), Vector512.Load(s1 + Lanes.Count));
         var (c0, c1) = (Vector512.Load(s2), Vector512.Load(s2 + Lanes.Count));
         var (d0, d1) = (Vector512.Load(s3), Vector512.Load(s3 + Lanes.Count));
-        for (var p = from; p < end; p++)
+        for (var p = from; p < end; p++, ahead += Line)
         {
+            Prefetch(ahead);
             var v0 = Vector512.Load(values + (p * stride));
             var v1 = Vector512.Load(values + (p * stride) + Lanes.Count);
             var w = Vector512.Create(weights[p]);
@@ -347,9 +359,10 @@ internal static unsafe class AttentionKernels
     {
         var (a, b) = (Vector512.Load(sums), Vector512.Load(sums + Lanes.Count));
         var (c, d) = (Vector512.Load(sums + (2 * Lanes.Count)), Vector512.Load(sums + (3 * Lanes.Count)));
-        for (var p = from; p < end; p++, ahead += Line)
+        for (var p = from; p < end; p++, ahead += 2 * Line)
         {
             Prefetch(ahead);
+            Prefetch(ahead + Line);
             var w = Vector512.Create(weights[p]);
             var v = values + (p * stride);
             a = Lanes.Fma(w, Vector512.Load(v), a);

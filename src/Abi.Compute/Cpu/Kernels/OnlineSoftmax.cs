@@ -42,15 +42,24 @@ internal static unsafe class OnlineSoftmax
         sum += Lanes.Sum(w0 + w1);
     }
 
-    /// <summary><see cref="Update"/> of [count] queries that see the whole page, their scores times <paramref name="scale"/>: scores [count, 32], sums [count, stride].</summary>
+    /// <summary><see cref="Update"/> of [count] queries that see the same positions, their scores times <paramref name="scale"/>: scores [count, 32], sums [count, stride].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void UpdateWhole(float* scores, int count, float scale, float* greatest, float* sum, float* sums, int stride)
+    public static void UpdateScaled(float* scores, int count, float scale, int from, int end, float* greatest, float* sum, float* sums, int stride)
     {
         var factor = Vector512.Create(scale);
+        var isWhole = from == 0 && end == Page;
         for (var q = 0; q < count; q++)
         {
             var s0 = Vector512.Load(scores + (q * Page)) * factor;
             var s1 = Vector512.Load(scores + (q * Page) + Lanes.Count) * factor;
+            if (!isWhole)
+            {
+                s0 = Mask(s0, Vector512<int>.Indices, from, end);
+                s1 = Mask(s1, Vector512<int>.Indices + Vector512.Create(Lanes.Count), from, end);
+            }
+
+            s0.Store(scores + (q * Page));
+            s1.Store(scores + (q * Page) + Lanes.Count);
             var pageGreatest = Lanes.Max(Vector512.MaxNative(s0, s1));
             if (pageGreatest > greatest[q])
             {
@@ -63,8 +72,8 @@ internal static unsafe class OnlineSoftmax
         for (var q = 0; q < count; q++, scores += Page)
         {
             var offset = Vector512.Create(greatest[q]);
-            var w0 = Exponential.Exp((Vector512.Load(scores) * factor) - offset);
-            var w1 = Exponential.Exp((Vector512.Load(scores + Lanes.Count) * factor) - offset);
+            var w0 = Exponential.Exp(Vector512.Load(scores) - offset);
+            var w1 = Exponential.Exp(Vector512.Load(scores + Lanes.Count) - offset);
             w0.Store(scores);
             w1.Store(scores + Lanes.Count);
             sum[q] += Lanes.Sum(w0 + w1);

@@ -188,12 +188,13 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
             var isWhole = latestFirst <= start && earliestLast >= start + StateStore.PageLength - 1;
             if (isWhole && scores.IsPlain)
             {
-                OnlineSoftmax.UpdateWhole(scratch.Scores, count, scores.Settings.Scale, greatest, sums, outputs, stride);
+                OnlineSoftmax.UpdateScaled(scratch.Scores, count, scores.Settings.Scale, 0, StateStore.PageLength, greatest, sums, outputs, stride);
                 AttentionKernels.Accumulate(scratch.Scores, count, 0, StateStore.PageLength, values, stride, outputs, valuesAhead);
                 continue;
             }
 
-            for (var q = 0; q < count; q++)
+            // the query heads of a row see the same positions; those that a row does not see are left out, not weighed with zero: what lies there may be anything
+            for (var q = 0; q < count; q += _group)
             {
                 var from = Math.Max(scratch.First[q] - start, 0);
                 var end = Math.Min(scratch.Last[q] + 1 - start, StateStore.PageLength);
@@ -203,18 +204,21 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
                 }
 
                 var scoresOf = scratch.Scores + (q * StateStore.PageLength);
-                scores.Adjust(scoresOf, (head * _group) + (q % _group), source.Position(sequence, tile.FirstRow + (q / _group)), start);
-                OnlineSoftmax.Update(scoresOf, from, end, ref greatest[q], ref sums[q], outputs + (q * stride), stride);
-                if (!isWhole)
+                if (scores.IsPlain)
                 {
-                    // positions that a query does not see are left out, not weighed with zero: what lies there may be anything
-                    AttentionKernels.Accumulate(scoresOf, 1, from, end, values, stride, outputs + (q * stride), (byte*)values);
+                    OnlineSoftmax.UpdateScaled(scoresOf, _group, scores.Settings.Scale, from, end, greatest + q, sums + q, outputs + (q * stride), stride);
                 }
-            }
+                else
+                {
+                    var position = source.Position(sequence, tile.FirstRow + (q / _group));
+                    for (var i = 0; i < _group; i++)
+                    {
+                        scores.Adjust(scoresOf + (i * StateStore.PageLength), (head * _group) + i, position, start);
+                        OnlineSoftmax.Update(scoresOf + (i * StateStore.PageLength), from, end, ref greatest[q + i], ref sums[q + i], outputs + ((q + i) * stride), stride);
+                    }
+                }
 
-            if (isWhole)
-            {
-                AttentionKernels.Accumulate(scratch.Scores, count, 0, StateStore.PageLength, values, stride, outputs, valuesAhead);
+                AttentionKernels.Accumulate(scoresOf, _group, from, end, values, stride, outputs + (q * stride), (byte*)values);
             }
         }
     }

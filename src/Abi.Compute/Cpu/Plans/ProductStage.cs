@@ -7,7 +7,7 @@ namespace Abi.Compute.Cpu.Plans;
 internal sealed unsafe class ProductStage(StepFrame frame, int block, RowSpace rows) : Stage(frame, block)
 {
     private const int ChunkBytes = 96 << 10; // of weights: some microseconds at memory speed
-    private const int ChunksPerWorker = 16; // enough to even out, without paying for more
+    private const int ChunksPerWorker = 64; // enough to even out, without paying for more
     private readonly List<Range> _ranges = [];
 
     public RowSpace Rows { get; } = rows;
