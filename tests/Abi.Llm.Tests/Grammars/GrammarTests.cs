@@ -203,7 +203,7 @@ public sealed class GrammarTests
     public void SmallVocabulariesHaveNoDeadEnds()
     {
         var (worked, refused) = (0, 0);
-        for (var seed = 0; seed < 400; seed++)
+        for (var seed = 0; seed < 120; seed++)
         {
             var random = new Random(seed);
             var text = RandomGrammar(random);
@@ -229,8 +229,8 @@ public sealed class GrammarTests
             }
         }
 
-        Assert.That(worked, Is.GreaterThan(50));
-        Assert.That(refused, Is.GreaterThan(50));
+        Assert.That(worked, Is.GreaterThan(15));
+        Assert.That(refused, Is.GreaterThan(15));
     }
 
     private static bool CanSpell(string grammar, string[] tokens)
