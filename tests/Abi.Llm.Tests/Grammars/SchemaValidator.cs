@@ -99,6 +99,8 @@ internal sealed class SchemaValidator(JsonElement root)
                     Require(Formats.TryGetValue(k.GetString()!, out var format) ? Regex.IsMatch(text, format) : k.GetString() switch
                     {
                         "date" => DateOnly.TryParseExact(text.StartsWith("0000", StringComparison.Ordinal) ? "2000" + text[4..] : text, "yyyy-MM-dd", out _),
+                        "ipv6" => System.Net.IPAddress.TryParse(text, out var address) && address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6,
+                        "uri" => Uri.TryCreate(text, UriKind.Absolute, out _),
                         "time" => Regex.IsMatch(text, @"^\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"),
                         _ => Regex.IsMatch(text, @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"),
                     }, "format");
