@@ -53,7 +53,7 @@ internal sealed class GenerationRequest : EngineRequest
             _chain.RestoreState(state);
         }
 
-        _detokenizer = new Detokenizer(tokenizer, options.ShowSpecialTokens);
+        _detokenizer = new Detokenizer(tokenizer, options.ShowSpecialTokens, [.. options.ShownTokens]);
         _stops = new StopMatcher(options.StopStrings);
         if (options.Speculation is { } speculation)
         {

@@ -46,10 +46,15 @@ internal sealed class SpecialTokens
         _ids = [.. ids];
     }
 
-    /// <summary>The parts of a text in order: runs of text (<c>Id</c> -1) and tokens.</summary>
-    public List<(int Start, int Length, int Id)> Split(ReadOnlySpan<byte> text, bool parseSpecial)
+    /// <summary>The parts of a text in order: runs of text (<c>Id</c> -1) and tokens; steering tokens never cover a guarded byte (ascending).</summary>
+    public List<(int Start, int Length, int Id)> Split(ReadOnlySpan<byte> text, bool parseSpecial, ReadOnlySpan<int> guarded = default)
     {
         var matches = Matches(text, parseSpecial);
+        if (matches is not null && !guarded.IsEmpty)
+        {
+            RemoveGuarded(matches, guarded);
+        }
+
         if (matches is null)
         {
             return [(0, text.Length, -1)];
@@ -98,6 +103,24 @@ internal sealed class SpecialTokens
         }
 
         return parts;
+    }
+
+    /// <summary>Drops matches of steering tokens that cover a guarded byte.</summary>
+    private void RemoveGuarded(List<(int Start, int Length, int Id)> matches, ReadOnlySpan<int> guarded)
+    {
+        var kept = 0;
+        foreach (var match in matches)
+        {
+            var place = guarded.BinarySearch(match.Start);
+            place = place < 0 ? ~place : place;
+            var isCovering = place < guarded.Length && guarded[place] < match.Start + match.Length;
+            if (!isCovering || !Chat.ContentGuard.IsSteering(_vocabulary.KindOf(match.Id), _vocabulary.Texts[match.Id]))
+            {
+                matches[kept++] = match;
+            }
+        }
+
+        matches.RemoveRange(kept, matches.Count - kept);
     }
 
     private static bool IsSpace(byte b) => b is 32 or (>= 9 and <= 13);
