@@ -109,8 +109,9 @@ internal sealed class SpecialTokens
     private void RemoveGuarded(List<(int Start, int Length, int Id)> matches, ReadOnlySpan<int> guarded)
     {
         var kept = 0;
-        foreach (var match in matches)
+        for (var i = 0; i < matches.Count; i++)
         {
+            var match = matches[i];
             var place = guarded.BinarySearch(match.Start);
             place = place < 0 ? ~place : place;
             var isCovering = place < guarded.Length && guarded[place] < match.Start + match.Length;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Abi.Llm.Chat;
 using Abi.Testing;
@@ -12,11 +13,13 @@ internal static class TemplateFixtures
 
     public static IEnumerable<string> Names() => Directory.GetFiles(Fixtures.Path("chat-templates", "templates"), "*.jinja").Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal);
 
-    public static ChatTemplate Load(string start, string begin = "", string end = "")
+    private static readonly ConcurrentDictionary<(string, string, string), ChatTemplate> Templates = [];
+
+    public static ChatTemplate Load(string start, string begin = "", string end = "") => Templates.GetOrAdd((start, begin, end), static key =>
     {
-        var name = Names().Single(name => name.StartsWith(start, StringComparison.Ordinal));
-        return ChatTemplate.Parse(File.ReadAllText(Fixtures.Path("chat-templates", "templates", name)), begin, end);
-    }
+        var name = Names().Single(name => name.StartsWith(key.Item1, StringComparison.Ordinal));
+        return ChatTemplate.Parse(File.ReadAllText(Fixtures.Path("chat-templates", "templates", name)), key.Item2, key.Item3);
+    });
 
     public static IEnumerable<JsonElement> Conversations()
     {

@@ -1,0 +1,48 @@
+using System.Collections.Immutable;
+using Abi.Llm.Chat.Output;
+using Abi.Llm.Tokenizers;
+
+namespace Abi.Llm.Chat;
+
+/// <summary>How one model is spoken to and understood: its template, the marks of its output, and the control tokens among these.</summary>
+/// <remarks>Immutable and thread-safe.</remarks>
+internal sealed class ChatDialect
+{
+    private readonly ChatOutputSyntax _syntax;
+    private readonly ImmutableArray<int> _shownWithTools;
+    private readonly ImmutableArray<int> _shownWithoutTools;
+
+    public ChatDialect(ChatTemplate template, Tokenizer tokenizer)
+    {
+        Template = template;
+
+        // a template that shows no tools gets them folded in, with the marks of Hermes; one that shows tools but no known mark answers in the most common form
+        var format = template.ToolCallFormat;
+        Format = format == ToolCallFormat.None ? ToolCallFormat.Hermes : format;
+        IsHarmony = template.DetectedToolCallFormat == ToolCallFormat.Harmony;
+        _syntax = ChatOutputSyntax.Of(template.Source, Format);
+        _syntax = format == ToolCallFormat.None && template.Capabilities.Tools ? _syntax with { HasBareCalls = true } : _syntax;
+        IEnumerable<string> always = IsHarmony ? HarmonyOutputParser.Marks : [.. _syntax.Reasoning.SelectMany(pair => new[] { pair.Open, pair.Close }), .. _syntax.Dropped.Where(ChatOutputSyntax.IsWrapper)];
+        _shownWithoutTools = Controls(tokenizer, always);
+        _shownWithTools = Controls(tokenizer, [.. always, .. _syntax.Marks]);
+    }
+
+    public ChatTemplate Template { get; }
+
+    /// <summary>How calls are read.</summary>
+    public ToolCallFormat Format { get; }
+
+    /// <summary>Whether the model writes on channels.</summary>
+    public bool IsHarmony { get; }
+
+    /// <summary>Control tokens that the parser has to see.</summary>
+    public ImmutableArray<int> ShownTokens(bool hasTools) => hasTools ? _shownWithTools : _shownWithoutTools;
+
+    public ChatOutputParser Parser(ToolTypes tools, string prompt) => IsHarmony ? new HarmonyOutputParser(tools) : new MarkedOutputParser(_syntax, tools, prompt);
+
+    private static ImmutableArray<int> Controls(Tokenizer tokenizer, IEnumerable<string> marks) =>
+    [
+        .. marks.SelectMany(mark => tokenizer.Encode(mark, addSpecial: false, parseSpecial: true))
+            .Where(id => tokenizer.KindOf(id) == TokenKind.Control && !tokenizer.IsEndOfGeneration(id)).Distinct(),
+    ];
+}

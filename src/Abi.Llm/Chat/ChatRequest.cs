@@ -1,0 +1,18 @@
+using System.Collections.Immutable;
+using Abi.Llm.Chat.Output;
+using Microsoft.Extensions.AI;
+
+namespace Abi.Llm.Chat;
+
+/// <summary>A request whose options have all been looked at.</summary>
+/// <param name="Messages">The conversation, instructions included.</param>
+/// <param name="Generation">What to generate, without what depends on the prompt.</param>
+/// <param name="Tools">The tools that may be called.</param>
+/// <param name="Variables">Variables of the template.</param>
+/// <param name="ShowsReasoning">Whether reasoning is part of the response.</param>
+/// <param name="SingleCall">Whether the first call ends the response.</param>
+internal sealed record ChatRequest(
+    IReadOnlyList<ChatMessage> Messages, GenerationOptions Generation, ImmutableArray<AIFunctionDeclaration> Tools, ImmutableDictionary<string, object?> Variables, bool ShowsReasoning, bool SingleCall)
+{
+    public ToolTypes ToolTypes { get; } = new(Tools);
+}
