@@ -24,12 +24,17 @@ public sealed class AbiChatClient : IChatClient
     /// <param name="options">How it is used.</param>
     /// <exception cref="ChatTemplateException">The model has no chat template, or a broken one, and the options give none.</exception>
     public AbiChatClient(LanguageModel model, AbiChatClientOptions? options = null)
+        : this(() => model, model ?? throw new ArgumentNullException(nameof(model)), options ?? new AbiChatClientOptions())
+    {
+    }
+
+    internal AbiChatClient(Func<LanguageModel> current, LanguageModel model, AbiChatClientOptions options)
         : this(
-            new LanguageModelBackend(model ?? throw new ArgumentNullException(nameof(model)), options?.OwnsModel ?? false),
-            options?.ModelId ?? ModelNames.Of(model),
-            options?.Template ?? ChatTemplate.FromMetadata(model.Metadata, model.Tokenizer),
-            options?.Template is null && ChatTemplate.Variants(model.Metadata).Contains("tool_use", StringComparer.Ordinal) ? ChatTemplate.FromMetadata(model.Metadata, model.Tokenizer, "tool_use") : null,
-            options ?? new AbiChatClientOptions())
+            new LanguageModelBackend(current, options.OwnsModel),
+            options.ModelId ?? ModelNames.Of(model),
+            options.Template ?? ChatTemplate.FromMetadata(model.Metadata, model.Tokenizer),
+            options.Template is null && ChatTemplate.Variants(model.Metadata).Contains("tool_use", StringComparer.Ordinal) ? ChatTemplate.FromMetadata(model.Metadata, model.Tokenizer, "tool_use") : null,
+            options)
     {
     }
 

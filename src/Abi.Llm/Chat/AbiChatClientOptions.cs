@@ -10,8 +10,8 @@ public sealed record AbiChatClientOptions
     /// <summary>The name that responses carry and requests may ask for; unset, the name in the model's metadata, or else of its file.</summary>
     public string? ModelId { get; init; }
 
-    /// <summary>What a request's options start from.</summary>
-    public GenerationOptions Generation { get; init; } = new();
+    /// <summary>What a request's options start from; unset, the feature's defaults for a client that is injected, else <see cref="GenerationOptions"/>' own.</summary>
+    public GenerationOptions? Generation { get; init; }
 
     /// <summary>What happens to system messages and tools that the template does not know.</summary>
     public UnsupportedByTemplate Unsupported { get; init; }

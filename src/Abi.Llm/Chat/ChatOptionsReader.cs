@@ -20,7 +20,7 @@ internal static class ChatOptionsReader
         List<ChatMessage> list = [.. messages];
         if (options is null)
         {
-            return new ChatRequest(list, settings.Generation, [], ImmutableDictionary<string, object?>.Empty, true, false);
+            return new ChatRequest(list, settings.Generation ?? new GenerationOptions(), [], ImmutableDictionary<string, object?>.Empty, true, false);
         }
 
         RefuseWhatAServerDoes(options);
@@ -65,7 +65,7 @@ internal static class ChatOptionsReader
 
     private static GenerationOptions Generation(IChatClient client, ChatOptions options, AbiChatClientOptions settings)
     {
-        var generation = settings.Generation;
+        var generation = settings.Generation ?? new GenerationOptions();
         if (options.RawRepresentationFactory is { } factory && factory(client) is { } raw)
         {
             generation = raw as GenerationOptions
