@@ -13,6 +13,7 @@ public sealed class SampleTests
     /// <summary>What each sample must print, in this order.</summary>
     private static readonly Dictionary<string, string[]> Expected = new(StringComparer.Ordinal)
     {
+        ["Chat"] = ["^> Once upon a time", @"^\[(stop|length): \d+ tokens in, \d+ of them known before, \d+ out\]", "^> The next day", @"^\[(stop|length): "],
         ["ComputeOnly"] = ["^Once upon a time.{60,}"],
         ["DependencyInjection"] = [@"^Llm: Healthy, stories\.gguf \(llama\) on \S+", "^The old bear .{30,}", "^A tiny bird .{30,}", "^Mia and her brother .{30,}", "^Stopped"],
         ["Embeddings"] = [@"^A cat jumped on the grass\. \(\d+ tokens, 256 components\)", @"^  0\.\d+ (The dog|A puppy)", @"^They ate cookies", @"^  0\.\d+ (Mom baked|Dad cooked)"],
