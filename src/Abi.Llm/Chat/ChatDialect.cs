@@ -16,8 +16,8 @@ internal sealed class ChatDialect
     {
         Template = template;
 
-        // a template that shows no tools gets them folded in, with the marks of Hermes; one that shows tools but no known mark answers in the most common form
-        var format = template.ToolCallFormat;
+        // without marks of its own a model is told those of Hermes, or answers in the most common form
+        var format = template.DetectedToolCallFormat;
         Format = format == ToolCallFormat.None ? ToolCallFormat.Hermes : format;
         IsHarmony = template.DetectedToolCallFormat == ToolCallFormat.Harmony;
         _syntax = ChatOutputSyntax.Of(template.Source, Format);

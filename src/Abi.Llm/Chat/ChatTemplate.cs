@@ -159,7 +159,7 @@ public sealed class ChatTemplate
 
     private ChatPrompt Render(IReadOnlyList<ChatMessage> messages, ChatRenderOptions options, Tokenizer? tokenizer, bool simplifies, CancellationToken cancellationToken)
     {
-        var folds = options.Unsupported == UnsupportedByTemplate.FoldIn;
+        var folds = options.Unsupported != UnsupportedByTemplate.PassThrough; // what is not to be folded in has been refused already
         var mark = tokenizer is null ? '\0' : FindMark(messages, options);
         var variables = new ChatVariables(Capabilities, DetectedToolCallFormat, tokenizer is null ? null : ContentGuard.Of(tokenizer), mark);
         var foldsTools = folds && !options.Tools.IsEmpty && !Capabilities.Tools;

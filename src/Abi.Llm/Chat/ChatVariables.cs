@@ -49,8 +49,10 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
             text.Append(ChatJson.Write(Tool(tool, simplifies: false))).Append('\n');
         }
 
-        return text.Append("</tools>\n\nTo call a function, answer with its name and arguments as JSON within <tool_call></tool_call>:\n<tool_call>\n")
-            .Append("{\"name\": <function name>, \"arguments\": <arguments as an object>}\n</tool_call>").ToString();
+        text.Append("</tools>\n\nTo call a function, answer with its name and its arguments as JSON, like this:\n");
+        return (format == ToolCallFormat.DeepSeek
+            ? text.Append("<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>function name\n```json\n{\"argument\": \"value\"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>")
+            : text.Append("<tool_call>\n{\"name\": \"function name\", \"arguments\": {\"argument\": \"value\"}}\n</tool_call>")).ToString();
     }
 
     private JsonObject Tool(AIFunctionDeclaration tool, bool simplifies)

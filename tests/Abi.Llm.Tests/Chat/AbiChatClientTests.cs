@@ -299,6 +299,7 @@ public sealed class AbiChatClientTests
                 ToolCallFormat.Mistral => "[TOOL_CALLS][{\"name\": \"add\", \"arguments\": {\"a\": 1}}]",
                 ToolCallFormat.Functionary => "<function=add>{\"a\": 1}</function>",
                 ToolCallFormat.CommandR => "Action:\n```json\n[{\"tool_name\": \"add\", \"parameters\": {\"a\": 1}}]```",
+                ToolCallFormat.DeepSeek => "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n{\"a\": 1}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
                 ToolCallFormat.Granite => "<|tool_call|>[{\"name\": \"add\", \"arguments\": {\"a\": 1}}]",
                 ToolCallFormat.Harmony => "<|channel|>commentary to=functions.add <|constrain|>json<|message|>{\"a\": 1}",
                 _ => "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1}}</tool_call>",
@@ -307,6 +308,17 @@ public sealed class AbiChatClientTests
             var response = await ScriptedBackend.Client(new ScriptedBackend(output), template, options).GetResponseAsync([new(ChatRole.System, "S."), .. Hi], new() { Tools = [TemplateFixtures.Add] });
             Assert.That(response.FinishReason, Is.EqualTo(ChatFinishReason.ToolCalls), $"{name}: {response.Text}");
             Assert.That(response.Text, Is.Empty, name);
+        }
+    }
+
+    [Test]
+    public async Task ATemplateThatShowsToolsInAnUnknownWayIsReadInTheCommonOnes()
+    {
+        var template = ChatTemplate.Parse("{% for t in tools %}{{ t | tojson }}{% endfor %}{% for m in messages %}{{ m.content }}{% endfor %}");
+        foreach (var output in new[] { "{\"name\": \"add\", \"arguments\": {\"a\": 1}}", "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1}}</tool_call>" })
+        {
+            var response = await ScriptedBackend.Client(new ScriptedBackend(output), template).GetResponseAsync(Hi, new() { Tools = [TemplateFixtures.Add] });
+            Assert.That(response.FinishReason, Is.EqualTo(ChatFinishReason.ToolCalls));
         }
     }
 

@@ -128,9 +128,12 @@ public sealed class ChatTemplateTests
         Assert.That(text, Does.Contain("<start_of_turn>model\n<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Łódź\"}}\n</tool_call><end_of_turn>"));
         Assert.That(text, Does.EndWith("<start_of_turn>user\n<tool_response>\nrain\n</tool_response><end_of_turn>\n<start_of_turn>model\n"));
 
+        Assert.That(
+            TemplateFixtures.Load("deepseek").Render([new(ChatRole.User, "Hi")], options), Does.Contain("\"get_weather\"").And.Contains("<｜tool▁call▁begin｜>function<｜tool▁sep｜>"), "in the model's own form");
+
         var granite = TemplateFixtures.Load("ibm").Render(
             [new(ChatRole.User, "Hi"), new(ChatRole.Assistant, [new FunctionCallContent("1", "f", new Dictionary<string, object?> { ["x"] = 1 })]), new(ChatRole.Tool, [new FunctionResultContent("1", 5)])],
-            options);
+            options with { Unsupported = UnsupportedByTemplate.Refuse });
         Assert.That(granite, Does.Contain("assistant<|end_of_role|><|tool_call|>[{\"name\": \"f\", \"arguments\": {\"x\": 1}}]<|end_of_text|>").And.Contains("tool<|end_of_role|>5<|end_of_text|>"));
     }
 
