@@ -163,10 +163,16 @@ public sealed class ChatTemplate
         var mark = tokenizer is null ? '\0' : FindMark(messages, options);
         var variables = new ChatVariables(Capabilities, DetectedToolCallFormat, tokenizer is null ? null : ContentGuard.Of(tokenizer), mark);
         var foldsTools = folds && !options.Tools.IsEmpty && !Capabilities.Tools;
+        var described = variables.Messages(messages, folds, foldsTools ? variables.DescribeTools(options.Tools) : null);
+        if (Capabilities.ToolsInSystemMessage && !options.Tools.IsEmpty)
+        {
+            variables.AddToSystemMessage(described, options.Tools, simplifies);
+        }
+
         var root = new JsonObject
         {
-            ["messages"] = variables.Messages(messages, folds, foldsTools ? variables.DescribeTools(options.Tools) : null),
-            ["tools"] = foldsTools ? null : variables.Tools(options.Tools, simplifies),
+            ["messages"] = described,
+            ["tools"] = foldsTools || Capabilities.ToolsInSystemMessage ? null : variables.Tools(options.Tools, simplifies),
             ["add_generation_prompt"] = options.AddGenerationPrompt,
             ["bos_token"] = BeginText,
             ["eos_token"] = EndText,

@@ -43,6 +43,9 @@ public sealed record ChatTemplateCapabilities
     /// <summary>Whether a conversation without tools has to have an empty list of them; otherwise it has none.</summary>
     internal bool ToolsAsEmptyList { get; init; }
 
+    /// <summary>Whether descriptions of tools are read from the field <c>tools</c> of a system message, as text; otherwise from the template's variable.</summary>
+    internal bool ToolsInSystemMessage { get; init; }
+
     /// <summary>Whether reasoning of former messages is read from their field <c>thinking</c>; otherwise from <c>reasoning_content</c>.</summary>
     internal bool ReasoningAsThinking { get; init; }
 }

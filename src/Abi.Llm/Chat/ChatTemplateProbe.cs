@@ -36,12 +36,17 @@ internal sealed partial class ChatTemplateProbe
         var asEmptyList = !Shows([User()], null, "user-needle") && Shows([User()], [], "user-needle");
         var asParts = !asEmptyList && !Shows([User()], null, "user-needle") && Shows([User(asParts: true)], null, "user-needle");
         var calls = FindCallShape(asParts);
+        var inVariable = Shows([User(asParts)], [Tool()], "tool_needle");
+        var system = Text("system", "system-needle", asParts);
+        system["tools"] = "tool_needle";
+        var inMessage = !inVariable && Shows([system, User(asParts)], null, "tool_needle");
         return new ChatTemplateCapabilities
         {
             ContentAsParts = asParts,
             ToolsAsEmptyList = asEmptyList,
             SystemMessages = Shows([Text("system", "system-needle", asParts), User(asParts)], asEmptyList ? [] : null, "system-needle"),
-            Tools = Shows([User(asParts)], [Tool()], "tool_needle"),
+            Tools = inVariable || inMessage,
+            ToolsInSystemMessage = inMessage,
             ToolCalls = calls is not null,
             ArgumentsAsText = calls?.AsText ?? false,
             CallsWithoutContent = calls?.WithoutContent ?? false,

@@ -40,6 +40,17 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
     public JsonNode? Tools(IReadOnlyList<AIFunctionDeclaration> tools, bool simplifies) =>
         tools.Count == 0 ? (capabilities.ToolsAsEmptyList ? new JsonArray() : null) : new JsonArray([.. tools.Select(tool => Tool(tool, simplifies))]);
 
+    /// <summary>Puts the descriptions of tools, as JSON text, into the field of the system message that some templates read; makes one if there is none.</summary>
+    public void AddToSystemMessage(JsonArray messages, IReadOnlyList<AIFunctionDeclaration> tools, bool simplifies)
+    {
+        if (messages.Count == 0 || messages[0]!["role"]!.GetValue<string>() != ChatRole.System.Value)
+        {
+            messages.Insert(0, Raw(ChatRole.System.Value, string.Empty));
+        }
+
+        messages[0]!["tools"] = ChatJson.Write(new JsonArray([.. tools.Select(tool => Tool(tool, simplifies)["function"]!.DeepClone())]));
+    }
+
     /// <summary>Text that explains tools to a model whose template has no place for them.</summary>
     public string DescribeTools(IReadOnlyList<AIFunctionDeclaration> tools)
     {

@@ -14,6 +14,7 @@ internal static class ToolCallFormatDetector
         (ToolCallFormat.Functionary, ["<function="]),
         (ToolCallFormat.Glm, ["<tool_call>", "<arg_key>"]),
         (ToolCallFormat.Granite, ["<|tool_call|>"]),
+        (ToolCallFormat.Granite, ["<|tool|>", "<|/tool|>"]), // Phi 4 mini shows no call, but answers like that
         (ToolCallFormat.Hermes, ["<tool_call>"]),
         (ToolCallFormat.Nemotron, ["<TOOLCALL>"]),
         (ToolCallFormat.Functools, ["functools["]),

@@ -138,6 +138,18 @@ public sealed class ChatTemplateTests
     }
 
     [Test]
+    public void ToolsGoIntoTheSystemMessageOfTemplatesThatReadThemThere()
+    {
+        const string source = "{% for m in messages %}{{ '<|' + m['role'] + '|>' }}{{ m['content'] }}{% if 'tools' in m and m['tools'] is not none %}{{ '<|tool|>' + m['tools'] + '<|/tool|>' }}{% endif %}{{ '<|end|>' }}{% endfor %}";
+        var template = ChatTemplate.Parse(source);
+        Assert.That(template.ToolCallFormat, Is.EqualTo(ToolCallFormat.Granite), "as Phi 4 mini answers");
+        var options = new ChatRenderOptions { Tools = [TemplateFixtures.Add] };
+        Assert.That(template.Render([new(ChatRole.User, "Hi")], options), Does.StartWith("<|system|><|tool|>[{\"name\": \"add\", \"description\": \"Add two numbers.\", \"parameters\": {").And.EndsWith("}]<|/tool|><|end|><|user|>Hi<|end|>"));
+        Assert.That(template.Render([new(ChatRole.System, "S"), new(ChatRole.User, "Hi")], options), Does.StartWith("<|system|>S<|tool|>[{\"name\""));
+        Assert.That(template.Render([new(ChatRole.User, "Hi")]), Is.EqualTo("<|user|>Hi<|end|>"));
+    }
+
+    [Test]
     public void ParallelCallsAreTakenApartForTemplatesThatShowOneAMessage()
     {
         List<ChatMessage> messages =
