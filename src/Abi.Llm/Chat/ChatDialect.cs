@@ -8,7 +8,6 @@ namespace Abi.Llm.Chat;
 /// <remarks>Immutable and thread-safe.</remarks>
 internal sealed class ChatDialect
 {
-    private readonly ChatOutputSyntax _syntax;
     private readonly ImmutableArray<int> _shownWithTools;
     private readonly ImmutableArray<int> _shownWithoutTools;
 
@@ -20,11 +19,11 @@ internal sealed class ChatDialect
         var format = template.DetectedToolCallFormat;
         Format = format == ToolCallFormat.None ? ToolCallFormat.Hermes : format;
         IsHarmony = template.DetectedToolCallFormat == ToolCallFormat.Harmony;
-        _syntax = ChatOutputSyntax.Of(template.Source, Format);
-        _syntax = format == ToolCallFormat.None && template.Capabilities.Tools ? _syntax with { HasBareCalls = true } : _syntax;
-        IEnumerable<string> always = IsHarmony ? HarmonyOutputParser.Marks : [.. _syntax.Reasoning.SelectMany(pair => new[] { pair.Open, pair.Close }), .. _syntax.Dropped.Where(ChatOutputSyntax.IsWrapper)];
+        var syntax = ChatOutputSyntax.Of(template.Source, Format);
+        Syntax = format == ToolCallFormat.None && template.Capabilities.Tools ? syntax with { HasBareCalls = true } : syntax;
+        IEnumerable<string> always = IsHarmony ? HarmonyOutputParser.Marks : [.. Syntax.Reasoning.SelectMany(pair => new[] { pair.Open, pair.Close }), .. Syntax.Dropped.Where(ChatOutputSyntax.IsWrapper)];
         _shownWithoutTools = Controls(tokenizer, always);
-        _shownWithTools = Controls(tokenizer, [.. always, .. _syntax.Marks]);
+        _shownWithTools = Controls(tokenizer, [.. always, .. Syntax.Marks]);
     }
 
     public ChatTemplate Template { get; }
@@ -32,13 +31,16 @@ internal sealed class ChatDialect
     /// <summary>How calls are read.</summary>
     public ToolCallFormat Format { get; }
 
+    /// <summary>The marks of the output.</summary>
+    public ChatOutputSyntax Syntax { get; }
+
     /// <summary>Whether the model writes on channels.</summary>
     public bool IsHarmony { get; }
 
     /// <summary>Control tokens that the parser has to see.</summary>
     public ImmutableArray<int> ShownTokens(bool hasTools) => hasTools ? _shownWithTools : _shownWithoutTools;
 
-    public ChatOutputParser Parser(ToolTypes tools, string prompt) => IsHarmony ? new HarmonyOutputParser(tools) : new MarkedOutputParser(_syntax, tools, prompt);
+    public ChatOutputParser Parser(ToolTypes tools, string prompt) => IsHarmony ? new HarmonyOutputParser(tools) : new MarkedOutputParser(Syntax, tools, prompt);
 
     private static ImmutableArray<int> Controls(Tokenizer tokenizer, IEnumerable<string> marks) =>
     [

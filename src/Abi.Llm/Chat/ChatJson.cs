@@ -11,6 +11,8 @@ internal static class ChatJson
 {
     private const int MaximumDepth = 64;
 
+    private static readonly Jinja.JinjaTemplate Writer = Jinja.JinjaTemplate.Parse("{{ value | tojson }}");
+
     /// <summary>A value as JSON: JSON as it is, primitives, lists and dictionaries; anything else by the serializer that Microsoft.Extensions.AI configures.</summary>
     public static JsonNode? Node(object? value, int depth = 0)
     {
@@ -39,7 +41,7 @@ internal static class ChatJson
     }
 
     /// <summary>JSON text as chat templates write it: separators ", " and ": ", nothing but quotes, backslashes and control characters escaped.</summary>
-    public static string Write(JsonNode? node) => Jinja.JinjaTemplate.Parse("{{ value | tojson }}").Render(Element(new JsonObject { ["value"] = node?.DeepClone() }), DateTimeOffset.UnixEpoch);
+    public static string Write(JsonNode? node) => Writer.Render(Element(new JsonObject { ["value"] = node?.DeepClone() }), DateTimeOffset.UnixEpoch);
 
     public static JsonElement Element(JsonNode node)
     {

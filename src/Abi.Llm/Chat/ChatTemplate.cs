@@ -204,7 +204,7 @@ public sealed class ChatTemplate
             return;
         }
 
-        if (!Capabilities.SystemMessages && messages.Any(message => message.Role == ChatRole.System))
+        if (!Capabilities.SystemMessages && messages.Any(message => message.Role == ChatRole.System || message.Role.Value == "developer"))
         {
             throw Lacks("system messages");
         }

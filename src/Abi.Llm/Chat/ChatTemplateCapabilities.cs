@@ -46,6 +46,9 @@ public sealed record ChatTemplateCapabilities
     /// <summary>Whether descriptions of tools are read from the field <c>tools</c> of a system message, as text; otherwise from the template's variable.</summary>
     internal bool ToolsInSystemMessage { get; init; }
 
+    /// <summary>Whether the role <c>developer</c> is known; otherwise such messages are system messages.</summary>
+    internal bool DeveloperRole { get; init; }
+
     /// <summary>Whether reasoning of former messages is read from their field <c>thinking</c>; otherwise from <c>reasoning_content</c>.</summary>
     internal bool ReasoningAsThinking { get; init; }
 }

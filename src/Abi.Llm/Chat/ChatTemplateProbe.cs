@@ -57,6 +57,7 @@ internal sealed partial class ChatTemplateProbe
             EnableThinking = EnableThinkingPattern().IsMatch(source),
             Thinking = ThinkingPattern().IsMatch(source),
             ReasoningEffort = ReasoningEffortPattern().IsMatch(source),
+            DeveloperRole = source.Contains("developer", StringComparison.Ordinal),
             ReasoningAsThinking = MessageThinkingPattern().IsMatch(source),
         };
     }

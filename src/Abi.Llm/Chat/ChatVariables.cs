@@ -21,8 +21,8 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
         var system = folded;
         foreach (var message in messages)
         {
-            var role = message.Role.Value;
-            if (message.Role == ChatRole.System && folds && !capabilities.SystemMessages)
+            var role = message.Role.Value == "developer" && folds && !capabilities.DeveloperRole ? ChatRole.System.Value : message.Role.Value;
+            if (role == ChatRole.System.Value && folds && !capabilities.SystemMessages)
             {
                 system = Join(system, Guard(TextOf(message)), "\n\n");
                 continue;

@@ -150,6 +150,15 @@ public sealed class ChatTemplateTests
     }
 
     [Test]
+    public void ADevelopersMessageIsASystemMessageWhereTheTemplateKnowsNoDeveloper()
+    {
+        ChatMessage[] messages = [new(new ChatRole("developer"), "Be brief."), new(ChatRole.User, "Hi")];
+        Assert.That(TemplateFixtures.Load("Qwen-Qwen3").Render(messages), Does.StartWith("<|im_start|>system\nBe brief.<|im_end|>"));
+        Assert.That(TemplateFixtures.Load("openai").Render(messages), Does.Contain("<|start|>developer<|message|># Instructions\n\nBe brief."));
+        Assert.That(() => TemplateFixtures.Load("google").Render(messages), Throws.TypeOf<ChatTemplateException>());
+    }
+
+    [Test]
     public void ParallelCallsAreTakenApartForTemplatesThatShowOneAMessage()
     {
         List<ChatMessage> messages =

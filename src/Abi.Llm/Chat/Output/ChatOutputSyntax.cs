@@ -65,6 +65,20 @@ internal sealed record ChatOutputSyntax
         };
     }
 
+    /// <summary>The tag that closes the reasoning that a prompt has begun; null when it began none.</summary>
+    public string? ClosingTag(string prompt)
+    {
+        foreach (var (open, close) in Reasoning)
+        {
+            if (prompt.AsSpan().TrimEnd().EndsWith(open))
+            {
+                return close;
+            }
+        }
+
+        return null;
+    }
+
     private ChatOutputSyntax With(string open, Func<ToolTypes, CallReader> reader, params ReadOnlySpan<string> dropped) =>
         this with { Calls = Calls.Add((open, reader)), Dropped = [.. Dropped, .. dropped] };
 

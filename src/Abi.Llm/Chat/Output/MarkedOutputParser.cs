@@ -30,14 +30,8 @@ internal sealed class MarkedOutputParser : ChatOutputParser
         _syntax = tools.IsEmpty ? syntax with { Calls = [], HasBareCalls = false } : syntax;
         _tools = tools;
         _firsts = string.Concat(_syntax.Marks.Select(mark => mark[0]).Distinct());
-        foreach (var (open, close) in syntax.Reasoning)
-        {
-            if (prompt.AsSpan().TrimEnd().EndsWith(open))
-            {
-                _reasoningClose = close;
-                _dropsSpace = true;
-            }
-        }
+        _reasoningClose = syntax.ClosingTag(prompt);
+        _dropsSpace = _reasoningClose is not null;
     }
 
     public override bool IsReasoning => _reasoningClose is not null;
