@@ -120,7 +120,7 @@ internal static class AdditionalChatOptions
     {
         IEnumerable<KeyValuePair<string, object?>> entries => entries,
         JsonElement { ValueKind: JsonValueKind.Object } element => element.EnumerateObject().Select(property => KeyValuePair.Create(property.Name, (object?)property.Value)),
-        IDictionary dictionary => dictionary.Cast<DictionaryEntry>().Select(entry => KeyValuePair.Create(Convert.ToString(entry.Key, CultureInfo.InvariantCulture)!, entry.Value)),
+        IDictionary dictionary => dictionary.Keys.Cast<object>().Select(name => KeyValuePair.Create(Convert.ToString(name, CultureInfo.InvariantCulture)!, dictionary[name])),
         _ => throw Wrong(key, "it must be a dictionary."),
     };
 

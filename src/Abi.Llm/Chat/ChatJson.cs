@@ -35,6 +35,7 @@ internal static class ChatJson
             double number => JsonValue.Create(number),
             decimal number => JsonValue.Create(number),
             IEnumerable<KeyValuePair<string, object?>> pairs => new JsonObject(pairs.Select(pair => KeyValuePair.Create(pair.Key, Node(pair.Value, depth + 1)))),
+            IDictionary pairs => new JsonObject(pairs.Keys.Cast<object>().Select(key => KeyValuePair.Create(Convert.ToString(key, CultureInfo.InvariantCulture)!, Node(pairs[key], depth + 1)))),
             IEnumerable list and not (IEnumerable<char> or IEnumerable<byte>) => new JsonArray([.. list.Cast<object?>().Select(item => Node(item, depth + 1))]),
             _ => JsonSerializer.SerializeToNode(value, AIJsonUtilities.DefaultOptions.GetTypeInfo(value.GetType())),
         };
@@ -54,11 +55,13 @@ internal static class ChatJson
     {
         null => string.Empty,
         string text => text,
-        JsonElement { ValueKind: JsonValueKind.String } element => element.GetString()!,
-        IFormattable number when result is int or long or float or double or decimal => number.ToString(null, CultureInfo.InvariantCulture),
         TextContent content => content.Text,
         IEnumerable<AIContent> contents => string.Concat(contents.Select(content => content is TextContent text ? text.Text : Refuse(content))),
-        _ => Write(Node(result)),
+        _ => Node(result) switch
+        {
+            JsonValue value when value.GetValueKind() == JsonValueKind.String => value.GetValue<string>(),
+            var node => Write(node),
+        },
     };
 
     private static string Refuse(AIContent content) => throw ChatOptionException.Content(content);

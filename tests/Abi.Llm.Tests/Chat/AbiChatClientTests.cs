@@ -114,7 +114,7 @@ public sealed class AbiChatClientTests
             {
                 "chat_template_kwargs" => new Dictionary<string, object?> { ["enable_thinking"] = false },
                 "dry_sequence_breakers" => new[] { "x" },
-                "logit_bias" => new Dictionary<string, object?> { ["5"] = -1.5 },
+                "logit_bias" => new Dictionary<int, float> { [5] = -1.5f },
                 "ignore_eos" => true,
                 "mirostat" => 2,
                 _ => JsonDocument.Parse("0.375").RootElement,
