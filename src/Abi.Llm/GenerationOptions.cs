@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Abi.Llm.Grammars;
 using Abi.Llm.Sampling;
 
 namespace Abi.Llm;
@@ -9,6 +10,9 @@ public sealed record GenerationOptions
 {
     /// <summary>How tokens are chosen.</summary>
     public SamplingOptions Sampling { get; init; } = new();
+
+    /// <summary>What the text must look like, whatever the sampler would choose; unset, anything. The text shows control tokens that the grammar takes.</summary>
+    public Grammar? Grammar { get; init; }
 
     /// <summary>The most tokens to sample; unset, the model decides, up to the context.</summary>
     public int? MaximumTokens { get; init; }

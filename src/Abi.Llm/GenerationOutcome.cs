@@ -12,6 +12,9 @@ public sealed record GenerationOutcome
     /// <summary>The stop string that ended it, when one did.</summary>
     public string? StopString { get; init; }
 
+    /// <summary>With a grammar: whether the text is a whole one of it, and not one that was cut off by a cancellation or a stop string. Without: null.</summary>
+    public bool? IsGrammarComplete { get; init; }
+
     /// <summary>The seed in use: given to another generation with the same input it gives the same output.</summary>
     public required long Seed { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Abi.Llm.Grammars;
 using Abi.Llm.Sampling;
 using Abi.Llm.Speculation;
 using Abi.Llm.Tokenizers;
@@ -16,6 +17,7 @@ internal sealed class GenerationRequest : EngineRequest
     private readonly SamplerChain _chain;
     private readonly Detokenizer _detokenizer;
     private readonly StopMatcher _stops;
+    private readonly GrammarState? _grammar;
     private readonly Drafter? _drafter;
     private readonly int[] _drafts = [];
     private readonly int _promptTokens;
@@ -53,7 +55,13 @@ internal sealed class GenerationRequest : EngineRequest
             _chain.RestoreState(state);
         }
 
-        _detokenizer = new Detokenizer(tokenizer, options.ShowSpecialTokens, [.. options.ShownTokens]);
+        if (options.Grammar is { } grammar)
+        {
+            _grammar = grammar.Start(tokenizer);
+            RequireRoom(_grammar, TokensLeft(sequence.Count));
+        }
+
+        _detokenizer = new Detokenizer(tokenizer, options.ShowSpecialTokens || _grammar is not null, [.. options.ShownTokens]);
         _stops = new StopMatcher(options.StopStrings);
         if (options.Speculation is { } speculation)
         {
@@ -125,6 +133,7 @@ internal sealed class GenerationRequest : EngineRequest
             FinishReason = _reason,
             StopTokenId = _stopToken,
             StopString = _stopString,
+            IsGrammarComplete = _grammar is null ? null : _grammar.IsComplete && _reason is not (FinishReason.Cancelled or FinishReason.Failed or FinishReason.StopString),
             Seed = _chain.Seed,
             DraftedTokens = _drafted,
             AcceptedTokens = _accepted,
@@ -144,7 +153,12 @@ internal sealed class GenerationRequest : EngineRequest
         var guess = Drafted > 0 ? Sequence.Tokens[count] : -1;
         candidates.Reset(logits);
         var top = TopOf(candidates);
-        var id = _chain.Sample(candidates, Sequence.Tokens[..count]);
+        var id = _chain.Sample(candidates, Sequence.Tokens[..count], _grammar, _grammar is null ? null : TokensLeft(count));
+        if (id < 0)
+        {
+            return End(FinishReason.StopToken);
+        }
+
         _lastToken = Stopwatch.GetTimestamp();
         _firstToken = _generated++ == 0 ? _lastToken : _firstToken;
         if (!_options.IgnoreEndOfGeneration && _tokenizer.IsEndOfGeneration(id) || _options.StopTokens.Contains(id))
@@ -164,10 +178,20 @@ internal sealed class GenerationRequest : EngineRequest
             Sequence.Append(id);
         }
 
+        if (_grammar is not null && !_grammar.TryAccept(id))
+        {
+            throw new AbiException($"The token {id} was chosen although the grammar forbids it: a sampler made minus infinity finite.");
+        }
+
         var logProbability = _options.LogProbabilities is null ? float.NaN : logits[id] - LogitKernels.LogSumExp(logits);
         if (Emit(id, logProbability, top))
         {
             return End(FinishReason.StopString);
+        }
+
+        if (_grammar is { IsFinished: true })
+        {
+            return End(FinishReason.StopToken);
         }
 
         if (_generated == _options.MaximumTokens)
@@ -176,6 +200,23 @@ internal sealed class GenerationRequest : EngineRequest
         }
 
         return Sequence.Count - Drafted > _contextLength && MakeRoom();
+    }
+
+    /// <summary>How many tokens may still come after so many; null for any number.</summary>
+    private int? TokensLeft(int count)
+    {
+        var room = _options.ContextFull == ContextFullPolicy.Shift ? int.MaxValue : Math.Max(0, _contextLength - count);
+        var left = Math.Min(room, (_options.MaximumTokens ?? int.MaxValue) - _generated);
+        return left == int.MaxValue ? null : left;
+    }
+
+    private static void RequireRoom(GrammarState grammar, int? left)
+    {
+        if (left is { } limit && grammar.FewestTokens(limit) is var needed && needed > limit)
+        {
+            throw new GrammarException(
+                $"The shortest text of the grammar takes {needed} tokens, but only {limit} may come. Raise MaximumTokens, shorten the prompt, or load the model with a larger ContextLength.");
+        }
     }
 
     /// <summary>Guesses what comes next, as far as there is room and any use for it.</summary>

@@ -264,6 +264,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             }
         }
 
+        var before = sequence.Count;
         if (Definition.Kind == ModelKind.EncoderDecoder && sequence.Count == 0)
         {
             if (promptIds.Length > ContextLength)
@@ -282,7 +283,22 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         RequireEncoderInput(sequence);
         sequence.SetCapacity(Math.Min(sequence.Count + Math.Min(options.MaximumTokens ?? 512, ContextLength), ContextLength) + 1);
 
-        var request = new GenerationRequest(sequence, promptIds.Length, options, Tokenizer, VocabularySize, ContextLength, cancellationToken);
+        GenerationRequest request;
+        try
+        {
+            request = new GenerationRequest(sequence, promptIds.Length, options, Tokenizer, VocabularySize, ContextLength, cancellationToken);
+        }
+        catch
+        {
+            // a grammar or an option was refused: the session is as before
+            if (sequence.Cached <= before)
+            {
+                sequence.CutTokens(before);
+            }
+
+            throw;
+        }
+
         request.Stream.Engine = this;
         Submit(request);
         return request.Stream;

@@ -93,11 +93,21 @@ public sealed partial class SamplerChain
     public SamplerChain Clone() => new([.. _samplers.Select(sampler => sampler.Clone())], _selector.Clone(), _processors, Seed);
 
     /// <summary>Chooses among candidates that hold the whole vocabulary.</summary>
-    internal int Sample(Candidates candidates, ReadOnlySpan<int> history)
+    /// <param name="candidates">The whole vocabulary.</param>
+    /// <param name="history">All tokens of the sequence so far.</param>
+    /// <param name="grammar">What may follow; unset, anything.</param>
+    /// <param name="tokensLeft">How many tokens may still come, the next one included.</param>
+    /// <returns>The token, or -1 when the grammar says that the text ends here.</returns>
+    internal int Sample(Candidates candidates, ReadOnlySpan<int> history, Grammars.GrammarState? grammar = null, int? tokensLeft = null)
     {
         foreach (var processor in _processors)
         {
             processor.Process(history, candidates.Logits);
+        }
+
+        if (grammar is not null && grammar.Mask(candidates.Logits, tokensLeft) == 0)
+        {
+            return -1;
         }
 
         Apply(candidates, history);

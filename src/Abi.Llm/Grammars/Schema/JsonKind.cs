@@ -1,0 +1,12 @@
+namespace Abi.Llm.Grammars.Schema;
+
+/// <summary>The types of JSON values; integers are numbers.</summary>
+internal enum JsonKind
+{
+    Null,
+    Boolean,
+    Number,
+    String,
+    Array,
+    Object,
+}
