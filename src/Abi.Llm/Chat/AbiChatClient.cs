@@ -17,6 +17,7 @@ public sealed class AbiChatClient : IChatClient
     private readonly ChatClientMetadata _metadata;
     private readonly ChatDialect _dialect;
     private readonly ChatDialect _toolDialect;
+    private readonly ChatConstraints _constraints = new();
     private readonly string _modelId;
 
     /// <summary>Makes a client of a model.</summary>
@@ -166,6 +167,11 @@ public sealed class AbiChatClient : IChatClient
         {
             // a response that reaches the end of the context is cut there and says so; a prompt that is too long is an error
             generation = generation with { MaximumTokens = Math.Min(generation.MaximumTokens ?? int.MaxValue, Math.Max(1, context - ids.Length)) };
+        }
+
+        if (_constraints.Of(request, dialect, prompt.Text) is { } grammar)
+        {
+            generation = generation with { Grammar = grammar };
         }
 
         var parser = dialect.Parser(request.ToolTypes, prompt.Text);

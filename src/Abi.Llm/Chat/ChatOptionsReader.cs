@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 using Abi.Llm.Sampling;
 using Microsoft.Extensions.AI;
 
@@ -36,7 +37,48 @@ internal static class ChatOptionsReader
         var showsReasoning = ReadReasoning(options.Reasoning, chosen, ref variables);
         generation = AdditionalChatOptions.Apply(options.AdditionalProperties, generation, settings.IgnoreUnknownProperties, ref variables);
         Validate(generation);
-        return new ChatRequest(WithInstructions(list, options.Instructions), generation, tools, variables, showsReasoning, options.AllowMultipleToolCalls == false);
+        return new ChatRequest(WithInstructions(list, options.Instructions), generation, tools, variables, showsReasoning, options.AllowMultipleToolCalls == false)
+        {
+            ResponseSchema = ResponseSchema(options.ResponseFormat),
+            RequiredTool = RequiredTool(options.ToolMode, tools, chosen),
+        };
+    }
+
+    private static JsonElement? ResponseSchema(ChatResponseFormat? format)
+    {
+        switch (format)
+        {
+            case null or ChatResponseFormatText:
+                return null;
+            case ChatResponseFormatJson { Schema: { } schema }:
+                return schema;
+            case ChatResponseFormatJson:
+                using (var any = JsonDocument.Parse("""{"type": "object"}"""))
+                {
+                    return any.RootElement.Clone();
+                }
+
+            default:
+                throw Refused(nameof(ChatOptions.ResponseFormat), $"a {format.GetType().Name} is not known; text, JSON and JSON of a schema are.");
+        }
+    }
+
+    /// <summary>The tool that must be called: an empty name for any, null when none has to be.</summary>
+    private static string? RequiredTool(ChatToolMode? mode, ImmutableArray<AIFunctionDeclaration> tools, ChatTemplate template)
+    {
+        if (mode is not RequiredChatToolMode required)
+        {
+            return null;
+        }
+
+        if (tools.IsEmpty || (required.RequiredFunctionName is { } name && !tools.Any(tool => tool.Name == name)))
+        {
+            throw Refused(nameof(ChatOptions.ToolMode), $"a call of '{required.RequiredFunctionName ?? "a tool"}' is required, but {nameof(ChatOptions)}.{nameof(ChatOptions.Tools)} {(tools.IsEmpty ? "is empty" : "has no such function")}.");
+        }
+
+        return ChatConstraint.CanRequire(template.DetectedToolCallFormat)
+            ? required.RequiredFunctionName ?? string.Empty
+            : throw Refused(nameof(ChatOptions.ToolMode), $"calls in the format {template.DetectedToolCallFormat} cannot be required, since they are not JSON. Use Auto or None.");
     }
 
     private static void RefuseWhatAServerDoes(ChatOptions options)
@@ -54,12 +96,6 @@ internal static class ChatOptionsReader
         if (options.ContinuationToken is not null)
         {
             throw Refused(nameof(ChatOptions.ContinuationToken), "responses cannot be taken up again. Leave it unset.");
-        }
-
-        switch (options.ResponseFormat)
-        {
-            case null or ChatResponseFormatText: break;
-            default: throw Refused(nameof(ChatOptions.ResponseFormat), $"{options.ResponseFormat.GetType().Name} needs constrained generation, which this version does not have. Ask for text.");
         }
     }
 
@@ -105,11 +141,6 @@ internal static class ChatOptionsReader
 
     private static ImmutableArray<AIFunctionDeclaration> Tools(ChatOptions options)
     {
-        if (options.ToolMode is RequiredChatToolMode required)
-        {
-            throw Refused(nameof(ChatOptions.ToolMode), $"'{required.RequiredFunctionName ?? "any"}' is required, which needs constrained generation; this version does not have it. Use Auto or None.");
-        }
-
         var tools = ImmutableArray.CreateBuilder<AIFunctionDeclaration>();
         foreach (var tool in options.Tools ?? [])
         {

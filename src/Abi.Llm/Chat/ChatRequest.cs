@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 using Abi.Llm.Chat.Output;
 using Microsoft.Extensions.AI;
 
@@ -14,5 +15,11 @@ namespace Abi.Llm.Chat;
 internal sealed record ChatRequest(
     IReadOnlyList<ChatMessage> Messages, GenerationOptions Generation, ImmutableArray<AIFunctionDeclaration> Tools, ImmutableDictionary<string, object?> Variables, bool ShowsReasoning, bool SingleCall)
 {
+    /// <summary>What the response must be, as a JSON schema; null for anything.</summary>
+    public JsonElement? ResponseSchema { get; init; }
+
+    /// <summary>The tool that must be called, or an empty name for any; null when none has to be.</summary>
+    public string? RequiredTool { get; init; }
+
     public ToolTypes ToolTypes { get; } = new(Tools);
 }

@@ -41,8 +41,9 @@ public sealed class AbiChatClientTests
         [nameof(ChatOptions.ContinuationToken)] = () => Refused(new() { ContinuationToken = ResponseContinuationToken.FromBytes(new byte[] { 1 }) }, "ContinuationToken"),
         [nameof(ChatOptions.ResponseFormat)] = async () =>
         {
-            await Honoured(new() { ResponseFormat = ChatResponseFormat.Text }, options => true, true);
-            await Refused(new() { ResponseFormat = ChatResponseFormat.Json }, "ResponseFormat");
+            await Honoured(new() { ResponseFormat = ChatResponseFormat.Text }, options => options.Grammar, null);
+            await Honoured(new() { ResponseFormat = ChatResponseFormat.Json }, options => options.Grammar is not null, true);
+            await Honoured(new() { ResponseFormat = ChatResponseFormat.ForJsonSchema(JsonDocument.Parse("{\"type\":\"array\"}").RootElement) }, options => options.Grammar is not null, true);
         },
         [nameof(ChatOptions.Reasoning)] = async () =>
         {
@@ -67,7 +68,9 @@ public sealed class AbiChatClientTests
         {
             Assert.That((await Ask(new() { Tools = [TemplateFixtures.Weather], ToolMode = ChatToolMode.Auto })).Prompt, Does.Contain("get_weather"));
             Assert.That((await Ask(new() { Tools = [TemplateFixtures.Weather], ToolMode = ChatToolMode.None })).Prompt, Does.Not.Contain("get_weather"));
-            await Refused(new() { Tools = [TemplateFixtures.Weather], ToolMode = ChatToolMode.RequireAny }, "ToolMode");
+            await Honoured(new() { Tools = [TemplateFixtures.Weather], ToolMode = ChatToolMode.Auto }, options => options.Grammar, null);
+            await Honoured(new() { Tools = [TemplateFixtures.Weather], ToolMode = ChatToolMode.RequireAny }, options => options.Grammar is not null, true);
+            await Refused(new() { ToolMode = ChatToolMode.RequireAny }, "ToolMode");
         },
         [nameof(ChatOptions.AllowMultipleToolCalls)] = async () =>
         {

@@ -79,6 +79,20 @@ internal sealed record ChatOutputSyntax
         return null;
     }
 
+    /// <summary>Whether a prompt has closed the reasoning already: the answer comes at once.</summary>
+    public bool EndsReasoning(string prompt)
+    {
+        foreach (var (_, close) in Reasoning)
+        {
+            if (prompt.AsSpan().TrimEnd().EndsWith(close))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private ChatOutputSyntax With(string open, Func<ToolTypes, CallReader> reader, params ReadOnlySpan<string> dropped) =>
         this with { Calls = Calls.Add((open, reader)), Dropped = [.. Dropped, .. dropped] };
 
