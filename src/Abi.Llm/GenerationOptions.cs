@@ -44,6 +44,9 @@ public sealed record GenerationOptions
     /// <summary>Whether control tokens show in the text.</summary>
     public bool ShowSpecialTokens { get; init; }
 
+    /// <summary>Control tokens that show in the text even when others do not: those that what reads the text looks for.</summary>
+    internal ImmutableArray<int> ShownTokens { get; init; } = [];
+
     /// <summary>How many tokens may wait for a slow reader before the sequence pauses.</summary>
     public int BufferedTokens { get; init; } = 64;
 

@@ -307,7 +307,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
 
             progress?.Report(new ModelLoadProgress(ModelLoadStage.Preparing, 0.9));
             var device = options.Device ?? DefaultDevice;
-            engine = new InferenceEngine(definition, tokenizer, device, options.Engine, file.ByteLength, logger);
+            engine = new InferenceEngine(definition, tokenizer, device, options.Engine, file.ByteLength, logger) { Name = Chat.ModelNames.Of(file.Metadata, path) };
             cancellationToken.ThrowIfCancellationRequested();
             EngineLog.Loaded(logger, path, (long)Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             progress?.Report(new ModelLoadProgress(ModelLoadStage.Ready, 1));

@@ -149,6 +149,28 @@ public sealed class LlmFeature : IAbiFeature, IAsyncDisposable, IDisposable
     /// <summary>Unloads the model; never throws, and may be called again.</summary>
     public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
 
+    /// <summary>How the model is used as a generator of embeddings.</summary>
+    internal Chat.AbiEmbeddingGeneratorOptions EmbeddingOptions => _options.Embeddings;
+
+    /// <summary>How the model is used as a chat client, with the template that the options name.</summary>
+    /// <exception cref="Chat.ChatTemplateException">The template is not valid Jinja.</exception>
+    internal Chat.AbiChatClientOptions ChatOptions
+    {
+        get
+        {
+            if (_options.ChatTemplate is not { Length: > 0 } text)
+            {
+                return _options.Chat;
+            }
+
+            var isPath = !text.Contains('{', StringComparison.Ordinal);
+            var source = !isPath ? text
+                : File.Exists(text) ? File.ReadAllText(text)
+                : throw new AbiException($"The chat template '{text}' (option {nameof(LlmOptions.ChatTemplate)}) is no file, and holds no Jinja either. Give the path of a template, or its text.");
+            return _options.Chat with { Template = Chat.ChatTemplate.Parse(source, LoadForInjection().Tokenizer) };
+        }
+    }
+
     /// <summary>The model for a service that asks for it, perhaps before the host starts the features: then it is loaded here.</summary>
     internal LanguageModel LoadForInjection()
     {

@@ -58,6 +58,15 @@ public sealed class LlmOptions
     /// <summary>What generations do that outgrow the context and do not say what.</summary>
     public ContextFullPolicy ContextFull { get; set; } = ContextFullPolicy.Error;
 
+    /// <summary>The chat template: Jinja text, or the path of a file that holds it. Unset, <see cref="Chat"/>'s, or else the model's own.</summary>
+    public string? ChatTemplate { get; set; }
+
+    /// <summary>How the model is used as a chat client. In code only.</summary>
+    public Chat.AbiChatClientOptions Chat { get; set; } = new();
+
+    /// <summary>How the model is used as a generator of embeddings. In code only.</summary>
+    public Chat.AbiEmbeddingGeneratorOptions Embeddings { get; set; } = new();
+
     /// <summary>The device that computes; unset, the <see cref="IDevice"/> of the container, else the CPU. In code only. The feature does not dispose of it.</summary>
     public IDevice? Device { get; set; }
 

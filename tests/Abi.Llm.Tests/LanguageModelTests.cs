@@ -165,7 +165,7 @@ public sealed class LanguageModelTests
         var options = new EmbeddingOptions { Pooling = Abi.Llm.Models.EmbeddingPooling.Mean, Normalize = true };
         string[] texts = ["The dog ran.", "A cake.", "The dog ran."];
         var vectors = await model.EmbedAsync(texts, options);
-        Assert.That(vectors.Select(vector => vector.TokenCount), Is.EqualTo(texts.Select(text => model.Tokenizer.Count(text))));
+        Assert.That(vectors.Select(vector => vector.TokenCount), Is.EqualTo(texts.Select(text => model.Tokenizer.CountTokens(text))));
         Assert.That(vectors[2].Values.ToArray(), Is.EqualTo(vectors[0].Values.ToArray()).And.Not.EqualTo(vectors[1].Values.ToArray()));
         Assert.That((await model.EmbedAsync(texts[1], options)).Values.ToArray(), Is.EqualTo(vectors[1].Values.ToArray()));
         Assert.That(async () => await model.EmbedAsync(["a", null!]), Throws.ArgumentException.With.Message.Contains("Text 1 is null"));

@@ -13,12 +13,14 @@ public sealed class SampleTests
     /// <summary>What each sample must print, in this order.</summary>
     private static readonly Dictionary<string, string[]> Expected = new(StringComparer.Ordinal)
     {
+        ["Chat"] = ["^> Once upon a time", @"^\[(stop|length): \d+ tokens in, \d+ of them known before, \d+ out\]", "^> The next day", @"^\[(stop|length): "],
         ["ComputeOnly"] = ["^Once upon a time.{60,}"],
         ["DependencyInjection"] = [@"^Llm: Healthy, stories\.gguf \(llama\) on \S+", "^The old bear .{30,}", "^A tiny bird .{30,}", "^Mia and her brother .{30,}", "^Stopped"],
         ["Embeddings"] = [@"^A cat jumped on the grass\. \(\d+ tokens, 256 components\)", @"^  0\.\d+ (The dog|A puppy)", @"^They ate cookies", @"^  0\.\d+ (Mom baked|Dad cooked)"],
         ["QuickStart"] = ["^Once upon a time.{100,}"],
         ["Quantize"] = [@"^Q8_0 +6\.24 MB  perplexity \d+\.\d+  \(43 Q8_0, 13 F32\)", @"^Q4_K_M +3\.74 MB", @"^Q2_K +2\.70 MB"],
         ["Sampling"] = ["^greedy ", "^mirostat 2 ", "^nobody is called Lily ", "^a processor of one's own "],
+        ["Tools"] = [@"^\[the model calls pick_apples\(count: \d\)\]", @"^\[the function says: Tom picked \d red apples and put them in a basket\.\]", "^.{40,}"],
         ["Streaming"] = ["^-- pieces", @"^\[\w+, \d+ tokens, \d+ a second, seed 7\]", "^-- bytes", "^-- server-sent events", "^data: ", "^-- cancelled"],
     };
 

@@ -27,6 +27,7 @@ internal static class LlmOptionKeys
         [nameof(LlmOptions.MaximumPromptRowsBesideDecode)] = static (section, options) => options.MaximumPromptRowsBesideDecode = Number<int>(section),
         [nameof(LlmOptions.ReusePrefixes)] = static (section, options) => options.ReusePrefixes = Flag(section),
         [nameof(LlmOptions.MaximumTokens)] = static (section, options) => options.MaximumTokens = Number<int>(section),
+        [nameof(LlmOptions.ChatTemplate)] = static (section, options) => options.ChatTemplate = Text(section),
         [nameof(LlmOptions.ContextFull)] = static (section, options) => options.ContextFull = Choice<ContextFullPolicy>(section),
     };
 

@@ -62,7 +62,7 @@ internal abstract class EngineRequest(Sequence sequence, CancellationToken cance
             return;
         }
 
-        var best = sequence.Cached + StateStore.PageLength;
+        var best = sequence.Cached + StateStore.PageLength - 1; // a page at least
         foreach (var other in active)
         {
             if (other.Leader is null && other != this && other.Sequence.Pending > StateStore.PageLength)

@@ -61,7 +61,7 @@ internal sealed class GenerationRequest : EngineRequest
             RequireRoom(_grammar, TokensLeft(sequence.Count));
         }
 
-        _detokenizer = new Detokenizer(tokenizer, options.ShowSpecialTokens || _grammar is not null);
+        _detokenizer = new Detokenizer(tokenizer, options.ShowSpecialTokens || _grammar is not null, [.. options.ShownTokens]);
         _stops = new StopMatcher(options.StopStrings);
         if (options.Speculation is { } speculation)
         {
@@ -128,22 +128,22 @@ internal sealed class GenerationRequest : EngineRequest
         Sequence.SamplerState = Sequence.IsTemporary ? null : _chain.SaveState();
         var started = Started == 0 ? Stopwatch.GetTimestamp() : Started;
         var first = _generated == 0 ? Stopwatch.GetTimestamp() : _firstToken;
-        Stream.Complete(
-            new GenerationOutcome
-            {
-                FinishReason = _reason,
-                StopTokenId = _stopToken,
-                StopString = _stopString,
-                IsGrammarComplete = _grammar is null ? null : _grammar.IsComplete && _reason is not (FinishReason.Cancelled or FinishReason.Failed or FinishReason.StopString),
-                Seed = _chain.Seed,
-                DraftedTokens = _drafted,
-                AcceptedTokens = _accepted,
-                Usage = new GenerationUsage(_promptTokens, _cachedAtStart, _generated),
-                Timings = new GenerationTimings(
-                    Stopwatch.GetElapsedTime(Queued, started), Stopwatch.GetElapsedTime(started, first),
-                    _generated == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_firstToken, _lastToken), _computedAtFirst, _generated),
-            },
-            exception);
+        var outcome = new GenerationOutcome
+        {
+            FinishReason = _reason,
+            StopTokenId = _stopToken,
+            StopString = _stopString,
+            IsGrammarComplete = _grammar is null ? null : _grammar.IsComplete && _reason is not (FinishReason.Cancelled or FinishReason.Failed or FinishReason.StopString),
+            Seed = _chain.Seed,
+            DraftedTokens = _drafted,
+            AcceptedTokens = _accepted,
+            Usage = new GenerationUsage(_promptTokens, _cachedAtStart, _generated),
+            Timings = new GenerationTimings(
+                Stopwatch.GetElapsedTime(Queued, started), Stopwatch.GetElapsedTime(started, first),
+                _generated == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_firstToken, _lastToken), _computedAtFirst, _generated),
+        };
+        Telemetry.EngineTelemetry.Record(outcome, Engine?.Name ?? string.Empty);
+        Stream.Complete(outcome, exception);
     }
 
     /// <summary>Chooses the next token from its logits: [vocabulary]. True when it ends the request.</summary>

@@ -109,6 +109,8 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         _maximumOutputs = Math.Min(_maximumOutputs, Options.MaximumRows);
         _pool = new StatePool(store);
         _prefixes = Options.ReusePrefixes && pages > 0 && definition.State.IsPositional && definition.Kind == ModelKind.Decoder ? new PrefixCache(_pool) : null;
+        Name = definition.Architecture;
+        Telemetry.EngineTelemetry.Add(this);
         EngineLog.Started(_logger, definition.Architecture, device.Name, ContextLength, (long)pages * StateStore.PageLength, _pool.TotalBytes, _pool.Slots.Count);
     }
 
@@ -141,6 +143,9 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             }
         }
     }
+
+    /// <summary>The model's name for listeners.</summary>
+    internal string Name { get; set; }
 
     /// <summary>What ended the engine's thread, if something did: every request fails since.</summary>
     internal Exception? Failure { get; private set; }
@@ -227,6 +232,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
                 _isDisposed = true;
             }
 
+            Telemetry.EngineTelemetry.Remove(this);
             EndAll(new ObjectDisposedException(nameof(InferenceEngine), "The engine was disposed of while the request ran."));
             _plan?.Dispose();
             _encoderPlan?.Dispose();

@@ -122,6 +122,9 @@ public sealed class Grammar
         return new Grammar(rules);
     }
 
+    /// <summary>Makes a grammar of rules that another part of the assembly put together.</summary>
+    internal static Grammar FromRules(GrammarRules rules) => new(rules);
+
     /// <summary>Begins a text.</summary>
     /// <param name="tokenizer">The model's tokenizer; the first call for it compiles the grammar.</param>
     /// <exception cref="GrammarException">The grammar cannot be compiled: it begins with itself, is too large, or the vocabulary cannot spell it.</exception>

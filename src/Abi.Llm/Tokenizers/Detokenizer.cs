@@ -9,6 +9,7 @@ public sealed class Detokenizer
 {
     private readonly Tokenizer _tokenizer;
     private readonly bool _includeSpecial;
+    private readonly int[] _shown; // control tokens that give their texts all the same
     private readonly byte[] _held = new byte[4];
     private int _heldLength;
 
@@ -16,17 +17,23 @@ public sealed class Detokenizer
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="includeSpecial">Whether control tokens give their texts; otherwise they give nothing.</param>
     public Detokenizer(Tokenizer tokenizer, bool includeSpecial = false)
+        : this(tokenizer, includeSpecial, [])
+    {
+    }
+
+    internal Detokenizer(Tokenizer tokenizer, bool includeSpecial, int[] shown)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         _tokenizer = tokenizer;
         _includeSpecial = includeSpecial;
+        _shown = shown;
     }
 
     /// <summary>The number of bytes held back.</summary>
     public int HeldBytes => _heldLength;
 
     /// <summary>The most bytes that <see cref="Append"/> can give for a token.</summary>
-    public int MaximumBytes(int id) => 3 * (_tokenizer.TokenBytes(id, _includeSpecial).Length + _heldLength);
+    public int MaximumBytes(int id) => 3 * (_tokenizer.TokenBytes(id, Shows(id)).Length + _heldLength);
 
     /// <summary>Adds a token.</summary>
     /// <param name="id">The token.</param>
@@ -35,7 +42,7 @@ public sealed class Detokenizer
     /// <exception cref="ArgumentException">The span is too short; nothing was taken.</exception>
     public int Append(int id, Span<byte> utf8)
     {
-        var bytes = _tokenizer.TokenBytes(id, _includeSpecial);
+        var bytes = _tokenizer.TokenBytes(id, Shows(id));
         if (utf8.Length < MaximumBytes(id))
         {
             throw new ArgumentException($"The token needs up to {MaximumBytes(id)} bytes; the span has {utf8.Length}.", nameof(utf8));
@@ -66,6 +73,8 @@ public sealed class Detokenizer
 
     /// <summary>Forgets what is held back, for another text.</summary>
     public void Reset() => _heldLength = 0;
+
+    private bool Shows(int id) => _includeSpecial || Array.IndexOf(_shown, id) >= 0;
 
     private int Take(byte b, Span<byte> target)
     {

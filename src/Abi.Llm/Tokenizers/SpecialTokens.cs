@@ -33,8 +33,9 @@ internal sealed class SpecialTokens
     /// <summary>The parts of a text in order: runs of text (<c>Id</c> -1) and tokens.</summary>
     /// <param name="text">The text.</param>
     /// <param name="parseSpecial">Whether control and unknown tokens count.</param>
+    /// <param name="guarded">Bytes that no steering token may cover, ascending.</param>
     /// <param name="parts">Receives the parts.</param>
-    public void Split(ReadOnlySpan<byte> text, bool parseSpecial, List<(int Start, int Length, int Id)> parts)
+    public void Split(ReadOnlySpan<byte> text, bool parseSpecial, ReadOnlySpan<int> guarded, List<(int Start, int Length, int Id)> parts)
     {
         var trie = parseSpecial ? _all : _userDefined;
         var start = trie.IsEmpty ? text.Length : FirstMatch(text, trie);
@@ -48,7 +49,7 @@ internal sealed class SpecialTokens
         var candidates = new PriorityQueue<(int Start, int Id), (int Shortness, int Start)>();
         for (; start < text.Length; start++)
         {
-            Offer(text, start, text.Length, trie, candidates);
+            Offer(text, start, text.Length, guarded, trie, candidates);
         }
 
         var covered = new bool[text.Length];
@@ -70,7 +71,7 @@ internal sealed class SpecialTokens
                     free++;
                 }
 
-                Offer(text, match.Start, free, trie, candidates);
+                Offer(text, match.Start, free, guarded, trie, candidates);
                 continue;
             }
 
@@ -94,13 +95,31 @@ internal sealed class SpecialTokens
         return start;
     }
 
-    private static void Offer(ReadOnlySpan<byte> text, int start, int end, ByteTrie trie, PriorityQueue<(int Start, int Id), (int Shortness, int Start)> candidates)
+    private void Offer(ReadOnlySpan<byte> text, int start, int end, ReadOnlySpan<int> guarded, ByteTrie trie, PriorityQueue<(int Start, int Id), (int Shortness, int Start)> candidates)
     {
         var length = trie.LongestPrefix(text[start..end], out var id);
+        while (length > 0 && IsForbidden(start, length, id, guarded))
+        {
+            length = trie.LongestPrefix(text.Slice(start, length - 1), out id);
+        }
+
         if (length > 0)
         {
             candidates.Enqueue((start, id), (-length, start));
         }
+    }
+
+    /// <summary>Whether a steering token would cover a guarded byte.</summary>
+    private bool IsForbidden(int start, int length, int id, ReadOnlySpan<int> guarded)
+    {
+        if (guarded.IsEmpty)
+        {
+            return false;
+        }
+
+        var place = guarded.BinarySearch(start);
+        place = place < 0 ? ~place : place;
+        return place < guarded.Length && guarded[place] < start + length && Chat.ContentGuard.IsSteering(_vocabulary.KindOf(id), _vocabulary.Texts[id]);
     }
 
     /// <summary>Marks a token's place, and that of the white space it swallows, as taken.</summary>

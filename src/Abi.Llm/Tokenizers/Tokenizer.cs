@@ -119,7 +119,15 @@ public abstract class Tokenizer
     }
 
     /// <summary>Appends the ids of a text in UTF-8 to a list.</summary>
-    public void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool addSpecial, bool parseSpecial)
+    public void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool addSpecial, bool parseSpecial) => Encode(utf8, ids, addSpecial, parseSpecial, default);
+
+    /// <summary>Appends the ids of a text in UTF-8 to a list.</summary>
+    /// <param name="utf8">The text.</param>
+    /// <param name="ids">Receives the ids.</param>
+    /// <param name="addSpecial">Whether to add the begin and end tokens that the model asks for.</param>
+    /// <param name="parseSpecial">Whether the texts of control tokens become those tokens.</param>
+    /// <param name="guarded">Bytes, ascending, that no token which steers the model may cover: text of others inside a text that is trusted.</param>
+    internal void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool addSpecial, bool parseSpecial, ReadOnlySpan<int> guarded)
     {
         ArgumentNullException.ThrowIfNull(ids);
         if (addSpecial && FirstId is { } first)
@@ -131,7 +139,7 @@ public abstract class Tokenizer
         {
             var followsSpecial = true;
             List<(int, int, int)> parts = [];
-            _specials.Split(utf8, parseSpecial, parts);
+            _specials.Split(utf8, parseSpecial, guarded, parts);
             foreach (var (start, length, id) in parts)
             {
                 if (id >= 0)

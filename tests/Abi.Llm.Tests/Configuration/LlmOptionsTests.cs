@@ -13,7 +13,7 @@ namespace Abi.Llm.Tests.Configuration;
 [NonParallelizable] // some cases set variables of the process
 public sealed class LlmOptionsTests
 {
-    private static readonly string[] CodeOnly = [nameof(LlmOptions.Device), nameof(LlmOptions.Progress), nameof(LlmOptions.Sampling)];
+    private static readonly string[] CodeOnly = [nameof(LlmOptions.Device), nameof(LlmOptions.Progress), nameof(LlmOptions.Sampling), nameof(LlmOptions.Chat), nameof(LlmOptions.Embeddings)];
 
     [Test]
     public void EveryOptionHasAKey()

@@ -1,0 +1,121 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.AI;
+
+namespace Abi.Llm.Chat.Output;
+
+/// <summary>
+/// Takes a model's output as it comes and gives it out as text, reasoning and whole calls of tools. Text is given out as soon as it cannot be the beginning of something else.
+/// </summary>
+/// <remarks>
+/// For one thread at a time. Works character by character, so that the result does not depend on how the output was cut into pieces, in time proportional to its length. Whatever a model writes,
+/// nothing is thrown: what is not a call after all is text, and a call that the end of the output cut off is an <see cref="ErrorContent"/>.
+/// </remarks>
+internal abstract class ChatOutputParser
+{
+    /// <summary>The most calls in one response; what follows is text.</summary>
+    public const int MaximumCalls = 128;
+
+    /// <summary>The longest call; a longer one is text.</summary>
+    public const int MaximumCallLength = 1 << 20;
+
+    private readonly HashSet<string> _ids = new(StringComparer.Ordinal);
+    private readonly StringBuilder _text = new();
+    private List<AIContent> _output = [];
+    private bool _textIsReasoning;
+
+    /// <summary>The code of the <see cref="ErrorContent"/> for a call that was cut off.</summary>
+    public const string IncompleteCallCode = "incomplete_tool_call";
+
+    /// <summary>Whether the output stands inside reasoning now.</summary>
+    public abstract bool IsReasoning { get; }
+
+    /// <summary>The number of calls so far.</summary>
+    public int CallCount => _ids.Count;
+
+    /// <summary>Takes a piece of the output.</summary>
+    /// <returns>What it made certain.</returns>
+    public List<AIContent> Push(ReadOnlySpan<char> piece)
+    {
+        foreach (var c in piece)
+        {
+            Take(c);
+        }
+
+        return Drain();
+    }
+
+    /// <summary>Ends the output.</summary>
+    /// <returns>What was held back.</returns>
+    public List<AIContent> Finish()
+    {
+        End();
+        return Drain();
+    }
+
+    protected abstract void Take(char c);
+
+    protected abstract void End();
+
+    /// <summary>Gives out text or reasoning.</summary>
+    protected void Write(ReadOnlySpan<char> text, bool isReasoning)
+    {
+        if (text.IsEmpty)
+        {
+            return;
+        }
+
+        if (_textIsReasoning != isReasoning)
+        {
+            FlushText();
+        }
+
+        _textIsReasoning = isReasoning;
+        _text.Append(text);
+    }
+
+    /// <summary>Gives out a call.</summary>
+    protected void Write(ParsedCall call)
+    {
+        FlushText();
+        var id = call.Id is { Length: > 0 and <= 64 } given && _ids.Add(given) ? given : NewId();
+        _output.Add(new FunctionCallContent(id, call.Name, call.Arguments));
+    }
+
+    /// <summary>Says that a call was cut off.</summary>
+    protected void WriteIncomplete(string raw)
+    {
+        FlushText();
+        _output.Add(new ErrorContent("The output ended inside the call of a tool; the call is not complete. Allow more output tokens.") { ErrorCode = IncompleteCallCode, Details = raw });
+    }
+
+    /// <summary>Nine letters and digits, the one form that every template takes.</summary>
+    private string NewId()
+    {
+        while (true)
+        {
+            var id = RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 9);
+            if (_ids.Add(id))
+            {
+                return id;
+            }
+        }
+    }
+
+    private List<AIContent> Drain()
+    {
+        FlushText();
+        var output = _output;
+        _output = [];
+        return output;
+    }
+
+    private void FlushText()
+    {
+        if (_text.Length > 0)
+        {
+            _output.Add(_textIsReasoning ? new TextReasoningContent(_text.ToString()) : new TextContent(_text.ToString()));
+            _text.Clear();
+        }
+    }
+}

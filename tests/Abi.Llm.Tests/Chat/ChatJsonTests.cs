@@ -1,0 +1,44 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Abi.Llm.Chat;
+using Microsoft.Extensions.AI;
+
+namespace Abi.Llm.Tests.Chat;
+
+public sealed class ChatJsonTests
+{
+    public static IEnumerable<TestCaseData> Results()
+    {
+        yield return new TestCaseData(null, "");
+        yield return new TestCaseData("plain \"text\"", "plain \"text\"");
+        yield return new TestCaseData(3, "3");
+        yield return new TestCaseData(2.5, "2.5");
+        yield return new TestCaseData(true, "true");
+        yield return new TestCaseData(DayOfWeek.Friday, "Friday");
+        yield return new TestCaseData(new Guid("00000000-0000-0000-0000-000000000001"), "00000000-0000-0000-0000-000000000001");
+        yield return new TestCaseData(JsonDocument.Parse("\"text\"").RootElement, "text");
+        yield return new TestCaseData(JsonDocument.Parse("""{"a":[1,null,"Łódź <b>"]}""").RootElement, """{"a": [1, null, "Łódź <b>"]}""");
+        yield return new TestCaseData(JsonNode.Parse("[1,2]"), "[1, 2]");
+        yield return new TestCaseData(new Dictionary<string, string> { ["k"] = "v" }, """{"k": "v"}""");
+        yield return new TestCaseData(new Dictionary<string, object?> { ["k"] = new[] { 1, 2 } }, """{"k": [1, 2]}""");
+        yield return new TestCaseData(new List<int> { 1, 2 }, "[1, 2]");
+        yield return new TestCaseData(new TextContent("text"), "text");
+        yield return new TestCaseData(new List<AIContent> { new TextContent("a"), new TextContent("b") }, "ab");
+    }
+
+    [TestCaseSource(nameof(Results))]
+    public void ResultsOfToolsAreTextOrJson(object? result, string expected) => Assert.That(ChatJson.Text(result), Is.EqualTo(expected));
+
+    [Test]
+    public void DepthIsBounded()
+    {
+        object nested = 1;
+        for (var i = 0; i < 1000; i++)
+        {
+            nested = new List<object> { nested };
+        }
+
+        Assert.That(() => ChatJson.Node(nested), Throws.TypeOf<ChatTemplateException>());
+        Assert.That(() => ChatJson.Text(new List<AIContent> { new DataContent(new byte[] { 1 }, "image/png") }), Throws.TypeOf<ChatOptionException>());
+    }
+}

@@ -1,0 +1,164 @@
+using System.Text.Json;
+using Abi.Compute.Devices;
+using Abi.Llm.Chat;
+using Abi.Llm.Grammars;
+using Abi.Llm.Models;
+using Abi.Llm.Quantization;
+using Abi.Llm.Tests.Engine;
+using Microsoft.Extensions.AI;
+
+namespace Abi.Llm.Tests.Chat;
+
+/// <summary>Response formats and required calls with a model that writes nonsense: only the constraint makes its output what was asked for.</summary>
+public sealed class ConstrainedChatTests
+{
+    private static readonly ChatMessage[] Hi = [new(ChatRole.User, "Hi")];
+
+    private static readonly JsonElement Schema = JsonDocument.Parse(
+        """{"type":"object","properties":{"name":{"type":"string","maxLength":8},"age":{"type":"integer","minimum":0,"maximum":150},"tags":{"type":"array","items":{"enum":["a","b"]},"maxItems":3}},"required":["name","age","tags"],"additionalProperties":false}""").RootElement;
+
+    private string _path = string.Empty;
+    private LanguageModel _model = null!;
+
+    [OneTimeSetUp]
+    public async Task LoadAsync()
+    {
+        _path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        RandomModel.Write(_path, ModelShape.Parse("tiny,blocks=1,context=8192,vocabulary=700"), QuantizationTarget.Parse("F16"));
+        _model = await LanguageModel.LoadAsync(_path, new ModelLoadOptions { Device = new CannedDevice() });
+    }
+
+    [OneTimeTearDown]
+    public async Task UnloadAsync()
+    {
+        await _model.DisposeAsync();
+        File.Delete(_path);
+    }
+
+    public static IEnumerable<string> Templates() => TemplateFixtures.Names();
+
+    [TestCaseSource(nameof(Templates))]
+    public async Task ARequiredCallIsMadeInTheModelsOwnForm(string name)
+    {
+        using var client = Client(name);
+        for (var seed = 1; seed <= 4; seed++)
+        {
+            var response = await client.GetResponseAsync(Hi, Options(seed, ChatToolMode.RequireAny));
+            var calls = response.Messages[0].Contents.OfType<FunctionCallContent>().ToList();
+            Assert.That(calls, Is.Not.Empty, $"{name}: {Describe(response)}");
+            Assert.That(response.Text, Is.Empty, name);
+            Assert.That(response.FinishReason, Is.EqualTo(ChatFinishReason.ToolCalls));
+            calls.ForEach(Check);
+        }
+    }
+
+    [TestCaseSource(nameof(Templates))]
+    public async Task ANamedToolIsCalledOnce(string name)
+    {
+        using var client = Client(name);
+        var options = Options(7, ChatToolMode.RequireSpecific("add"));
+        options.AllowMultipleToolCalls = false;
+        var call = (await client.GetResponseAsync(Hi, options)).Messages[0].Contents.OfType<FunctionCallContent>().Single();
+        Assert.That(call.Name, Is.EqualTo("add"));
+        Check(call);
+    }
+
+    [TestCaseSource(nameof(Templates))]
+    public async Task AResponseFormatIsKept(string name)
+    {
+        using var client = Client(name);
+        for (var seed = 1; seed <= 4; seed++)
+        {
+            var response = await client.GetResponseAsync(Hi, new ChatOptions { ResponseFormat = ChatResponseFormat.ForJsonSchema(Schema), MaxOutputTokens = 600, Seed = seed, Temperature = 2 });
+            CheckJson(response.Text, $"{name}: {Describe(response)}");
+            using var any = JsonDocument.Parse((await client.GetResponseAsync(Hi, new ChatOptions { ResponseFormat = ChatResponseFormat.Json, MaxOutputTokens = 600, Seed = seed })).Text);
+            Assert.That(any.RootElement.ValueKind, Is.EqualTo(JsonValueKind.Object));
+        }
+    }
+
+    [Test]
+    public async Task WithToolsAResponseFormatLeavesBothOpen()
+    {
+        using var client = Client("Qwen-Qwen2.5");
+        for (var seed = 1; seed <= 12; seed++)
+        {
+            var options = Options(seed, ChatToolMode.Auto);
+            options.ResponseFormat = ChatResponseFormat.ForJsonSchema(Schema);
+            var response = await client.GetResponseAsync(Hi, options);
+            var calls = response.Messages[0].Contents.OfType<FunctionCallContent>().ToList();
+            calls.ForEach(Check);
+            if (calls.Count == 0)
+            {
+                CheckJson(response.Text, Describe(response));
+            }
+        }
+    }
+
+    [Test]
+    public void WhatCannotBeRequiredIsRefusedByName()
+    {
+        using var client = Client("Qwen-Qwen3");
+        Assert.That(() => client.GetResponseAsync(Hi, new() { ToolMode = ChatToolMode.RequireAny }), Throws.TypeOf<ChatOptionException>().With.Message.Contains("ToolMode"));
+        Assert.That(() => client.GetResponseAsync(Hi, new() { ToolMode = ChatToolMode.RequireSpecific("x"), Tools = [TemplateFixtures.Add] }), Throws.TypeOf<ChatOptionException>().With.Message.Contains("'x'"));
+        var glm = new AbiChatClient(_model, new AbiChatClientOptions { Template = ChatTemplate.Parse("{{ tools }}<tool_call><arg_key>{{ messages[0].content }}") });
+        Assert.That(() => glm.GetResponseAsync(Hi, new() { ToolMode = ChatToolMode.RequireAny, Tools = [TemplateFixtures.Add] }), Throws.TypeOf<ChatOptionException>().With.Message.Contains("Glm"));
+        Assert.That(() => client.GetResponseAsync(Hi, new() { ResponseFormat = ChatResponseFormat.ForJsonSchema(Schema), MaxOutputTokens = 2 }), Throws.InstanceOf<AbiException>(), "a limit that no document fits into");
+    }
+
+    [Test]
+    public void GrammarsOfFormerRequestsAreKept()
+    {
+        var dialect = new ChatDialect(TemplateFixtures.Load("Qwen-Qwen2.5"), _model.Tokenizer);
+        var constraints = new ChatConstraints();
+        Grammar? Of(string schema) => constraints.Of(new ChatRequest(Hi, new GenerationOptions(), [], [], true, false) { ResponseSchema = JsonDocument.Parse(schema).RootElement }, dialect, "");
+        var first = Of("""{"type":"object"}""");
+        Assert.That(Of("""{"type":"object"}"""), Is.SameAs(first));
+        for (var i = 0; i < 64; i++)
+        {
+            Assert.That(Of($$"""{"const":{{i}}}"""), Is.Not.SameAs(first));
+        }
+
+        Assert.That(Of("""{"type":"object"}"""), Is.Not.SameAs(first), "the oldest is forgotten");
+        Assert.That(constraints.Of(new ChatRequest(Hi, new GenerationOptions(), [], [], true, false), dialect, ""), Is.Null);
+    }
+
+    private AbiChatClient Client(string name) => _model.AsChatClient(new AbiChatClientOptions { Template = TemplateFixtures.Load(name), Unsupported = UnsupportedByTemplate.FoldIn });
+
+    private static ChatOptions Options(long seed, ChatToolMode mode) => new() { Tools = [TemplateFixtures.Weather, TemplateFixtures.Add], ToolMode = mode, MaxOutputTokens = 600, Seed = seed, Temperature = 2 };
+
+    private static void Check(FunctionCallContent call)
+    {
+        if (call.Name == "add")
+        {
+            Assert.That(((JsonElement)call.Arguments!["a"]!).ValueKind, Is.EqualTo(JsonValueKind.Number));
+            Assert.That(((JsonElement)call.Arguments["b"]!).ValueKind, Is.EqualTo(JsonValueKind.Number));
+        }
+        else
+        {
+            Assert.That(call.Name, Is.EqualTo("get_weather"));
+            Assert.That(((JsonElement)call.Arguments!["city"]!).ValueKind, Is.EqualTo(JsonValueKind.String));
+        }
+    }
+
+    private static void CheckJson(string text, string what)
+    {
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(text);
+        }
+        catch (JsonException exception)
+        {
+            throw new AssertionException($"{what}: {exception.Message}");
+        }
+
+        using (document)
+        {
+            Assert.That(document.RootElement.EnumerateObject().Select(property => property.Name), Is.EqualTo(new[] { "name", "age", "tags" }), what);
+            Assert.That(document.RootElement.GetProperty("age").GetInt32(), Is.InRange(0, 150));
+            Assert.That(document.RootElement.GetProperty("tags").EnumerateArray().Select(tag => tag.GetString()), Is.All.EqualTo("a").Or.EqualTo("b"));
+        }
+    }
+
+    private static string Describe(ChatResponse response) => $"{response.FinishReason} {string.Join(" | ", response.Messages.SelectMany(message => message.Contents).Select(content => $"{content.GetType().Name} {(content as TextContent)?.Text ?? (content as TextReasoningContent)?.Text ?? (content as ErrorContent)?.Details}"))}";
+}

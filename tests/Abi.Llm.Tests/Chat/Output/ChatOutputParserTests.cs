@@ -1,0 +1,193 @@
+using System.Diagnostics;
+using Abi.Llm.Chat;
+using Abi.Llm.Chat.Output;
+using Microsoft.Extensions.AI;
+
+namespace Abi.Llm.Tests.Chat.Output;
+
+public sealed class ChatOutputParserTests
+{
+    private const string Think = "<think></think>";
+
+    [TestCase(ToolCallFormat.Hermes, "Just text.", "Just text.")]
+    [TestCase(ToolCallFormat.Hermes, "  padded \n", "  padded \n")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 1, \"b\": 2.5}}\n</tool_call>", "[add{a=1,b=2.5}]")]
+    [TestCase(ToolCallFormat.Hermes, "I look.\n<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Łódź }]\\\"\"}}\n</tool_call>\nSo.", "I look.[get_weather{city=\"Łódź }]\\\"\"}]So.")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\", \"arguments\": {}}</tool_call>\n<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": [1, {\"x\": null}]}}</tool_call>", "[add{}][add{a=[1, {\"x\": null}]}]")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\", \"arguments\": \"{\\\"a\\\": 1}\"}</tool_call>", "[add{a=1}]")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1}}", "[add{a=1}]")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"nom\": \"add\"}</tool_call>", "<tool_call>{\"nom\": \"add\"}")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{oops}</tool_call> x", "<tool_call>{oops} x")]
+    [TestCase(ToolCallFormat.Hermes, "a <tool_call> tag, <tool_cal, < and <<tool_call>{\"name\": \"add\"}</tool_call>", "a <tool_call> tag, <tool_cal, < and <[add{}]")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call><tool_call>{\"name\": \"add\"}</tool_call>", "<tool_call>[add{}]")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": \"line\nbreak\"}}</tool_call>", "[add{a=\"line\\u000abreak\"}]")]
+    [TestCase(ToolCallFormat.Hermes, "ends with <tool_", "ends with <tool_")]
+    [TestCase(ToolCallFormat.LlamaJson, "{\"name\": \"add\", \"parameters\": {\"a\": 1, \"b\": 2}}", "[add{a=1,b=2}]")]
+    [TestCase(ToolCallFormat.LlamaJson, "\n {\"type\": \"function\", \"name\": \"add\", \"parameters\": {\"a\": 1}}; {\"name\": \"add\", \"parameters\": {}}", "[add{a=1}][add{}]")]
+    [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>{\"name\": \"add\", \"parameters\": {\"a\": 1}}", "[add{a=1}]")]
+    [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>get_weather.call(city=\"Bonn, DE\", days=3)", "[get_weather{city=\"Bonn, DE\",days=3}]")]
+    [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>print(1)\nprint(2)", "[python{code=\"print(1)\\nprint(2)\"}]")]
+    [TestCase(ToolCallFormat.LlamaJson, "{\"answer\": 42}", "{\"answer\": 42}")]
+    [TestCase(ToolCallFormat.LlamaJson, "{\"name\": \"nobody\", \"parameters\": {}}", "{\"name\": \"nobody\", \"parameters\": {}}")]
+    [TestCase(ToolCallFormat.LlamaJson, "See {\"name\": \"add\", \"parameters\": {}}", "See {\"name\": \"add\", \"parameters\": {}}")]
+    [TestCase(ToolCallFormat.LlamaJson, "{\"name\": \"add\", \"param", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.Mistral, "[TOOL_CALLS][{\"name\": \"add\", \"arguments\": {\"a\": 1}, \"id\": \"abcdef123\"}, {\"name\": \"get_weather\", \"arguments\": {\"city\": \"x\"}}]", "[add{a=1}][get_weather{city=\"x\"}]")]
+    [TestCase(ToolCallFormat.Mistral, "[TOOL_CALLS] add[ARGS]{\"a\": 1}[TOOL_CALLS]add[CALL_ID]123456789[ARGS]{\"a\": 2}", "[add{a=1}][add{a=2}]")]
+    [TestCase(ToolCallFormat.Mistral, "[TOOL_CALLS]add{\"a\": 1}", "[add{a=1}]")]
+    [TestCase(ToolCallFormat.Mistral, "A list [TOOL_CAL] and [1, 2]", "A list [TOOL_CAL] and [1, 2]")]
+    [TestCase(ToolCallFormat.Functionary, "<function=add>{\"a\": 1}</function><function=get_weather>{\"city\": \"x\"}</function>", "[add{a=1}][get_weather{city=\"x\"}]")]
+    [TestCase(ToolCallFormat.Functionary, "<|python_tag|>1 + 1", "[python{code=\"1 + 1\"}]")]
+    [TestCase(ToolCallFormat.Functionary, "<function=>x", "<function=>x")]
+    [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=get_weather>\n<parameter=city>\n12\n</parameter>\n<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>", "[get_weather{city=\"12\",days=3}]")]
+    [TestCase(ToolCallFormat.Glm, "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Bonn</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>", "[get_weather{city=\"Bonn\",days=3}]")]
+    [TestCase(ToolCallFormat.CommandR, "I will look.\nAction:\n```json\n[\n    {\n        \"tool_name\": \"add\",\n        \"parameters\": {\"a\": 1}\n    }\n]```", "I will look.[add{a=1}]")]
+    [TestCase(ToolCallFormat.CommandR, "Action: ```json\n[{\"tool_name\": \"directly-answer\", \"parameters\": {}}]\n```", "")]
+    [TestCase(ToolCallFormat.CommandR, "Action: run! ```c\nx```", "Action: run! ```c\nx```")]
+    [TestCase(ToolCallFormat.CommandAction, "<|START_ACTION|>[{\"tool_call_id\": \"0\", \"tool_name\": \"add\", \"parameters\": {\"a\": 1}}]<|END_ACTION|>", "[add{a=1}]")]
+    [TestCase(ToolCallFormat.DeepSeek, "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n{\"a\": 1}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>", "[add{a=1}][add{}]")]
+    [TestCase(ToolCallFormat.DeepSeek, "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>add<｜tool▁sep｜>{\"a\": 1}<｜tool▁call▁end｜><｜tool▁calls▁end｜>", "[add{a=1}]")]
+    [TestCase(ToolCallFormat.Granite, "<|tool_call|>[{\"name\": \"add\", \"arguments\": {\"a\": 1}}]", "[add{a=1}]")]
+    [TestCase(ToolCallFormat.Granite, "<|tool_call|>[{\"type\": \"function\", \"function\": {\"name\": \"add\", \"arguments\": {}}}]<|/tool_call|>", "[add{}]")]
+    [TestCase(ToolCallFormat.Nemotron, "<TOOLCALL>[{\"name\": \"add\", \"arguments\": {\"a\": 1}}]</TOOLCALL>", "[add{a=1}]")]
+    [TestCase(ToolCallFormat.Functools, "functools[{\"name\": \"add\", \"arguments\": {\"a\": 1}}]", "[add{a=1}]")]
+    [TestCase(ToolCallFormat.Kimi, "<|tool_calls_section_begin|><|tool_call_begin|>functions.add:0<|tool_call_argument_begin|>{\"a\": 1}<|tool_call_end|><|tool_calls_section_end|>", "[add{a=1}]")]
+    [TestCase(ToolCallFormat.Harmony, "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Hello < you", "(Hm.)Hello < you")]
+    [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.add <|constrain|>json<|message|>{\"a\": 1}", "I look.[add{a=1}]")]
+    [TestCase(ToolCallFormat.Harmony, " to=functions.add<|channel|>commentary json<|message|>{\"a\": 1}<|call|>", "[add{a=1}]")]
+    [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>{\"a\": ", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.Harmony, "<|channel|>analysis to=python code<|message|>print(1)<|call|>", "[python{code=\"print(1)\"}]")]
+    [TestCase(ToolCallFormat.Harmony, "No channel at all", "No channel at all")]
+    [TestCase(ToolCallFormat.Harmony, "<|channel|>fin", "")]
+    [TestCase(ToolCallFormat.None, "<tool_call>{\"name\": \"add\"}</tool_call>", "<tool_call>{\"name\": \"add\"}</tool_call>")]
+    public void EveryFormatIsReadHoweverItIsCut(ToolCallFormat format, string output, string expected) =>
+        ParserRun.CheckEverySplit(() => ParserRun.Parser(string.Empty, format), output, expected);
+
+    [TestCase("<think>\nHm, 1 < 2.\n</think>\n\nYes.", "", "(Hm, 1 < 2.)Yes.")]
+    [TestCase("Hm.\n</think>\n\nYes.", "<|im_start|>assistant\n<think>\n", "(Hm.)Yes.")]
+    [TestCase("<think>\nHm.\n</think>\nYes.", "<think>\n", "(Hm.)Yes.")]
+    [TestCase("<think>\n\n</think>\n\nYes. ", "", "Yes. ")]
+    [TestCase("<think>never ends", "", "(never ends)")]
+    [TestCase("The tag <think> means a </think> b", "", "The tag <think> means a </think> b")]
+    [TestCase("<think>a</think><tool_call>{\"name\": \"add\"}</tool_call><think>b</think>c", "", "(a)[add{}](b)c")]
+    [TestCase("<think><tool_call>{\"name\": \"add\"}</tool_call></think>c", "", "(<tool_call>{\"name\": \"add\"}</tool_call>)c")]
+    [TestCase("Yes.", "<think>\n\n</think>\n\n", "Yes.")]
+    public void ReasoningIsKeptApart(string output, string prompt, string expected) =>
+        ParserRun.CheckEverySplit(() => ParserRun.Parser(Think, ToolCallFormat.Hermes, prompt), output, expected);
+
+    [Test]
+    public void WrappersOfAnswersAreLeftOut() =>
+        ParserRun.CheckEverySplit(() => ParserRun.Parser("<think></think><response></response>", ToolCallFormat.None, hasTools: false), "<think>a</think>\n<response>b c</response>", "(a)b c");
+
+    [Test]
+    public void WithoutToolsNothingIsACall() =>
+        ParserRun.CheckEverySplit(() => ParserRun.Parser(Think, ToolCallFormat.LlamaJson, hasTools: false), "{\"name\": \"add\", \"parameters\": {}}", "{\"name\": \"add\", \"parameters\": {}}");
+
+    [Test]
+    public void TextIsGivenOutAsSoonAsItCannotBeginACall()
+    {
+        var parser = ParserRun.Parser(Think, ToolCallFormat.Hermes);
+        Assert.That(ParserRun.Describe(parser.Push("Hello wor")), Is.EqualTo("Hello wor"));
+        Assert.That(ParserRun.Describe(parser.Push("ld <tool")), Is.EqualTo("ld"));
+        Assert.That(ParserRun.Describe(parser.Push("box> ")), Is.EqualTo(" <toolbox>"));
+        Assert.That(ParserRun.Describe(parser.Push("<tool_call>{\"name\": \"add\", \"arg")), Is.Empty);
+        Assert.That(ParserRun.Describe(parser.Push("uments\": {\"a\": 1}}")), Is.EqualTo("[add{a=1}]"), "before the closing tag");
+        Assert.That(ParserRun.Describe(parser.Push("</tool_call>")), Is.Empty);
+        Assert.That(parser.Finish(), Is.Empty);
+
+        var bare = ParserRun.Parser(Think, ToolCallFormat.LlamaJson);
+        Assert.That(ParserRun.Describe(bare.Push("{\"n")), Is.Empty);
+        Assert.That(ParserRun.Describe(bare.Push("umber\": 1}")), Is.EqualTo("{\"number\": 1}"));
+    }
+
+    [Test]
+    public void ModelsIdsAreKeptAndOthersAreNineCharacters()
+    {
+        var parser = ParserRun.Parser(Think, ToolCallFormat.Mistral);
+        var calls = parser.Push("[TOOL_CALLS][{\"name\": \"add\", \"id\": \"abcdef123\"}, {\"name\": \"add\", \"id\": \"abcdef123\"}, {\"name\": \"add\"}]").Cast<FunctionCallContent>().ToList();
+        Assert.That(calls[0].CallId, Is.EqualTo("abcdef123"));
+        Assert.That(calls.Select(call => call.CallId), Is.Unique.And.All.Match("^[a-zA-Z0-9]{9}$"));
+        Assert.That(parser.CallCount, Is.EqualTo(3));
+    }
+
+    [TestCaseSource(nameof(TemplatesWithCalls))]
+    public void WhatATemplateWritesIsReadBack(string name)
+    {
+        var template = TemplateFixtures.Load(name);
+        var calls = new List<AIContent> { new FunctionCallContent("callid001", "get_weather", new Dictionary<string, object?> { ["city"] = "Łódź \"x\" </tool_call>\n", ["days"] = 3 }) };
+        if (template.Capabilities.ParallelToolCalls && template.DetectedToolCallFormat != ToolCallFormat.DeepSeek)
+        {
+            // DeepSeek's template ends the turn between calls, which no output does
+            calls.Add(new FunctionCallContent("callid002", "add", new Dictionary<string, object?> { ["a"] = 1, ["b"] = 2.5 }));
+        }
+
+        var options = new ChatRenderOptions { Tools = template.Capabilities.Tools ? [TemplateFixtures.Weather, TemplateFixtures.Add] : [], AddGenerationPrompt = false, Unsupported = UnsupportedByTemplate.FoldIn };
+        var answered = template.Render([new(ChatRole.User, "Go"), new(ChatRole.Assistant, "answer-needle")], options);
+        var before = answered[..answered.IndexOf("answer-needle", StringComparison.Ordinal)];
+        var whole = template.Render([new(ChatRole.User, "Go"), new(ChatRole.Assistant, calls)], options);
+        var common = 0;
+        while (common < Math.Min(before.Length, whole.Length) && before[common] == whole[common])
+        {
+            common++;
+        }
+
+        var output = whole[common..];
+        foreach (var end in new[] { "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "</s>", "<｜end▁of▁sentence｜>", "<|START_OF_TURN_TOKEN|>" })
+        {
+            output = output.Split(end)[0];
+        }
+
+        ParserRun.CheckEverySplit(() => ParserRun.Parser(string.Empty, template.DetectedToolCallFormat), output, ParserRun.Describe(calls.Cast<FunctionCallContent>().Select(Normal)));
+    }
+
+    [Test]
+    public void HostileOutputIsBoundedAndNeverThrows()
+    {
+        var watch = Stopwatch.StartNew();
+        var formats = Enum.GetValues<ToolCallFormat>();
+        string[] hostile =
+        [
+            string.Concat(Enumerable.Repeat("<tool_call>", 20_000)), "<tool_call>" + new string('{', 100_000), "<tool_call>" + new string('[', 100_000) + new string(']', 100_000),
+            "<tool_call>{\"a\": \"" + new string('x', 3 << 19), string.Concat(Enumerable.Repeat("<think>", 20_000)), new string(' ', 200_000), new string('<', 100_000), "<function=" + new string('n', 100_000),
+            "[TOOL_CALLS]" + new string('n', 100_000), "[TOOL_CALLS][" + string.Concat(Enumerable.Repeat("{\"name\":\"add\"},", 50_000)) + "{\"name\":\"add\"}]", "<|channel|>" + new string('c', 100_000),
+            string.Concat(Enumerable.Repeat("<|channel|>final<|message|><|end|><|start|>", 5_000)), "<|python_tag|>" + new string('(', 100_000), "{\"name\": " + new string(' ', 100_000), "<tool_call>\0\uFFFF\uD800{",
+            string.Concat(Enumerable.Repeat("<tool_call>{\"name\":\"add\"}</tool_call>", 5_000)), "<｜tool▁call▁begin｜>" + new string('<', 10_000), "Action:```json" + new string('`', 10_000),
+        ];
+        foreach (var format in formats)
+        {
+            foreach (var output in hostile)
+            {
+                var parser = ParserRun.Parser(Think, format);
+                Assert.That(() => ParserRun.Of(parser, output), Throws.Nothing);
+                Assert.That(parser.CallCount, Is.LessThanOrEqualTo(2 * ChatOutputParser.MaximumCalls));
+            }
+        }
+
+        Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(60)), "time grows with the length only");
+    }
+
+    [Test]
+    public void RandomOutputGivesTheSameHoweverItIsCut()
+    {
+        var random = new Random(11);
+        string[] parts =
+        [
+            "<tool_call>", "</tool_call>", "{\"name\": \"add\", \"arguments\": {\"a\": 1}}", "<think>", "</think>", " ", "\n", "text", "{", "}", "[", "]", "\"", "<", "[TOOL_CALLS]", "<function=add>", "</function>", "<|python_tag|>",
+            "<|channel|>", "final", "analysis", "<|message|>", "<|end|>", "<|start|>assistant", " to=functions.add", "Action:", "```json", "```", "<|tool_call|>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", ";",
+        ];
+        foreach (var format in Enum.GetValues<ToolCallFormat>())
+        {
+            for (var round = 0; round < 150; round++)
+            {
+                var output = string.Concat(Enumerable.Range(0, random.Next(1, 12)).Select(_ => parts[random.Next(parts.Length)]));
+                var whole = ParserRun.Of(ParserRun.Parser(Think, format), output);
+                Assert.That(ParserRun.Of(ParserRun.Parser(Think, format), output.Select(c => c.ToString())), Is.EqualTo(whole), $"{format}: {output}");
+            }
+        }
+    }
+
+    private static IEnumerable<string> TemplatesWithCalls() => TemplateFixtures.Names().Where(name => TemplateFixtures.Load(name) is { DetectedToolCallFormat: not ToolCallFormat.None });
+
+    private static FunctionCallContent Normal(FunctionCallContent call) =>
+        new(call.CallId, call.Name, call.Arguments!.ToDictionary(pair => pair.Key, pair => (object?)System.Text.Json.JsonDocument.Parse(ChatJson.Write(ChatJson.Node(pair.Value))).RootElement));
+}
