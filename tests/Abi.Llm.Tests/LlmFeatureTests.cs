@@ -6,6 +6,7 @@ using Abi.Llm.Sampling;
 using Abi.Models.Stories;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Abi.Llm.Tests;
 
@@ -182,6 +183,55 @@ public sealed class LlmFeatureTests
         await using var abi = await AbiBuilder.Create().AddLlm(llm => llm.ContextLength = 64).AddLlm(llm => llm.Model = StoriesModel.Path).BuildAsync();
         Assert.That(abi.Llm.Model.ContextLength, Is.EqualTo(64));
         Assert.That(abi.Services.GetServices<LanguageModel>().Count(), Is.EqualTo(1));
+    }
+
+    [Test, NonParallelizable]
+    public async Task LogsGoToTheLoggerAndNothingToTheConsole()
+    {
+        var lines = new List<string>();
+        var (previousOut, previousError, console) = (Console.Out, Console.Error, new StringWriter());
+        Console.SetOut(console);
+        Console.SetError(console);
+        try
+        {
+            var builder = AbiBuilder.Create().AddLlm(llm => llm.Model = StoriesModel.Path);
+            builder.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Information).AddProvider(new Lines(lines)));
+            await using var abi = await builder.BuildAsync();
+            lines.Add("loaded");
+            await abi.Llm.CompleteAsync(Prompt, Short);
+            await abi.Llm.EmbedAsync(Prompt);
+        }
+        finally
+        {
+            Console.SetOut(previousOut);
+            Console.SetError(previousError);
+        }
+
+        Assert.That(console.ToString(), Is.Empty);
+        Assert.That(lines.TakeWhile(line => line != "loaded"), Has.Some.Contains("context 512 tokens"));
+        Assert.That(lines.SkipWhile(line => line != "loaded").Skip(1), Has.All.Contains("stopped"), "no line for each request");
+    }
+
+    private sealed class Lines(List<string> lines) : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            lock (lines)
+            {
+                lines.Add(formatter(state, exception));
+            }
+        }
+
+        public void Dispose()
+        {
+        }
     }
 
     private sealed class Teller(LanguageModel model) : IHostedService
