@@ -203,7 +203,7 @@ public sealed class GrammarTests
     public void SmallVocabulariesHaveNoDeadEnds()
     {
         var (worked, refused) = (0, 0);
-        for (var seed = 0; seed < 120; seed++)
+        for (var seed = 0; seed < 80; seed++)
         {
             var random = new Random(seed);
             var text = RandomGrammar(random);
@@ -229,18 +229,18 @@ public sealed class GrammarTests
             }
         }
 
-        Assert.That(worked, Is.GreaterThan(15));
-        Assert.That(refused, Is.GreaterThan(15));
+        Assert.That(worked, Is.GreaterThan(10));
+        Assert.That(refused, Is.GreaterThan(10));
     }
 
     private static bool CanSpell(string grammar, string[] tokens)
     {
-        // every text of up to five tokens, tried on the vocabulary that has everything
+        // every text of up to four tokens (the first few hundred of each length), tried on the vocabulary that has everything
         var compiled = Grammar.FromGbnf(grammar);
         IEnumerable<string> texts = [""];
-        for (var length = 0; length <= 5; length++)
+        for (var length = 0; length <= 4; length++)
         {
-            string[] all = [.. texts.Distinct().Take(3000)];
+            string[] all = [.. texts.Distinct().Take(300)];
             if (Array.Exists(all, text => GrammarTesting.Accepts(compiled, text)))
             {
                 return true;

@@ -4,7 +4,7 @@ namespace Abi.Llm.Grammars.Regular;
 internal sealed class DfaBuilder
 {
     private const int MostNodes = 400_000;
-    private const long MostWork = 20_000_000;
+    private const long MostWork = 5_000_000;
     private readonly List<(CodePointSet? Set, int Target)[]> _nodes = [[]]; // node 0 is the end; a null set takes nothing
     private readonly HashSet<int> _begins = []; // nodes that are passed only before the first character
     private readonly HashSet<int> _ends = [];   // nodes that are passed only after the last one
