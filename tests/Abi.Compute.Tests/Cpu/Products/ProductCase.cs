@@ -30,6 +30,13 @@ internal sealed unsafe class ProductCase : IDisposable
         (Columns, Rows) = (columns, rows);
     }
 
+    /// <summary>The first rows of another case, with the same weights.</summary>
+    public ProductCase(ProductCase whole, int rows)
+    {
+        (Weight, Columns, Rows) = (whole.Weight, whole.Columns, rows);
+        X = whole.X[..(rows * Columns)];
+    }
+
     public WeightTensor Weight { get; }
 
     public int Columns { get; }

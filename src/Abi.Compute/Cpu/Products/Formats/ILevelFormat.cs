@@ -26,7 +26,7 @@ internal unsafe interface ILevelFormat
     /// <summary>Whether each scale has a minimum beside it.</summary>
     static abstract bool HasMinimum { get; }
 
-    /// <summary>The bits that a level takes when packed: 2, 3, 4, 5, 6 or 8.</summary>
+    /// <summary>The bits that a level takes when packed: 1 to 6 or 8.</summary>
     static abstract int CodeBits { get; }
 
     /// <summary>How scales are kept when packed.</summary>

@@ -17,7 +17,9 @@ internal readonly unsafe struct Q1_0Levels : ILevelFormat
 
     public static bool HasMinimum => false;
 
-    public static int CodeBits => 2;
+    public static int CodeBits => 1;
+
+    public static ReadOnlySpan<sbyte> Table => [-1, 1];
 
     public static ScaleForm ScaleForm => ScaleForm.Half;
 

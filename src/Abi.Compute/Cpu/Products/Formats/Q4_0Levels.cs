@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -24,10 +25,8 @@ internal readonly unsafe struct Q4_0Levels : ILevelFormat
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         scales[0] = HalfNumber.Read(block);
-        for (var j = 0; j < 16; j++)
-        {
-            levels[j] = (sbyte)((block[2 + j] & 15) - 8);
-            levels[j + 16] = (sbyte)((block[2 + j] >> 4) - 8);
-        }
+        var packed = Vector128.Load(block + 2);
+        ((packed & Vector128.Create((byte)15)).AsSByte() - Vector128.Create((sbyte)8)).Store(levels);
+        ((packed >> 4).AsSByte() - Vector128.Create((sbyte)8)).Store(levels + 16);
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -25,10 +26,8 @@ internal readonly unsafe struct Q4_1Levels : ILevelFormat
     {
         scales[0] = HalfNumber.Read(block);
         minimums[0] = HalfNumber.Read(block + 2);
-        for (var j = 0; j < 16; j++)
-        {
-            levels[j] = (sbyte)(block[4 + j] & 15);
-            levels[j + 16] = (sbyte)(block[4 + j] >> 4);
-        }
+        var packed = Vector128.Load(block + 4);
+        (packed & Vector128.Create((byte)15)).AsSByte().Store(levels);
+        (packed >> 4).AsSByte().Store(levels + 16);
     }
 }

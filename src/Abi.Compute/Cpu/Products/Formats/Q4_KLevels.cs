@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -29,10 +30,13 @@ internal readonly unsafe struct Q4_KLevels : ILevelFormat
             var (scale, minimum) = Packed.ScaleAndMinimum(new ReadOnlySpan<byte>(block + 4, 12), group);
             scales[group] = d * scale;
             minimums[group] = -dmin * minimum;
-            for (var l = 0; l < 32; l++)
-            {
-                levels[(group * 32) + l] = (sbyte)((block[16 + (group / 2 * 32) + l] >> (group % 2 * 4)) & 15);
-            }
+        }
+
+        for (var pair = 0; pair < 4; pair++)
+        {
+            var packed = Vector256.Load(block + 16 + (pair * 32));
+            (packed & Vector256.Create((byte)15)).AsSByte().Store(levels + (pair * 64));
+            (packed >> 4).AsSByte().Store(levels + (pair * 64) + 32);
         }
     }
 

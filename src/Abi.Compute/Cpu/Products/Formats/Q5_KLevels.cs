@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -29,10 +30,14 @@ internal readonly unsafe struct Q5_KLevels : ILevelFormat
             var (scale, minimum) = Packed.ScaleAndMinimum(new ReadOnlySpan<byte>(block + 4, 12), group);
             scales[group] = d * scale;
             minimums[group] = -dmin * minimum;
-            for (var l = 0; l < 32; l++)
-            {
-                levels[(group * 32) + l] = (sbyte)(((block[48 + (group / 2 * 32) + l] >> (group % 2 * 4)) & 15) | (((block[16 + l] >> group) & 1) << 4));
-            }
+        }
+
+        var fifth = Vector256.Load(block + 16);
+        for (var pair = 0; pair < 4; pair++, fifth >>= 2)
+        {
+            var packed = Vector256.Load(block + 48 + (pair * 32));
+            ((packed & Vector256.Create((byte)15)) | ((fifth & Vector256<byte>.One) << 4)).AsSByte().Store(levels + (pair * 64));
+            ((packed >> 4) | (((fifth >> 1) & Vector256<byte>.One) << 4)).AsSByte().Store(levels + (pair * 64) + 32);
         }
     }
 

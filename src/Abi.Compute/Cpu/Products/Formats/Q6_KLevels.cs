@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -29,12 +30,15 @@ internal readonly unsafe struct Q6_KLevels : ILevelFormat
             scales[group] = d * (sbyte)block[192 + group];
         }
 
-        for (var i = 0; i < 256; i++)
+        var (nibble, pair, offset) = (Vector256.Create((byte)15), Vector256.Create((byte)3), Vector256.Create((sbyte)32));
+        for (var half = 0; half < 2; half++, levels += 128)
         {
-            var (half, within) = (i / 128, i % 128);
-            var low = (block[(half * 64) + (within % 64)] >> (within / 64 * 4)) & 15;
-            var high = (block[128 + (half * 32) + (within % 32)] >> (within / 32 * 2)) & 3;
-            levels[i] = (sbyte)((low | (high << 4)) - 32);
+            var (first, second) = (Vector256.Load(block + (half * 64)), Vector256.Load(block + (half * 64) + 32));
+            var high = Vector256.Load(block + 128 + (half * 32));
+            (((first & nibble) | ((high & pair) << 4)).AsSByte() - offset).Store(levels);
+            (((second & nibble) | (((high >> 2) & pair) << 4)).AsSByte() - offset).Store(levels + 32);
+            (((first >> 4) | (((high >> 4) & pair) << 4)).AsSByte() - offset).Store(levels + 64);
+            (((second >> 4) | ((high >> 6) << 4)).AsSByte() - offset).Store(levels + 96);
         }
     }
 

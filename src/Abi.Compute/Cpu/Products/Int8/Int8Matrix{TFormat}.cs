@@ -58,6 +58,11 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
 
     public override void Multiply(byte** x, float** y, int rows, int first, int count, byte* scratch)
     {
+        if (_store is not null)
+        {
+            PackedPanel<TFormat>.Prefetch(_store[first / Int8Panel.Outputs], Columns / ActivationBlock.Columns);
+        }
+
         for (var end = first + count; first < end; first += Int8Panel.Outputs)
         {
             var outputs = Math.Min(Int8Panel.Outputs, end - first);

@@ -16,6 +16,9 @@ internal static unsafe class PackedPanel<TFormat>
 {
     private const int Group = 16;
 
+    /// <summary>How far ahead of reading memory is asked for: what a core reads while memory answers.</summary>
+    private const int Ahead = 8192;
+
     private static readonly byte[] Codes = CreateCodes();
 
     private static int CodeBytes => 64 * TFormat.CodeBits;
@@ -63,7 +66,7 @@ internal static unsafe class PackedPanel<TFormat>
             var record = panel + (group * 512);
             for (var block = 0; block < blocks; block++, packed += CodeBytes, record += Int8Panel<TFormat>.RecordBytes)
             {
-                Prefetch(packed + Ahead);
+                PrefetchCodes(packed + Ahead);
                 UnpackCodes(packed, table, record);
             }
 
@@ -72,12 +75,21 @@ internal static unsafe class PackedPanel<TFormat>
         }
     }
 
-    /// <summary>How far ahead of reading memory is asked for: what a core reads while memory answers.</summary>
-    private const int Ahead = 8192;
+    /// <summary>Asks for the beginning of a panel, as far as <see cref="Unpack"/> asks ahead: what follows comes by itself.</summary>
+    public static void Prefetch(byte* packed, int blocks)
+    {
+        if (Sse.IsSupported)
+        {
+            for (long i = 0, end = Math.Min(Ahead, Bytes(blocks)); i < end; i += 64)
+            {
+                Sse.Prefetch0(packed + i);
+            }
+        }
+    }
 
     /// <summary>Asks for the lines of a block's codes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* codes)
+    private static void PrefetchCodes(byte* codes)
     {
         if (Sse.IsSupported)
         {
