@@ -56,6 +56,9 @@ public sealed record GenerationOptions
     /// </summary>
     public bool ResumeSampling { get; init; }
 
+    /// <summary>Adapters that change the model for this request, in order; none when empty. Requests with and without run together.</summary>
+    public ImmutableArray<AdapterUse> Adapters { get; init; } = [];
+
     /// <summary>Whether and how tokens are guessed to save steps; unset, they are not. The text is the same either way.</summary>
     public SpeculationOptions? Speculation { get; init; }
 

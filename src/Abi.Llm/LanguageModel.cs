@@ -153,6 +153,17 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     /// <summary>Makes a text that is kept between generations.</summary>
     public InferenceSession CreateSession() => Engine.CreateSession();
 
+    /// <summary>Reads a LoRA adapter for this model; requests name it in <see cref="GenerationOptions.Adapters"/>.</summary>
+    /// <param name="path">A GGUF file, or a PEFT adapter: its folder or its <c>.safetensors</c> file, with <c>adapter_config.json</c> beside it.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ModelFormatException">The adapter is broken, or does not fit the model.</exception>
+    /// <exception cref="UnsupportedModelException">It needs what is not supported; the message names it.</exception>
+    public Task<LoraAdapter> LoadAdapterAsync(string path, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return Task.Run(() => LoraAdapter.Load(path, _file, Definition), cancellationToken);
+    }
+
     /// <summary>Takes a saved session up again, with the same bits as if it had never ended.</summary>
     /// <param name="stream">What <see cref="InferenceSession.SaveAsync(Stream, CancellationToken)"/> wrote; stays open behind it.</param>
     /// <param name="cancellationToken">Ends it.</param>
@@ -238,24 +249,26 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     /// <param name="ids">The tokens; for an encoder-decoder model, the decoder's.</param>
     /// <param name="all">Whether all are wanted.</param>
     /// <param name="encoderIds">The encoder's tokens, for an encoder-decoder model.</param>
+    /// <param name="adapters">Adapters that change the model, in order.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>[vocabulary], or with <paramref name="all"/> [tokens, vocabulary].</returns>
     public async Task<float[]> ComputeLogitsAsync(
-        ReadOnlyMemory<int> ids, bool all = false, ReadOnlyMemory<int> encoderIds = default, CancellationToken cancellationToken = default)
+        ReadOnlyMemory<int> ids, bool all = false, ReadOnlyMemory<int> encoderIds = default, ImmutableArray<AdapterUse> adapters = default, CancellationToken cancellationToken = default)
     {
         var width = Engine.VocabularySize;
         var first = all ? 0 : ids.Length - 1;
         var result = new float[checked((ids.Length - first) * width)];
         await Engine.EvaluateAsync(
-            ids.Span, first, (position, logits) => logits.CopyTo(result.AsSpan((position - first) * width)), encoderIds.Span, cancellationToken).ConfigureAwait(false);
+            ids.Span, first, (position, logits) => logits.CopyTo(result.AsSpan((position - first) * width)), encoderIds.Span, adapters, cancellationToken).ConfigureAwait(false);
         return result;
     }
 
     /// <summary>The log-probability of each token after those before it: [tokens]; the first, which nothing comes before, is not a number.</summary>
     /// <param name="ids">The tokens; for an encoder-decoder model, the decoder's.</param>
     /// <param name="encoderIds">The encoder's tokens, for an encoder-decoder model.</param>
+    /// <param name="adapters">Adapters that change the model, in order.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task<float[]> ScoreAsync(ReadOnlyMemory<int> ids, ReadOnlyMemory<int> encoderIds = default, CancellationToken cancellationToken = default)
+    public async Task<float[]> ScoreAsync(ReadOnlyMemory<int> ids, ReadOnlyMemory<int> encoderIds = default, ImmutableArray<AdapterUse> adapters = default, CancellationToken cancellationToken = default)
     {
         var scores = new float[ids.Length];
         if (scores.Length > 0)
@@ -266,7 +279,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
         if (scores.Length > 1)
         {
             await Engine.EvaluateAsync(
-                ids.Span[..^1], 0, (position, logits) => scores[position + 1] = (float)Perplexity.LogProbability(logits, ids.Span[position + 1]), encoderIds.Span, cancellationToken)
+                ids.Span[..^1], 0, (position, logits) => scores[position + 1] = (float)Perplexity.LogProbability(logits, ids.Span[position + 1]), encoderIds.Span, adapters, cancellationToken)
                 .ConfigureAwait(false);
         }
 

@@ -1,3 +1,5 @@
+using Abi.Compute.Adapters;
+
 namespace Abi.Compute.Devices;
 
 /// <summary>One sequence's part in a step.</summary>
@@ -14,6 +16,9 @@ public sealed class StepSequence
 
     /// <summary>The slot of recurrent state; -1 for none.</summary>
     public int Slot { get; set; }
+
+    /// <summary>The changes of weights that apply to its rows, or null; read only by graphs with places for them (<see cref="AdaptedGraph"/>).</summary>
+    public AdapterSet? Adapters { get; set; }
 
     /// <summary>How many positions of a group hold keys and values once this step's own are stored.</summary>
     public int Length(int group) => group < _lengths.Length ? _lengths[group] : 0;
@@ -43,6 +48,7 @@ public sealed class StepSequence
         FirstRow = firstRow;
         RowCount = 0;
         Slot = -1;
+        Adapters = null;
         Array.Clear(_lengths);
     }
 }

@@ -24,6 +24,12 @@ public sealed record Pool(Value X, PoolingKind Kind, Value Result) : Operation([
 public sealed record MatMul(Value X, WeightTensor Weight, WeightTensor? Bias, Value Result) : Operation([X], Result);
 
 /// <summary>
+/// <c>y + Σ scale (x Aᵀ) Bᵀ</c> over the adapters that each row's sequence has for <paramref name="Weight"/> (paper: Hu et al. 2021): [rows, out]. Y is the product of X with the weight;
+/// rows of sequences without adapters pass unchanged.
+/// </summary>
+public sealed record Adapt(Value X, Value Y, WeightTensor Weight, Value Result) : Operation([X, Y], Result);
+
+/// <summary>
 /// A matrix of its own for each group of columns: x is [rows, groups × in] or, shared by all groups, [rows, in]; W is [groups, out, in] (GGUF shape
 /// [in, out, groups]); the result is [rows, groups × out].
 /// </summary>

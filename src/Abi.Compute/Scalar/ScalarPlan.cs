@@ -86,6 +86,7 @@ internal sealed class ScalarPlan(Graph graph, LoweringOptions options) : StepPla
             case Concatenate o: ScalarRows.Concatenate(o, step); break;
             case Repeat o: ScalarRows.Repeat(o, step); break;
             case MatMul o: ScalarProducts.MatMul(o, step); break;
+            case Adapt o: ScalarAdapters.Adapt(o, step); break;
             case GroupedMatMul o: ScalarProducts.GroupedMatMul(o, step); break;
             case Route o: ScalarExperts.Route(o, step); break;
             case ExpertMatMul o: ScalarExperts.MatMul(o, step); break;

@@ -15,6 +15,14 @@ internal sealed class ScalarStep(StepInputs inputs, ScalarState? state, Activati
     /// <summary>A value's floats: [rows, width].</summary>
     public float[] this[Value value] => values[value.Id];
 
+    /// <summary>The sequence that a row of a value belongs to.</summary>
+    public StepSequence Sequence(Value value, int row) => Inputs.Sequences[value.Rows switch
+    {
+        RowSpace.Tokens => Inputs.RowSequences[row],
+        RowSpace.Outputs => Inputs.RowSequences[Inputs.OutputRows[row]],
+        _ => row,
+    }];
+
     /// <summary>How many rows a value has in this step.</summary>
     public int Rows(Value value) => value.Rows switch
     {

@@ -57,7 +57,7 @@ internal abstract class EngineRequest(Sequence sequence, CancellationToken cance
     public void ChooseLeader(List<EngineRequest> active)
     {
         Leader = null;
-        if (sequence.Cached % StateStore.PageLength != 0)
+        if (sequence.Cached % StateStore.PageLength != 0 || sequence.Adapters is not null)
         {
             return;
         }
@@ -65,7 +65,7 @@ internal abstract class EngineRequest(Sequence sequence, CancellationToken cance
         var best = sequence.Cached + StateStore.PageLength - 1; // a page at least
         foreach (var other in active)
         {
-            if (other.Leader is null && other != this && other.Sequence.Pending > StateStore.PageLength)
+            if (other.Leader is null && other.Sequence.Adapters is null && other != this && other.Sequence.Pending > StateStore.PageLength)
             {
                 var common = sequence.Tokens[..Math.Max(0, ReuseLimit)].CommonPrefixLength(other.Sequence.Tokens) / StateStore.PageLength * StateStore.PageLength;
                 if (common > best)

@@ -278,9 +278,11 @@ public sealed partial class InferenceEngine
             request.Started = request.Started == 0 ? Stopwatch.GetTimestamp() : request.Started;
         }
 
+        StepPlan plan;
         try
         {
-            _plan!.Run(_batch.Inputs, _pool.Store, _stepCancellation.Token);
+            plan = _batch.HasAdapters ? AdaptedPlan() : _plan!;
+            plan.Run(_batch.Inputs, _pool.Store, _stepCancellation.Token);
         }
         catch (OperationCanceledException) when (_stepCancellation.IsCancellationRequested)
         {
@@ -303,7 +305,7 @@ public sealed partial class InferenceEngine
             return;
         }
 
-        var logits = _plan.Read(_logits!);
+        var logits = plan.Read(_logits!);
         var output = 0;
         lock (_gate)
         {
@@ -446,6 +448,7 @@ public sealed partial class InferenceEngine
         if (sequence.IsTemporary || sequence.IsDisposed)
         {
             sequence.DropState();
+            sequence.UseAdapters(null);
         }
         else
         {

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
 using Abi.Compute.Graphs;
@@ -86,14 +87,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
                 Pages = pages,
                 RecurrentSlots = ContextSizing.RecurrentSlots(definition.State, Options.MaximumSequences),
             });
-            _plan = graph is null ? null : device.Lower(graph, new LoweringOptions
-            {
-                Activations = Options.Activations,
-                MaximumRows = Options.MaximumRows,
-                MaximumOutputs = Math.Min(_maximumOutputs, Options.MaximumRows),
-                MaximumSequences = Options.MaximumSequences,
-                Repack = Options.Repack,
-            });
+            _plan = graph is null ? null : device.Lower(graph, Lowering);
         }
         catch (OutOfMemoryException exception)
         {
@@ -139,7 +133,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
                 var reusable = _prefixes?.CountUnshared() ?? 0;
                 return new EngineStatistics(
                     _active.Count, _waiting.Count, _idle.Count, _pool.Pages.UsedCount - reusable, reusable, _pool.Pages.Count,
-                    _pool.UsedBytes - (reusable * _pool.Store.PageBytes), _pool.TotalBytes, _isDisposed ? 0 : (_plan?.ScratchBytes ?? 0) + (_encoderPlan?.ScratchBytes ?? 0) + _embeddingPlans.Values.Sum(static plan => plan.ScratchBytes), _steps, _preemptions);
+                    _pool.UsedBytes - (reusable * _pool.Store.PageBytes), _pool.TotalBytes, _isDisposed ? 0 : (_plan?.ScratchBytes ?? 0) + (_adaptedPlan?.ScratchBytes ?? 0) + (_encoderPlan?.ScratchBytes ?? 0) + _embeddingPlans.Values.Sum(static plan => plan.ScratchBytes), _steps, _preemptions);
             }
         }
     }
@@ -174,9 +168,10 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     /// <param name="firstOutput">The first token whose logits are wanted.</param>
     /// <param name="handler">Takes them one by one, in order, on the engine's thread.</param>
     /// <param name="encoderIds">The encoder's tokens, for an encoder-decoder model.</param>
+    /// <param name="adapters">Adapters that change the model, in order.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="ContextFullException">There are more tokens than the context holds.</exception>
-    public Task EvaluateAsync(ReadOnlySpan<int> ids, int firstOutput, LogitsHandler handler, ReadOnlySpan<int> encoderIds = default, CancellationToken cancellationToken = default)
+    public Task EvaluateAsync(ReadOnlySpan<int> ids, int firstOutput, LogitsHandler handler, ReadOnlySpan<int> encoderIds = default, ImmutableArray<AdapterUse> adapters = default, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(handler);
         ArgumentOutOfRangeException.ThrowIfNegative(firstOutput);
@@ -197,6 +192,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         sequence.Append(ids);
         sequence.EncoderTokens = encoderIds.ToArray();
         RequireEncoderInput(sequence);
+        UseAdapters(sequence, adapters);
         var request = new EvaluationRequest(sequence, firstOutput, handler, cancellationToken);
         Submit(request);
         return request.Completion;
@@ -235,6 +231,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             Telemetry.EngineTelemetry.Remove(this);
             EndAll(new ObjectDisposedException(nameof(InferenceEngine), "The engine was disposed of while the request ran."));
             _plan?.Dispose();
+            _adaptedPlan?.Dispose();
             _encoderPlan?.Dispose();
             foreach (var plan in _embeddingPlans.Values)
             {
@@ -286,6 +283,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         GenerationRequest request;
         try
         {
+            UseAdapters(sequence, options.Adapters);
             request = new GenerationRequest(sequence, promptIds.Length, options, Tokenizer, VocabularySize, ContextLength, cancellationToken);
         }
         catch
@@ -379,6 +377,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             {
                 _idle.Remove(sequence);
                 sequence.DropState();
+                sequence.UseAdapters(null);
             }
         });
     }

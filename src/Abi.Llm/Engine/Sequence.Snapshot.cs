@@ -10,15 +10,17 @@ internal sealed partial class Sequence
     /// <summary>Copies the tokens and what is computed of them.</summary>
     public SessionSnapshot Snapshot(StateStore store)
     {
-        var groups = Cached == 0 ? [] : Enumerable.Range(0, State.Groups).Select(group => Copy(State.Table(group), store)).ToArray();
+        // state that adapters changed would be taken for the model's own
+        var cached = Adapters is null ? Cached : 0;
+        var groups = cached == 0 ? [] : Enumerable.Range(0, State.Groups).Select(group => Copy(State.Table(group), store)).ToArray();
         byte[]? slot = null;
-        if (Cached > 0 && State.Slot >= 0)
+        if (cached > 0 && State.Slot >= 0)
         {
             slot = new byte[store.SlotBytes];
             store.ReadSlot(State.Slot, slot);
         }
 
-        return new SessionSnapshot(Tokens.ToArray(), EncoderTokens, SamplerState, Cached, groups, slot);
+        return new SessionSnapshot(Tokens.ToArray(), EncoderTokens, SamplerState, cached, groups, slot);
     }
 
     /// <summary>Puts a snapshot's state into the pages and slot that are reserved already.</summary>

@@ -1,4 +1,5 @@
 using Abi.Compute.Devices;
+using Abi.Llm.Adapters;
 using Abi.Llm.Cache;
 
 namespace Abi.Llm.Engine;
@@ -33,6 +34,9 @@ internal sealed partial class Sequence
 
     /// <summary>Whether the encoder's pass over <see cref="EncoderTokens"/> is in the state.</summary>
     public bool IsEncoded { get; set; }
+
+    /// <summary>The adapters that its state is computed with, or null.</summary>
+    public AppliedAdapters? Adapters { get; private set; }
 
     /// <summary>The request that runs on it, or null.</summary>
     public EngineRequest? Owner { get; set; }
@@ -89,13 +93,16 @@ internal sealed partial class Sequence
     {
         Cached += tokens;
         State.Advance(0, Cached, tentative);
-        _prefix.Lend(Tokens, Cached);
+        if (Adapters is null)
+        {
+            _prefix.Lend(Tokens, Cached);
+        }
     }
 
     /// <summary>Takes state that others computed for the same tokens, below <paramref name="limit"/>, as far as there is any.</summary>
     public void TakeKnownPages(int limit)
     {
-        if (Cached + StateStore.PageLength <= limit)
+        if (Adapters is null && Cached + StateStore.PageLength <= limit)
         {
             Cached = _prefix.Take(Tokens, Cached, limit);
         }
@@ -139,6 +146,15 @@ internal sealed partial class Sequence
         IsEncoded = false;
     }
 
+    /// <summary>Goes on with other adapters. True when the state, computed with those before, has to be dropped.</summary>
+    public bool UseAdapters(AppliedAdapters? adapters)
+    {
+        var changes = !string.Equals(Adapters?.Key, adapters?.Key, StringComparison.Ordinal);
+        Adapters?.Dispose();
+        Adapters = adapters;
+        return changes;
+    }
+
     /// <summary>Becomes a copy of another's tokens and, when there is room, shares its state.</summary>
     public void CopyTokens(Sequence other)
     {
@@ -151,7 +167,7 @@ internal sealed partial class Sequence
     /// <summary>Shares another's state up to what the tokens have in common.</summary>
     public void ShareState(Sequence other)
     {
-        if (Cached == 0 && !IsDisposed && other.Cached > 0 && other.State.TryShareWith(State))
+        if (Cached == 0 && !IsDisposed && other.Cached > 0 && Adapters is null && other.Adapters is null && other.State.TryShareWith(State))
         {
             Cached = other.Cached;
             IsEncoded = other.IsEncoded;

@@ -10,12 +10,20 @@ internal sealed class StepBatch
 
     public StepInputs Inputs { get; } = new();
 
+    /// <summary>Whether a sequence has adapters.</summary>
+    public bool HasAdapters { get; private set; }
+
     /// <summary>The requests that take part, in the order of their rows.</summary>
     public List<EngineRequest> Requests { get; } = [];
 
     /// <summary>
     /// Fills the step: first the row of every sequence that generates, with its guesses, then prompts, which share what is left evenly, the oldest first.
     /// </summary>
+    /// <param name="active">The requests, in the order of admission.</param>
+    /// <param name="maximumRows">The most rows.</param>
+    /// <param name="promptRowsBesideDecode">The most rows of prompts when there are others.</param>
+    /// <param name="maximumOutputs">The most outputs.</param>
+    /// <returns>Whether there is anything to run.</returns>
     public bool Build(List<EngineRequest> active, int maximumRows, int promptRowsBesideDecode, int maximumOutputs)
     {
         Clear();
@@ -80,6 +88,7 @@ internal sealed class StepBatch
 
         Requests.Clear();
         Inputs.Clear();
+        HasAdapters = false;
     }
 
     private void Add(EngineRequest request, int rows)
@@ -87,6 +96,8 @@ internal sealed class StepBatch
         var sequence = request.Sequence;
         var step = Inputs.AddSequence();
         step.Slot = sequence.State.Slot;
+        step.Adapters = sequence.Adapters?.Set;
+        HasAdapters |= step.Adapters is not null;
         for (var group = 0; group < sequence.State.Groups; group++)
         {
             var table = sequence.State.Table(group);

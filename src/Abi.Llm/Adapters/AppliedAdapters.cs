@@ -1,0 +1,83 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Abi.Compute.Adapters;
+using Abi.Compute.Tensors;
+
+namespace Abi.Llm.Adapters;
+
+/// <summary>The adapters of one sequence, held as long as it uses them.</summary>
+internal sealed class AppliedAdapters : IDisposable
+{
+    private readonly ImmutableArray<AdapterUse> _uses;
+    private int _isDisposed;
+
+    private AppliedAdapters(ImmutableArray<AdapterUse> uses)
+    {
+        _uses = uses;
+        Key = string.Join(',', uses.Select(use => string.Create(CultureInfo.InvariantCulture, $"{use.Adapter.Id}:{use.Scale:R}")));
+        Set = new AdapterSet(uses
+            .SelectMany(use => use.Adapter.Changes.Select(change => (Weight: change.Key, Change: change.Value with { Scale = change.Value.Scale * use.Scale })))
+            .GroupBy(change => change.Weight)
+            .ToDictionary(group => group.Key, group => group.Select(change => change.Change).ToImmutableArray()));
+    }
+
+    /// <summary>Tells sets apart whose state differs.</summary>
+    public string Key { get; }
+
+    public AdapterSet Set { get; }
+
+    /// <summary>Holds the adapters; null for none.</summary>
+    /// <exception cref="ObjectDisposedException">One of them is disposed of.</exception>
+    /// <exception cref="ArgumentException">One belongs to another model, or a scale is not finite.</exception>
+    public static AppliedAdapters? Hold(ImmutableArray<AdapterUse> uses, Func<WeightTensor, bool> isOurs)
+    {
+        if (uses.IsDefaultOrEmpty)
+        {
+            return null;
+        }
+
+        foreach (var use in uses)
+        {
+            if (use.Adapter is null || !use.Adapter.Changes.Keys.All(isOurs))
+            {
+                throw new ArgumentException($"The adapter '{use.Adapter?.Path}' was not loaded by this model.", nameof(uses));
+            }
+
+            if (!float.IsFinite(use.Scale))
+            {
+                throw new ArgumentException($"The scale of the adapter '{use.Adapter.Path}' is {use.Scale}; it must be a finite number.", nameof(uses));
+            }
+        }
+
+        var held = 0;
+        try
+        {
+            for (; held < uses.Length; held++)
+            {
+                uses[held].Adapter.Acquire();
+            }
+
+            return new AppliedAdapters(uses);
+        }
+        catch
+        {
+            foreach (var use in uses.AsSpan()[..held])
+            {
+                use.Adapter.Release();
+            }
+
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+        {
+            foreach (var use in _uses)
+            {
+                use.Adapter.Release();
+            }
+        }
+    }
+}
