@@ -56,7 +56,7 @@ internal sealed class GenerateCommand : Command
         SamplingArguments.Group,
         new("form", [GrammarText, GrammarFile, JsonSchema, JsonSchemaFile, Pattern]),
         new("speculation", [DraftModel, Lookup, DraftMaximum]),
-        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.Batch]),
+        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.Batch, ModelOptions.Lora]),
     ];
 
     /// <inheritdoc/>
@@ -88,6 +88,7 @@ internal sealed class GenerateCommand : Command
         var options = Read(arguments, model) with
         {
             Grammar = grammar,
+            Adapters = await loaded.OpenAdaptersAsync(arguments, cancellationToken).ConfigureAwait(false),
             Speculation = draft is not null || arguments.Get(Lookup) ? new SpeculationOptions { DraftModel = draft, MaximumTokens = arguments.Get(DraftMaximum) } : null,
         };
         var ids = arguments.Get(Ids) ?? model.Encode(prompt!, options);

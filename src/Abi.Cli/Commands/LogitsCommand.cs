@@ -33,7 +33,7 @@ internal sealed class LogitsCommand : Command
     public override ImmutableArray<OptionGroup> Groups =>
     [
         new("options", [Ids, Text, DecoderIds, OutputFile, All, ModelOptions.Json]),
-        new("model", [ModelOptions.Model, ModelOptions.Threads, ModelOptions.Activations, CacheType, ModelOptions.Batch]),
+        new("model", [ModelOptions.Model, ModelOptions.Threads, ModelOptions.Activations, CacheType, ModelOptions.Batch, ModelOptions.Lora]),
     ];
 
     /// <inheritdoc/>
@@ -75,9 +75,10 @@ internal sealed class LogitsCommand : Command
         }
 
         var all = arguments.Get(All);
+        var adapters = await loaded.OpenAdaptersAsync(arguments, cancellationToken).ConfigureAwait(false);
         var logits = decoderIds is null
-            ? await model.ComputeLogitsAsync(ids, all, cancellationToken: cancellationToken).ConfigureAwait(false)
-            : await model.ComputeLogitsAsync(decoderIds, all, ids, cancellationToken).ConfigureAwait(false);
+            ? await model.ComputeLogitsAsync(ids, all, adapters: adapters, cancellationToken: cancellationToken).ConfigureAwait(false)
+            : await model.ComputeLogitsAsync(decoderIds, all, ids, adapters, cancellationToken).ConfigureAwait(false);
         var width = model.Engine.VocabularySize;
         int[] shape = all ? [logits.Length / width, width] : [width];
         NpyWriter.Write(output, shape, logits);

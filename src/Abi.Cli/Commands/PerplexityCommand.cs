@@ -28,7 +28,7 @@ internal sealed class PerplexityCommand : Command
     public override ImmutableArray<OptionGroup> Groups =>
     [
         new("options", [TextFile, Context, ModelOptions.Json]),
-        new("model", [ModelOptions.Model, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.Batch]),
+        new("model", [ModelOptions.Model, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.Batch, ModelOptions.Lora]),
     ];
 
     /// <inheritdoc/>
@@ -49,13 +49,14 @@ internal sealed class PerplexityCommand : Command
             throw new AbiException($"The text has {ids.Length} tokens, and one window has {length}. Give a longer text, or a smaller -c.");
         }
 
+        var adapters = await loaded.OpenAdaptersAsync(arguments, cancellationToken).ConfigureAwait(false);
         var start = Stopwatch.GetTimestamp();
         PerplexityResult result;
         using (var bar = new ProgressBar(console))
         {
             var progress = new DirectProgress<PerplexityResult>(so => bar.Report(
                 (double)so.Windows / so.TotalWindows, string.Create(CultureInfo.InvariantCulture, $"window {so.Windows} of {so.TotalWindows}, perplexity {so.Value:F4}")));
-            result = await Perplexity.ComputeAsync(loaded.Model, ids, length, progress, cancellationToken).ConfigureAwait(false);
+            result = await Perplexity.ComputeAsync(loaded.Model, ids, length, progress, adapters, cancellationToken).ConfigureAwait(false);
         }
 
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;

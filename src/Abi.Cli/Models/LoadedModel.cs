@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Collections.Immutable;
 using Abi.Cli.CommandLine;
 using Abi.Cli.Terminal;
 using Abi.Compute.Devices;
@@ -12,6 +14,7 @@ namespace Abi.Cli.Models;
 internal sealed class LoadedModel : IAsyncDisposable
 {
     private readonly IDevice _device;
+    private readonly List<LoraAdapter> _adapters = [];
     private LanguageModel? _draft;
 
     private LoadedModel(LanguageModel model, IDevice device, int threads, TimeSpan loadTime)
@@ -83,9 +86,42 @@ internal sealed class LoadedModel : IAsyncDisposable
             : throw new AbiException($"The draft model '{path}' has {_draft.Tokenizer.VocabularySize} tokens and the model {Model.Tokenizer.VocabularySize}: they must have the same vocabulary.");
     }
 
+    /// <summary>Loads the adapters that the options name; they are unloaded with the model.</summary>
+    /// <exception cref="AbiException">One cannot be loaded or does not fit the model.</exception>
+    public async Task<ImmutableArray<AdapterUse>> OpenAdaptersAsync(ParsedArguments arguments, CancellationToken cancellationToken)
+    {
+        var uses = ImmutableArray.CreateBuilder<AdapterUse>();
+        foreach (var value in arguments.GetAll(ModelOptions.Lora))
+        {
+            var (path, scale) = ReadAdapter(value);
+            var adapter = await Model.LoadAdapterAsync(path, cancellationToken).ConfigureAwait(false);
+            _adapters.Add(adapter);
+            uses.Add(new AdapterUse(adapter, scale));
+        }
+
+        return uses.ToImmutable();
+    }
+
+    /// <summary>The path and the scale of an adapter, from <c>FILE[=SCALE]</c>.</summary>
+    /// <exception cref="UsageException">The scale is no number.</exception>
+    public static (string Path, float Scale) ReadAdapter(string value)
+    {
+        // a file may have an equals sign in its name
+        var sign = value.LastIndexOf('=');
+        if (sign <= 0 || File.Exists(value) || Directory.Exists(value))
+        {
+            return (value, 1);
+        }
+
+        return float.TryParse(value.AsSpan(sign + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var scale) && float.IsFinite(scale)
+            ? (value[..sign], scale)
+            : throw new UsageException($"'{ModelOptions.Lora.Name}' has the scale '{value[(sign + 1)..]}'; a number was expected.");
+    }
+
     /// <summary>Unloads the models, then the device.</summary>
     public async ValueTask DisposeAsync()
     {
+        _adapters.ForEach(static adapter => adapter.Dispose());
         if (_draft is not null)
         {
             await _draft.DisposeAsync().ConfigureAwait(false);

@@ -5,6 +5,9 @@ namespace Abi.Cli.Models;
 /// <summary>The options of commands that open a model, with the names of llama.cpp.</summary>
 internal static class ModelOptions
 {
+    /// <summary>Adapters, with a scale behind an equals sign.</summary>
+    public static readonly Option<string> Lora = Options.Texts("--lora", "FILE[=SCALE]", "a LoRA adapter to apply, GGUF or a PEFT folder, and what its changes are multiplied by");
+
     /// <summary>The model, by name.</summary>
     public static readonly Option<string?> Model = Options.File("-m --model", "the model, instead of as an argument", "MODEL");
 

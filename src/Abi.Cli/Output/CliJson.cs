@@ -13,6 +13,8 @@ namespace Abi.Cli.Output;
 [JsonSerializable(typeof(GenerateResult))]
 [JsonSerializable(typeof(EmbedResult))]
 [JsonSerializable(typeof(PerplexityOutput))]
+[JsonSerializable(typeof(ChatLine[]))]
+[JsonSerializable(typeof(LoraResult))]
 [JsonSerializable(typeof(QuantizeResult))]
 [JsonSerializable(typeof(MakeModelResult))]
 [JsonSerializable(typeof(ShapeResult[]))]

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Abi.Llm.Sampling;
 
 namespace Abi.Llm.Engine;
@@ -20,10 +21,11 @@ public static class Perplexity
     /// <param name="ids">The text's tokens, special ones added as the model declares.</param>
     /// <param name="contextLength">The length of a window, at most the model's context.</param>
     /// <param name="progress">Is told the result so far after each window.</param>
+    /// <param name="adapters">Adapters that change the model, in order.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="ArgumentException">There are fewer tokens than one window has, or the window is too short.</exception>
     public static async Task<PerplexityResult> ComputeAsync(
-        LanguageModel model, ReadOnlyMemory<int> ids, int contextLength, IProgress<PerplexityResult>? progress = null, CancellationToken cancellationToken = default)
+        LanguageModel model, ReadOnlyMemory<int> ids, int contextLength, IProgress<PerplexityResult>? progress = null, ImmutableArray<AdapterUse> adapters = default, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentOutOfRangeException.ThrowIfLessThan(contextLength, 4);
@@ -55,6 +57,7 @@ public static class Perplexity
                     squares += surprise * surprise;
                     count++;
                 },
+                adapters: adapters,
                 cancellationToken: cancellationToken).ConfigureAwait(false);
             var mean = sum / count;
             var variance = (squares / count) - (mean * mean);

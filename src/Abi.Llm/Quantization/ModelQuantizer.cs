@@ -88,7 +88,7 @@ public static class ModelQuantizer
     {
         // The two keys go to the end, where llama-quantize has them.
         var result = metadata.Without("general.quantization_version").With("general.quantization_version", GgufValue.Of(QuantizationVersion));
-var fileType = !target.IsCopy ? GgufValue.Of((uint)target.FileType) : metadata.TryGet("general.file_type", out var own) ? own : null;
+        var fileType = !target.IsCopy ? GgufValue.Of((uint)target.FileType) : metadata.TryGet("general.file_type", out var own) ? own : null;
         return fileType is null ? result : result.Without("general.file_type").With("general.file_type", fileType);
     }
 

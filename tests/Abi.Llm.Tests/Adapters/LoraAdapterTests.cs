@@ -29,11 +29,15 @@ public sealed class LoraAdapterTests
             var expected = NpyFile.Read<float>(AdapterPath($"stories-f16-lora-logits-{prompt}.npy")).Values;
             var found = await model.ComputeLogitsAsync(ids, all: true, adapters: [new AdapterUse(adapter)]);
             Assert.That(found, Has.Length.EqualTo(expected.Length));
+            // the reference rounds activations to halves where it multiplies halves: without an adapter it differs by as much (0.0036 at most, 0.0008 on average)
+            double squares = 0;
             for (var i = 0; i < expected.Length; i++)
             {
-                // the reference rounds activations to halves before it multiplies halves: 0.008 by itself, of logits up to 16
-                Assert.That(found[i], Is.EqualTo(expected[i]).Within(2e-2f), $"prompt {prompt}, logit {i}");
+                Assert.That(found[i], Is.EqualTo(expected[i]).Within(6e-3f), $"prompt {prompt}, logit {i}");
+                squares += Math.Pow(found[i] - expected[i], 2);
             }
+
+            Assert.That(Math.Sqrt(squares / expected.Length), Is.LessThan(1.5e-3));
         }
     }
 

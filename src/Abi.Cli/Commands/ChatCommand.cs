@@ -1,0 +1,255 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Abi.Cli.CommandLine;
+using Abi.Cli.Models;
+using Abi.Cli.Output;
+using Abi.Cli.Terminal;
+using Abi.Llm;
+using Abi.Llm.Chat;
+using Microsoft.Extensions.AI;
+
+namespace Abi.Cli.Commands;
+
+/// <summary>A conversation with a model: a message a line, answers as they come.</summary>
+internal sealed class ChatCommand : Command
+{
+    private static readonly Option<string?> SystemPrompt = Options.Text("-sys --system-prompt", "TEXT", "what the model is told before the conversation");
+    private static readonly Option<string?> First = Options.Text("-p --prompt", "TEXT", "the first message");
+    private static readonly Option<bool> SingleTurn = Options.Switch("-st --single-turn", "end after the answer to --prompt");
+    private static readonly Option<string?> TemplateFile = Options.File("--chat-template-file", "a chat template (Jinja), instead of the model's own");
+    private static readonly Option<int> Count = Options.Integer("-n --predict --n-predict", "the most tokens of an answer; -1 leaves it to the model", -1, minimum: -1);
+    private static readonly Option<bool> HidesReasoning = Options.Switch("--hide-reasoning", "do not print what the model thinks before it answers");
+
+    /// <inheritdoc/>
+    public override string Name => "chat";
+
+    /// <inheritdoc/>
+    public override string Summary => "Talk with a model.";
+
+    /// <inheritdoc/>
+    public override ImmutableArray<Argument> Arguments => [ModelOptions.ModelArgument];
+
+    /// <inheritdoc/>
+    public override ImmutableArray<OptionGroup> Groups =>
+    [
+        new("conversation", [SystemPrompt, First, SingleTurn, TemplateFile, Count, HidesReasoning]),
+        SamplingArguments.Group,
+        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.Batch, ModelOptions.Lora]),
+    ];
+
+    /// <inheritdoc/>
+    public override string Remarks => """
+        Each line of input is a message; answers go to stdout, all else to stderr. Lines that begin with a slash are commands: /help lists them.
+        """;
+
+    private static string Help => """
+        /clear          forget the conversation
+        /system TEXT    begin anew with another system prompt; without a text, with none
+        /undo           take back the last message and its answer
+        /retry          answer the last message anew
+        /history        print the conversation
+        /save FILE      write the conversation as JSON
+        /load FILE      go on with a conversation that was saved
+        /quit           end
+        """;
+
+    /// <inheritdoc/>
+    public override async Task<int> RunAsync(ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
+    {
+        if (arguments.Get(SingleTurn) && arguments.Get(First) is null)
+        {
+            throw new UsageException("'--single-turn' needs '--prompt'.");
+        }
+
+        SamplingArguments.Read(arguments, int.MaxValue);
+        var loaded = await LoadedModel.OpenAsync(arguments, console, engine => engine with { MaximumSequences = 1 }, cancellationToken: cancellationToken).ConfigureAwait(false);
+        await using var _ = loaded.ConfigureAwait(false);
+        using var client = loaded.Model.AsChatClient(new AbiChatClientOptions
+        {
+            Template = arguments.Get(TemplateFile) is { } file ? ChatTemplate.Parse(InputFile.ReadText(file, console), loaded.Model.Tokenizer) : null,
+            Generation = new GenerationOptions
+            {
+                Sampling = SamplingArguments.Read(arguments, loaded.Model.ContextLength),
+                MaximumTokens = arguments.Get(Count) < 0 ? null : arguments.Get(Count),
+                Adapters = await loaded.OpenAdaptersAsync(arguments, cancellationToken).ConfigureAwait(false),
+            },
+        });
+        var history = new List<ChatMessage>();
+        Begin(history, arguments.Get(SystemPrompt));
+        if (arguments.Get(First) is { } first)
+        {
+            await AnswerAsync(client, history, first, arguments, console, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (!arguments.Get(SingleTurn))
+        {
+            await ConverseAsync(client, history, arguments, console, cancellationToken).ConfigureAwait(false);
+        }
+
+        return ExitCode.Success;
+    }
+
+    private static async Task ConverseAsync(AbiChatClient client, List<ChatMessage> history, ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
+    {
+        using var input = new StreamReader(console.Input, Encoding.UTF8, leaveOpen: true);
+        while (true)
+        {
+            if (console.ShowsProgress)
+            {
+                console.Error.Write("> ");
+                console.Error.Flush();
+            }
+
+            // a console's read cannot be cancelled: wait for either
+            var line = await input.ReadLineAsync(cancellationToken).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (line is null or "/quit" or "/exit")
+            {
+                return;
+            }
+
+            if (line.Length == 0)
+            {
+                continue;
+            }
+
+            try
+            {
+                if (line[0] != '/')
+                {
+                    await AnswerAsync(client, history, line, arguments, console, cancellationToken).ConfigureAwait(false);
+                }
+                else if (line == "/retry" && TakeBack(history) is { } last)
+                {
+                    await AnswerAsync(client, history, last, arguments, console, cancellationToken).ConfigureAwait(false);
+                }
+                else
+                {
+                    Obey(line, history, console);
+                }
+            }
+            catch (Exception exception) when (exception is AbiException or IOException or UnauthorizedAccessException)
+            {
+                console.Error.WriteLine(exception.Message); // the conversation goes on
+            }
+        }
+    }
+
+    private static void Obey(string line, List<ChatMessage> history, CliConsole console)
+    {
+        var (command, text) = line.Split(' ', 2) is [var name, var rest] ? (name, rest.Trim()) : (line, string.Empty);
+        switch (command)
+        {
+            case "/clear":
+                Begin(history, history is [{ Role: var role } system, ..] && role == ChatRole.System ? system.Text : null);
+                break;
+            case "/system":
+                Begin(history, text);
+                break;
+            case "/undo" or "/retry":
+                if (TakeBack(history) is null)
+                {
+                    console.Error.WriteLine("There is no message yet.");
+                }
+
+                break;
+            case "/history":
+                foreach (var message in history)
+                {
+                    console.Error.WriteLine($"{message.Role}: {message.Text}");
+                }
+
+                break;
+            case "/save" when text.Length > 0:
+                File.WriteAllText(text, JsonSerializer.Serialize([.. history.Select(message => new ChatLine(message.Role.Value, message.Text))], CliJson.Results.ChatLineArray));
+                break;
+            case "/load" when text.Length > 0:
+                Load(text, history);
+                break;
+            case "/help":
+                console.Error.WriteLine(Help);
+                break;
+            default:
+                console.Error.WriteLine($"'{line}' is not a command. There are:\n{Help}");
+                break;
+        }
+    }
+
+    private static void Load(string path, List<ChatMessage> history)
+    {
+        try
+        {
+            var lines = JsonSerializer.Deserialize(File.ReadAllBytes(path), CliJson.Results.ChatLineArray) ?? [];
+            history.Clear();
+            history.AddRange(lines.Select(message => new ChatMessage(new ChatRole(message.Role), message.Content)));
+        }
+        catch (Exception exception) when (exception is JsonException or ArgumentException)
+        {
+            throw new AbiException($"{path} holds no conversation: {exception.Message}", exception);
+        }
+    }
+
+    private static void Begin(List<ChatMessage> history, string? systemPrompt)
+    {
+        history.Clear();
+        if (!string.IsNullOrEmpty(systemPrompt))
+        {
+            history.Add(new ChatMessage(ChatRole.System, systemPrompt));
+        }
+    }
+
+    /// <summary>Removes the last message of the user and what came after it; its text, or null when there is none.</summary>
+    private static string? TakeBack(List<ChatMessage> history)
+    {
+        var at = history.FindLastIndex(message => message.Role == ChatRole.User);
+        if (at < 0)
+        {
+            return null;
+        }
+
+        var text = history[at].Text;
+        history.RemoveRange(at, history.Count - at);
+        return text;
+    }
+
+    private static async Task AnswerAsync(AbiChatClient client, List<ChatMessage> history, string text, ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
+    {
+        history.Add(new ChatMessage(ChatRole.User, text));
+        List<ChatResponseUpdate> updates = [];
+        try
+        {
+            await foreach (var update in client.GetStreamingResponseAsync(history, cancellationToken: cancellationToken).ConfigureAwait(false))
+            {
+                updates.Add(update);
+                foreach (var content in update.Contents)
+                {
+                    if (content is TextContent answer)
+                    {
+                        console.Out.Write(answer.Text);
+                        console.Out.Flush();
+                    }
+                    else if (content is TextReasoningContent reasoning && !arguments.Get(HidesReasoning))
+                    {
+                        console.Error.Write(reasoning.Text);
+                        console.Error.Flush();
+                    }
+                }
+            }
+        }
+        catch (AbiException)
+        {
+            history.RemoveAt(history.Count - 1); // as if it had not been said
+            throw;
+        }
+
+        console.Out.WriteLine();
+        console.Out.Flush();
+        var response = updates.ToChatResponse();
+        history.AddMessages(response);
+        if (console.ShowsProgress && response.Usage is { } usage)
+        {
+            console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{usage.InputTokenCount} tokens in, {usage.CachedInputTokenCount} known before, {usage.OutputTokenCount} out]"));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+using System.Text;
+using System.Text.Json;
+
+namespace Abi.Cli.Tests.Commands;
+
+/// <summary>Conversations over standard input and output.</summary>
+public sealed class ChatTests
+{
+    private const string Template = "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}";
+
+    [Test]
+    public async Task EachLineIsAnsweredAndTheConversationIsKept()
+    {
+        using var folder = new TemporaryFolder();
+        var template = folder["template.jinja"];
+        await File.WriteAllTextAsync(template, Template);
+        var saved = folder["talk.json"];
+        var run = await TalkAsync(template, "Once upon a time", "/save " + saved, "/history", "/quit");
+        Assert.That(run.Code, Is.Zero, run.Error);
+        Assert.That(run.Output.Trim(), Is.Not.Empty);
+        using var lines = JsonDocument.Parse(await File.ReadAllBytesAsync(saved));
+        Assert.That(lines.RootElement.EnumerateArray().Select(line => line.GetProperty("role").GetString()), Is.EqualTo(new[] { "system", "user", "assistant" }));
+        Assert.That(lines.RootElement[1].GetProperty("content").GetString(), Is.EqualTo("Once upon a time"));
+        Assert.That(run.Output.Trim(), Is.EqualTo(lines.RootElement[2].GetProperty("content").GetString()!.Trim()));
+        Assert.That(run.Error, Does.Contain("system: You tell stories.").And.Contain("user: Once upon a time"));
+
+        // taking back and asking again is the same as never having asked
+        var again = await TalkAsync(template, "Something else", "/undo", "Once upon a time", "/retry");
+        Assert.That(again.Output, Does.EndWith(run.Output + run.Output));
+        var loaded = await TalkAsync(template, "/load " + saved, "/retry");
+        Assert.That(loaded.Output, Is.EqualTo(run.Output));
+    }
+
+    [Test]
+    public async Task WhatIsWrongIsSaidAndTheConversationGoesOn()
+    {
+        using var folder = new TemporaryFolder();
+        var template = folder["template.jinja"];
+        await File.WriteAllTextAsync(template, Template);
+        var run = await TalkAsync(template, "/undo", "/nonsense", "/load " + folder["absent.json"], "One day");
+        Assert.That(run.Code, Is.Zero, run.Error);
+        Assert.That(run.Error, Does.Contain("no message yet").And.Contain("'/nonsense' is not a command").And.Contain("absent.json"));
+        Assert.That(run.Output.Trim(), Is.Not.Empty);
+        await CliRun.FailAsync(1, "chat", "stories", "-p", "x", "-st"); // the story model has no template of its own
+        await CliRun.FailAsync(2, "chat", "stories", "-st");
+    }
+
+    private static Task<CliRun> TalkAsync(string template, params string[] lines) => CliRun.RunAsync(
+        Encoding.UTF8.GetBytes(string.Join('\n', lines)), default,
+        "chat", "stories", "--chat-template-file", template, "-sys", "You tell stories.", "-n", "16", "--temp", "0");
+}
