@@ -81,7 +81,7 @@ public sealed class StoryReferenceTests
         }
     }
 
-    [TestCaseSource(nameof(SmallFiles)), Explicit("All windows of a type: run by name.")]
+    [TestCaseSource(nameof(SmallFiles))]
     public async Task WindowsGiveTheReferencesPerplexity(string file)
     {
         using var expected = JsonDocument.Parse(File.ReadAllBytes(Fixtures.Path("stories", "expected.json")));
@@ -104,21 +104,16 @@ public sealed class StoryReferenceTests
         }
     }
 
-    [TestCase("q8_0", ActivationPrecision.Int8, 0.5), Explicit("Minutes on the plain device: run by name.")]
-    public Task OurModelHasTheReferencesPerplexity(string type, ActivationPrecision precision, double percent) => PerplexityAsync(type, precision, percent);
-
-    [Explicit("All types: run by name.")]
     [TestCase("f16", ActivationPrecision.Exact, 0.1)]
     [TestCase("q8_0", ActivationPrecision.Exact, 0.1)]
+    [TestCase("q8_0", ActivationPrecision.Int8, 0.5)]
     [TestCase("q4_k_m", ActivationPrecision.Exact, 0.1)]
     [TestCase("q4_k_m", ActivationPrecision.Int8, 0.5)]
     [TestCase("q4_0", ActivationPrecision.Exact, 0.1)]
     [TestCase("q4_0", ActivationPrecision.Int8, 0.5)]
     [TestCase("q2_k", ActivationPrecision.Exact, 0.1)]
     [TestCase("q2_k", ActivationPrecision.Int8, 0.5)]
-    public Task EveryTypeOfOurModelHasTheReferencesPerplexity(string type, ActivationPrecision precision, double percent) => PerplexityAsync(type, precision, percent);
-
-    private static async Task PerplexityAsync(string type, ActivationPrecision precision, double percent)
+    public async Task OurModelHasTheReferencesPerplexity(string type, ActivationPrecision precision, double percent)
     {
         await using var model = await LoadAsync("stories-model", $"stories-{type}.gguf", precision);
         using var expected = JsonDocument.Parse(File.ReadAllBytes(Fixtures.Path("stories-model", "stories-perplexity.json")));

@@ -9,6 +9,8 @@ public sealed class PublicApiTests
     private static readonly string Folder = Path.Combine(Repository.Root, "tests", "Abi.Packaging.Tests", "Surface", "PublicApi");
 
     [TestCase("Abi.Core")]
+    [TestCase("Abi.Compute")]
+    [TestCase("Abi.Llm")]
     public void IsAsWrittenDown(string assembly)
     {
         var file = Path.Combine(Folder, $"{assembly}.txt");
