@@ -6,6 +6,7 @@ internal static class FeatureCatalog
     internal static readonly string[] Names =
     [
         "Llm",
+        "Database",
     ];
 
     /// <summary>The switch that a build with the feature's property set to false leaves in the program's runtimeconfig.json.</summary>

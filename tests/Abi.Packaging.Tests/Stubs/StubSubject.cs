@@ -7,7 +7,7 @@ namespace Abi.Packaging.Tests.Stubs;
 public sealed record StubSubject(string Assembly, string Feature)
 {
     /// <summary>Every feature that exists, and the assembly of hard cases.</summary>
-    public static IReadOnlyList<StubSubject> All { get; } = [new("Abi.Llm", "Llm"), new("Abi.Stubs.Subject", "Subject")];
+    public static IReadOnlyList<StubSubject> All { get; } = [new("Abi.Llm", "Llm"), new("Abi.Database", "Database"), new("Abi.Stubs.Subject", "Subject")];
 
     public string Property => $"AbiEnable{Feature}";
 

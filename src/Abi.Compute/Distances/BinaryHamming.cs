@@ -1,0 +1,35 @@
+using System.Runtime.CompilerServices;
+
+namespace Abi.Compute.Distances;
+
+/// <summary>How many bits of two binary vectors differ. A row: bits, eight a byte (dimensions / 8 bytes, rounded up), zeros.</summary>
+public readonly unsafe struct BinaryHamming : IRowDistance
+{
+    /// <inheritdoc/>
+    public static int RowBytes(int dimensions) => (((dimensions + 7) / 8) + 63) & ~63;
+
+    /// <inheritdoc/>
+    public static void Seal(byte* row, int dimensions)
+    {
+        // nothing stands beside the elements
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Between(byte* a, byte* b, int rowBytes)
+    {
+        return Sums.DifferentBits((ulong*)a, (ulong*)b, rowBytes >> 6);
+    }
+
+    /// <inheritdoc/>
+    public static float Reference(byte* a, byte* b, int dimensions)
+    {
+        var count = 0;
+        for (var i = 0; i < dimensions; i++)
+        {
+            count += ((a[i >> 3] ^ b[i >> 3]) >> (i & 7)) & 1;
+        }
+
+        return count;
+    }
+}

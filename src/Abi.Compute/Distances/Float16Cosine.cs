@@ -1,0 +1,47 @@
+using System.Runtime.CompilerServices;
+
+namespace Abi.Compute.Distances;
+
+/// <summary>1 − cos of half-precision vectors. A row: Half [dimensions], zeros, 1 / norm as a float in the last four bytes.</summary>
+public readonly unsafe struct Float16Cosine : IRowDistance
+{
+    /// <inheritdoc/>
+    public static int RowBytes(int dimensions) => ((dimensions * 2) + 4 + 63) & ~63;
+
+    /// <inheritdoc/>
+    public static void Seal(byte* row, int dimensions)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < dimensions; i++)
+        {
+            var x = (double)((Half*)row)[i];
+            sum += x * x;
+        }
+
+        *(float*)(row + RowBytes(dimensions) - sizeof(float)) = (float)(1 / Math.Sqrt(sum));
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Between(byte* a, byte* b, int rowBytes)
+    {
+        var dot = Sums.DotHalves((ushort*)a, (ushort*)b, rowBytes >> 6, 2);
+        return 1 - (dot * (((float*)(a + rowBytes))[-1] * ((float*)(b + rowBytes))[-1]));
+    }
+
+    /// <inheritdoc/>
+    public static float Reference(byte* a, byte* b, int dimensions)
+    {
+        var (dot, normA, normB) = (0.0, 0.0, 0.0);
+        var x = (Half*)a;
+        var y = (Half*)b;
+        for (var i = 0; i < dimensions; i++)
+        {
+            dot += (double)x[i] * (double)y[i];
+            normA += (double)x[i] * (double)x[i];
+            normB += (double)y[i] * (double)y[i];
+        }
+
+        return (float)(1 - (dot / Math.Sqrt(normA * normB)));
+    }
+}

@@ -1,0 +1,38 @@
+using System.Runtime.CompilerServices;
+
+namespace Abi.Compute.Distances;
+
+/// <summary>The squared Euclidean distance of half-precision vectors. A row: Half [dimensions], zeros.</summary>
+public readonly unsafe struct Float16Euclidean : IRowDistance
+{
+    /// <inheritdoc/>
+    public static int RowBytes(int dimensions) => ((dimensions * 2) + 63) & ~63;
+
+    /// <inheritdoc/>
+    public static void Seal(byte* row, int dimensions)
+    {
+        // nothing stands beside the elements
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Between(byte* a, byte* b, int rowBytes)
+    {
+        return Sums.SquaredDifferenceHalves((ushort*)a, (ushort*)b, rowBytes >> 6);
+    }
+
+    /// <inheritdoc/>
+    public static float Reference(byte* a, byte* b, int dimensions)
+    {
+        var sum = 0.0;
+        var x = (Half*)a;
+        var y = (Half*)b;
+        for (var i = 0; i < dimensions; i++)
+        {
+            var difference = (double)x[i] - (double)y[i];
+            sum += difference * difference;
+        }
+
+        return (float)sum;
+    }
+}

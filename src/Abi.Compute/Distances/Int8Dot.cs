@@ -1,0 +1,37 @@
+using System.Runtime.CompilerServices;
+
+namespace Abi.Compute.Distances;
+
+/// <summary>The negative dot product of signed-byte vectors. A row: sbyte [dimensions], zeros.</summary>
+public readonly unsafe struct Int8Dot : IRowDistance
+{
+    /// <inheritdoc/>
+    public static int RowBytes(int dimensions) => (dimensions + 63) & ~63;
+
+    /// <inheritdoc/>
+    public static void Seal(byte* row, int dimensions)
+    {
+        // nothing stands beside the elements
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Between(byte* a, byte* b, int rowBytes)
+    {
+        return -Sums.DotBytes((sbyte*)a, (sbyte*)b, rowBytes >> 6, 0);
+    }
+
+    /// <inheritdoc/>
+    public static float Reference(byte* a, byte* b, int dimensions)
+    {
+        var dot = 0.0;
+        var x = (sbyte*)a;
+        var y = (sbyte*)b;
+        for (var i = 0; i < dimensions; i++)
+        {
+            dot += (double)x[i] * (double)y[i];
+        }
+
+        return (float)-dot;
+    }
+}

@@ -1,0 +1,38 @@
+namespace Abi.Compute.Distances;
+
+/// <summary>
+/// Scalar quantization of a float32 vector to signed bytes, symmetric with a scale of its own: x ≈ scale · code. A row of codes: sbyte [dimensions], zeros, then two
+/// floats in the last eight bytes: a factor (for cosine scale / norm, else scale) and the squared norm of what the codes stand for.
+/// </summary>
+public static unsafe class ScalarCode
+{
+    /// <summary>The bytes of a row of codes.</summary>
+    public static int RowBytes(int dimensions) => (dimensions + 8 + 63) & ~63;
+
+    /// <summary>Encodes a vector.</summary>
+    /// <param name="vector">float [dimensions], finite.</param>
+    /// <param name="row">The row of codes to write, <see cref="RowBytes"/> long.</param>
+    /// <param name="dimensions">The elements of the vector.</param>
+    /// <param name="isNormalised">Whether the codes stand for the vector divided by its norm (cosine).</param>
+    public static void Encode(float* vector, byte* row, int dimensions, bool isNormalised)
+    {
+        var (largest, squares) = (0f, 0.0);
+        for (var i = 0; i < dimensions; i++)
+        {
+            largest = MathF.Max(largest, MathF.Abs(vector[i]));
+            squares += (double)vector[i] * vector[i];
+        }
+
+        new Span<byte>(row, RowBytes(dimensions)).Clear();
+        var scale = largest / 127f;
+        var inverse = largest > 0 ? 127f / largest : 0;
+        for (var i = 0; i < dimensions; i++)
+        {
+            ((sbyte*)row)[i] = (sbyte)MathF.Round(vector[i] * inverse);
+        }
+
+        var tail = (float*)(row + RowBytes(dimensions));
+        tail[-2] = isNormalised && squares > 0 ? (float)(scale / Math.Sqrt(squares)) : scale;
+        tail[-1] = (float)squares;
+    }
+}

@@ -1,0 +1,81 @@
+#pragma warning disable MA0048 // Three readings of one row of codes, told apart by a line each.
+using System.Runtime.CompilerServices;
+
+namespace Abi.Compute.Distances;
+
+/// <summary>1 − cos, estimated from the codes of <see cref="ScalarCode"/> that stand for normalised vectors.</summary>
+public readonly unsafe struct ScalarCodeCosine : IRowDistance
+{
+    /// <inheritdoc/>
+    public static int RowBytes(int dimensions) => ScalarCode.RowBytes(dimensions);
+
+    /// <inheritdoc/>
+    public static void Seal(byte* row, int dimensions)
+    {
+        // ScalarCode.Encode wrote all of it
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Between(byte* a, byte* b, int rowBytes) =>
+        1 - (Sums.DotBytes((sbyte*)a, (sbyte*)b, rowBytes >> 6, 8) * (((float*)(a + rowBytes))[-2] * ((float*)(b + rowBytes))[-2]));
+
+    /// <inheritdoc/>
+    public static float Reference(byte* a, byte* b, int dimensions) => 1 + ScalarCodeDot.Reference(a, b, dimensions);
+}
+
+/// <summary>The negative dot product, estimated from the codes of <see cref="ScalarCode"/>.</summary>
+public readonly unsafe struct ScalarCodeDot : IRowDistance
+{
+    /// <inheritdoc/>
+    public static int RowBytes(int dimensions) => ScalarCode.RowBytes(dimensions);
+
+    /// <inheritdoc/>
+    public static void Seal(byte* row, int dimensions)
+    {
+        // ScalarCode.Encode wrote all of it
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Between(byte* a, byte* b, int rowBytes) =>
+        -(Sums.DotBytes((sbyte*)a, (sbyte*)b, rowBytes >> 6, 8) * (((float*)(a + rowBytes))[-2] * ((float*)(b + rowBytes))[-2]));
+
+    /// <inheritdoc/>
+    public static float Reference(byte* a, byte* b, int dimensions)
+    {
+        var sum = 0;
+        for (var i = 0; i < dimensions; i++)
+        {
+            sum += ((sbyte*)a)[i] * ((sbyte*)b)[i];
+        }
+
+        var rowBytes = RowBytes(dimensions);
+        return -(sum * ((float*)(a + rowBytes))[-2] * ((float*)(b + rowBytes))[-2]);
+    }
+}
+
+/// <summary>The squared Euclidean distance, estimated from the codes of <see cref="ScalarCode"/>: |a|² + |b|² − 2 a·b.</summary>
+public readonly unsafe struct ScalarCodeEuclidean : IRowDistance
+{
+    /// <inheritdoc/>
+    public static int RowBytes(int dimensions) => ScalarCode.RowBytes(dimensions);
+
+    /// <inheritdoc/>
+    public static void Seal(byte* row, int dimensions)
+    {
+        // ScalarCode.Encode wrote all of it
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Between(byte* a, byte* b, int rowBytes) =>
+        ((float*)(a + rowBytes))[-1] + ((float*)(b + rowBytes))[-1] + (2 * ScalarCodeDot.Between(a, b, rowBytes));
+
+    /// <inheritdoc/>
+    public static float Reference(byte* a, byte* b, int dimensions)
+    {
+        var rowBytes = RowBytes(dimensions);
+        return ((float*)(a + rowBytes))[-1] + ((float*)(b + rowBytes))[-1] + (2 * ScalarCodeDot.Reference(a, b, dimensions));
+    }
+}

@@ -1,0 +1,51 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Abi.Database;
+
+/// <summary>The feature <c>Database</c>: the database at <see cref="DatabaseOptions.Path"/>, open while the framework runs.</summary>
+public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable
+{
+    private readonly DatabaseOptions _options;
+    private VectorDatabase? _store;
+
+    internal DatabaseFeature(DatabaseOptions options) => _options = options;
+
+    /// <inheritdoc/>
+    public string Name => "Database";
+
+    /// <summary>The database.</summary>
+    /// <exception cref="InvalidOperationException">The framework is not running.</exception>
+    public VectorDatabase Store => Volatile.Read(ref _store) ?? throw new InvalidOperationException("The database is not open: start the framework first.");
+
+    /// <summary>A collection of typed records; see <see cref="VectorDatabase.GetCollection{TKey, TRecord}"/>.</summary>
+    public VectorCollection<TKey, TRecord> GetCollection<TKey, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TRecord>(string name, CollectionDefinition? definition = null)
+        where TKey : notnull
+        where TRecord : class, new() => Store.GetCollection<TKey, TRecord>(name, definition);
+
+    /// <summary>A collection of records that are dictionaries; see <see cref="VectorDatabase.GetDynamicCollection"/>.</summary>
+    public VectorCollection<object, Dictionary<string, object?>> GetDynamicCollection(string name, CollectionDefinition? definition = null) => Store.GetDynamicCollection(name, definition);
+
+    /// <inheritdoc/>
+    public async Task StartAsync(CancellationToken cancellationToken) => Volatile.Write(ref _store, await VectorDatabase.OpenAsync(_options, cancellationToken).ConfigureAwait(false));
+
+    /// <inheritdoc/>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (Interlocked.Exchange(ref _store, null) is { } store)
+        {
+            await store.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<FeatureHealth> HealthAsync(CancellationToken cancellationToken) => Task.FromResult(Volatile.Read(ref _store) switch
+    {
+        null => new FeatureHealth(FeatureHealthStatus.Unhealthy, "The database is not open."),
+        { WriteFailure: { } failure } => new FeatureHealth(FeatureHealthStatus.Unhealthy, $"The database takes no more writes: {failure.Message}", failure),
+        { Recovery.Warnings: { Length: > 0 } warnings } => new FeatureHealth(FeatureHealthStatus.Degraded, string.Join(' ', warnings)),
+        _ => FeatureHealth.Healthy,
+    });
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));
+}

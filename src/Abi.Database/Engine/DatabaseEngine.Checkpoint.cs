@@ -1,0 +1,180 @@
+#pragma warning disable MA0048 // a part of DatabaseEngine
+using System.Globalization;
+using Abi.Database.Rows;
+
+namespace Abi.Database.Engine;
+
+/// <content>Checkpoints.</content>
+internal sealed partial class DatabaseEngine
+{
+    private const int SmallLog = 1 << 20;
+    private const int GrownEnough = 1000; // nodes linked since the last checkpoint that make one at closing worth while
+
+    private long _generation; // of the last attempt: files of a failed one may be named by a manifest that did reach the disk
+    private long _replayedBytes;
+
+    /// <summary>
+    /// Writes every collection that changed into new files and names them in the manifest. Commits and reads go on meanwhile. A crash at any point leaves the old manifest with its
+    /// files and log, or the new one with its own.
+    /// </summary>
+    public void Checkpoint(bool isClosing = false)
+    {
+        if (IsReadOnly)
+        {
+            throw new DatabaseException($"The database {_storage.Folder} was opened read-only.");
+        }
+
+        _checkpointGate.Wait();
+        try
+        {
+            WriteCheckpoint(isClosing);
+        }
+        finally
+        {
+            _checkpointGate.Release();
+        }
+    }
+
+    private void WriteCheckpoint(bool isClosing)
+    {
+        List<(CollectionHandle Handle, CollectionStore Store, int Place, CollectionView View)> dirty = [];
+        List<CollectionHandle> all;
+        long sequence, firstSegment;
+        int nextId;
+        bool hasDamage;
+        lock (_commitGate)
+        {
+            if (Failure is { } failure)
+            {
+                throw new DatabaseException("The database takes no more writes, so no checkpoint can be made.", failure);
+            }
+
+            _log!.Rotate(_sequence + 1);
+            _checkpointedBytes = _log.BytesWritten;
+            _replayedBytes = 0;
+            (sequence, nextId) = (_sequence, _nextCollectionId);
+            all = [.. _byId.Values];
+            hasDamage = all.Exists(handle => handle.StoreOrNull is null);
+
+            // A damaged collection may be mended from a backup and this log, so the log stays.
+            firstSegment = hasDamage ? _manifest.FirstLogSegment : _log.Segment;
+            foreach (var handle in all)
+            {
+                if (handle.IsDirty && handle.StoreOrNull is { } store)
+                {
+                    handle.IsDirty = false;
+                    store.LinkedSinceSave = 0;
+                    var (place, view) = store.BeginRead();
+                    dirty.Add((handle, store, place, view));
+                }
+            }
+        }
+
+        var generation = _generation = Math.Max(_manifest.Generation, _generation) + 1;
+        Dictionary<CollectionHandle, ManifestEntry> saved = [];
+        try
+        {
+            foreach (var (handle, store, _, view) in dirty)
+            {
+                saved[handle] = Save(store, view, sequence, generation);
+            }
+
+            // With damage the log is read again from before other collections' files: each says itself where it stands.
+            var entries = all.Where(handle => !handle.IsDropped || _byId.ContainsKey(handle.Schema.Id))
+                .Select(handle => saved.GetValueOrDefault(handle) ?? (handle.StoreOrNull is null ? handle.Saved! : handle.Saved! with { Sequence = sequence })).ToList();
+            var manifest = new Manifest(_manifest.DatabaseId, generation, hasDamage ? _manifest.Sequence : sequence, firstSegment, nextId, entries);
+            manifest.Write(_storage);
+            lock (_commitGate)
+            {
+                _manifest = manifest;
+                foreach (var entry in entries)
+                {
+                    if (_byId.TryGetValue(entry.Schema.Id, out var handle))
+                    {
+                        handle.Saved = entry;
+                    }
+                }
+
+                DeleteOrphans();
+                if (!_options.KeepLog)
+                {
+                    _log!.Release(firstSegment, mayRecycle: !isClosing);
+                }
+            }
+        }
+        catch
+        {
+            foreach (var (handle, _, _, _) in dirty)
+            {
+                handle.IsDirty = true;
+            }
+
+            throw;
+        }
+        finally
+        {
+            foreach (var (_, store, place, _) in dirty)
+            {
+                store.EndRead(place);
+            }
+        }
+    }
+
+    private ManifestEntry Save(CollectionStore store, CollectionView view, long sequence, long generation)
+    {
+        var tag = string.Create(CultureInfo.InvariantCulture, $"{store.Schema.Id:d6}-{generation:d10}");
+        var rowsName = $"rows-{tag}.abi";
+        var (checksum, order) = store.SaveRows(_storage, rowsName, view);
+        var graphs = new (string, uint)?[store.Vectors.Length];
+        for (var i = 0; i < graphs.Length; i++)
+        {
+            var name = string.Create(CultureInfo.InvariantCulture, $"graph-{tag}-{i}.abi");
+            graphs[i] = store.SaveGraph(_storage, name, i, order) is { } graph ? (name, graph) : null;
+        }
+
+        return new ManifestEntry(store.Schema, sequence, (rowsName, checksum), graphs);
+    }
+
+    private void CheckpointWhenDue()
+    {
+        var written = _log!.BytesWritten - _checkpointedBytes;
+        if (written < _options.CheckpointBytes || written < FileBytes() / 2 || Interlocked.Exchange(ref _isCheckpointDue, 1) != 0)
+        {
+            return;
+        }
+
+        _ = Task.Run(() =>
+        {
+            try
+            {
+                if (Volatile.Read(ref _isDisposed) == 0)
+                {
+                    Checkpoint();
+                }
+            }
+            catch (Exception error) when (error is AbiException or IOException)
+            {
+                // The log holds everything; the next commits try again.
+            }
+            finally
+            {
+                Volatile.Write(ref _isCheckpointDue, 0);
+            }
+        });
+    }
+
+    private long FileBytes()
+    {
+        long bytes = 0;
+        foreach (var name in _manifest.Files().Where(_storage.Exists))
+        {
+            using var file = _storage.OpenRead(name);
+            bytes += file.Length;
+        }
+
+        return bytes;
+    }
+
+    // A short log is read faster than files are written; graphs that grew are worth keeping.
+    private bool ShouldSaveAtClose() => _log!.BytesWritten - _checkpointedBytes + _replayedBytes > SmallLog || _byId.Values.Any(handle => handle is { IsDirty: true, StoreOrNull: { } store } && store.LinkedSinceSave > GrownEnough);
+}

@@ -1,0 +1,177 @@
+#pragma warning disable MA0048 // a part of DatabaseEngine
+using Abi.Database.Rows;
+
+namespace Abi.Database.Engine;
+
+/// <content>Commits.</content>
+internal sealed partial class DatabaseEngine
+{
+    private const int LargestGroup = 1024;
+
+    /// <summary>
+    /// Commits. When nobody else is committing, the caller's thread does the work and the task is complete on return; otherwise the commit goes with the next group.
+    /// </summary>
+    public Task CommitAsync(ReadOnlyMemory<byte> payload)
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
+        if (IsReadOnly)
+        {
+            throw new DatabaseException($"The database {_storage.Folder} was opened read-only.");
+        }
+
+        var request = new CommitRequest(payload);
+        lock (_queueGate)
+        {
+            _queue.Add(request);
+            if (_isLeading)
+            {
+                return request.Task;
+            }
+
+            _isLeading = true;
+        }
+
+        Lead();
+        return request.Task;
+    }
+
+    // Commits one group; what came meanwhile is the next one's, on another thread, so that nobody serves others for ever.
+    private void Lead()
+    {
+        List<CommitRequest> group;
+        lock (_queueGate)
+        {
+            group = _queue;
+            if (group.Count > LargestGroup)
+            {
+                _queue = group[LargestGroup..];
+                group = group[..LargestGroup];
+            }
+            else
+            {
+                (_queue, _group) = (_group, group);
+            }
+        }
+
+        Exception? failure = null;
+        try
+        {
+            CommitGroup(group);
+        }
+        catch (Exception error)
+        {
+            // Whoever waits is told; the log refuses what comes after a failure of its own.
+            failure = error;
+        }
+
+        foreach (var request in group)
+        {
+            request.Complete(failure);
+        }
+
+        group.Clear();
+        lock (_queueGate)
+        {
+            if (_queue.Count == 0)
+            {
+                _isLeading = false;
+                return;
+            }
+        }
+
+        ThreadPool.UnsafeQueueUserWorkItem(static engine => engine.Lead(), this, preferLocal: false);
+    }
+
+    private void CommitGroup(List<CommitRequest> group)
+    {
+        List<CollectionStore> touched = [];
+        lock (_commitGate)
+        {
+            if (_failure is not null)
+            {
+                throw new DatabaseException("The database takes no more writes: applying an earlier one failed. Open it again.", _failure);
+            }
+
+            var now = Now;
+            var first = _sequence + 1;
+            for (var i = 0; i < group.Count; i++)
+            {
+                _log!.Add(first + i, now, group[i].Payload);
+            }
+
+            _log!.Write();
+            if (_options.Durability == Durability.Full)
+            {
+                _log.Flush();
+            }
+            else if (_options.Durability == Durability.Group)
+            {
+                FlushLater();
+            }
+
+            try
+            {
+                for (var i = 0; i < group.Count; i++)
+                {
+                    if (Apply(group[i].Payload.Span, first + i) is { } store && !touched.Contains(store))
+                    {
+                        touched.Add(store);
+                    }
+                }
+
+                Volatile.Write(ref _sequence, first + group.Count - 1);
+                foreach (var store in touched)
+                {
+                    store.Publish();
+                }
+            }
+            catch (Exception error)
+            {
+                // The log has it and memory has not, or only in part: only opening again puts that right.
+                Volatile.Write(ref _failure, error);
+                throw new DatabaseException($"A commit was written but could not be applied, so the database is now read-only: {error.Message} Open it again.", error);
+            }
+        }
+
+        foreach (var store in touched)
+        {
+            if (store.NeedsMaintenance && _byId.TryGetValue(store.Schema.Id, out var handle))
+            {
+                Maintain(handle);
+            }
+        }
+
+        CheckpointWhenDue();
+    }
+
+    private void FlushLater()
+    {
+        if (_isFlushDue)
+        {
+            return;
+        }
+
+        _isFlushDue = true;
+        _flushTimer ??= _options.Clock.CreateTimer(_ => FlushNow(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _flushTimer.Change(_options.GroupInterval, Timeout.InfiniteTimeSpan);
+    }
+
+    private void FlushNow()
+    {
+        lock (_commitGate)
+        {
+            _isFlushDue = false;
+            try
+            {
+                if (_log is { Failure: null } && Volatile.Read(ref _isDisposed) == 0)
+                {
+                    _log.Flush();
+                }
+            }
+            catch (DatabaseException)
+            {
+                // The log keeps its failure and refuses what comes next; a timer has nobody to tell.
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+#pragma warning disable MA0048 // a part of DatabaseEngine
+using Abi.Database.Log;
+using Abi.Database.Rows;
+using Abi.Database.Schema;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Engine;
+
+/// <content>Opening: files first, then the log.</content>
+internal sealed partial class DatabaseEngine
+{
+    private long _replayed;
+
+    private void Recover()
+    {
+        _warnings.Clear();
+        _replayed = 0;
+        LoadCollections();
+        var scan = new LogScan(_storage, _manifest.DatabaseId, _manifest.FirstLogSegment, _options.Recovery == RecoveryMode.Salvage);
+        scan.Read((frame, payload) => Replay(frame, payload), _manifest.Sequence);
+        _sequence = scan.LastSequence;
+        Report = new RecoveryReport(_sequence, _replayed, scan.CutReason, [.. _warnings]);
+        PublishAll();
+        if (IsReadOnly)
+        {
+            return;
+        }
+
+        if (_options.Recovery == RecoveryMode.Salvage && scan.CutReason is not null)
+        {
+            foreach (var name in _storage.List().Where(name => LogFormat.Number(name) > scan.Segment))
+            {
+                _storage.Delete(name);
+            }
+        }
+
+        DeleteOrphans();
+        _log = LogWriter.Continue(_storage, _manifest.DatabaseId, _options.LogSegmentBytes, scan);
+    }
+
+    // A reader's way to what was committed since it last looked, while the files are the same.
+    private bool ReadOn()
+    {
+        var scan = new LogScan(_storage, _manifest.DatabaseId, _manifest.FirstLogSegment, isSalvage: false);
+        scan.Read((frame, payload) => Replay(frame, payload), _sequence);
+        Volatile.Write(ref _sequence, Math.Max(_sequence, scan.LastSequence));
+        return true;
+    }
+
+    private void LoadCollections()
+    {
+        // Only a reader's second attempt finds any.
+        _collections.Clear();
+        _byId.Clear();
+        _nextCollectionId = _manifest.NextCollectionId;
+        foreach (var entry in _manifest.Collections)
+        {
+            var handle = new CollectionHandle(entry.Schema) { Saved = entry, IsDirty = false };
+            try
+            {
+                handle.Set(entry.Rows is { } rows
+                    ? CollectionStore.Load(entry.Schema, _storage, rows, entry.Graphs, entry.Sequence, IndexThreads, _warnings.Add)
+                    : new CollectionStore(entry.Schema, IndexThreads));
+            }
+            catch (DatabaseCorruptException damage)
+            {
+                handle.SetDamage(damage);
+                _warnings.Add($"The collection '{entry.Schema.Name}' is damaged; the others are not. {damage.Message}");
+            }
+
+            _collections[entry.Schema.Name] = handle;
+            _byId[entry.Schema.Id] = handle;
+        }
+    }
+
+    private bool Replay(LogFrame frame, ReadOnlySpan<byte> payload)
+    {
+        try
+        {
+            Apply(payload, frame.Sequence)?.Publish();
+        }
+        catch (FormatException error)
+        {
+            throw new DatabaseCorruptException($"The commit {frame.Sequence} cannot be read although its checksum matches: {error.Message}", _storage.Folder, frame.Offset);
+        }
+
+        _replayed++;
+        _replayedBytes += payload.Length;
+        return true;
+    }
+
+    // Applies a commit in memory. Returns the store whose readers are to see it.
+    private CollectionStore? Apply(ReadOnlySpan<byte> payload, long sequence)
+    {
+        var reader = new ByteReader(payload);
+        switch ((OpCode)reader.Byte())
+        {
+            case OpCode.CreateCollection:
+                var schema = CollectionSchema.Read(ref reader);
+                if (_byId.ContainsKey(schema.Id))
+                {
+                    return null; // the log begins before the manifest, because a damaged collection needs it
+                }
+
+                var made = new CollectionHandle(schema);
+                made.Set(new CollectionStore(schema, IndexThreads));
+                _collections[schema.Name] = made;
+                _byId[schema.Id] = made;
+                _nextCollectionId = Math.Max(_nextCollectionId, schema.Id);
+                return null;
+            case OpCode.DropCollection:
+                if (_byId.TryRemove(reader.Int32(), out var dropped))
+                {
+                    _collections.TryRemove(dropped.Schema.Name, out _);
+                    dropped.IsDropped = true;
+                }
+
+                return null;
+            case OpCode.Write:
+                if (!_byId.TryGetValue(reader.Int32(), out var handle) || sequence <= (handle.Saved?.Sequence ?? 0) || handle.StoreOrNull is not { } store)
+                {
+                    return null; // of a collection dropped since, in its files already, or damaged: then its log is kept
+                }
+
+                handle.IsDirty = true;
+                store.Apply(ref reader, sequence);
+                return store;
+            default:
+                throw new FormatException("A commit of an unknown kind.");
+        }
+    }
+
+    private void PublishAll()
+    {
+        foreach (var handle in _byId.Values)
+        {
+            handle.StoreOrNull?.Publish();
+        }
+    }
+
+    // What a crash left between writing files and naming them, or between naming new ones and deleting old ones.
+    private void DeleteOrphans()
+    {
+        HashSet<string> known = [.. _manifest.Files()];
+        foreach (var name in _storage.List())
+        {
+            if (name.EndsWith(".tmp", StringComparison.Ordinal)
+                || ((name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal)) && !known.Contains(name))
+                || (!_options.KeepLog && LogFormat.Number(name) is >= 0 and var number && number < _manifest.FirstLogSegment))
+            {
+                _storage.Delete(name);
+            }
+        }
+    }
+}

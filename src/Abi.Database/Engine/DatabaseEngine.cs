@@ -1,0 +1,236 @@
+using System.Collections.Concurrent;
+using Abi.Database.Log;
+using Abi.Database.Rows;
+using Abi.Database.Schema;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Engine;
+
+/// <summary>
+/// An open database. A commit goes into the log, is made durable, is applied in memory and published, in this order and in that of its sequence; waiting commits go together.
+/// A checkpoint writes what a snapshot sees into new files and then names them in the manifest, after which the log before it is superfluous.
+/// </summary>
+internal sealed partial class DatabaseEngine : IDisposable
+{
+    private readonly DatabaseOptions _options;
+    private readonly IStorage _storage;
+    private readonly IDisposable? _lock;
+    private readonly ConcurrentDictionary<string, CollectionHandle> _collections = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<int, CollectionHandle> _byId = new();
+    private readonly Lock _queueGate = new();
+    private readonly Lock _commitGate = new();      // the log, the sequence, applying
+    private readonly Lock _schemaGate = new();      // making and dropping collections
+    private readonly SemaphoreSlim _checkpointGate = new(1, 1);
+    private readonly List<string> _warnings = [];
+    private readonly ITimer? _sweep;
+    private List<CommitRequest> _queue = [];
+    private List<CommitRequest> _group = [];
+    private bool _isLeading;
+    private LogWriter? _log;
+    private Manifest _manifest;
+    private long _sequence;
+    private int _nextCollectionId;
+    private long _checkpointedBytes; // of the log, when the last checkpoint began
+    private bool _isFlushDue;
+    private ITimer? _flushTimer;
+    private Exception? _failure;
+    private int _isDisposed;
+    private int _isCheckpointDue;
+
+    /// <summary>Opens what is in a storage, and takes ownership of it.</summary>
+    public DatabaseEngine(IStorage storage, DatabaseOptions options)
+    {
+        _storage = storage;
+        _options = options;
+        IndexThreads = options.IndexThreads > 0 ? options.IndexThreads : Math.Max(1, Environment.ProcessorCount / 2);
+        ScanThreads = options.ScanThreads > 0 ? options.ScanThreads : Environment.ProcessorCount;
+        try
+        {
+            if (!IsReadOnly)
+            {
+                _lock = storage.TryLock() ?? throw new DatabaseException($"The database {storage.Folder} is open for writing elsewhere. One process writes at a time: close it there, or open it with DatabaseAccess.ReadOnly.");
+            }
+
+            _manifest = Retry(() =>
+            {
+                _manifest = ReadManifest();
+                Recover();
+                return _manifest;
+            });
+        }
+        catch
+        {
+            _log?.Dispose();
+            _lock?.Dispose();
+            storage.Dispose();
+            throw;
+        }
+
+        if (!IsReadOnly)
+        {
+            _sweep = options.Clock.CreateTimer(_ => SweepExpired(), null, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1));
+            foreach (var handle in _byId.Values)
+            {
+                Maintain(handle);
+            }
+        }
+    }
+
+    public bool IsReadOnly => _options.Access == DatabaseAccess.ReadOnly;
+
+    public int IndexThreads { get; }
+
+    public int ScanThreads { get; }
+
+    public string Folder => _storage.Folder;
+
+    public RecoveryReport Report { get; private set; } = new(0, 0, null, []);
+
+    public long Sequence => Volatile.Read(ref _sequence);
+
+    public DatabaseOptions Options => _options;
+
+    public long Now => _options.Clock.GetUtcNow().UtcTicks;
+
+    /// <summary>Why the database takes no more writes; null while it does.</summary>
+    public Exception? Failure => Volatile.Read(ref _failure) ?? _log?.Failure;
+
+    public IReadOnlyList<string> CollectionNames => [.. _collections.Keys.Order(StringComparer.Ordinal)];
+
+    public IEnumerable<CollectionHandle> Collections => _byId.Values;
+
+    public CollectionHandle? Find(string name)
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
+        return _collections.GetValueOrDefault(name);
+    }
+
+    /// <summary>Makes a collection, or returns the one that is there if it is defined the same.</summary>
+    public CollectionHandle Create(string name, CollectionDefinition definition)
+    {
+        lock (_schemaGate)
+        {
+            if (Find(name) is { } present)
+            {
+                return present.Schema.Definition.Equals(definition)
+                    ? present
+                    : throw new DatabaseException($"The collection '{name}' exists with another definition. Use its own, or delete it first.");
+            }
+
+            var schema = new CollectionSchema(Interlocked.Increment(ref _nextCollectionId), name, definition);
+            var writer = new ByteWriter();
+            writer.Byte((byte)OpCode.CreateCollection);
+            schema.Write(writer);
+            CommitAsync(writer.ToArray()).GetAwaiter().GetResult();
+            return _collections[name];
+        }
+    }
+
+    /// <summary>Deletes a collection if it is there.</summary>
+    public void Drop(string name)
+    {
+        lock (_schemaGate)
+        {
+            if (Find(name) is not { } handle)
+            {
+                return;
+            }
+
+            var writer = new ByteWriter();
+            writer.Byte((byte)OpCode.DropCollection);
+            writer.Int32(handle.Schema.Id);
+            CommitAsync(writer.ToArray()).GetAwaiter().GetResult();
+        }
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            return;
+        }
+
+        _sweep?.Dispose();
+        StopMaintenance();
+        try
+        {
+            if (_log is not null && Failure is null)
+            {
+                if (ShouldSaveAtClose())
+                {
+                    Checkpoint(isClosing: true);
+                }
+
+                lock (_commitGate)
+                {
+                    _log.Flush();
+                }
+            }
+        }
+        catch (Exception error) when (error is AbiException or IOException)
+        {
+            // Disposal never throws, and nothing is lost: what was acknowledged is in the log as its durability promises.
+        }
+        finally
+        {
+            lock (_commitGate)
+            {
+                _flushTimer?.Dispose();
+                _log?.Dispose();
+            }
+
+            _lock?.Dispose();
+            _storage.Dispose();
+        }
+    }
+
+    /// <summary>Reads what a writer has committed since, for a database that is open read-only.</summary>
+    /// <returns>False when the writer has made a checkpoint: then the database has to be opened anew.</returns>
+    public bool TryReadOn()
+    {
+        lock (_schemaGate)
+        {
+            return Retry(() => Manifest.Read(_storage).Generation == _manifest.Generation && ReadOn());
+        }
+    }
+
+    // A reader may look while the writer replaces files: what it finds half done is whole a moment later.
+    private T Retry<T>(Func<T> act)
+    {
+        const int Attempts = 20;
+        using var pause = new ManualResetEventSlim();
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return act();
+            }
+            catch (Exception error) when (IsReadOnly && attempt < Attempts && error is DatabaseCorruptException or IOException)
+            {
+                pause.Wait(TimeSpan.FromMilliseconds(10 * attempt));
+            }
+        }
+    }
+
+    private Manifest ReadManifest()
+    {
+        if (_storage.Exists(Manifest.FileName))
+        {
+            return Manifest.Read(_storage);
+        }
+
+        if (IsReadOnly)
+        {
+            throw new DatabaseException($"There is no database at {_storage.Folder}: it has no {Manifest.FileName}. Open it for writing to create it.");
+        }
+
+        if (_storage.List().Any(name => LogFormat.Number(name) >= 0 || name.StartsWith("rows-", StringComparison.Ordinal)))
+        {
+            throw new DatabaseCorruptException("The manifest is missing, but other files of a database are here. Put it back, or restore a backup.", Path.Combine(_storage.Folder, Manifest.FileName));
+        }
+
+        var manifest = new Manifest(Guid.NewGuid(), 1, 0, 1, 0, []);
+        manifest.Write(_storage);
+        return manifest;
+    }
+}

@@ -1,0 +1,38 @@
+namespace Abi.Database;
+
+/// <summary>How a database is opened.</summary>
+public sealed class DatabaseOptions
+{
+    /// <summary>The folder of the database.</summary>
+    public string Path { get; set; } = "memory.abi";
+
+    /// <summary>Read and write (default), or read beside the process that writes.</summary>
+    public DatabaseAccess Access { get; set; } = DatabaseAccess.ReadWrite;
+
+    /// <summary>When a write is acknowledged.</summary>
+    public Durability Durability { get; set; } = Durability.Full;
+
+    /// <summary>The longest that an acknowledged write waits for the disk with <see cref="Durability.Group"/>.</summary>
+    public TimeSpan GroupInterval { get; set; } = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>What is done about a log that was damaged in the middle.</summary>
+    public RecoveryMode Recovery { get; set; } = RecoveryMode.Strict;
+
+    /// <summary>The bytes of a segment of the log.</summary>
+    public int LogSegmentBytes { get; set; } = 4 << 20;
+
+    /// <summary>A checkpoint is made when the log has grown by this many bytes, or by half of the collections' files if that is more.</summary>
+    public long CheckpointBytes { get; set; } = 64L << 20;
+
+    /// <summary>Whether segments of the log that a checkpoint made superfluous are kept, so that incremental backups and a restore to any moment since are possible.</summary>
+    public bool KeepLog { get; set; }
+
+    /// <summary>How many threads may build graphs; 0: half of the processors.</summary>
+    public int IndexThreads { get; set; }
+
+    /// <summary>How many threads a scan of more than 32 MiB may use; 0: all processors.</summary>
+    public int ScanThreads { get; set; }
+
+    /// <summary>Where the time comes from: the container's, for the feature.</summary>
+    internal TimeProvider Clock = TimeProvider.System;
+}

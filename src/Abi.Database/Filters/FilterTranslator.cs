@@ -1,0 +1,145 @@
+using System.Collections;
+using System.Linq.Expressions;
+using System.Reflection;
+
+namespace Abi.Database.Filters;
+
+/// <summary>
+/// Turns a condition written as C# into a <see cref="Filter"/>: comparisons of a property with a value, &amp;&amp;, ||, !, a bool property, text.StartsWith, text.Contains, array.Contains(element),
+/// values.Contains(property). Nothing is compiled: values are read out of the expression.
+/// </summary>
+/// <param name="fieldOf">The field of a property, or null.</param>
+internal sealed class FilterTranslator(Func<string, string?> fieldOf)
+{
+    public Filter Translate(LambdaExpression condition) => Translate(condition.Body, condition.Parameters[0], 0);
+
+    private Filter Translate(Expression node, ParameterExpression record, int depth)
+    {
+        if (depth > 64)
+        {
+            throw Unsupported(node, "it is nested more than 64 deep");
+        }
+
+        switch (node)
+        {
+            case UnaryExpression { NodeType: ExpressionType.Not } not:
+                return Filter.Not(Translate(not.Operand, record, depth + 1));
+            case BinaryExpression { NodeType: ExpressionType.AndAlso } and:
+                return Filter.And(Translate(and.Left, record, depth + 1), Translate(and.Right, record, depth + 1));
+            case BinaryExpression { NodeType: ExpressionType.OrElse } or:
+                return Filter.Or(Translate(or.Left, record, depth + 1), Translate(or.Right, record, depth + 1));
+            case BinaryExpression comparison:
+                return Compare(comparison, record);
+            case MethodCallExpression call:
+                return Call(call, record);
+            case MemberExpression when Field(node, record) is { } field:
+                return Filter.Equal(field, true);
+            default:
+                throw Unsupported(node, "this form is not known");
+        }
+    }
+
+    private Filter Compare(BinaryExpression node, ParameterExpression record)
+    {
+        var (left, right, kind) = (node.Left, node.Right, node.NodeType);
+        if (Field(left, record) is null)
+        {
+            (left, right) = (right, left);
+            kind = kind switch
+            {
+                ExpressionType.LessThan => ExpressionType.GreaterThan,
+                ExpressionType.LessThanOrEqual => ExpressionType.GreaterThanOrEqual,
+                ExpressionType.GreaterThan => ExpressionType.LessThan,
+                ExpressionType.GreaterThanOrEqual => ExpressionType.LessThanOrEqual,
+                _ => kind,
+            };
+        }
+
+        var field = Field(left, record) ?? throw Unsupported(node, "neither side is a field of the record");
+        var value = Value(right, record);
+        return kind switch
+        {
+            ExpressionType.Equal => Filter.Equal(field, value),
+            ExpressionType.NotEqual => Filter.NotEqual(field, value),
+            ExpressionType.LessThan => Filter.LessThan(field, value!),
+            ExpressionType.LessThanOrEqual => Filter.LessThanOrEqual(field, value!),
+            ExpressionType.GreaterThan => Filter.GreaterThan(field, value!),
+            ExpressionType.GreaterThanOrEqual => Filter.GreaterThanOrEqual(field, value!),
+            _ => throw Unsupported(node, "this operator is not known"),
+        };
+    }
+
+    private Filter Call(MethodCallExpression call, ParameterExpression record)
+    {
+        switch (call.Method.Name)
+        {
+            case nameof(string.StartsWith) when call.Object is { } text && Field(text, record) is { } field && call.Arguments.Count >= 1:
+                return Filter.StartsWith(field, (string)Value(call.Arguments[0], record)!);
+            case nameof(string.Contains):
+                // field.Contains(value) or values.Contains(field), as a method or an extension
+                var source = Unwrap(call.Object ?? call.Arguments[0]);
+                var argument = call.Object is null ? call.Arguments[1] : call.Arguments[0];
+                if (Field(source, record) is { } container)
+                {
+                    return Filter.Contains(container, Value(argument, record)!);
+                }
+
+                if (Field(argument, record) is { } element && Value(source, record) is IEnumerable values)
+                {
+                    return Filter.In(element, values.Cast<object>());
+                }
+
+                break;
+        }
+
+        throw Unsupported(call, "this call is not known");
+    }
+
+    private string? Field(Expression node, ParameterExpression record)
+    {
+        while (node is UnaryExpression { NodeType: ExpressionType.Convert or ExpressionType.ConvertChecked } convert)
+        {
+            node = convert.Operand;
+        }
+
+        if (node is MemberExpression { Member.Name: "Value", Expression: MemberExpression inner } && Nullable.GetUnderlyingType(inner.Type) is not null)
+        {
+            node = inner;
+        }
+
+        return node is MemberExpression { Expression: ParameterExpression parameter } member && parameter == record
+            ? fieldOf(member.Member.Name) ?? throw Unsupported(node, $"the property '{member.Member.Name}' is no field")
+            : null;
+    }
+
+    // Array.Contains may have been bound to a span: op_Implicit(array).
+    private static Expression Unwrap(Expression node) => node switch
+    {
+        MethodCallExpression { Method.Name: "op_Implicit", Arguments: [var inner] } => Unwrap(inner),
+        UnaryExpression { NodeType: ExpressionType.Convert, Operand: var inner } => Unwrap(inner),
+        _ => node,
+    };
+
+    private static object? Value(Expression node, ParameterExpression record)
+    {
+        switch (Unwrap(node))
+        {
+            case ConstantExpression constant:
+                return constant.Value;
+            case MemberExpression { Member: FieldInfo field } member:
+                return field.GetValue(member.Expression is null ? null : Value(member.Expression, record));
+            case MemberExpression { Member: PropertyInfo property } member when member.Expression != record:
+                return property.GetValue(member.Expression is null ? null : Value(member.Expression, record));
+            case NewArrayExpression array:
+                return array.Expressions.Select(element => Value(element, record)).ToArray();
+            case NewExpression { Constructor: { } constructor } made:
+                return constructor.Invoke([.. made.Arguments.Select(argument => Value(argument, record))]);
+            case MethodCallExpression call:
+                return call.Method.Invoke(call.Object is null ? null : Value(call.Object, record), [.. call.Arguments.Select(argument => Value(argument, record))]);
+            default:
+                throw Unsupported(node, "it is not a value known beforehand; compute it into a variable first");
+        }
+    }
+
+    private static ArgumentException Unsupported(Expression node, string why) => new($"The condition '{node}' cannot become a filter: {why}.");
+}

@@ -1,0 +1,82 @@
+using System.Runtime.Intrinsics;
+using Abi.Database.Rows;
+
+namespace Abi.Database.Filters;
+
+/// <summary>Booleans (0 and 1), whole numbers, dates (UTC ticks).</summary>
+internal sealed class IntegerColumn(DataField field) : FieldColumn(field)
+{
+    private readonly SlotArray<long> _values = new(0);
+
+    protected override void GrowValues(int slots) => _values.Grow(slots);
+
+    protected override void SetValue(int slot, object? value) => _values[slot] = value is null ? 0 : ToInteger(value) ?? throw Mismatch(FilterOperator.Equal, value);
+
+    protected override void Compare(FilterOperator @operator, object value, ulong[] bits, int slots)
+    {
+        var (low, high) = (long.MinValue, long.MaxValue);
+        var isEmpty = false;
+        if (ToInteger(value) is { } integer)
+        {
+            isEmpty = (@operator == FilterOperator.LessThan && integer == long.MinValue) || (@operator == FilterOperator.GreaterThan && integer == long.MaxValue);
+            (low, high) = @operator switch
+            {
+                FilterOperator.Equal => (integer, integer),
+                FilterOperator.LessThan => (low, isEmpty ? high : integer - 1),
+                FilterOperator.LessThanOrEqual => (low, integer),
+                FilterOperator.GreaterThan => (isEmpty ? low : integer + 1, high),
+                FilterOperator.GreaterThanOrEqual => (integer, high),
+                _ => throw Mismatch(@operator, value),
+            };
+        }
+        else if (Field.Kind == DataKind.Integer && RecordCodec.AsNumber(value) is { } number && !double.IsNaN(number))
+        {
+            // Between two whole numbers, or beyond all of them.
+            var (floor, ceiling) = (ToLong(Math.Floor(number)), ToLong(Math.Ceiling(number)));
+            (low, high, isEmpty) = @operator switch
+            {
+                FilterOperator.Equal => (floor, floor, floor != ceiling || floor != number),
+                FilterOperator.LessThan => (low, number == floor ? floor - 1 : floor, number <= long.MinValue),
+                FilterOperator.LessThanOrEqual => (low, floor, number < long.MinValue),
+                FilterOperator.GreaterThan => (number == ceiling ? ceiling + 1 : ceiling, high, number >= long.MaxValue),
+                FilterOperator.GreaterThanOrEqual => (ceiling, high, number > long.MaxValue),
+                _ => throw Mismatch(@operator, value),
+            };
+        }
+        else
+        {
+            throw Mismatch(@operator, value);
+        }
+
+        if (!isEmpty)
+        {
+            Range(low, high, bits, slots);
+        }
+    }
+
+    private void Range(long low, long high, ulong[] bits, int slots)
+    {
+        var (lows, highs) = (Vector512.Create(low), Vector512.Create(high));
+        for (var word = 0; word < bits.Length; word++)
+        {
+            var values = _values.Chunk(word >> (SlotArray<long>.Shift - 6)).AsSpan((word << 6) & SlotArray<long>.Mask, 64);
+            var result = 0ul;
+            for (var i = 0; i < 64; i += 8)
+            {
+                var eight = Vector512.Create<long>(values[i..]);
+                result |= (Vector512.GreaterThanOrEqual(eight, lows) & Vector512.LessThanOrEqual(eight, highs)).ExtractMostSignificantBits() << i;
+            }
+
+            bits[word] = result;
+        }
+    }
+
+    private static long ToLong(double whole) => whole >= long.MaxValue ? long.MaxValue : whole <= long.MinValue ? long.MinValue : (long)whole;
+
+    private long? ToInteger(object value) => Field.Kind switch
+    {
+        DataKind.Boolean => value is bool boolean ? boolean ? 1 : 0 : null,
+        DataKind.Date => RecordCodec.AsDate(value)?.UtcTicks,
+        _ => RecordCodec.AsInteger(value),
+    };
+}

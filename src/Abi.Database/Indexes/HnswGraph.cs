@@ -1,0 +1,147 @@
+using Abi.Database.Rows;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Indexes;
+
+/// <summary>
+/// A hierarchical navigable small-world graph over the rows of a column (Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical
+/// Navigable Small World graphs", 2016). A node is a slot. Walks take no locks and may run while nodes are linked or unlinked: every link names a slot that has a row, so
+/// a walk that meets a half-changed list loses or gains a way, never its footing.
+/// </summary>
+internal abstract unsafe class HnswGraph
+{
+    private readonly int[] _locks = new int[4096];
+
+    protected HnswGraph(NativeColumn rows, int connections, int constructionEffort)
+    {
+        Rows = rows;
+        Connections = connections;
+        ConstructionEffort = constructionEffort;
+        Links = new NativeColumn(2 * connections * sizeof(int), fill: 0xFF);
+    }
+
+    /// <summary>M: the links of a node on an upper level; twice as many on level 0.</summary>
+    public int Connections { get; }
+
+    /// <summary>The nodes linked.</summary>
+    public int Count => Volatile.Read(ref NodeCount);
+
+    /// <summary>The links of level 0: int [2 M] a slot, -1 behind the last.</summary>
+    public NativeColumn Links { get; }
+
+    /// <summary>The links of levels 1 and up: int [levels · M] for the slots that have any.</summary>
+    public SlotArray<int[]?> UpperLinks { get; } = new(null);
+
+    protected NativeColumn Rows { get; }
+
+    protected int ConstructionEffort { get; }
+
+    /// <summary>Slots that have memory.</summary>
+    protected int Capacity { get; private set; }
+
+    /// <summary>The node where walks begin: (level &lt;&lt; 32) | slot, or -1.</summary>
+    protected long Entry = -1;
+
+    /// <summary>The nodes linked.</summary>
+    protected int NodeCount;
+
+    public long EntryPoint => Volatile.Read(ref Entry);
+
+    /// <summary>Makes room for slots below a number. Not while nodes are inserted.</summary>
+    public void Grow(int slots)
+    {
+        if (slots > Capacity)
+        {
+            Links.Grow(slots);
+            UpperLinks.Grow(slots);
+            Capacity = (slots + NativeColumn.Mask) & ~NativeColumn.Mask;
+        }
+    }
+
+    /// <summary>The <paramref name="effort"/> (or fewer) nearest nodes, nearest first.</summary>
+    /// <param name="query">A row.</param>
+    /// <param name="effort">ef: how many candidates the walk keeps.</param>
+    /// <param name="found">Packed <see cref="ScoredSlot"/>s; at least <paramref name="effort"/> long.</param>
+    /// <param name="hidden">A slot that the walk treats as if it were not there, or -1.</param>
+    /// <returns>How many were found.</returns>
+    public abstract int Search(byte* query, int effort, Span<ulong> found, int hidden = -1);
+
+    /// <summary>Links slots whose rows are in place. Blocks until all are linked.</summary>
+    public abstract void Insert(IReadOnlyList<int> slots, int threads);
+
+    /// <summary>Takes nodes out: every node that links to one of them gets links to what is nearest among its own and the removed ones' neighbours instead.</summary>
+    /// <param name="isRemoved">Whether a slot is to go, by slot.</param>
+    /// <param name="isLinked">Whether a slot is a node.</param>
+    /// <param name="slots">All slots are below this.</param>
+    /// <param name="threads">How many threads to use.</param>
+    public abstract void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads);
+
+    /// <summary>Takes over a graph that was saved: links of level 0 are in <see cref="Links"/> already.</summary>
+    /// <returns>False when a link leads nowhere.</returns>
+    public bool Restore(ReadOnlySpan<byte> levels, ReadOnlySpan<int> upper, long entry)
+    {
+        var slots = levels.Length;
+        if (slots > 0)
+        {
+            Grow(slots);
+        }
+
+        for (var slot = 0; slot < slots; slot++)
+        {
+            if (levels[slot] == byte.MaxValue)
+            {
+                continue;
+            }
+
+            NodeCount++;
+            var length = levels[slot] * Connections;
+            if (length > upper.Length)
+            {
+                return false;
+            }
+
+            if (length > 0)
+            {
+                UpperLinks[slot] = upper[..length].ToArray();
+                if (UpperLinks[slot]!.Any(link => link < -1 || link >= slots))
+                {
+                    return false;
+                }
+
+                upper = upper[length..];
+            }
+
+            var links = new ReadOnlySpan<int>(Links.Row(slot), 2 * Connections);
+            foreach (var link in links)
+            {
+                if (link < -1 || link >= slots)
+                {
+                    return false;
+                }
+            }
+        }
+
+        Entry = entry;
+        var entrySlot = (int)entry;
+        return upper.Length == 0 && (entry == -1 ? NodeCount == 0 : entrySlot >= 0 && entrySlot < slots && levels[entrySlot] != byte.MaxValue && levels[entrySlot] == (int)(entry >> 32));
+    }
+
+    /// <summary>The level of a node.</summary>
+    public int LevelOf(int slot) => (UpperLinks[slot]?.Length ?? 0) / Connections;
+
+    protected void Lock(int slot)
+    {
+        ref var gate = ref _locks[slot & (_locks.Length - 1)];
+        if (Interlocked.CompareExchange(ref gate, 1, 0) != 0)
+        {
+            var wait = default(SpinWait);
+            do
+            {
+                wait.SpinOnce(sleep1Threshold: -1);
+            }
+            while (Volatile.Read(ref gate) != 0 || Interlocked.CompareExchange(ref gate, 1, 0) != 0);
+        }
+    }
+
+    protected void Unlock(int slot) => Volatile.Write(ref _locks[slot & (_locks.Length - 1)], 0);
+}

@@ -1,0 +1,242 @@
+#pragma warning disable MA0048 // a part of HnswGraph<TDistance>
+namespace Abi.Database.Indexes;
+
+/// <content>Linking.</content>
+internal sealed unsafe partial class HnswGraph<TDistance>
+{
+    private readonly Lock _entryGate = new();
+    private ulong _levels; // how many levels were drawn
+
+    public override void Insert(IReadOnlyList<int> slots, int threads)
+    {
+        if (slots.Count == 0)
+        {
+            return;
+        }
+
+        Grow(slots.Max() + 1);
+        var first = 0;
+        if (EntryPoint < 0)
+        {
+            InsertOne(slots[first++]);
+        }
+
+        if (threads <= 1)
+        {
+            for (; first < slots.Count; first++)
+            {
+                InsertOne(slots[first]);
+            }
+
+            return;
+        }
+
+        // Ranges of a few: nodes next to each other in the list often lie near each other, and should meet.
+        Parallel.For(0, (slots.Count - first + 7) / 8, new ParallelOptions { MaxDegreeOfParallelism = threads }, block =>
+        {
+            for (var i = first + (block * 8); i < Math.Min(slots.Count, first + (block * 8) + 8); i++)
+            {
+                InsertOne(slots[i]);
+            }
+        });
+    }
+
+    private void InsertOne(int slot)
+    {
+        var level = DrawLevel();
+        UpperLinks[slot] = null;
+        new Span<int>(Links.Row(slot), 2 * Connections).Fill(-1);
+        if (level > 0)
+        {
+            var upper = new int[level * Connections];
+            Array.Fill(upper, -1);
+            Volatile.Write(ref UpperLinks[slot], upper);
+        }
+
+        Interlocked.Increment(ref NodeCount);
+        var entry = EntryPoint;
+        if (entry < 0 || level > (int)(entry >> 32))
+        {
+            // Rare: a new top. One at a time, so that every top is linked to what is below it.
+            lock (_entryGate)
+            {
+                entry = EntryPoint;
+                if (entry >= 0)
+                {
+                    Link(slot, level, entry);
+                }
+
+                if (entry < 0 || level > (int)(entry >> 32))
+                {
+                    Volatile.Write(ref Entry, ((long)level << 32) | (uint)slot);
+                }
+            }
+
+            return;
+        }
+
+        Link(slot, level, entry);
+    }
+
+    // The levels of a tree with M children a node: P(level ≥ l) = M^-l. Drawn from a counter, so that one thread builds the same graph each time.
+    private int DrawLevel()
+    {
+        var x = Interlocked.Increment(ref _levels) * 0x9E3779B97F4A7C15ul;
+        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ul;
+        x = (x ^ (x >> 27)) * 0x94D049BB133111EBul;
+        x ^= x >> 31;
+        var uniform = ((x >> 11) + 1) * (1.0 / (1ul << 53));
+        return Math.Min((int)(-Math.Log(uniform) / Math.Log(Connections)), 15);
+    }
+
+    private void Link(int slot, int level, long entry)
+    {
+        var query = Rows.Row(slot);
+        var top = (int)(entry >> 32);
+        var nearest = Descend(query, (int)entry, top, level);
+        Span<int> chosen = stackalloc int[2 * 128];
+        for (var at = Math.Min(level, top); at >= 0; at--)
+        {
+            var walk = Rent(ConstructionEffort);
+            walk.Visited[slot] = walk.Stamp; // others may have linked to it already
+            var count = at == 0 ? WalkBase(query, nearest, ConstructionEffort, walk) : WalkUpper(query, nearest, at, ConstructionEffort, walk);
+            nearest = walk.Pool[0] & ~ScoredSlot.Mark;
+            var links = Choose(new ReadOnlySpan<ulong>(walk.Pool, count), Connections, chosen, slot);
+            Write(slot, at, chosen[..links]);
+            for (var i = 0; i < links; i++)
+            {
+                LinkBack(chosen[i], slot, at);
+            }
+
+            _walks.Add(walk);
+        }
+    }
+
+    private int WalkUpper(byte* query, ulong entry, int level, int effort, WalkState walk)
+    {
+        var pool = walk.Pool;
+        pool[0] = entry;
+        walk.Visited[ScoredSlot.Slot(entry)] = walk.Stamp;
+        var count = 1;
+        for (var next = 0; next < count;)
+        {
+            var current = pool[next];
+            if ((current & ScoredSlot.Mark) != 0)
+            {
+                next++;
+                continue;
+            }
+
+            pool[next] |= ScoredSlot.Mark;
+            foreach (var link in Upper(ScoredSlot.Slot(current), level))
+            {
+                if ((uint)link >= (uint)walk.Slots)
+                {
+                    break;
+                }
+
+                if (walk.Visited[link] == walk.Stamp)
+                {
+                    continue;
+                }
+
+                walk.Visited[link] = walk.Stamp;
+                var candidate = ScoredSlot.Pack(Distance(query, link), link);
+                if (count < effort || candidate < pool[count - 1])
+                {
+                    next = Math.Min(next, Insert(pool, ref count, effort, candidate));
+                }
+            }
+        }
+
+        return count;
+    }
+
+    private Span<int> Upper(int slot, int level)
+    {
+        var links = UpperLinks[slot];
+        return links is null || links.Length < level * Connections ? [] : links.AsSpan((level - 1) * Connections, Connections);
+    }
+
+    private Span<int> LinksOf(int slot, int level) => level == 0 ? new Span<int>(Links.Row(slot), 2 * Connections) : Upper(slot, level);
+
+    // Algorithm 4 of the paper: a candidate is kept when it is nearer to the node than to every one kept before it, so that links lead into different directions.
+    private int Choose(ReadOnlySpan<ulong> candidates, int most, Span<int> chosen, int self)
+    {
+        var count = 0;
+        foreach (var candidate in candidates)
+        {
+            var slot = ScoredSlot.Slot(candidate);
+            if (slot == self)
+            {
+                continue;
+            }
+
+            var distance = ScoredSlot.Distance(candidate);
+            var row = Rows.Row(slot);
+            var isKept = true;
+            for (var i = 0; i < count && isKept; i++)
+            {
+                isKept = TDistance.Between(row, Rows.Row(chosen[i]), _rowBytes) >= distance;
+            }
+
+            if (isKept)
+            {
+                chosen[count++] = slot;
+                if (count == most)
+                {
+                    break;
+                }
+            }
+        }
+
+        return count;
+    }
+
+    private void Write(int slot, int level, ReadOnlySpan<int> chosen)
+    {
+        Lock(slot);
+        var links = LinksOf(slot, level);
+        chosen.CopyTo(links);
+        links[chosen.Length..].Fill(-1);
+        Unlock(slot);
+    }
+
+    private void LinkBack(int from, int to, int level)
+    {
+        Lock(from);
+        try
+        {
+            var links = LinksOf(from, level);
+            if (links.IsEmpty || links.Contains(to))
+            {
+                return;
+            }
+
+            var count = links.IndexOf(-1);
+            if (count >= 0)
+            {
+                Volatile.Write(ref links[count], to);
+                return;
+            }
+
+            var query = Rows.Row(from);
+            Span<ulong> candidates = stackalloc ulong[links.Length + 1];
+            for (var i = 0; i < links.Length; i++)
+            {
+                candidates[i] = ScoredSlot.Pack(Distance(query, links[i]), links[i]);
+            }
+
+            candidates[^1] = ScoredSlot.Pack(Distance(query, to), to);
+            candidates.Sort();
+            Span<int> chosen = stackalloc int[links.Length];
+            var kept = Choose(candidates, links.Length, chosen, from);
+            chosen[..kept].CopyTo(links);
+            links[kept..].Fill(-1);
+        }
+        finally
+        {
+            Unlock(from);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+#pragma warning disable MA0048 // a part of HnswGraph<TDistance>
+namespace Abi.Database.Indexes;
+
+/// <content>Unlinking, as in "FreshDiskANN" (Singh et al., 2021), algorithm 4: neighbours of a removed node are joined to what it led to.</content>
+internal sealed unsafe partial class HnswGraph<TDistance>
+{
+    public override void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads)
+    {
+        slots = Math.Min(slots, Capacity);
+        var degree = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(threads, 1) };
+        Parallel.For(0, (slots + 1023) / 1024, degree, block =>
+        {
+            for (var slot = block * 1024; slot < Math.Min(slots, (block * 1024) + 1024); slot++)
+            {
+                if (isRemoved[slot])
+                {
+                    continue;
+                }
+
+                for (var level = 0; level <= LevelOf(slot); level++)
+                {
+                    Bridge(slot, level, isRemoved);
+                }
+            }
+        });
+
+        var removed = 0;
+        for (var slot = 0; slot < slots; slot++)
+        {
+            if (isRemoved[slot])
+            {
+                removed++;
+                new Span<int>(Links.Row(slot), 2 * Connections).Fill(-1);
+                UpperLinks[slot] = null;
+            }
+        }
+
+        lock (_entryGate)
+        {
+            NodeCount -= removed;
+            if (Entry >= 0 && isRemoved[(int)Entry])
+            {
+                Volatile.Write(ref Entry, HighestNode(isRemoved, isLinked, slots));
+            }
+        }
+    }
+
+    private void Bridge(int slot, int level, bool[] isRemoved)
+    {
+        var links = LinksOf(slot, level);
+        var isTouched = false;
+        foreach (var link in links)
+        {
+            isTouched |= link >= 0 && isRemoved[link];
+        }
+
+        if (!isTouched)
+        {
+            return;
+        }
+
+        var query = Rows.Row(slot);
+        HashSet<int> seen = [slot];
+        List<ulong> candidates = [];
+        foreach (var link in links)
+        {
+            if (link < 0)
+            {
+                break;
+            }
+
+            Consider(link);
+        }
+
+        candidates.Sort();
+        Span<int> chosen = stackalloc int[links.Length];
+        var kept = Choose(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(candidates), links.Length, chosen, slot);
+        Write(slot, level, chosen[..kept]);
+
+        void Consider(int link)
+        {
+            // Chains of removed nodes are followed as far as they go: half a neighbourhood may be gone at once.
+            var open = new Stack<int>();
+            open.Push(link);
+            while (open.TryPop(out var next) && candidates.Count < 512)
+            {
+                if (!seen.Add(next))
+                {
+                    continue;
+                }
+
+                if (!isRemoved[next])
+                {
+                    candidates.Add(ScoredSlot.Pack(Distance(query, next), next));
+                    continue;
+                }
+
+                foreach (var further in LinksOf(next, level))
+                {
+                    if (further < 0)
+                    {
+                        break;
+                    }
+
+                    open.Push(further);
+                }
+            }
+        }
+    }
+
+    private long HighestNode(bool[] isRemoved, Func<int, bool> isLinked, int slots)
+    {
+        var best = -1L;
+        for (var slot = 0; slot < slots; slot++)
+        {
+            if (!isRemoved[slot] && isLinked(slot) && (best < 0 || LevelOf(slot) > (int)(best >> 32)))
+            {
+                best = ((long)LevelOf(slot) << 32) | (uint)slot;
+            }
+        }
+
+        return best;
+    }
+}

@@ -1,0 +1,232 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using Abi.Compute.Distances;
+using Abi.Database.Rows;
+
+namespace Abi.Database.Indexes;
+
+/// <inheritdoc/>
+internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int connections, int constructionEffort) : HnswGraph(rows, connections, constructionEffort)
+    where TDistance : struct, IRowDistance
+{
+    private const int RowsAhead = 3; // rows that are asked for before they are compared: enough to hide memory, few enough for the core's fill buffers
+
+    private readonly ConcurrentBag<WalkState> _walks = [];
+    private readonly int _rowBytes = rows.Stride;
+
+    public override int Search(byte* query, int effort, Span<ulong> found, int hidden = -1)
+    {
+        var entry = EntryPoint;
+        if (entry < 0)
+        {
+            return 0;
+        }
+
+        var walk = Rent(effort);
+        if (hidden >= 0)
+        {
+            walk.Visited[hidden] = walk.Stamp;
+        }
+
+        var nearest = Descend(query, (int)entry, (int)(entry >> 32), 0);
+        var count = WalkBase(query, nearest, effort, walk);
+        for (var i = 0; i < count; i++)
+        {
+            found[i] = walk.Pool[i] & ~ScoredSlot.Mark;
+        }
+
+        if (hidden >= 0 && ScoredSlot.Slot(nearest) == hidden)
+        {
+            // The walk began on the hidden node; it may lead on, but is no result.
+            var at = found[..count].IndexOf(nearest & ~ScoredSlot.Mark);
+            if (at >= 0)
+            {
+                found[(at + 1)..count].CopyTo(found[at..]);
+                count--;
+            }
+        }
+
+        _walks.Add(walk);
+        return count;
+    }
+
+    private WalkState Rent(int effort)
+    {
+        if (!_walks.TryTake(out var walk))
+        {
+            walk = new WalkState();
+        }
+
+        walk.Begin(Capacity, effort);
+        return walk;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private float Distance(byte* query, int slot) => TDistance.Between(query, Rows.Row(slot), _rowBytes);
+
+    // Always to the nearest neighbour, level by level, until none is nearer.
+    private ulong Descend(byte* query, int slot, int fromLevel, int toLevel)
+    {
+        var best = Distance(query, slot);
+        for (var level = fromLevel; level > toLevel; level--)
+        {
+            for (var moved = true; moved;)
+            {
+                moved = false;
+                var links = UpperLinks[slot];
+                var start = (level - 1) * Connections;
+                if (links is null || links.Length < start + Connections)
+                {
+                    break; // the slot is another record's by now, which reaches less high
+                }
+
+                for (var i = start; i < start + Connections && links[i] is var link and >= 0; i++)
+                {
+                    var distance = Distance(query, link);
+                    if (distance < best)
+                    {
+                        (best, slot, moved) = (distance, link, true);
+                    }
+                }
+            }
+        }
+
+        return ScoredSlot.Pack(best, slot);
+    }
+
+    // The walk of level 0: the inner loop of every search. Candidates stand in one sorted array; an expanded one carries a mark.
+    private int WalkBase(byte* query, ulong entry, int effort, WalkState walk)
+    {
+        var pool = walk.Pool;
+        var visited = walk.Visited;
+        var stamp = walk.Stamp;
+        var neighbours = walk.Neighbours;
+        var rowBytes = _rowBytes;
+        var chunks = Rows.Chunks;
+        var linkChunks = Links.Chunks;
+        var linkBytes = Links.Stride;
+        var most = 2 * Connections;
+        var slots = (uint)walk.Slots;
+        pool[0] = entry;
+        visited[ScoredSlot.Slot(entry)] = stamp;
+        var count = 1;
+        var next = 0;
+        var worst = float.PositiveInfinity;
+        if (effort == 1)
+        {
+            worst = ScoredSlot.Distance(entry);
+        }
+
+        while (next < count)
+        {
+            var current = pool[next];
+            if ((current & ScoredSlot.Mark) != 0)
+            {
+                next++;
+                continue;
+            }
+
+            pool[next] = current | ScoredSlot.Mark;
+            var node = ScoredSlot.Slot(current);
+            var links = (int*)(linkChunks[node >> NativeColumn.Shift] + ((nint)(node & NativeColumn.Mask) * linkBytes));
+            var fresh = 0;
+            for (var i = 0; i < most; i++)
+            {
+                var link = links[i];
+                if ((uint)link >= slots)
+                {
+                    break; // the end of the list, or a node that is younger than this walk
+                }
+
+                neighbours[fresh] = link;
+                fresh += visited[link] == stamp ? 0 : 1;
+                visited[link] = stamp;
+            }
+
+            for (var i = 0; i < RowsAhead && i < fresh; i++)
+            {
+                Prefetch(chunks[neighbours[i] >> NativeColumn.Shift] + ((nint)(neighbours[i] & NativeColumn.Mask) * rowBytes), rowBytes);
+            }
+
+            for (var i = 0; i < fresh; i++)
+            {
+                if (i + RowsAhead < fresh)
+                {
+                    var ahead = neighbours[i + RowsAhead];
+                    Prefetch(chunks[ahead >> NativeColumn.Shift] + ((nint)(ahead & NativeColumn.Mask) * rowBytes), rowBytes);
+                }
+
+                var slot = neighbours[i];
+                var distance = TDistance.Between(query, chunks[slot >> NativeColumn.Shift] + ((nint)(slot & NativeColumn.Mask) * rowBytes), rowBytes);
+                if (distance < worst)
+                {
+                    var at = Insert(pool, ref count, effort, ScoredSlot.Pack(distance, slot));
+                    next = Math.Min(next, at);
+                    if (count == effort)
+                    {
+                        worst = ScoredSlot.Distance(pool[count - 1]);
+                    }
+                }
+            }
+
+            // The links of the candidate that is most likely next.
+            if (Sse.IsSupported)
+            {
+                var likely = next;
+                while (likely < count && (pool[likely] & ScoredSlot.Mark) != 0)
+                {
+                    likely++;
+                }
+
+                next = likely;
+                if (likely < count)
+                {
+                    var slot = ScoredSlot.Slot(pool[likely]);
+                    var address = linkChunks[slot >> NativeColumn.Shift] + ((nint)(slot & NativeColumn.Mask) * linkBytes);
+                    Sse.Prefetch0(address);
+                    Sse.Prefetch0(address + 64);
+                }
+            }
+        }
+
+        return count;
+    }
+
+    // Puts a candidate in its place and drops the last one when the pool is full.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Insert(ulong* pool, ref int count, int effort, ulong candidate)
+    {
+        var low = 0;
+        var length = count;
+        while (length > 1)
+        {
+            var half = length >> 1;
+            low = pool[low + half] < candidate ? low + half : low;
+            length -= half;
+        }
+
+        var at = low + (count > 0 && pool[low] < candidate ? 1 : 0);
+        var moved = (count < effort ? count : effort - 1) - at;
+        if (moved > 0)
+        {
+            Buffer.MemoryCopy(pool + at, pool + at + 1, moved * sizeof(ulong), moved * sizeof(ulong));
+        }
+
+        pool[at] = candidate;
+        count = count < effort ? count + 1 : effort;
+        return at;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(byte* row, int rowBytes)
+    {
+        if (Sse.IsSupported)
+        {
+            for (var at = 0; at < rowBytes; at += 64)
+            {
+                Sse.Prefetch0(row + at);
+            }
+        }
+    }
+}

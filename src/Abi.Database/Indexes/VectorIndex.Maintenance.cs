@@ -1,0 +1,128 @@
+#pragma warning disable MA0048 // a part of VectorIndex
+using Abi.Database.Rows;
+
+namespace Abi.Database.Indexes;
+
+/// <content>Growing and repairing the graph.</content>
+internal sealed unsafe partial class VectorIndex
+{
+    private const int InsertBatch = 256;
+
+    private readonly Lock _graphGate = new(); // insertions and removals, never searches
+
+    /// <summary>Takes a graph that was saved; slots that it lacks must be added before this.</summary>
+    public void Adopt(HnswGraph graph, int slots)
+    {
+        for (var slot = 0; slot < slots; slot++)
+        {
+            if (States[slot] == SlotState.Loose)
+            {
+                _new.Add(slot);
+                States[slot] = SlotState.Pending;
+            }
+        }
+
+        lock (_pendingGate)
+        {
+            Volatile.Write(ref _pending, _pending.Append(_new));
+        }
+
+        _new.Clear();
+        Graph = graph;
+    }
+
+    /// <summary>Links some of the slots that wait.</summary>
+    /// <param name="isDead">Whether a slot's record was deleted; such a slot need not be linked.</param>
+    /// <param name="threads">How many threads to use.</param>
+    /// <returns>Whether there is more to do.</returns>
+    public bool LinkSome(Func<int, bool> isDead, int threads)
+    {
+        lock (_graphGate)
+        {
+            if (Graph is not { } graph)
+            {
+                return false;
+            }
+
+            var view = Pending;
+            var count = Math.Min(view.Count, InsertBatch * threads);
+            if (count == 0)
+            {
+                return false;
+            }
+
+            List<int> linked = new(count);
+            foreach (var slot in view.Span[..count])
+            {
+                if (isDead(slot))
+                {
+                    States[slot] = SlotState.Loose; // nothing refers to it now
+                }
+                else
+                {
+                    linked.Add(slot);
+                }
+            }
+
+            graph.Insert(linked, threads);
+            foreach (var slot in linked)
+            {
+                States[slot] = SlotState.Linked;
+            }
+
+            lock (_pendingGate)
+            {
+                Volatile.Write(ref _pending, _pending.Skip(count));
+                return _pending.Count > 0;
+            }
+        }
+    }
+
+    /// <summary>Takes the slots out of the graph whose records no reader can see any more.</summary>
+    /// <param name="isGone">Whether that is so.</param>
+    /// <param name="slots">All slots are below this.</param>
+    /// <param name="threads">How many threads to use.</param>
+    public void Unlink(Func<int, bool> isGone, int slots, int threads)
+    {
+        lock (_graphGate)
+        {
+            if (Graph is not { } graph)
+            {
+                return;
+            }
+
+            var isRemoved = new bool[(slots + NativeColumn.Mask) & ~NativeColumn.Mask];
+            var any = false;
+            for (var slot = 0; slot < slots; slot++)
+            {
+                if (States[slot] == SlotState.Linked && isGone(slot))
+                {
+                    isRemoved[slot] = any = true;
+                }
+            }
+
+            if (!any)
+            {
+                return;
+            }
+
+            graph.Remove(isRemoved, slot => States[slot] == SlotState.Linked, slots, threads);
+            for (var slot = 0; slot < slots; slot++)
+            {
+                if (isRemoved[slot])
+                {
+                    States[slot] = SlotState.Loose;
+                }
+            }
+        }
+    }
+
+    /// <summary>Runs while the graph does not change.</summary>
+    public void WithStillGraph(Action act)
+    {
+        lock (_graphGate)
+        {
+            act();
+        }
+    }
+}

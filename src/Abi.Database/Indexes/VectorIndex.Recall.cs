@@ -1,0 +1,144 @@
+#pragma warning disable MA0048 // a part of VectorIndex
+using System.Buffers;
+
+namespace Abi.Database.Indexes;
+
+/// <content>Finding out what effort a recall takes.</content>
+internal sealed unsafe partial class VectorIndex
+{
+    private const int Samples = 128;
+    private const int LargestEffort = 4096;
+
+    private readonly Lock _recallGate = new();
+    private readonly Dictionary<(double Recall, int Count), int> _efforts = [];
+    private int _effortsFor; // the graph's size when they were found
+    private (int Slot, int[] Nearest)[] _truth = [];
+
+    /// <summary>
+    /// The least effort that reaches a recall on held-out queries: vectors of the collection itself, each hidden from the walk that looks for its neighbours. Found when first
+    /// asked for, and again when the graph has grown or shrunk by a quarter.
+    /// </summary>
+    private int EffortFor(double recall, int count)
+    {
+        count = Math.Clamp(count, 1, 100);
+        if (!_recallGate.TryEnter())
+        {
+            return Math.Max(UsualEffort * 2, 2 * count); // somebody is measuring: nobody waits for that
+        }
+
+        try
+        {
+            var graph = Graph!;
+            var nodes = graph.Count;
+            if (Math.Abs(nodes - _effortsFor) * 4L > nodes)
+            {
+                _efforts.Clear();
+                _truth = [];
+                _effortsFor = nodes;
+            }
+
+            if (!_efforts.TryGetValue((recall, count), out var effort))
+            {
+                _efforts[(recall, count)] = effort = Measure(graph, recall, count);
+            }
+
+            return effort;
+        }
+        finally
+        {
+            _recallGate.Exit();
+        }
+    }
+
+    private int Measure(HnswGraph graph, double recall, int count)
+    {
+        if (_truth.Length == 0 || _truth[0].Nearest.Length < count)
+        {
+            _truth = FindTruth(count);
+        }
+
+        if (_truth.Length == 0)
+        {
+            return UsualEffort;
+        }
+
+        // Recall grows with the effort, but for noise: the least power of two that reaches it, then halving between.
+        var high = Math.Max(count, 16);
+        while (high < LargestEffort && RecallAt(graph, high, count) < recall)
+        {
+            high *= 2;
+        }
+
+        var low = Math.Max(high / 2, count);
+        while (high - low > Math.Max(2, high / 16))
+        {
+            var middle = (low + high) / 2;
+            if (RecallAt(graph, middle, count) < recall)
+            {
+                low = middle;
+            }
+            else
+            {
+                high = middle;
+            }
+        }
+
+        return Math.Min(high, LargestEffort);
+    }
+
+    private double RecallAt(HnswGraph graph, int effort, int count)
+    {
+        var rented = ArrayPool<ulong>.Shared.Rent(effort);
+        var (hits, all) = (0, 0);
+        foreach (var (slot, nearest) in _truth)
+        {
+            var found = Math.Min(graph.Search((Codes ?? Rows).Row(slot), effort, rented, slot), Codes is null ? count : RerankFactor * count);
+            all += Math.Min(count, nearest.Length);
+            for (var i = 0; i < Math.Min(count, nearest.Length); i++)
+            {
+                for (var j = 0; j < found; j++)
+                {
+                    if (ScoredSlot.Slot(rented[j]) == nearest[i])
+                    {
+                        hits++;
+                        break;
+                    }
+                }
+            }
+        }
+
+        ArrayPool<ulong>.Shared.Return(rented);
+        return (double)hits / Math.Max(all, 1);
+    }
+
+    private (int Slot, int[] Nearest)[] FindTruth(int count)
+    {
+        List<int> linked = [];
+        var graph = Graph!;
+        for (var slot = 0; linked.Count < graph.Count && States.Has(slot); slot++)
+        {
+            if (States[slot] == SlotState.Linked)
+            {
+                linked.Add(slot);
+            }
+        }
+
+        var step = Math.Max(1, linked.Count / Samples);
+        List<(int, int[])> truth = [];
+        var all = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(linked);
+        for (var i = step / 2; i < linked.Count && truth.Count < Samples; i += step)
+        {
+            var slot = linked[i];
+            var best = new TopK(count);
+            Space.Scan(Rows.Row(slot), Rows, all, best, new AllBut(slot));
+            truth.Add((slot, [.. best.Items.ToArray().Select(ScoredSlot.Slot)]));
+        }
+
+        return [.. truth];
+    }
+
+    private readonly struct AllBut(int hidden) : ISlotFilter
+    {
+        public bool Accepts(int slot) => slot != hidden;
+    }
+}

@@ -1,0 +1,182 @@
+#pragma warning disable MA0048 // a part of VectorIndex
+using System.Buffers;
+using System.Numerics;
+using System.Runtime.InteropServices;
+using Abi.Database.Rows;
+
+namespace Abi.Database.Indexes;
+
+/// <content>Searching.</content>
+internal sealed unsafe partial class VectorIndex
+{
+    private const int UsualEffort = 128;
+    private const long ParallelScanBytes = 32L << 20;
+    private const int RerankFactor = 4; // of the codes' best, how many are compared exactly for each one wanted
+
+    /// <summary>The nearest records that a reader sees: always min(k, those that match).</summary>
+    /// <param name="raw">The query's bytes.</param>
+    /// <param name="count">k.</param>
+    /// <param name="effort">How thoroughly.</param>
+    /// <param name="visible">What the reader sees.</param>
+    /// <param name="slots">All slots are below this.</param>
+    /// <param name="matches">How many records match.</param>
+    public TopK Search(ReadOnlySpan<byte> raw, int count, SearchEffort effort, VisibleSlots visible, int slots, int matches)
+    {
+        var best = new TopK(Math.Min(count, matches));
+        if (best.Capacity == 0)
+        {
+            return best;
+        }
+
+        var memory = NativeMemory.AlignedAlloc((nuint)(Space.RowBytes + (CodeSpace?.RowBytes ?? 0)), 64);
+        try
+        {
+            var query = (byte*)memory;
+            var code = query + Space.RowBytes;
+            Space.Encode(raw, query);
+            if (Codes is not null)
+            {
+                Compute.Distances.ScalarCode.Encode((float*)query, code, Field.Dimensions, Field.DistanceFunction == DistanceFunction.CosineSimilarity);
+            }
+
+            // What the graph lacks is read first: a slot moves from there into the graph, never back.
+            var pending = Pending;
+            Interlocked.MemoryBarrier();
+            if (Graph is { Count: > 0 } graph && !effort.IsExact && Plan(graph, count, effort, matches) is var walk and > 0)
+            {
+                Walk(query, Codes is null ? query : code, graph, walk, count, best, visible);
+                foreach (var slot in pending.Span)
+                {
+                    if (visible.Accepts(slot))
+                    {
+                        best.AddOnce(ScoredSlot.Pack(Space.Distance(query, Rows.Row(slot)), slot));
+                    }
+                }
+
+                if (best.Count == best.Capacity)
+                {
+                    return best;
+                }
+
+                best = new TopK(best.Capacity); // the walk ended too soon: every one is compared
+            }
+
+            Scan(query, code, best, visible, slots, matches, effort);
+            return best;
+        }
+        finally
+        {
+            NativeMemory.AlignedFree(memory);
+            GC.KeepAlive(this);
+        }
+    }
+
+    // The effort of a walk that finds enough of what matches, or 0 when comparing all matches is cheaper.
+    private int Plan(HnswGraph graph, int count, SearchEffort effort, int matches)
+    {
+        const int NodesPerStep = 24;  // new nodes that a step of the walk meets, about
+        const int NodeCost = 2;       // a node anywhere in memory beside one of a scan
+        var wanted = Math.Max(effort.Effort > 0 ? effort.Effort : effort.Recall > 0 ? EffortFor(effort.Recall, count) : Math.Max(UsualEffort, 2 * count), count);
+        var share = Math.Min(1.0, (double)matches / graph.Count);
+        var scaled = Math.Min(wanted / Math.Max(share, 1e-9), graph.Count);
+        return scaled * NodesPerStep * NodeCost < matches ? (int)Math.Ceiling(scaled) : share > 0.9 && scaled < graph.Count / 4 && effort.Effort > 0 ? (int)Math.Ceiling(scaled) : 0;
+    }
+
+    private void Walk(byte* query, byte* walkQuery, HnswGraph graph, int effort, int count, TopK best, VisibleSlots visible)
+    {
+        var rented = ArrayPool<ulong>.Shared.Rent(effort);
+        var found = graph.Search(walkQuery, effort, rented);
+        if (Codes is null)
+        {
+            for (var i = 0; i < found && best.Count < best.Capacity; i++)
+            {
+                if (visible.Accepts(ScoredSlot.Slot(rented[i])))
+                {
+                    best.Add(rented[i]);
+                }
+            }
+        }
+        else
+        {
+            var left = Math.Max(RerankFactor * count, count + 16);
+            for (var i = 0; i < found && left > 0; i++)
+            {
+                var slot = ScoredSlot.Slot(rented[i]);
+                if (visible.Accepts(slot))
+                {
+                    best.Add(Space.Distance(query, Rows.Row(slot)), slot);
+                    left--;
+                }
+            }
+        }
+
+        ArrayPool<ulong>.Shared.Return(rented);
+    }
+
+    private void Scan(byte* query, byte* code, TopK best, VisibleSlots visible, int slots, int matches, SearchEffort effort)
+    {
+        if (visible.Bits is not null && matches * 4L < slots)
+        {
+            ScanFew(query, best, visible, matches);
+            return;
+        }
+
+        if (Codes is null || effort.IsExact)
+        {
+            ScanAll(query, Space, Rows, best, visible, slots, effort.Threads);
+            return;
+        }
+
+        var rough = new TopK(Math.Max(RerankFactor * best.Capacity, best.Capacity + 16));
+        ScanAll(code, CodeSpace!, Codes, rough, visible, slots, effort.Threads);
+        foreach (var item in rough.Items)
+        {
+            var slot = ScoredSlot.Slot(item);
+            best.Add(Space.Distance(query, Rows.Row(slot)), slot);
+        }
+    }
+
+    private void ScanFew(byte* query, TopK best, VisibleSlots visible, int matches)
+    {
+        var rented = ArrayPool<int>.Shared.Rent(matches + 64);
+        var bits = visible.Bits!;
+        var found = 0;
+        for (var word = 0; word < bits.Length; word++)
+        {
+            for (var left = bits[word]; left != 0; left &= left - 1)
+            {
+                rented[found++] = (word << 6) + BitOperations.TrailingZeroCount(left);
+                if (found == rented.Length)
+                {
+                    Space.Scan(query, Rows, rented.AsSpan(0, found), best, visible);
+                    found = 0;
+                }
+            }
+        }
+
+        Space.Scan(query, Rows, rented.AsSpan(0, found), best, visible);
+        ArrayPool<int>.Shared.Return(rented);
+    }
+
+    private static void ScanAll(byte* query, VectorSpace space, NativeColumn rows, TopK best, VisibleSlots visible, int slots, int threads)
+    {
+        if (threads <= 1 || (long)slots * space.RowBytes < ParallelScanBytes)
+        {
+            space.Scan(query, rows, 0, slots, best, visible);
+            return;
+        }
+
+        var part = (slots + threads - 1) / threads;
+        var parts = new TopK[threads];
+        var address = (nint)query;
+        Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads }, i =>
+        {
+            parts[i] = new TopK(best.Capacity);
+            space.Scan((byte*)address, rows, Math.Min(i * part, slots), Math.Min((i + 1) * part, slots), parts[i], visible);
+        });
+        foreach (var one in parts)
+        {
+            best.Merge(one);
+        }
+    }
+}

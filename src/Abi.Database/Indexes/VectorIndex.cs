@@ -1,0 +1,167 @@
+using Abi.Compute.Distances;
+using Abi.Database.Rows;
+
+namespace Abi.Database.Indexes;
+
+/// <summary>
+/// The vectors of one field and what finds them. Every vector can be found from the moment its record is committed: those that the graph does not have yet are compared one by one.
+/// The graph is grown, repaired and, when it is lost, built anew by work in the background.
+/// </summary>
+internal sealed unsafe partial class VectorIndex
+{
+    /// <summary>From how many vectors on <see cref="IndexKind.Automatic"/> keeps a graph: a scan of as many takes about as long as a careful walk.</summary>
+    public const int AutomaticGraph = 10_000;
+
+    private readonly Lock _pendingGate = new();
+    private readonly List<int> _new = [];
+    private PendingSlots _pending = PendingSlots.Empty;
+
+    public VectorIndex(VectorField field)
+    {
+        Field = field;
+        Space = VectorSpace.Of(field);
+        Rows = new NativeColumn(Space.RowBytes);
+        if (field.IsQuantized)
+        {
+            CodeSpace = VectorSpace.OfCodes(field);
+            Codes = new NativeColumn(CodeSpace.RowBytes);
+        }
+    }
+
+    public VectorField Field { get; }
+
+    public VectorSpace Space { get; }
+
+    /// <summary>The vectors, a row a slot.</summary>
+    public NativeColumn Rows { get; }
+
+    /// <summary>The space of <see cref="Codes"/>; null when the field is not quantized.</summary>
+    public VectorSpace? CodeSpace { get; }
+
+    /// <summary>One byte an element a slot; null when the field is not quantized.</summary>
+    public NativeColumn? Codes { get; }
+
+    public SlotArray<SlotState> States { get; } = new(SlotState.None);
+
+    /// <summary>The graph; null while every search is a scan.</summary>
+    public HnswGraph? Graph { get; private set; }
+
+    /// <summary>Whether a graph is being built for vectors that had one or need one.</summary>
+    public bool IsBuilding => Graph is not null && Volatile.Read(ref _pending).Count > 0;
+
+    /// <summary>The slots that wait for the graph.</summary>
+    public PendingSlots Pending => Volatile.Read(ref _pending);
+
+    /// <summary>Slots that have a vector, deleted ones that are not yet reused included.</summary>
+    public int VectorCount { get; private set; }
+
+    /// <summary>Bytes of a vector as the log has it.</summary>
+    public int RawBytes => Space.RawBytes;
+
+    /// <summary>Makes room for slots below a number.</summary>
+    public void Grow(int slots)
+    {
+        States.Grow(slots);
+        Rows.Grow(slots);
+        Codes?.Grow(slots);
+    }
+
+    /// <summary>Puts a vector into a slot. By the writer, before the record is visible.</summary>
+    public void Set(int slot, ReadOnlySpan<byte> raw)
+    {
+        Space.Encode(raw, Rows.Row(slot));
+        if (Codes is not null)
+        {
+            ScalarCode.Encode((float*)Rows.Row(slot), Codes.Row(slot), Field.Dimensions, Field.DistanceFunction == DistanceFunction.CosineSimilarity);
+        }
+
+        AddSlot(slot);
+    }
+
+    /// <summary>Makes the codes of all slots anew.</summary>
+    public void EncodeCodes(int slots)
+    {
+        for (var slot = 0; slot < slots; slot++)
+        {
+            if (States[slot] != SlotState.None)
+            {
+                ScalarCode.Encode((float*)Rows.Row(slot), Codes!.Row(slot), Field.Dimensions, Field.DistanceFunction == DistanceFunction.CosineSimilarity);
+            }
+        }
+    }
+
+    /// <summary>Registers a slot whose row is in place and that no graph has.</summary>
+    public void AddSlot(int slot)
+    {
+        VectorCount++;
+        States[slot] = Graph is null ? SlotState.Loose : SlotState.Pending;
+        if (Graph is not null)
+        {
+            _new.Add(slot);
+        }
+    }
+
+    /// <summary>The bytes of a slot's vector; empty when it has none.</summary>
+    public ReadOnlySpan<byte> Raw(int slot) => States[slot] == SlotState.None ? [] : new ReadOnlySpan<byte>(Rows.Row(slot), RawBytes);
+
+    /// <summary>Lets the vectors set since the last call be found. By the writer, before it publishes its sequence.</summary>
+    /// <param name="slots">All slots are below this.</param>
+    public void Publish(int slots)
+    {
+        if (Graph is null && (Field.IndexKind == IndexKind.Hnsw || (Field.IndexKind == IndexKind.Automatic && VectorCount >= AutomaticGraph)))
+        {
+            StartGraph(slots);
+        }
+
+        if (_new.Count > 0)
+        {
+            lock (_pendingGate)
+            {
+                Volatile.Write(ref _pending, _pending.Append(_new));
+            }
+
+            _new.Clear();
+        }
+    }
+
+    /// <summary>Gives up a slot's vector, if nothing refers to it. By the writer, when no reader can see the record any more.</summary>
+    /// <returns>False while the graph still has it, or it waits for the graph.</returns>
+    public bool TryRelease(int slot)
+    {
+        switch (States[slot])
+        {
+            case SlotState.None:
+                return true;
+            case SlotState.Loose:
+                States[slot] = SlotState.None;
+                VectorCount--;
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private void StartGraph(int slots)
+    {
+        var graph = (CodeSpace ?? Space).CreateGraph(Codes ?? Rows, Field.Connections, Field.ConstructionEffort);
+        _new.Clear();
+        for (var slot = 0; slot < slots; slot++)
+        {
+            if (States[slot] == SlotState.Loose)
+            {
+                States[slot] = SlotState.Pending;
+                _new.Add(slot);
+            }
+        }
+
+        // Pending first: a reader that sees the graph must see what it lacks.
+        lock (_pendingGate)
+        {
+            Volatile.Write(ref _pending, _pending.Append(_new));
+        }
+
+        _new.Clear();
+        Interlocked.MemoryBarrier();
+        Graph = graph;
+    }
+}

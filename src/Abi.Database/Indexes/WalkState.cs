@@ -1,0 +1,60 @@
+using System.Runtime.InteropServices;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Indexes;
+
+/// <summary>What one walk needs: stamps of the slots that it met, its candidates, a list of neighbours. Used again by later walks.</summary>
+internal sealed unsafe class WalkState
+{
+    private ushort _stamp;
+    private int _capacity;
+
+    /// <summary>ushort [slots]: equal to <see cref="Stamp"/> where the walk has been.</summary>
+    public ushort* Visited { get; private set; }
+
+    public ushort Stamp => _stamp;
+
+    /// <summary>The slots that have a stamp. A node beyond them was made after the walk began.</summary>
+    public int Slots => _capacity;
+
+    /// <summary>Packed candidates, nearest first: ulong [effort + 1].</summary>
+    public ulong* Pool { get; private set; }
+
+    public int PoolCapacity { get; private set; }
+
+    /// <summary>int [256]: the neighbours that were not met before.</summary>
+    public int* Neighbours { get; } = (int*)NativeMemory.AlignedAlloc(256 * sizeof(int), 64);
+
+    ~WalkState()
+    {
+        NativeMemory.AlignedFree(Visited);
+        NativeMemory.AlignedFree(Pool);
+        NativeMemory.AlignedFree(Neighbours);
+    }
+
+    /// <summary>Gets ready for a walk.</summary>
+    public void Begin(int slots, int effort)
+    {
+        if (slots > _capacity)
+        {
+            NativeMemory.AlignedFree(Visited);
+            _capacity = Math.Max(slots, 1024);
+            Visited = (ushort*)NativeMemory.AlignedAlloc((nuint)_capacity * sizeof(ushort), 64);
+            LibC.AdviseHuge((nint)Visited, _capacity * (nint)sizeof(ushort));
+            _stamp = ushort.MaxValue;
+        }
+
+        if (++_stamp == 0)
+        {
+            NativeMemory.Clear(Visited, (nuint)_capacity * sizeof(ushort));
+            _stamp = 1;
+        }
+
+        if (effort + 1 > PoolCapacity)
+        {
+            NativeMemory.AlignedFree(Pool);
+            PoolCapacity = Math.Max(effort + 1, 512);
+            Pool = (ulong*)NativeMemory.AlignedAlloc((nuint)PoolCapacity * sizeof(ulong), 64);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+using System.Buffers.Binary;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Log;
+
+/// <summary>Reads a log from a segment on, frame by frame, and finds where it ends.</summary>
+internal sealed class LogScan
+{
+    private readonly IStorage _storage;
+    private readonly Guid _database;
+    private readonly bool _isSalvage;
+
+    /// <param name="storage">Where the segments are.</param>
+    /// <param name="database">Whose they are.</param>
+    /// <param name="firstSegment">The first to read.</param>
+    /// <param name="isSalvage">Whether damage ends the log instead of being an error.</param>
+    public LogScan(IStorage storage, Guid database, long firstSegment, bool isSalvage)
+    {
+        _storage = storage;
+        _database = database;
+        _isSalvage = isSalvage;
+        Segment = firstSegment;
+    }
+
+    /// <summary>Takes a frame; false ends the scan before it.</summary>
+    public delegate bool FrameHandler(LogFrame frame, ReadOnlySpan<byte> payload);
+
+    /// <summary>The number of the segment in which the log ends.</summary>
+    public long Segment { get; private set; }
+
+    /// <summary>The offset behind the last sound frame of <see cref="Segment"/>; 0 when the segment does not exist.</summary>
+    public int End { get; private set; }
+
+    /// <summary>The bytes of the segment in which the log ends.</summary>
+    public int SegmentLength { get; private set; }
+
+    /// <summary>The sequence of the last frame; 0 for an empty log.</summary>
+    public long LastSequence { get; private set; }
+
+    /// <summary>What was cut off, in words; null when the log ended cleanly.</summary>
+    public string? CutReason { get; private set; }
+
+    /// <summary>Whether the handler ended the scan.</summary>
+    public bool WasStopped { get; private set; }
+
+    /// <summary>Reads on to the end. Segments end where the next one begins; the last one ends at its first frame that is not sound.</summary>
+    /// <param name="handler">Takes each frame.</param>
+    /// <param name="lastKnown">The sequence before the first frame wanted, to begin with.</param>
+    public void Read(FrameHandler handler, long lastKnown)
+    {
+        LastSequence = lastKnown;
+        while (_storage.Exists(LogFormat.Name(Segment)))
+        {
+            if (!ReadSegment(handler) || !_storage.Exists(LogFormat.Name(Segment + 1)))
+            {
+                return;
+            }
+
+            Segment++;
+            End = 0;
+        }
+    }
+
+    private bool ReadSegment(FrameHandler handler)
+    {
+        var name = LogFormat.Name(Segment);
+        var path = Path.Combine(_storage.Folder, name);
+        using var file = _storage.OpenRead(name);
+        if (file.Length > Array.MaxLength)
+        {
+            throw new DatabaseCorruptException($"The log segment has {file.Length} bytes; at most {Array.MaxLength} are written.", path, 0);
+        }
+
+        var bytes = new byte[(int)file.Length];
+        if (file.Read(0, bytes) != bytes.Length)
+        {
+            throw new IOException($"{path} became shorter while it was read.");
+        }
+
+        try
+        {
+            return ReadFrames(bytes, path, handler);
+        }
+        catch (DatabaseCorruptException damage) when (_isSalvage)
+        {
+            CutReason = damage.Message;
+            SegmentLength = bytes.Length;
+            return false;
+        }
+    }
+
+    private bool ReadFrames(byte[] bytes, string path, FrameHandler handler)
+    {
+        SegmentLength = bytes.Length;
+        var first = LogFormat.ReadHeader(bytes, _database, Segment, path);
+        var salt = LogFormat.Salt(_database, Segment);
+        if (first > LastSequence + 1)
+        {
+            throw new DatabaseCorruptException($"The log continues with sequence {first}, but {LastSequence + 1} was expected: the segment before is damaged or missing. Restore a backup, or open with RecoveryMode.Salvage to keep what goes before.", path, 40);
+        }
+
+        // A segment may begin before what the snapshot already holds.
+        var expected = first;
+        End = LogFormat.HeaderBytes;
+        while (LogFormat.TryReadFrame(bytes, End, salt, expected, expected, out var frame))
+        {
+            if (frame.Sequence > LastSequence)
+            {
+                if (!handler(frame, frame.Payload(bytes)))
+                {
+                    WasStopped = true;
+                    return false;
+                }
+
+                LastSequence = frame.Sequence;
+            }
+
+            expected++;
+            End = frame.End;
+        }
+
+        if (_storage.Exists(LogFormat.Name(Segment + 1)))
+        {
+            CheckContinuation(path, expected);
+        }
+        else
+        {
+            FindTornTail(bytes, path, salt, expected);
+        }
+
+        return true;
+    }
+
+    // A segment is complete and durable before the next one is made: whatever is missing was damaged later.
+    private void CheckContinuation(string path, long expected)
+    {
+        var next = LogFormat.Name(Segment + 1);
+        var header = new byte[LogFormat.HeaderBytes];
+        using (var file = _storage.OpenRead(next))
+        {
+            _ = file.Read(0, header);
+        }
+
+        if (LogFormat.ReadHeader(header, _database, Segment + 1, Path.Combine(_storage.Folder, next)) is var first && first != expected)
+        {
+            throw new DatabaseCorruptException($"The frame of sequence {expected} is damaged, but later ones (from {first} on) were acknowledged. Restore a backup, or open with RecoveryMode.Salvage to keep what goes before.", path, End);
+        }
+    }
+
+    private void FindTornTail(byte[] bytes, string path, uint salt, long expected)
+    {
+        var laterFrames = 0;
+        for (var offset = End + 8; offset <= bytes.Length - LogFormat.FrameHeaderBytes; offset += 8)
+        {
+            if (!LogFormat.TryReadFrame(bytes, offset, salt, expected, expected + int.MaxValue, out var later))
+            {
+                continue;
+            }
+
+            if (later.DurableEnd > End)
+            {
+                throw new DatabaseCorruptException($"The frame of sequence {expected} is damaged, but later ones (sequence {later.Sequence}) were acknowledged. Restore a backup, or open with RecoveryMode.Salvage to keep what goes before.", path, End);
+            }
+
+            laterFrames++;
+        }
+
+        var isBegun = bytes.Length - End >= LogFormat.FrameHeaderBytes && BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(End + 8)) == expected;
+        if (laterFrames > 0 || isBegun)
+        {
+            CutReason = $"The log ends with an unfinished write (sequence {expected}, in {path}, at byte {End}); it was never acknowledged as durable and was cut off.";
+        }
+    }
+}

@@ -1,0 +1,222 @@
+using Abi.Database.Storage;
+
+namespace Abi.Database.Log;
+
+/// <summary>
+/// Appends frames to the log. A segment is written full of zeros and made durable before it gets its name, so that an append changes neither the file's length nor its blocks
+/// and its flush writes data only; segments that a checkpoint made superfluous are used again.
+/// </summary>
+/// <remarks>For one thread at a time. After any failure the log takes nothing more: a flush that failed once says nothing about what a second one would have written.</remarks>
+internal sealed class LogWriter : IDisposable
+{
+    private readonly IStorage _storage;
+    private readonly Guid _database;
+    private readonly int _segmentBytes;
+    private readonly ByteWriter _group = new(1 << 16);
+    private readonly List<(long Sequence, long Time, ReadOnlyMemory<byte> Payload)> _pending = [];
+    private IStorageFile? _file;
+    private uint _salt;
+    private int _length;      // of the current segment
+    private int _end;         // where the next frame goes
+    private int _durableEnd;  // everything below is durable
+    private Exception? _failure;
+
+    private LogWriter(IStorage storage, Guid database, int segmentBytes)
+    {
+        _storage = storage;
+        _database = database;
+        _segmentBytes = segmentBytes;
+    }
+
+    /// <summary>The number of the segment that is written to.</summary>
+    public long Segment { get; private set; }
+
+    /// <summary>The bytes of frames written since the writer was made.</summary>
+    public long BytesWritten { get; private set; }
+
+    /// <summary>What made the log fail; null while it works.</summary>
+    public Exception? Failure => Volatile.Read(ref _failure);
+
+    /// <summary>Whether frames were written that are not known to be durable.</summary>
+    public bool IsDirty => _end > _durableEnd;
+
+    /// <summary>Goes on where a scan found the end.</summary>
+    public static LogWriter Continue(IStorage storage, Guid database, int segmentBytes, LogScan scan)
+    {
+        var writer = new LogWriter(storage, database, segmentBytes);
+        if (scan.End == 0)
+        {
+            writer.StartSegment(scan.Segment, scan.LastSequence + 1, 0);
+        }
+        else if (scan.CutReason is not null)
+        {
+            // What was cut off must never become valid again behind newer frames: leave it behind in a segment that is over.
+            writer.StartSegment(scan.Segment + 1, scan.LastSequence + 1, 0);
+        }
+        else
+        {
+            writer.Segment = scan.Segment;
+            writer._file = storage.Open(LogFormat.Name(scan.Segment), create: false);
+            writer._salt = LogFormat.Salt(database, scan.Segment);
+            writer._length = scan.SegmentLength;
+            writer._end = scan.End;
+            writer._durableEnd = 0; // what was found may still be in the system's cache only
+            writer.Flush();
+        }
+
+        return writer;
+    }
+
+    /// <summary>Takes a frame into the group that <see cref="Write"/> writes. The payload must not change until then.</summary>
+    public void Add(long sequence, long time, ReadOnlyMemory<byte> payload) => _pending.Add((sequence, time, payload));
+
+    /// <summary>Writes the frames of the group with one call.</summary>
+    public void Write()
+    {
+        if (_pending.Count == 0)
+        {
+            return;
+        }
+
+        Guard(() =>
+        {
+            long total = 0;
+            foreach (var (_, _, payload) in _pending)
+            {
+                total += LogFormat.FrameBytes(payload.Length);
+            }
+
+            if (total > _length - _end)
+            {
+                FlushFile();
+                StartSegment(Segment + 1, _pending[0].Sequence, total);
+            }
+
+            _group.Clear();
+            foreach (var (sequence, time, payload) in _pending)
+            {
+                LogFormat.WriteFrame(_group.Take(LogFormat.FrameBytes(payload.Length)), _salt, sequence, time, _durableEnd, payload.Span);
+            }
+
+            _file!.Write(_end, _group.Span);
+            _end += _group.Length;
+            BytesWritten += _group.Length;
+        });
+        _pending.Clear();
+    }
+
+    /// <summary>Makes everything written durable.</summary>
+    public void Flush() => Guard(FlushFile);
+
+    /// <summary>Ends the current segment, makes it durable, and starts the next.</summary>
+    /// <param name="nextSequence">The sequence of the next frame.</param>
+    public void Rotate(long nextSequence) => Guard(() =>
+    {
+        FlushFile();
+        StartSegment(Segment + 1, nextSequence, 0);
+    });
+
+    /// <summary>Deletes the segments below a number; keeps one of the usual size for use again.</summary>
+    public void Release(long below, bool mayRecycle)
+    {
+        foreach (var name in _storage.List())
+        {
+            if (LogFormat.Number(name) is var number && (number < 0 || number >= below || number >= Segment))
+            {
+                continue;
+            }
+
+            if (mayRecycle && !_storage.Exists(LogFormat.SpareName) && LengthOf(name) == _segmentBytes)
+            {
+                _storage.Rename(name, LogFormat.SpareName);
+            }
+            else
+            {
+                _storage.Delete(name);
+            }
+        }
+    }
+
+    public void Dispose() => _file?.Dispose();
+
+    private long LengthOf(string name)
+    {
+        using var file = _storage.OpenRead(name);
+        return file.Length;
+    }
+
+    private void StartSegment(long number, long firstSequence, long needed)
+    {
+        _file?.Dispose();
+        _file = null;
+        var length = (int)Math.Min(Math.Max(_segmentBytes, needed + LogFormat.HeaderBytes), Array.MaxLength);
+        if (needed + LogFormat.HeaderBytes > length)
+        {
+            throw new DatabaseException($"A commit of {needed} bytes is too large; write it in batches of less than 2 GB.");
+        }
+
+        var isSpare = length == _segmentBytes && _storage.Exists(LogFormat.SpareName);
+        var name = isSpare ? LogFormat.SpareName : "new-log.tmp";
+        if (!isSpare && _storage.Exists(name))
+        {
+            _storage.Delete(name);
+        }
+
+        var file = _storage.Open(name, create: true);
+        try
+        {
+            if (!isSpare)
+            {
+                var zeros = new byte[Math.Min(length, 1 << 20)];
+                for (long at = 0; at < length; at += zeros.Length)
+                {
+                    file.Write(at, zeros.AsSpan(0, (int)Math.Min(zeros.Length, length - at)));
+                }
+            }
+
+            file.Write(0, LogFormat.Header(_database, number, firstSequence));
+            file.Flush();
+            _storage.Rename(name, LogFormat.Name(number));
+            _storage.FlushFolder();
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+
+        _file = file;
+        Segment = number;
+        _salt = LogFormat.Salt(_database, number);
+        _length = length;
+        _end = LogFormat.HeaderBytes;
+        _durableEnd = LogFormat.HeaderBytes;
+    }
+
+    private void FlushFile()
+    {
+        if (_end > _durableEnd)
+        {
+            _file!.Flush();
+            _durableEnd = _end;
+        }
+    }
+
+    private void Guard(Action act)
+    {
+        if (_failure is not null)
+        {
+            throw new DatabaseException("The database takes no more writes: an earlier write to its log failed. What was acknowledged is safe. Remove the cause and open the database again.", _failure);
+        }
+
+        try
+        {
+            act();
+        }
+        catch (Exception error)
+        {
+            _failure = error;
+            throw new DatabaseException($"The log could not be written, so the database is now read-only: {error.Message} What was acknowledged is safe. Remove the cause and open the database again.", error);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Reflection;
+using Abi.Database.Rows;
+using Abi.Database.Schema;
+
+namespace Abi.Database.Records;
+
+/// <summary>Records of a class whose properties carry attributes. The properties are looked up once; nothing is generated at run time.</summary>
+internal sealed class PropertyMapper<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TRecord> : RecordMapper<TRecord>
+{
+    private static PropertyMapper<TRecord>? _instance;
+
+    private readonly PropertyInfo _key;
+    private readonly Dictionary<string, PropertyInfo> _properties = new(StringComparer.Ordinal); // by field name
+    private readonly Dictionary<string, string> _fields = new(StringComparer.Ordinal);           // field names by property name
+
+    private PropertyMapper()
+    {
+        List<DataField> data = [];
+        List<VectorField> vectors = [];
+        PropertyInfo? key = null;
+        var keyName = "";
+        foreach (var property in typeof(TRecord).GetProperties(BindingFlags.Public | BindingFlags.Instance))
+        {
+            if (property.GetCustomAttribute<RecordKeyAttribute>() is { } keyAttribute)
+            {
+                key = key is null ? property : throw Wrong(property, "is a second key");
+                keyName = Register(property, keyAttribute.Name);
+            }
+            else if (property.GetCustomAttribute<RecordDataAttribute>() is { } dataAttribute)
+            {
+                data.Add(new DataField(Register(property, dataAttribute.Name), KindOf(property))
+                {
+                    IsIndexed = dataAttribute.IsIndexed,
+                    IsFullTextIndexed = dataAttribute.IsFullTextIndexed,
+                    Boost = dataAttribute.Boost,
+                });
+            }
+            else if (property.GetCustomAttribute<RecordVectorAttribute>() is { } vector)
+            {
+                var element = VectorCodec.ElementOf(property.PropertyType) ?? throw Wrong(property, $"is a {property.PropertyType.Name}, which is no type of a vector");
+                vectors.Add(new VectorField(Register(property, vector.Name), vector.Dimensions)
+                {
+                    Element = element,
+                    DistanceFunction = (int)vector.DistanceFunction >= 0 ? vector.DistanceFunction : element == VectorElement.Binary ? DistanceFunction.HammingDistance : DistanceFunction.CosineSimilarity,
+                    IndexKind = vector.IndexKind,
+                    Connections = vector.Connections,
+                    ConstructionEffort = vector.ConstructionEffort,
+                    IsQuantized = vector.IsQuantized,
+                });
+            }
+        }
+
+        _key = key ?? throw new ArgumentException($"The type {typeof(TRecord).Name} has no property with the attribute RecordKey.");
+        Definition = new CollectionDefinition
+        {
+            Key = _key.PropertyType == typeof(string) ? KeyKind.Text : _key.PropertyType == typeof(Guid) ? KeyKind.Guid : IsInteger(_key.PropertyType) ? KeyKind.Integer : throw Wrong(_key, $"is a {_key.PropertyType.Name}, which is no type of a key"),
+            KeyName = keyName,
+            Data = [.. data],
+            Vectors = [.. vectors],
+        };
+    }
+
+    public static PropertyMapper<TRecord> Instance => _instance ??= new PropertyMapper<TRecord>();
+
+    public override CollectionDefinition Definition { get; }
+
+    public override object? GetKey(TRecord record, CollectionSchema schema) => _key.GetValue(record);
+
+    public override object? GetData(TRecord record, CollectionSchema schema, int field) => _properties.GetValueOrDefault(schema.Data[field].Name)?.GetValue(record);
+
+    public override object? GetVector(TRecord record, CollectionSchema schema, int field) =>
+        _properties.GetValueOrDefault(schema.Vectors[field].Name)?.GetValue(record) is var value && value is ReadOnlyMemory<float> { IsEmpty: true } or ReadOnlyMemory<Half> { IsEmpty: true } or ReadOnlyMemory<sbyte> { IsEmpty: true } or ReadOnlyMemory<byte> { IsEmpty: true } ? null : value;
+
+    public override TRecord Create(CollectionSchema schema, object key, object?[] data, ReadOnlySpan<VectorBytes> vectors)
+    {
+        object record = Activator.CreateInstance<TRecord>()!;
+        Set(_key, record, key);
+        for (var i = 0; i < data.Length; i++)
+        {
+            if (data[i] is { } value && _properties.TryGetValue(schema.Data[i].Name, out var property))
+            {
+                Set(property, record, value);
+            }
+        }
+
+        for (var i = 0; i < vectors.Length; i++)
+        {
+            if (_properties.TryGetValue(schema.Vectors[i].Name, out var property) && VectorCodec.Decode(schema.Vectors[i], vectors[i].Bytes.Span, property.PropertyType) is { } vector)
+            {
+                property.SetValue(record, vector);
+            }
+        }
+
+        return (TRecord)record;
+    }
+
+    public override string? FieldOf(string property) => _fields.GetValueOrDefault(property);
+
+    private static void Set(PropertyInfo property, object record, object value)
+    {
+        var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+        property.SetValue(record, value switch
+        {
+            long integer when type.IsEnum => Enum.ToObject(type, integer),
+            long integer => Convert.ChangeType(integer, type, CultureInfo.InvariantCulture),
+            double number when type == typeof(Half) => (Half)number,
+            double number => Convert.ChangeType(number, type, CultureInfo.InvariantCulture),
+            DateTimeOffset date when type == typeof(DateTime) => date.UtcDateTime,
+            DateTimeOffset date when type == typeof(DateOnly) => DateOnly.FromDateTime(date.UtcDateTime),
+            long[] integers when type == typeof(int[]) => Array.ConvertAll(integers, checked(i => (int)i)),
+            long[] integers when type == typeof(List<int>) => integers.Select(i => checked((int)i)).ToList(),
+            long[] integers when type == typeof(List<long>) => integers.ToList(),
+            double[] numbers when type == typeof(float[]) => Array.ConvertAll(numbers, i => (float)i),
+            double[] numbers when type == typeof(List<double>) => numbers.ToList(),
+            string[] texts when type == typeof(List<string>) => texts.ToList(),
+            string[] texts when type == typeof(ImmutableArray<string>) => ImmutableArray.Create(texts),
+            _ => value,
+        });
+    }
+
+    private static DataKind KindOf(PropertyInfo property)
+    {
+        var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+        return type == typeof(bool) ? DataKind.Boolean
+            : type == typeof(string) ? DataKind.Text
+            : type == typeof(double) || type == typeof(float) || type == typeof(Half) || type == typeof(decimal) ? DataKind.Number
+            : type == typeof(DateTime) || type == typeof(DateTimeOffset) || type == typeof(DateOnly) ? DataKind.Date
+            : type == typeof(string[]) || type == typeof(List<string>) || type == typeof(ImmutableArray<string>) ? DataKind.TextArray
+            : type == typeof(double[]) || type == typeof(float[]) || type == typeof(List<double>) ? DataKind.NumberArray
+            : type == typeof(long[]) || type == typeof(int[]) || type == typeof(List<long>) || type == typeof(List<int>) ? DataKind.IntegerArray
+            : IsInteger(type) || type.IsEnum ? DataKind.Integer
+            : throw Wrong(property, $"is a {property.PropertyType.Name}, which is no type of a data field");
+    }
+
+    private static bool IsInteger(Type type) =>
+        type == typeof(int) || type == typeof(long) || type == typeof(short) || type == typeof(byte) || type == typeof(sbyte) || type == typeof(ushort) || type == typeof(uint) || type == typeof(ulong);
+
+    private static ArgumentException Wrong(PropertyInfo property, string what) => new($"The property {typeof(TRecord).Name}.{property.Name} {what}.");
+
+    private string Register(PropertyInfo property, string? name)
+    {
+        if (property.GetMethod is null || property.SetMethod is null)
+        {
+            throw Wrong(property, "must have a getter and a setter (init will do)");
+        }
+
+        name ??= property.Name;
+        _properties.Add(name, property);
+        _fields.Add(property.Name, name);
+        return name;
+    }
+}

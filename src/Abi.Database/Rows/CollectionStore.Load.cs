@@ -1,0 +1,182 @@
+#pragma warning disable MA0048 // a part of CollectionStore
+using Abi.Database.Indexes;
+using Abi.Database.Schema;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Rows;
+
+/// <content>Reading files.</content>
+internal sealed partial class CollectionStore
+{
+    /// <summary>Reads a collection from its files. Rows are checked page by page; a graph that is damaged or missing is built anew in the background.</summary>
+    /// <param name="schema">The collection.</param>
+    /// <param name="storage">Where the files are.</param>
+    /// <param name="rowsFile">The rows file and its header's checksum.</param>
+    /// <param name="graphFiles">For each vector field its graph file, or null.</param>
+    /// <param name="sequence">The commit that the files hold.</param>
+    /// <param name="indexThreads">How many threads may build graphs.</param>
+    /// <param name="warn">Is told what is rebuilt, and why.</param>
+    /// <exception cref="DatabaseCorruptException">The rows file is damaged.</exception>
+    public static CollectionStore Load(CollectionSchema schema, IStorage storage, (string Name, uint Checksum) rowsFile, IReadOnlyList<(string Name, uint Checksum)?> graphFiles, long sequence, int indexThreads, Action<string> warn)
+    {
+        var store = new CollectionStore(schema, indexThreads);
+        using var reader = new SegmentReader(storage, rowsFile.Name, RowsFile.Kind, rowsFile.Checksum);
+        reader.Verify();
+        store.LoadRows(reader, storage, rowsFile.Name);
+        for (var i = 0; i < store.Vectors.Length; i++)
+        {
+            store.LoadGraph(storage, i, i < graphFiles.Count ? graphFiles[i] : null, warn);
+        }
+
+        store._sequence = sequence;
+        store.Publish();
+        return store;
+    }
+
+    private unsafe void LoadRows(SegmentReader reader, IStorage storage, string name)
+    {
+        var offsets = reader.ReadAll<long>(RowsFile.Offsets);
+        var rows = offsets.Length;
+        var payloads = reader.Section(RowsFile.Payloads);
+        _slots = _live = rows;
+        if (rows == 0)
+        {
+            return;
+        }
+
+        Grow(rows, isLoading: true);
+        var expires = HasExpiry ? reader.ReadAll<long>(RowsFile.Expires) : [];
+        var view = storage.Map(name);
+        _heap.Keep(view);
+        _keys.Reserve(rows);
+        for (var slot = 0; slot < rows; slot++)
+        {
+            if (offsets[slot] < 0 || offsets[slot] > payloads.Length - 16)
+            {
+                throw reader.Corrupt($"Row {slot} begins at {offsets[slot]}, outside its section.");
+            }
+
+            var address = view.Address + payloads.Offset + offsets[slot];
+            var length = *(int*)address;
+            if (length < sizeof(int) || length > payloads.Length - offsets[slot] - sizeof(int) || *(int*)(address + sizeof(int)) is var key && (key < 0 || key > length - sizeof(int)))
+            {
+                throw reader.Corrupt($"Row {slot} has an impossible length.", payloads.Offset + offsets[slot]);
+            }
+
+            _payloads[slot] = (nint)address;
+            Created[slot] = 0;
+            Expires[slot] = HasExpiry ? expires[slot] : long.MaxValue;
+            var payload = Payload(slot);
+            _keys.Add(RecordCodec.Key(payload), slot);
+            try
+            {
+                SetFields(slot, 0, payload);
+            }
+            catch (FormatException error)
+            {
+                throw reader.Corrupt($"Row {slot} is not a record of this collection: {error.Message}", payloads.Offset + offsets[slot]);
+            }
+        }
+
+        for (var i = 0; i < Vectors.Length; i++)
+        {
+            var index = Vectors[i];
+            var section = reader.Section(RowsFile.Vectors + i);
+            var has = reader.ReadAll<byte>(RowsFile.HasVector + i);
+            if (section.Length != (long)rows * index.Rows.Stride || has.Length != rows)
+            {
+                throw reader.Corrupt($"The vectors '{index.Field.Name}' have {section.Length} bytes; {(long)rows * index.Rows.Stride} were expected.", section.Offset);
+            }
+
+            if (index.Codes is not null || section.Length > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4)
+            {
+                index.Rows.Adopt(view, section.Offset, rows);
+            }
+            else
+            {
+                index.Rows.Load(reader, RowsFile.Vectors + i, rows);
+            }
+
+            index.Grow(_capacity);
+            for (var slot = 0; slot < rows; slot++)
+            {
+                if (has[slot] != 0)
+                {
+                    index.AddSlot(slot);
+                }
+            }
+        }
+    }
+
+    private void LoadGraph(IStorage storage, int vector, (string Name, uint Checksum)? file, Action<string> warn)
+    {
+        var index = Vectors[vector];
+        if (file is { } known)
+        {
+            try
+            {
+                using var reader = new SegmentReader(storage, known.Name, GraphFile.Kind, known.Checksum);
+                reader.Verify();
+                if (TryAdopt(index, reader))
+                {
+                    return;
+                }
+
+                warn($"The graph of '{Schema.Name}.{index.Field.Name}' does not fit its rows and is built anew ({reader.Path}).");
+            }
+            catch (Exception error) when (error is DatabaseCorruptException or IOException)
+            {
+                warn($"The graph of '{Schema.Name}.{index.Field.Name}' is damaged and is built anew; until then searches compare every vector. {error.Message}");
+            }
+        }
+
+        if (index.Codes is not null && _slots > 0)
+        {
+            index.EncodeCodes(_slots);
+        }
+    }
+
+    private bool TryAdopt(VectorIndex index, SegmentReader reader)
+    {
+        var parameters = reader.ReadAll<long>(GraphFile.Parameters);
+        if (parameters.Length != 4 || parameters[0] != _slots || parameters[1] != index.Field.Connections || parameters[3] != (index.Codes?.Stride ?? 0)
+            || reader.Section(GraphFile.Levels).Length != _slots || reader.Section(GraphFile.Links).Length != (long)_slots * 2 * index.Field.Connections * sizeof(int)
+            || reader.Section(GraphFile.Codes).Length != (long)_slots * (index.Codes?.Stride ?? 0))
+        {
+            return false;
+        }
+
+        var levels = reader.ReadAll<byte>(GraphFile.Levels);
+        var upper = reader.ReadAll<int>(GraphFile.UpperLinks);
+        var graph = (index.CodeSpace ?? index.Space).CreateGraph(index.Codes ?? index.Rows, index.Field.Connections, index.Field.ConstructionEffort);
+        if (_slots > 0)
+        {
+            graph.Links.Load(reader, GraphFile.Links, _slots);
+            index.Codes?.Load(reader, GraphFile.Codes, _slots);
+        }
+
+        for (var slot = 0; slot < _slots; slot++)
+        {
+            if (levels[slot] != byte.MaxValue && index.States[slot] == SlotState.None)
+            {
+                return false;
+            }
+        }
+
+        if (!graph.Restore(levels, upper, parameters[2]))
+        {
+            return false;
+        }
+
+        for (var slot = 0; slot < _slots; slot++)
+        {
+            if (levels[slot] != byte.MaxValue)
+            {
+                index.States[slot] = SlotState.Linked;
+            }
+        }
+
+        index.Adopt(graph, _slots);
+        return true;
+    }
+}

@@ -1,0 +1,203 @@
+#pragma warning disable MA0048 // a part of CollectionStore
+using Abi.Database.Indexes;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Rows;
+
+/// <content>Writing files.</content>
+internal sealed partial class CollectionStore
+{
+    /// <summary>Writes the records of a snapshot. Between BeginRead and EndRead; commits may go on meanwhile.</summary>
+    /// <returns>The header's checksum and the slots written, in their new order.</returns>
+    public unsafe (uint Checksum, int[] Order) SaveRows(IStorage storage, string name, CollectionView view)
+    {
+        var visible = new VisibleSlots(Created, Deleted, null, view.Sequence, 0, null, null);
+        var order = Order(visible, view.Slots);
+        using var writer = new SegmentWriter(storage, name, RowsFile.Kind);
+        writer.BeginSection(RowsFile.Payloads);
+        var offsets = new long[order.Length];
+        long at = 0;
+        for (var i = 0; i < order.Length; i++)
+        {
+            offsets[i] = at;
+            var address = _payloads[order[i]];
+            var bytes = PayloadHeap.BlockBytes(PayloadHeap.Read(address).Length);
+            writer.Write(new ReadOnlySpan<byte>((void*)address, bytes));
+            at += bytes;
+        }
+
+        writer.BeginSection(RowsFile.Offsets);
+        writer.Write<long>(offsets);
+        if (HasExpiry)
+        {
+            writer.BeginSection(RowsFile.Expires);
+            writer.Write<long>([.. order.Select(slot => Expires[slot])]);
+        }
+
+        for (var i = 0; i < Vectors.Length; i++)
+        {
+            var index = Vectors[i];
+            writer.BeginSection(RowsFile.Vectors + i);
+            var none = new byte[index.Rows.Stride];
+            foreach (var slot in order)
+            {
+                writer.Write(index.States[slot] == SlotState.None ? none : new ReadOnlySpan<byte>(index.Rows.Row(slot), index.Rows.Stride));
+            }
+
+            writer.BeginSection(RowsFile.HasVector + i);
+            writer.Write<byte>([.. order.Select(slot => index.States[slot] == SlotState.None ? (byte)0 : (byte)1)]);
+        }
+
+        var checksum = writer.Finish();
+        GC.KeepAlive(this);
+        return (checksum, order);
+    }
+
+    /// <summary>Writes the graph of a vector field, renumbered to a rows file's order.</summary>
+    /// <returns>Null when there is no graph.</returns>
+    public unsafe uint? SaveGraph(IStorage storage, string name, int vector, int[] order)
+    {
+        var index = Vectors[vector];
+        if (index.Graph is not { } graph)
+        {
+            return null;
+        }
+
+        uint? checksum = null;
+        index.WithStillGraph(() =>
+        {
+            var row = new Dictionary<int, int>(order.Length);
+            for (var i = 0; i < order.Length; i++)
+            {
+                row[order[i]] = i;
+            }
+
+            var most = 2 * graph.Connections;
+            var levels = new byte[order.Length];
+            var entry = -1L;
+            for (var i = 0; i < order.Length; i++)
+            {
+                levels[i] = index.States[order[i]] == SlotState.Linked ? (byte)graph.LevelOf(order[i]) : byte.MaxValue;
+                if (levels[i] != byte.MaxValue && (entry < 0 || levels[i] > (int)(entry >> 32)))
+                {
+                    entry = ((long)levels[i] << 32) | (uint)i;
+                }
+            }
+
+            using var writer = new SegmentWriter(storage, name, GraphFile.Kind);
+            writer.BeginSection(GraphFile.Parameters);
+            writer.Write<long>([order.Length, graph.Connections, entry, index.Codes?.Stride ?? 0]);
+            writer.BeginSection(GraphFile.Levels);
+            writer.Write<byte>(levels);
+            writer.BeginSection(GraphFile.Links);
+            var links = new int[most];
+            for (var i = 0; i < order.Length; i++)
+            {
+                Array.Fill(links, -1);
+                if (levels[i] != byte.MaxValue)
+                {
+                    Translate(new ReadOnlySpan<int>(graph.Links.Row(order[i]), most), links, row, levels);
+                }
+
+                writer.Write<int>(links);
+            }
+
+            writer.BeginSection(GraphFile.UpperLinks);
+            for (var i = 0; i < order.Length; i++)
+            {
+                if (levels[i] is 0 or byte.MaxValue)
+                {
+                    continue;
+                }
+
+                var upper = graph.UpperLinks[order[i]]!;
+                for (var level = 0; level < levels[i]; level++)
+                {
+                    var translated = links.AsSpan(0, graph.Connections);
+                    translated.Fill(-1);
+                    Translate(upper.AsSpan(level * graph.Connections, graph.Connections), translated, row, levels);
+                    writer.Write<int>(translated);
+                }
+            }
+
+            if (index.Codes is { } codes)
+            {
+                writer.BeginSection(GraphFile.Codes);
+                var none = new byte[codes.Stride];
+                foreach (var slot in order)
+                {
+                    writer.Write(index.States[slot] == SlotState.None ? none : new ReadOnlySpan<byte>(codes.Row(slot), codes.Stride));
+                }
+            }
+
+            checksum = writer.Finish();
+        });
+        GC.KeepAlive(this);
+        return checksum;
+    }
+
+    private static void Translate(ReadOnlySpan<int> links, Span<int> translated, Dictionary<int, int> row, byte[] levels)
+    {
+        var count = 0;
+        foreach (var link in links)
+        {
+            if (link >= 0 && row.TryGetValue(link, out var target) && levels[target] != byte.MaxValue)
+            {
+                translated[count++] = target;
+            }
+        }
+    }
+
+    // Rows that the graph leads to from one another stand near one another: a walk then finds more of what it needs in pages and caches that it touched before.
+    private unsafe int[] Order(VisibleSlots visible, int slots)
+    {
+        var order = new int[View.Live];
+        var count = 0;
+        var taken = new bool[slots];
+        void Take(int slot)
+        {
+            taken[slot] = true;
+            if (count == order.Length)
+            {
+                Array.Resize(ref order, Math.Max(16, count * 2));
+            }
+
+            order[count++] = slot;
+        }
+
+        if (Array.Find(Vectors, index => index.Graph is not null) is { } index && index.Graph!.EntryPoint >= 0)
+        {
+            var graph = index.Graph;
+            var first = (int)graph.EntryPoint;
+            if (first < slots && visible.IsVisible(first))
+            {
+                Take(first);
+                for (var next = 0; next < count; next++)
+                {
+                    foreach (var link in new ReadOnlySpan<int>(graph.Links.Row(order[next]), 2 * graph.Connections))
+                    {
+                        if (link < 0)
+                        {
+                            break;
+                        }
+
+                        if (link < slots && !taken[link] && visible.IsVisible(link))
+                        {
+                            Take(link);
+                        }
+                    }
+                }
+            }
+        }
+
+        for (var slot = 0; slot < slots; slot++)
+        {
+            if (!taken[slot] && visible.IsVisible(slot))
+            {
+                Take(slot);
+            }
+        }
+
+        return order.AsSpan(0, count).ToArray();
+    }
+}

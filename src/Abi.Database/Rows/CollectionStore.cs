@@ -1,0 +1,338 @@
+using Abi.Database.Filters;
+using Abi.Database.Indexes;
+using Abi.Database.Schema;
+using Abi.Database.Storage;
+using Abi.Database.Text;
+
+namespace Abi.Database.Rows;
+
+/// <summary>
+/// A collection in memory. A record is a slot: a version that one commit wrote and a later one may delete. Readers see the slots of their snapshot and never wait; one writer at a time
+/// applies commits. A slot is used again when its record was deleted, no reader can see it, and no graph leads to it.
+/// </summary>
+internal sealed partial class CollectionStore
+{
+    private const int LeastReclaim = 64;
+
+    private readonly SlotArray<nint> _payloads = new(0);
+    private readonly KeyIndex _keys;
+    private readonly PayloadHeap _heap = new();
+    private readonly FieldColumn?[] _columns;
+    private readonly TextIndex?[] _texts;
+    private readonly ReaderRegistry _readers = new();
+    private readonly Stack<int> _free = new();
+    private readonly Queue<int> _graves = new(); // deleted slots, in the order of their deletion
+    private long _sequence;
+    private int _slots;
+    private int _live;
+    private int _capacity;
+    private CollectionView _view = new(0, 0, 0);
+    private long _published;
+
+    public CollectionStore(CollectionSchema schema, int indexThreads)
+    {
+        Schema = schema;
+        IndexThreads = indexThreads;
+        _keys = new KeyIndex(_payloads);
+        _columns = [.. schema.Data.Select(field => field.IsIndexed ? FieldColumn.Of(field) : null)];
+        _texts = [.. schema.Data.Select(field => field.IsFullTextIndexed ? new TextIndex(field, Created) : null)];
+        Vectors = [.. schema.Vectors.Select(field => new VectorIndex(field))];
+        HasExpiry = schema.Definition.TimeToLive is not null;
+    }
+
+    public CollectionSchema Schema { get; }
+
+    public int IndexThreads { get; }
+
+    public VectorIndex[] Vectors { get; }
+
+    public bool HasExpiry { get; }
+
+    /// <summary>The sequence that wrote a slot; <see cref="long.MaxValue"/> while it has no record.</summary>
+    public SlotArray<long> Created { get; } = new(long.MaxValue);
+
+    /// <summary>The sequence that deleted a slot; <see cref="long.MaxValue"/> while it was not.</summary>
+    public SlotArray<long> Deleted { get; } = new(long.MaxValue);
+
+    public SlotArray<long> Expires { get; } = new(long.MaxValue);
+
+    public CollectionView View => Volatile.Read(ref _view);
+
+    /// <summary>Nodes linked since the graphs were last written.</summary>
+    public int LinkedSinceSave { get; set; }
+
+    /// <summary>Whether something waits for the work in the background.</summary>
+    public bool NeedsMaintenance => Array.Exists(Vectors, index => index.Pending.Count > 0 && index.Graph is not null);
+
+    /// <summary>Applies a write commit that is in the log: not yet seen by readers.</summary>
+    /// <param name="reader">Behind the collection's id.</param>
+    /// <param name="sequence">The commit's sequence.</param>
+    public void Apply(ref ByteReader reader, long sequence)
+    {
+        _sequence = sequence;
+        for (var left = reader.Count(); left > 0; left--)
+        {
+            switch ((OpCode)reader.Byte())
+            {
+                case OpCode.Upsert:
+                    Upsert(ref reader, sequence);
+                    break;
+                case OpCode.Delete:
+                    Delete(reader.Block(), sequence);
+                    break;
+                case OpCode.DeleteExpired:
+                    var now = reader.Int64();
+                    Delete(reader.Block(), sequence, now);
+                    break;
+                default:
+                    throw new FormatException("An operation of an unknown kind.");
+            }
+        }
+    }
+
+    /// <summary>Lets readers see what was applied.</summary>
+    public void Publish()
+    {
+        foreach (var index in Vectors)
+        {
+            index.Publish(_slots);
+        }
+
+        Volatile.Write(ref _view, new CollectionView(_sequence, _slots, _live));
+        Volatile.Write(ref _published, _sequence);
+    }
+
+    /// <summary>Registers a reader; every read lies between this and <see cref="EndRead"/>.</summary>
+    public (int Place, CollectionView View) BeginRead()
+    {
+        // The view may be newer than the sequence registered; what the older one protects includes all that the newer one sees.
+        var place = _readers.Enter(ref _published, out _);
+        return (place, View);
+    }
+
+    public void EndRead(int place) => _readers.Leave(place);
+
+    /// <summary>The slot of a key at a snapshot, or -1. Between BeginRead and EndRead.</summary>
+    public int Find(ReadOnlySpan<byte> key, VisibleSlots visible) => _keys.Find(key, static (slot, visible) => visible.IsVisible(slot), visible);
+
+    /// <summary>A record without its vectors. Between BeginRead and EndRead.</summary>
+    public ReadOnlySpan<byte> Payload(int slot) => PayloadHeap.Read(_payloads[slot]);
+
+    /// <summary>What a reader sees.</summary>
+    public VisibleSlots Visible(CollectionView view, long now, VectorIndex? index = null, ulong[]? bits = null) =>
+        new(Created, Deleted, HasExpiry ? Expires : null, view.Sequence, now, bits, index?.States);
+
+    /// <summary>One bit a slot: what a filter lets through of what a reader sees.</summary>
+    public ulong[] Select(Filter? filter, VisibleSlots visible, int slots)
+    {
+        var bits = new ulong[(slots + 63) >> 6];
+        if (filter is not null)
+        {
+            bits = FilterEvaluator.Evaluate(filter, Schema, _columns, slots);
+        }
+        else
+        {
+            FilterBits.Not(bits);
+        }
+
+        for (var word = 0; word < bits.Length; word++)
+        {
+            for (var left = bits[word]; left != 0; left &= left - 1)
+            {
+                var slot = (word << 6) + System.Numerics.BitOperations.TrailingZeroCount(left);
+                if (slot >= slots || !visible.IsVisible(slot))
+                {
+                    bits[word] &= ~(1ul << (slot & 63));
+                }
+            }
+        }
+
+        return bits;
+    }
+
+    /// <summary>The text fields that words can be searched in.</summary>
+    public IEnumerable<TextIndex> TextIndexes => _texts.OfType<TextIndex>();
+
+    /// <summary>Grows and repairs the graphs a little.</summary>
+    /// <returns>Whether there is more to do.</returns>
+    public bool Maintain()
+    {
+        var more = false;
+        var oldest = _readers.Oldest(Volatile.Read(ref _published));
+        foreach (var index in Vectors)
+        {
+            var before = index.Pending.Count;
+            more |= index.LinkSome(slot => Deleted[slot] <= oldest, IndexThreads);
+            LinkedSinceSave += Math.Max(0, before - index.Pending.Count);
+        }
+
+        return more;
+    }
+
+    private void Upsert(ref ByteReader reader, long sequence)
+    {
+        var expires = reader.Int64();
+        var payload = reader.Block();
+        var key = RecordCodec.Key(payload);
+        Delete(key, sequence);
+        var slot = TakeSlot();
+        Deleted[slot] = long.MaxValue;
+        Expires[slot] = expires == 0 ? long.MaxValue : expires;
+        _payloads[slot] = _heap.Add(payload);
+        SetFields(slot, sequence, payload);
+        foreach (var index in Vectors)
+        {
+            if (reader.Byte() != 0)
+            {
+                index.Set(slot, reader.Bytes(index.RawBytes));
+            }
+        }
+
+        _keys.Add(key, slot);
+        Volatile.Write(ref Created[slot], sequence);
+        _live++;
+    }
+
+    private void SetFields(int slot, long sequence, ReadOnlySpan<byte> payload)
+    {
+        if (Schema.Data.Count == 0)
+        {
+            return;
+        }
+
+        var fields = new ByteReader(payload);
+        fields.Block();
+        for (var i = 0; i < _columns.Length; i++)
+        {
+            var value = RecordCodec.ReadValue(ref fields, Schema.Data[i].Kind);
+            _columns[i]?.Set(slot, value);
+            _texts[i]?.Add(slot, sequence, (string?)value);
+        }
+    }
+
+    private void Delete(ReadOnlySpan<byte> key, long sequence, long expiredBy = long.MaxValue)
+    {
+        var slot = _keys.Find(key, static (slot, store) => store.Deleted[slot] == long.MaxValue && store.Created[slot] != long.MaxValue, this);
+        if (slot < 0 || Expires[slot] > expiredBy)
+        {
+            return;
+        }
+
+        Volatile.Write(ref Deleted[slot], sequence);
+        _graves.Enqueue(slot);
+        _live--;
+        ForEachText(slot, static (text, value, _) => text.Remove(value));
+    }
+
+    private int TakeSlot()
+    {
+        if (_free.TryPop(out var slot) || (TryReclaim() && _free.TryPop(out slot)))
+        {
+            return slot;
+        }
+
+        slot = _slots++;
+        if (_slots > _capacity)
+        {
+            Grow(_slots);
+        }
+
+        return slot;
+    }
+
+    private void Grow(int slots, bool isLoading = false)
+    {
+        _capacity = (slots + SlotArray<int>.Mask) & ~SlotArray<int>.Mask;
+        Created.Grow(_capacity);
+        Deleted.Grow(_capacity);
+        Expires.Grow(_capacity);
+        _payloads.Grow(_capacity);
+        foreach (var column in _columns)
+        {
+            column?.Grow(_capacity);
+        }
+
+        foreach (var text in _texts)
+        {
+            text?.Grow(_capacity);
+        }
+
+        if (!isLoading)
+        {
+            foreach (var index in Vectors)
+            {
+                index.Grow(_capacity);
+            }
+        }
+    }
+
+    // Instead of growing: frees the slots of deleted records when they are many, taking them out of the graphs first.
+    private bool TryReclaim()
+    {
+        if (_graves.Count < Math.Max(LeastReclaim, _slots / 20))
+        {
+            return false;
+        }
+
+        var oldest = _readers.Oldest(Volatile.Read(ref _published));
+        if (Deleted[_graves.Peek()] > oldest)
+        {
+            return false;
+        }
+
+        foreach (var index in Vectors)
+        {
+            index.Unlink(slot => Deleted[slot] <= oldest, _slots, IndexThreads);
+        }
+
+        for (var left = _graves.Count; left > 0; left--)
+        {
+            var slot = _graves.Dequeue();
+            if (Deleted[slot] > oldest || !Release(slot))
+            {
+                _graves.Enqueue(slot);
+            }
+        }
+
+        return _free.Count > 0;
+    }
+
+    private bool Release(int slot)
+    {
+        var isFree = true;
+        foreach (var index in Vectors)
+        {
+            isFree &= index.TryRelease(slot);
+        }
+
+        if (!isFree)
+        {
+            return false;
+        }
+
+        _keys.Remove(RecordCodec.Key(Payload(slot)), slot);
+        Volatile.Write(ref Created[slot], long.MaxValue);
+        ForEachText(slot, static (text, value, _) => text.Tidy(value));
+        _heap.Free(_payloads[slot]);
+        _payloads[slot] = 0;
+        _free.Push(slot);
+        return true;
+    }
+
+    private void ForEachText(int slot, Action<TextIndex, string?, int> act)
+    {
+        if (!Array.Exists(_texts, text => text is not null))
+        {
+            return;
+        }
+
+        var values = RecordCodec.ReadValues(Schema, Payload(slot));
+        for (var i = 0; i < _texts.Length; i++)
+        {
+            if (_texts[i] is { } text)
+            {
+                act(text, (string?)values[i], slot);
+            }
+        }
+    }
+}

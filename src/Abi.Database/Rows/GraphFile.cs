@@ -1,0 +1,22 @@
+namespace Abi.Database.Rows;
+
+/// <summary>The sections of a graph file (kind 2): the graph of one vector field over the slots of a rows file. Derived: when it is damaged or missing, it is built anew.</summary>
+internal static class GraphFile
+{
+    public const int Kind = 2;
+
+    /// <summary>Section: i64 [4]: rows, connections, entry point, bytes of a row of codes.</summary>
+    public const long Parameters = 1;
+
+    /// <summary>Section: byte [rows], the level of each node; 255: not in the graph.</summary>
+    public const long Levels = 2;
+
+    /// <summary>Section: i32 [rows, 2 M], the links of level 0.</summary>
+    public const long Links = 3;
+
+    /// <summary>Section: i32, the links of the levels above, node by node.</summary>
+    public const long UpperLinks = 4;
+
+    /// <summary>Section: the codes of a quantized field, a row a slot.</summary>
+    public const long Codes = 5;
+}

@@ -1,0 +1,110 @@
+using System.Numerics;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Rows;
+
+/// <summary>
+/// From a key's bytes to the slots that have it: open addressing over (hash, slot) pairs, old versions included, so that a reader finds the version of its own snapshot.
+/// One writer; readers at any time.
+/// </summary>
+/// <param name="keyOf">The address of a slot's payload, which begins with the key.</param>
+internal sealed class KeyIndex(SlotArray<nint> keyOf)
+{
+    private const uint Empty = 0;
+    private const uint Removed = uint.MaxValue;
+
+    private ulong[] _table = new ulong[64]; // (hash << 32) | (slot + 1)
+    private int _used; // entries that are not empty, removed ones counted
+    private int _live;
+
+    /// <summary>Whether a slot counts for whoever looks.</summary>
+    public delegate bool SlotPredicate<TState>(int slot, TState state);
+
+    public static uint Hash(ReadOnlySpan<byte> key) => (uint)((Crc32C.Compute(key, 0x5bd1e995) * 0x9E3779B97F4A7C15ul) >> 32);
+
+    /// <summary>The first slot with this key that the predicate accepts, or -1.</summary>
+    public int Find<TState>(ReadOnlySpan<byte> key, SlotPredicate<TState> accepts, TState state)
+    {
+        var table = Volatile.Read(ref _table);
+        var hash = Hash(key);
+        for (var at = (int)(hash & (uint)(table.Length - 1)); ; at = (at + 1) & (table.Length - 1))
+        {
+            var entry = Volatile.Read(ref table[at]);
+            var low = (uint)entry;
+            if (low == Empty)
+            {
+                return -1;
+            }
+
+            if (low != Removed && (uint)(entry >> 32) == hash && (int)(low - 1) is var slot && accepts(slot, state) && KeyOf(slot).SequenceEqual(key))
+            {
+                return slot;
+            }
+        }
+    }
+
+    public void Add(ReadOnlySpan<byte> key, int slot)
+    {
+        if ((_used + 1) * 4L > _table.Length * 3L)
+        {
+            Rebuild();
+        }
+
+        var hash = Hash(key);
+        Insert(_table, hash, slot);
+        _used++;
+        _live++;
+    }
+
+    public void Remove(ReadOnlySpan<byte> key, int slot)
+    {
+        for (var at = (int)(Hash(key) & (uint)(_table.Length - 1)); (uint)_table[at] != Empty; at = (at + 1) & (_table.Length - 1))
+        {
+            if ((uint)_table[at] == (uint)slot + 1)
+            {
+                Volatile.Write(ref _table[at], Removed);
+                _live--;
+                return;
+            }
+        }
+    }
+
+    /// <summary>Makes room for that many keys.</summary>
+    public void Reserve(int keys)
+    {
+        if (keys * 2L > _table.Length)
+        {
+            Resize((int)BitOperations.RoundUpToPowerOf2((uint)Math.Min(keys * 3L / 2, 1 << 30)));
+        }
+    }
+
+    private static void Insert(ulong[] table, uint hash, int slot)
+    {
+        var at = (int)(hash & (uint)(table.Length - 1));
+        while ((uint)table[at] != Empty)
+        {
+            at = (at + 1) & (table.Length - 1);
+        }
+
+        Volatile.Write(ref table[at], ((ulong)hash << 32) | ((uint)slot + 1));
+    }
+
+    private void Rebuild() => Resize((_live + 1) * 2L > _table.Length ? _table.Length * 2 : _table.Length);
+
+    private void Resize(int length)
+    {
+        var table = new ulong[length];
+        foreach (var entry in _table)
+        {
+            if ((uint)entry is not Empty and not Removed)
+            {
+                Insert(table, (uint)(entry >> 32), (int)((uint)entry - 1));
+            }
+        }
+
+        _used = _live;
+        Volatile.Write(ref _table, table);
+    }
+
+    private ReadOnlySpan<byte> KeyOf(int slot) => RecordCodec.Key(PayloadHeap.Read(keyOf[slot]));
+}

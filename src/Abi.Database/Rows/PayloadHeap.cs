@@ -1,0 +1,90 @@
+using System.Runtime.InteropServices;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Rows;
+
+/// <summary>
+/// The records without their vectors: [length i32, bytes], in native memory or a mapped file, at addresses that never move. Blocks that were freed are used again.
+/// One writer; readers of blocks that are not freed at any time.
+/// </summary>
+internal sealed unsafe class PayloadHeap
+{
+    private const int Granule = 16;
+    private const int SmallGranules = 256; // blocks up to 4 KiB have free lists by exact size
+    private const int FirstChunk = 1 << 16;
+    private const int LargestChunk = 1 << 22;
+
+    private readonly List<nint> _owned = [];
+    private readonly List<StorageView> _views = [];
+    private readonly Stack<nint>?[] _free = new Stack<nint>?[SmallGranules + 1];
+    private byte* _next;
+    private long _left;
+    private int _chunkBytes = FirstChunk;
+
+    ~PayloadHeap()
+    {
+        foreach (var address in _owned)
+        {
+            NativeMemory.Free((void*)address);
+        }
+    }
+
+    /// <summary>Copies bytes in.</summary>
+    public nint Add(ReadOnlySpan<byte> bytes)
+    {
+        var address = Take(bytes.Length);
+        *(int*)address = bytes.Length;
+        bytes.CopyTo(new Span<byte>((byte*)address + sizeof(int), bytes.Length));
+        new Span<byte>((byte*)address + sizeof(int) + bytes.Length, BlockBytes(bytes.Length) - sizeof(int) - bytes.Length).Clear(); // blocks are written to files whole
+        return address;
+    }
+
+    public static ReadOnlySpan<byte> Read(nint address) => new((byte*)address + sizeof(int), *(int*)address);
+
+    /// <summary>Gives a block back. Nobody may read it any more.</summary>
+    public void Free(nint address)
+    {
+        var granules = Granules(*(int*)address);
+        if (granules <= SmallGranules)
+        {
+            (_free[granules] ??= new Stack<nint>()).Push(address);
+        }
+    }
+
+    /// <summary>Keeps a file mapped in which blocks stand.</summary>
+    public void Keep(StorageView view) => _views.Add(view);
+
+    public static int BlockBytes(int length) => Granules(length) * Granule;
+
+    private static int Granules(int length) => (int)(((long)length + sizeof(int) + Granule - 1) / Granule);
+
+    private nint Take(int length)
+    {
+        var granules = Granules(length);
+        if (granules <= SmallGranules && _free[granules] is { Count: > 0 } free)
+        {
+            return free.Pop();
+        }
+
+        var bytes = (long)granules * Granule;
+        if (bytes > LargestChunk)
+        {
+            var own = (nint)NativeMemory.Alloc((nuint)bytes);
+            _owned.Add(own);
+            return own;
+        }
+
+        if (bytes > _left)
+        {
+            _left = Math.Max(_chunkBytes, bytes);
+            _next = (byte*)NativeMemory.Alloc((nuint)_left);
+            _owned.Add((nint)_next);
+            _chunkBytes = Math.Min(_chunkBytes * 2, LargestChunk);
+        }
+
+        var address = (nint)_next;
+        _next += bytes;
+        _left -= bytes;
+        return address;
+    }
+}

@@ -1,0 +1,173 @@
+using Abi.Database.Storage;
+
+namespace Abi.Database.Schema;
+
+/// <summary>A collection's definition, checked, with its name and number, as the log and the manifest hold it.</summary>
+internal sealed class CollectionSchema
+{
+    public const int MaximumFields = 64;
+    private const int Format = 1;
+
+    public CollectionSchema(int id, string name, CollectionDefinition definition)
+    {
+        (Id, Name, Definition) = (id, name, definition);
+        Check();
+    }
+
+    public int Id { get; }
+
+    public string Name { get; }
+
+    public CollectionDefinition Definition { get; }
+
+    public IReadOnlyList<DataField> Data => Definition.Data;
+
+    public IReadOnlyList<VectorField> Vectors => Definition.Vectors;
+
+    public int DataIndex(string name)
+    {
+        for (var i = 0; i < Data.Count; i++)
+        {
+            if (Data[i].Name == name)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+
+    public int VectorIndex(string? name)
+    {
+        if (name is null)
+        {
+            return Vectors.Count == 1 ? 0 : throw new ArgumentException($"The collection '{Name}' has {Vectors.Count} vector fields; say which one is meant ({string.Join(", ", Vectors.Select(v => v.Name))}).");
+        }
+
+        for (var i = 0; i < Vectors.Count; i++)
+        {
+            if (Vectors[i].Name == name)
+            {
+                return i;
+            }
+        }
+
+        throw new ArgumentException($"The collection '{Name}' has no vector field '{name}'; it has {string.Join(", ", Vectors.Select(v => v.Name))}.");
+    }
+
+    public void Write(ByteWriter writer)
+    {
+        writer.Byte(Format);
+        writer.Int32(Id);
+        writer.Text(Name);
+        writer.Byte((byte)Definition.Key);
+        writer.Text(Definition.KeyName);
+        writer.Int64(Definition.TimeToLive?.Ticks ?? 0);
+        writer.Int32(Data.Count);
+        foreach (var field in Data)
+        {
+            writer.Text(field.Name);
+            writer.Byte((byte)field.Kind);
+            writer.Byte((byte)((field.IsIndexed ? 1 : 0) | (field.IsFullTextIndexed ? 2 : 0)));
+            writer.Double(field.Boost);
+        }
+
+        writer.Int32(Vectors.Count);
+        foreach (var field in Vectors)
+        {
+            writer.Text(field.Name);
+            writer.Int32(field.Dimensions);
+            writer.Byte((byte)field.Element);
+            writer.Byte((byte)field.DistanceFunction);
+            writer.Byte((byte)field.IndexKind);
+            writer.Int32(field.Connections);
+            writer.Int32(field.ConstructionEffort);
+            writer.Byte(field.IsQuantized ? (byte)1 : (byte)0);
+        }
+    }
+
+    public static CollectionSchema Read(ref ByteReader reader)
+    {
+        if (reader.Byte() is var format && format != Format)
+        {
+            throw new FormatException($"The schema has format {format}; {Format} was expected.");
+        }
+
+        var id = reader.Int32();
+        var name = reader.Text();
+        var key = (KeyKind)reader.Byte();
+        var keyName = reader.Text();
+        var timeToLive = reader.Int64();
+        var data = new DataField[reader.Count(14)];
+        for (var i = 0; i < data.Length; i++)
+        {
+            var field = new DataField(reader.Text(), (DataKind)reader.Byte());
+            var flags = reader.Byte();
+            data[i] = field with { IsIndexed = (flags & 1) != 0, IsFullTextIndexed = (flags & 2) != 0, Boost = reader.Double() };
+        }
+
+        var vectors = new VectorField[reader.Count(20)];
+        for (var i = 0; i < vectors.Length; i++)
+        {
+            vectors[i] = new VectorField(reader.Text(), reader.Int32())
+            {
+                Element = (VectorElement)reader.Byte(),
+                DistanceFunction = (DistanceFunction)reader.Byte(),
+                IndexKind = (IndexKind)reader.Byte(),
+                Connections = reader.Int32(),
+                ConstructionEffort = reader.Int32(),
+                IsQuantized = reader.Byte() != 0,
+            };
+        }
+
+        try
+        {
+            return new CollectionSchema(id, name, new CollectionDefinition
+            {
+                Key = key,
+                KeyName = keyName,
+                TimeToLive = timeToLive == 0 ? null : TimeSpan.FromTicks(timeToLive),
+                Data = [.. data],
+                Vectors = [.. vectors],
+            });
+        }
+        catch (ArgumentException error)
+        {
+            throw new FormatException(error.Message, error);
+        }
+    }
+
+    private void Check()
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(Name);
+        Require(Enum.IsDefined(Definition.Key) && !string.IsNullOrEmpty(Definition.KeyName), "The key needs a name and one of the kinds of keys.");
+        Require(!Definition.Data.IsDefault && !Definition.Vectors.IsDefault && Data.Count <= MaximumFields && Vectors.Count <= 16, $"A collection has at most {MaximumFields} data fields and 16 vector fields.");
+        Require(Definition.TimeToLive is null || Definition.TimeToLive > TimeSpan.Zero, "The time to live must be longer than nothing.");
+        var names = new HashSet<string>(StringComparer.Ordinal) { Definition.KeyName };
+        foreach (var field in Data)
+        {
+            Require(!string.IsNullOrEmpty(field.Name) && names.Add(field.Name), $"The field name '{field.Name}' is empty or stands twice.");
+            Require(Enum.IsDefined(field.Kind), $"The field '{field.Name}' has no known kind.");
+            Require(!field.IsFullTextIndexed || field.Kind == DataKind.Text, $"The field '{field.Name}' is {field.Kind}; only Text can be full-text indexed.");
+            Require(field.Boost > 0 && double.IsFinite(field.Boost), $"The boost of the field '{field.Name}' is {field.Boost}; it must be greater than 0.");
+        }
+
+        foreach (var field in Vectors)
+        {
+            Require(!string.IsNullOrEmpty(field.Name) && names.Add(field.Name), $"The field name '{field.Name}' is empty or stands twice.");
+            Require(field.Dimensions is >= 1 and <= 65536, $"The vector field '{field.Name}' has {field.Dimensions} dimensions; 1 to 65,536 are possible.");
+            Require(Enum.IsDefined(field.Element) && Enum.IsDefined(field.DistanceFunction) && Enum.IsDefined(field.IndexKind), $"The vector field '{field.Name}' has an unknown element, distance function or index kind.");
+            Require((field.Element == VectorElement.Binary) == (field.DistanceFunction == DistanceFunction.HammingDistance), $"The vector field '{field.Name}': Hamming distance and binary elements go together.");
+            Require(field.Connections is >= 2 and <= 128 && field.ConstructionEffort is >= 8 and <= 4096, $"The vector field '{field.Name}': Connections must be from 2 to 128, ConstructionEffort from 8 to 4,096.");
+            Require(!field.IsQuantized || field.Element == VectorElement.Float32, $"The vector field '{field.Name}' is {field.Element}; only Float32 can be quantized.");
+        }
+    }
+
+    private void Require(bool condition, string message)
+    {
+        if (!condition)
+        {
+            throw new ArgumentException($"{message} (collection '{Name}')");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+namespace Abi.Database;
+
+/// <summary>Two ranked lists made one.</summary>
+internal static class Fusion
+{
+    public static IEnumerable<(int Slot, double Score, double? VectorScore, double? TextScore)> Fuse(
+        List<(int Slot, double Score)> byVector, List<(int Slot, double Score)> byText, DistanceFunction function, HybridSearchOptions options)
+    {
+        var isNearSmall = function is DistanceFunction.EuclideanSquaredDistance or DistanceFunction.HammingDistance;
+        Dictionary<int, (double Score, double? Vector, double? Text)> all = [];
+        for (var i = 0; i < byVector.Count; i++)
+        {
+            var gain = options.Fusion == HybridFusion.ReciprocalRank ? 1 / (options.RankConstant + i + 1) : Scaled(byVector, i, isNearSmall);
+            all[byVector[i].Slot] = (options.VectorWeight * gain, byVector[i].Score, null);
+        }
+
+        for (var i = 0; i < byText.Count; i++)
+        {
+            var gain = options.Fusion == HybridFusion.ReciprocalRank ? 1 / (options.RankConstant + i + 1) : Scaled(byText, i, isNearSmall: false);
+            var (score, vector, _) = all.GetValueOrDefault(byText[i].Slot);
+            all[byText[i].Slot] = (score + (options.TextWeight * gain), vector, byText[i].Score);
+        }
+
+        return all.Select(item => (item.Key, item.Value.Score, item.Value.Vector, item.Value.Text)).OrderByDescending(item => item.Score).ThenBy(item => item.Key);
+    }
+
+    private static double Scaled(List<(int Slot, double Score)> list, int at, bool isNearSmall)
+    {
+        var (first, last) = (list[0].Score, list[^1].Score);
+        var range = isNearSmall ? last - first : first - last;
+        return range <= 0 ? 1 : isNearSmall ? (last - list[at].Score) / range : (list[at].Score - last) / range;
+    }
+}

@@ -1,0 +1,37 @@
+using System.Collections.Immutable;
+
+namespace Abi.Database;
+
+/// <summary>How to search by a vector and words together.</summary>
+public sealed record HybridSearchOptions
+{
+    /// <summary>Which records count; unset, all.</summary>
+    public Filter? Filter { get; init; }
+
+    /// <summary>How many of the best to leave out.</summary>
+    public int Skip { get; init; }
+
+    /// <summary>Whether results come with their vectors.</summary>
+    public bool IncludeVectors { get; init; }
+
+    /// <summary>The vector field to search; may be unset when there is only one.</summary>
+    public string? VectorField { get; init; }
+
+    /// <summary>The text fields to search; empty, all that are full-text indexed.</summary>
+    public ImmutableArray<string> TextFields { get; init; } = [];
+
+    /// <summary>How the two lists become one.</summary>
+    public HybridFusion Fusion { get; init; } = HybridFusion.ReciprocalRank;
+
+    /// <summary>The constant of <see cref="HybridFusion.ReciprocalRank"/>.</summary>
+    public double RankConstant { get; init; } = 60;
+
+    /// <summary>The weight of the list by vector.</summary>
+    public double VectorWeight { get; init; } = 1;
+
+    /// <summary>The weight of the list by words.</summary>
+    public double TextWeight { get; init; } = 1;
+
+    /// <summary>How long each list is; unset, five times what is asked for, and at least 50.</summary>
+    public int? Candidates { get; init; }
+}

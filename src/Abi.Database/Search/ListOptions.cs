@@ -1,0 +1,17 @@
+namespace Abi.Database;
+
+/// <summary>Which records to list.</summary>
+public sealed record ListOptions
+{
+    /// <summary>Which records count; unset, all.</summary>
+    public Filter? Filter { get; init; }
+
+    /// <summary>How many to leave out.</summary>
+    public int Skip { get; init; }
+
+    /// <summary>The most to list; unset, all.</summary>
+    public int? Top { get; init; }
+
+    /// <summary>Whether records come with their vectors.</summary>
+    public bool IncludeVectors { get; init; } = true;
+}

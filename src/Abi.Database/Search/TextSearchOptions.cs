@@ -1,0 +1,19 @@
+using System.Collections.Immutable;
+
+namespace Abi.Database;
+
+/// <summary>How to search by words.</summary>
+public sealed record TextSearchOptions
+{
+    /// <summary>Which records count; unset, all.</summary>
+    public Filter? Filter { get; init; }
+
+    /// <summary>How many of the best to leave out.</summary>
+    public int Skip { get; init; }
+
+    /// <summary>Whether results come with their vectors.</summary>
+    public bool IncludeVectors { get; init; }
+
+    /// <summary>The text fields to search; empty, all that are full-text indexed.</summary>
+    public ImmutableArray<string> Fields { get; init; } = [];
+}

@@ -1,0 +1,139 @@
+using System.IO.MemoryMappedFiles;
+using Microsoft.Win32.SafeHandles;
+
+namespace Abi.Database.Storage;
+
+/// <summary>A folder of the file system.</summary>
+internal sealed unsafe class DiskStorage : IStorage
+{
+    private const string LockName = "abi.lock";
+
+    public DiskStorage(string folder, bool create)
+    {
+        Folder = Path.GetFullPath(folder);
+        if (create && !Directory.Exists(Folder))
+        {
+            Directory.CreateDirectory(Folder);
+            LibC.FlushFolder(Path.GetDirectoryName(Folder) ?? Folder);
+        }
+
+        if (!Directory.Exists(Folder))
+        {
+            throw new DatabaseException($"There is no database at {Folder}: the folder does not exist. Open it for writing to create it.");
+        }
+    }
+
+    public string Folder { get; }
+
+    public IReadOnlyList<string> List() => [.. Directory.EnumerateFiles(Folder).Select(path => Path.GetFileName(path)).Where(name => name != LockName).Order(StringComparer.Ordinal)];
+
+    public bool Exists(string name) => File.Exists(Full(name));
+
+    public IStorageFile Open(string name, bool create) =>
+        new DiskFile(File.OpenHandle(Full(name), create ? FileMode.OpenOrCreate : FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete));
+
+    public IStorageFile OpenRead(string name) => new DiskFile(File.OpenHandle(Full(name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+
+    public StorageView Map(string name) => new MappedView(Full(name));
+
+    public void Rename(string from, string to) => File.Move(Full(from), Full(to), overwrite: true);
+
+    public void Delete(string name) => File.Delete(Full(name));
+
+    public void FlushFolder() => LibC.FlushFolder(Folder);
+
+    public IDisposable? TryLock()
+    {
+        try
+        {
+            // FileShare.None is an advisory lock of the whole file on Unix and a share mode on Windows; both end with the process.
+            return new FileStream(Full(LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1);
+        }
+        catch (IOException) when (File.Exists(Full(LockName)))
+        {
+            return null; // somebody holds it
+        }
+    }
+
+    public void Dispose()
+    {
+        // a folder holds nothing open
+    }
+
+    private string Full(string name) => Path.Combine(Folder, name);
+
+    private sealed class DiskFile(SafeFileHandle handle) : IStorageFile
+    {
+        public long Length => RandomAccess.GetLength(handle);
+
+        public int Read(long offset, Span<byte> bytes)
+        {
+            var done = 0;
+            while (done < bytes.Length)
+            {
+                var read = RandomAccess.Read(handle, bytes[done..], offset + done);
+                if (read == 0)
+                {
+                    break;
+                }
+
+                done += read;
+            }
+
+            return done;
+        }
+
+        public void Write(long offset, ReadOnlySpan<byte> bytes) => RandomAccess.Write(handle, bytes, offset);
+
+        public void Flush() => LibC.FlushData(handle);
+
+        public void Dispose() => handle.Dispose();
+    }
+
+    private sealed class MappedView : StorageView
+    {
+        private readonly MemoryMappedFile? _file;
+        private readonly MemoryMappedViewAccessor? _view;
+        private byte* _address;
+
+        public MappedView(string path)
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1);
+            Length = stream.Length;
+            if (Length == 0)
+            {
+                return;
+            }
+
+            _file = MemoryMappedFile.CreateFromFile(stream, mapName: null, Length, MemoryMappedFileAccess.CopyOnWrite, HandleInheritability.None, leaveOpen: true);
+            _view = _file.CreateViewAccessor(0, Length, MemoryMappedFileAccess.CopyOnWrite);
+            byte* address = null;
+            _view.SafeMemoryMappedViewHandle.AcquirePointer(ref address);
+            _address = address + _view.PointerOffset;
+        }
+
+        ~MappedView() => Release();
+
+        public override byte* Address => _address;
+
+        public override long Length { get; }
+
+        public override void Dispose()
+        {
+            Release();
+            GC.SuppressFinalize(this);
+        }
+
+        // Also by the finalizer: a snapshot that a search still reads is let go of only when nothing refers to it.
+        private void Release()
+        {
+            if (_address != null)
+            {
+                _address = null;
+                _view!.SafeMemoryMappedViewHandle.ReleasePointer();
+                _view.Dispose();
+                _file!.Dispose();
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+namespace Abi.Database.Storage;
+
+/// <summary>
+/// All that a database does with its folder. The real one is <see cref="DiskStorage"/>; tests put one in its place that cuts the power, fails calls or damages bytes.
+/// Names are file names inside the one folder.
+/// </summary>
+internal interface IStorage : IDisposable
+{
+    /// <summary>The folder, for messages.</summary>
+    string Folder { get; }
+
+    /// <summary>The names of all files.</summary>
+    IReadOnlyList<string> List();
+
+    bool Exists(string name);
+
+    /// <summary>Opens a file for reading and writing, or creates it.</summary>
+    IStorageFile Open(string name, bool create);
+
+    /// <summary>Opens a file for reading only.</summary>
+    IStorageFile OpenRead(string name);
+
+    /// <summary>A private view of a whole file: its own writes are never seen by the file or by others.</summary>
+    StorageView Map(string name);
+
+    /// <summary>Gives a file another name, replacing what had it. Durable after <see cref="FlushFolder"/>.</summary>
+    void Rename(string from, string to);
+
+    void Delete(string name);
+
+    /// <summary>Makes creations, renames and deletions durable.</summary>
+    void FlushFolder();
+
+    /// <summary>Takes the writer's lock. Null when another process or object has it.</summary>
+    IDisposable? TryLock();
+}

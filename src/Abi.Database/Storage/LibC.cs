@@ -1,0 +1,82 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Abi.Database.Storage;
+
+/// <summary>The calls of the C library that .NET does not offer: data-only flush, flush of a folder, huge pages. Each has a fallback elsewhere.</summary>
+internal static partial class LibC
+{
+    private const int AdviseHugePages = 14; // MADV_HUGEPAGE
+
+    /// <summary>Makes a file's data durable. On Linux without the time stamps, which would cost a journal commit each time.</summary>
+    public static void FlushData(SafeFileHandle file)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            RandomAccess.FlushToDisk(file);
+            return;
+        }
+
+        if (FDataSync(file) != 0)
+        {
+            throw new IOException($"fdatasync failed with error {Marshal.GetLastPInvokeError()}: {Marshal.GetLastPInvokeErrorMessage()}.");
+        }
+    }
+
+    /// <summary>Makes the names in a folder durable (on Windows they are).</summary>
+    public static void FlushFolder(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        var descriptor = Open(path, 0);
+        if (descriptor < 0)
+        {
+            throw new IOException($"The folder {path} cannot be opened: error {Marshal.GetLastPInvokeError()}: {Marshal.GetLastPInvokeErrorMessage()}.");
+        }
+
+        try
+        {
+            if (FSync(descriptor) != 0)
+            {
+                throw new IOException($"fsync of the folder {path} failed with error {Marshal.GetLastPInvokeError()}: {Marshal.GetLastPInvokeErrorMessage()}.");
+            }
+        }
+        finally
+        {
+            _ = Close(descriptor);
+        }
+    }
+
+    /// <summary>Asks for large pages for a range, which spares a random walk most of its address translations. A hint: what the system makes of it does not matter.</summary>
+    public static void AdviseHuge(nint address, nint length)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            const nint Page = 4096;
+            var start = (address + Page - 1) & ~(Page - 1);
+            var end = (address + length) & ~(Page - 1);
+            if (end > start)
+            {
+                _ = Advise(start, end - start, AdviseHugePages);
+            }
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    private static partial int FDataSync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int FSync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(nint address, nint length, int advice);
+}

@@ -1,0 +1,189 @@
+#pragma warning disable MA0048 // a part of VectorCollection<TKey, TRecord>
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Abi.Database.Filters;
+using Abi.Database.Indexes;
+using Abi.Database.Records;
+using Abi.Database.Rows;
+using Abi.Database.Text;
+
+namespace Abi.Database;
+
+/// <content>Searching.</content>
+public sealed partial class VectorCollection<TKey, TRecord>
+{
+    /// <summary>The records nearest to a vector, nearest first: min(top, those that match).</summary>
+    /// <typeparam name="TVector">A type of vector that fits the field, such as <see cref="ReadOnlyMemory{T}"/> of <see cref="float"/>, or its array.</typeparam>
+    public async IAsyncEnumerable<VectorSearchResult<TRecord>> SearchAsync<TVector>(TVector vector, int top, VectorSearchOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        where TVector : notnull
+    {
+        options ??= new VectorSearchOptions();
+        Check(top);
+        options.Validate();
+        await Task.CompletedTask.ConfigureAwait(false);
+        var store = Handle.Store;
+        var index = store.Vectors[store.Schema.VectorIndex(options.VectorField)];
+        var query = VectorCodec.Encode(index.Field, vector)!;
+        var (place, view) = store.BeginRead();
+        try
+        {
+            foreach (var (slot, distance) in Nearest(store, view, index, query, top, options))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                yield return new VectorSearchResult<TRecord>(Read(store, slot, options.IncludeVectors), VectorSpace.Score(index.Field.DistanceFunction, distance));
+            }
+        }
+        finally
+        {
+            store.EndRead(place);
+        }
+    }
+
+    /// <summary>The keys of the records nearest to a vector, nearest first: what costs least.</summary>
+    /// <param name="vector">The vector: for fields of float32 or float16 elements.</param>
+    /// <param name="top">How many.</param>
+    /// <param name="options">How to search.</param>
+    public IReadOnlyList<KeyMatch<TKey>> SearchKeys(ReadOnlySpan<float> vector, int top, VectorSearchOptions? options = null)
+    {
+        options ??= new VectorSearchOptions();
+        Check(top);
+        options.Validate();
+        var store = Handle.Store;
+        var index = store.Vectors[store.Schema.VectorIndex(options.VectorField)];
+        var query = index.Field.Element == VectorElement.Float32 ? MemoryMarshal.AsBytes(vector) : VectorCodec.Floats(index.Field, vector);
+        VectorCodec.Check(index.Field, query);
+        var (place, view) = store.BeginRead();
+        try
+        {
+            var found = Nearest(store, view, index, query, top, options);
+            var matches = new KeyMatch<TKey>[found.Count];
+            for (var i = 0; i < matches.Length; i++)
+            {
+                matches[i] = new KeyMatch<TKey>(Key(store, found[i].Slot), VectorSpace.Score(index.Field.DistanceFunction, found[i].Distance));
+            }
+
+            return matches;
+        }
+        finally
+        {
+            store.EndRead(place);
+        }
+    }
+
+    /// <summary>The records that have words of a text, by BM25, best first.</summary>
+    /// <exception cref="ArgumentException">No field is full-text indexed.</exception>
+    public async IAsyncEnumerable<TextSearchResult<TRecord>> SearchTextAsync(string text, int top, TextSearchOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        options ??= new TextSearchOptions();
+        Check(top);
+        await Task.CompletedTask.ConfigureAwait(false);
+        var store = Handle.Store;
+        var (place, view) = store.BeginRead();
+        try
+        {
+            var visible = Filtered(store, view, null, options.Filter, out _);
+            foreach (var (slot, score) in TextIndex.Search(TextFields(store, options.Fields), text, checked(top + options.Skip), visible, view.Slots).Skip(options.Skip))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                yield return new TextSearchResult<TRecord>(Read(store, slot, options.IncludeVectors), score);
+            }
+        }
+        finally
+        {
+            store.EndRead(place);
+        }
+    }
+
+    /// <summary>The records that are near a vector, or have words of a text, or both, best first.</summary>
+    public async IAsyncEnumerable<HybridSearchResult<TRecord>> HybridSearchAsync<TVector>(TVector vector, string text, int top, HybridSearchOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        where TVector : notnull
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        options ??= new HybridSearchOptions();
+        Check(top);
+        if (options.Candidates is < 1 || options.RankConstant < 0 || options.VectorWeight < 0 || options.TextWeight < 0 || options.Skip < 0)
+        {
+            throw new ArgumentException("Candidates must be 1 or more; RankConstant, the weights and Skip must not be negative.", nameof(options));
+        }
+
+        await Task.CompletedTask.ConfigureAwait(false);
+        var store = Handle.Store;
+        var index = store.Vectors[store.Schema.VectorIndex(options.VectorField)];
+        var query = VectorCodec.Encode(index.Field, vector)!;
+        var candidates = Math.Max(options.Candidates ?? Math.Max(50, 5 * (top + options.Skip)), top + options.Skip);
+        var (place, view) = store.BeginRead();
+        try
+        {
+            var byVector = Nearest(store, view, index, query, candidates, new VectorSearchOptions { Filter = options.Filter })
+                .ConvertAll(item => (item.Slot, Score: VectorSpace.Score(index.Field.DistanceFunction, item.Distance)));
+            var visible = Filtered(store, view, null, options.Filter, out _);
+            var byText = TextIndex.Search(TextFields(store, options.TextFields), text, candidates, visible, view.Slots);
+            foreach (var fused in Fusion.Fuse(byVector, byText, index.Field.DistanceFunction, options).Skip(options.Skip).Take(top))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                yield return new HybridSearchResult<TRecord>(Read(store, fused.Slot, options.IncludeVectors), fused.Score, fused.VectorScore, fused.TextScore);
+            }
+        }
+        finally
+        {
+            store.EndRead(place);
+        }
+    }
+
+    private static void Check(int top)
+    {
+        if (top is < 1 or > 1_000_000)
+        {
+            throw new ArgumentOutOfRangeException(nameof(top), top, "A search gives from 1 to 1,000,000 records.");
+        }
+    }
+
+    private static TKey Key(CollectionStore store, int slot)
+    {
+        var bytes = RecordCodec.Key(store.Payload(slot));
+        if (typeof(TKey) == typeof(long))
+        {
+            return (TKey)(object)MemoryMarshal.Read<long>(bytes);
+        }
+
+        var key = RecordCodec.DecodeKey(store.Schema.Definition.Key, bytes);
+        return key is TKey typed ? typed : (TKey)Convert.ChangeType(key, typeof(TKey), CultureInfo.InvariantCulture);
+    }
+
+    private VisibleSlots Filtered(CollectionStore store, CollectionView view, VectorIndex? index, Filter? filter, out int matches)
+    {
+        var visible = store.Visible(view, store.HasExpiry ? Engine.Now : 0, index);
+        if (filter is null)
+        {
+            matches = view.Live;
+            return visible;
+        }
+
+        var bits = store.Select(filter, visible, view.Slots);
+        matches = FilterBits.Count(bits);
+        return visible with { Bits = bits };
+    }
+
+    private List<(int Slot, float Distance)> Nearest(CollectionStore store, CollectionView view, VectorIndex index, ReadOnlySpan<byte> query, int top, VectorSearchOptions options)
+    {
+        var visible = Filtered(store, view, index, options.Filter, out var matches);
+        var best = index.Search(query, checked(top + options.Skip), new SearchEffort(options.IsExact, options.Effort ?? 0, options.Recall ?? 0, Engine.ScanThreads), visible, view.Slots, matches);
+        List<(int, float)> found = new(Math.Max(0, best.Count - options.Skip));
+        for (var i = options.Skip; i < best.Count; i++)
+        {
+            found.Add((ScoredSlot.Slot(best.Items[i]), ScoredSlot.Distance(best.Items[i])));
+        }
+
+        return found;
+    }
+
+    private List<TextIndex> TextFields(CollectionStore store, IReadOnlyList<string> names)
+    {
+        List<TextIndex> fields = [.. store.TextIndexes.Where(field => names.Count == 0 || names.Contains(field.Field.Name, StringComparer.Ordinal))];
+        return fields.Count >= Math.Max(1, names.Count)
+            ? fields
+            : throw new ArgumentException($"The collection '{Name}' has no full-text index of {(names.Count == 0 ? "any field" : string.Join(", ", names))}. Set IsFullTextIndexed in its definition.");
+    }
+}

@@ -1,0 +1,258 @@
+using System.Linq.Expressions;
+using System.Runtime.CompilerServices;
+using Abi.Database.Engine;
+using Abi.Database.Filters;
+using Abi.Database.Records;
+using Abi.Database.Rows;
+using Abi.Database.Schema;
+using Abi.Database.Storage;
+
+namespace Abi.Database;
+
+/// <summary>A collection of records: keys, vectors, texts and metadata.</summary>
+/// <typeparam name="TKey">The type of the keys: <see cref="string"/>, <see cref="Guid"/>, a whole number, or <see cref="object"/>.</typeparam>
+/// <typeparam name="TRecord">The type of the records.</typeparam>
+/// <remarks>
+/// Thread-safe. A read sees the state of one commit, whole, and never waits. A call that writes several records writes all or none. Writes are acknowledged, by completing their task,
+/// as <see cref="DatabaseOptions.Durability"/> says; when no other write is going on, they are done on the caller's thread.
+/// </remarks>
+public sealed partial class VectorCollection<TKey, TRecord>
+    where TKey : notnull
+    where TRecord : class
+{
+    private readonly VectorDatabase _database;
+    private readonly RecordMapper<TRecord> _mapper;
+    private readonly CollectionDefinition? _definition;
+
+    internal VectorCollection(VectorDatabase database, string name, RecordMapper<TRecord> mapper, CollectionDefinition? definition)
+    {
+        _database = database;
+        _mapper = mapper;
+        _definition = definition ?? mapper.Definition;
+        Name = name;
+    }
+
+    /// <summary>The collection's name.</summary>
+    public string Name { get; }
+
+    private DatabaseEngine Engine => _database.Engine;
+
+    private CollectionHandle Handle => Engine.Find(Name) ?? throw new DatabaseException($"The database {Engine.Folder} has no collection '{Name}'. Call EnsureCollectionExistsAsync first.");
+
+    /// <summary>Whether the collection exists.</summary>
+    public Task<bool> CollectionExistsAsync(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return Task.FromResult(Engine.Find(Name) is not null);
+    }
+
+    /// <summary>Makes the collection if it does not exist.</summary>
+    /// <exception cref="DatabaseException">It exists with another definition.</exception>
+    public Task EnsureCollectionExistsAsync(CancellationToken cancellationToken = default)
+    {
+        var definition = _definition ?? throw new DatabaseException($"The collection '{Name}' cannot be made: give its definition to GetCollection.");
+        return Task.Run(() => Engine.Create(Name, definition), cancellationToken);
+    }
+
+    /// <summary>Deletes the collection with all its records, if it exists.</summary>
+    public Task EnsureCollectionDeletedAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Drop(Name), cancellationToken);
+
+    /// <summary>The condition as a filter. Properties stand for their fields; values are taken as they are now.</summary>
+    /// <exception cref="ArgumentException">The condition has a form that no filter has.</exception>
+    public Filter Where(Expression<Func<TRecord, bool>> condition)
+    {
+        ArgumentNullException.ThrowIfNull(condition);
+        return new FilterTranslator(_mapper.FieldOf).Translate(condition);
+    }
+
+    /// <summary>The record with a key, or null.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="includeVectors">Whether the record comes with its vectors.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public Task<TRecord?> GetAsync(TKey key, bool includeVectors = true, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var store = Handle.Store;
+        var bytes = RecordCodec.EncodeKey(store.Schema.Definition.Key, key);
+        var (place, view) = store.BeginRead();
+        try
+        {
+            var slot = store.Find(bytes, store.Visible(view, Engine.Now));
+            return Task.FromResult(slot < 0 ? null : Read(store, slot, includeVectors));
+        }
+        finally
+        {
+            store.EndRead(place);
+        }
+    }
+
+    /// <summary>The records with these keys, in their order; keys without a record are passed over. All of one snapshot.</summary>
+    public async IAsyncEnumerable<TRecord> GetAsync(IEnumerable<TKey> keys, bool includeVectors = true, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        await Task.CompletedTask.ConfigureAwait(false);
+        var store = Handle.Store;
+        List<byte[]> all = [.. keys.Select(key => RecordCodec.EncodeKey(store.Schema.Definition.Key, key))];
+        var (place, view) = store.BeginRead();
+        try
+        {
+            var visible = store.Visible(view, Engine.Now);
+            foreach (var key in all)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (store.Find(key, visible) is var slot and >= 0)
+                {
+                    yield return Read(store, slot, includeVectors);
+                }
+            }
+        }
+        finally
+        {
+            store.EndRead(place);
+        }
+    }
+
+    /// <summary>Writes a record; one with the same key is replaced.</summary>
+    public Task UpsertAsync(TRecord record, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(record);
+        return UpsertAsync([record], cancellationToken);
+    }
+
+    /// <summary>Writes records, all or none; ones with the same keys are replaced.</summary>
+    public Task UpsertAsync(IEnumerable<TRecord> records, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(records);
+        cancellationToken.ThrowIfCancellationRequested();
+        var schema = Handle.Store.Schema;
+        var expires = schema.Definition.TimeToLive is { } life ? Engine.Now + life.Ticks : 0;
+        var writer = Begin(schema, out var countAt);
+        var count = 0;
+        foreach (var record in records)
+        {
+            _mapper.WriteUpsert(writer, schema, record ?? throw new ArgumentException("A record is null.", nameof(records)), expires);
+            count++;
+        }
+
+        return CommitAsync(writer, countAt, count);
+    }
+
+    /// <summary>Deletes the record with a key, if there is one.</summary>
+    public Task DeleteAsync(TKey key, CancellationToken cancellationToken = default) => DeleteAsync([key], cancellationToken);
+
+    /// <summary>Deletes the records with these keys, all at once.</summary>
+    public Task DeleteAsync(IEnumerable<TKey> keys, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        cancellationToken.ThrowIfCancellationRequested();
+        var schema = Handle.Store.Schema;
+        var writer = Begin(schema, out var countAt);
+        var count = 0;
+        foreach (var key in keys)
+        {
+            writer.Byte((byte)OpCode.Delete);
+            writer.Block(RecordCodec.EncodeKey(schema.Definition.Key, key));
+            count++;
+        }
+
+        return CommitAsync(writer, countAt, count);
+    }
+
+    /// <summary>How many records there are, or match.</summary>
+    public Task<int> CountAsync(Filter? filter = null, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var store = Handle.Store;
+        var (place, view) = store.BeginRead();
+        try
+        {
+            return Task.FromResult(filter is null && !store.HasExpiry ? view.Live : FilterBits.Count(store.Select(filter, store.Visible(view, Engine.Now), view.Slots)));
+        }
+        finally
+        {
+            store.EndRead(place);
+        }
+    }
+
+    /// <summary>The records that match, in no certain order, all of one snapshot: that of the first step.</summary>
+    public async IAsyncEnumerable<TRecord> ListAsync(ListOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        options ??= new ListOptions();
+        if (options.Skip < 0 || options.Top is < 0)
+        {
+            throw new ArgumentException($"Skip ({options.Skip}) and Top ({options.Top}) must not be negative.", nameof(options));
+        }
+
+        await Task.CompletedTask.ConfigureAwait(false);
+        var store = Handle.Store;
+        var (place, view) = store.BeginRead();
+        try
+        {
+            var bits = store.Select(options.Filter, store.Visible(view, Engine.Now), view.Slots);
+            var (skip, left) = (options.Skip, options.Top ?? int.MaxValue);
+            for (var slot = 0; slot < view.Slots && left > 0; slot++)
+            {
+                if ((bits[slot >> 6] >> (slot & 63) & 1) == 0 || skip-- > 0)
+                {
+                    continue;
+                }
+
+                cancellationToken.ThrowIfCancellationRequested();
+                left--;
+                yield return Read(store, slot, options.IncludeVectors);
+            }
+        }
+        finally
+        {
+            store.EndRead(place);
+        }
+    }
+
+    /// <summary>What the collection holds and how it is searched.</summary>
+    public CollectionStatistics GetStatistics()
+    {
+        var handle = Handle;
+        if (handle.Damage is { } damage)
+        {
+            return new CollectionStatistics(Name, 0, handle.Schema.Definition, [], damage);
+        }
+
+        var store = handle.Store;
+        return new CollectionStatistics(Name, store.View.Live, handle.Schema.Definition,
+            [.. store.Vectors.Select(index => new VectorStatistics(index.Field.Name, index.Graph is null ? IndexKind.Flat : IndexKind.Hnsw, index.Graph?.Count ?? 0, index.Pending.Count))], null);
+    }
+
+    private static ByteWriter Begin(CollectionSchema schema, out int countAt)
+    {
+        var writer = new ByteWriter();
+        writer.Byte((byte)OpCode.Write);
+        writer.Int32(schema.Id);
+        countAt = writer.Length;
+        writer.Int32(0);
+        return writer;
+    }
+
+    private Task CommitAsync(ByteWriter writer, int countAt, int count)
+    {
+        if (count == 0)
+        {
+            return Task.CompletedTask;
+        }
+
+        writer.SetInt32(countAt, count);
+        return Engine.CommitAsync(writer.Memory);
+    }
+
+    private TRecord Read(CollectionStore store, int slot, bool includeVectors)
+    {
+        var payload = store.Payload(slot);
+        var key = RecordCodec.DecodeKey(store.Schema.Definition.Key, RecordCodec.Key(payload));
+        var vectors = includeVectors ? new VectorBytes[store.Vectors.Length] : [];
+        for (var i = 0; i < vectors.Length; i++)
+        {
+            vectors[i] = new VectorBytes(store.Vectors[i].Raw(slot).ToArray());
+        }
+
+        return _mapper.Create(store.Schema, key, RecordCodec.ReadValues(store.Schema, payload), vectors);
+    }
+}

@@ -1,0 +1,118 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Abi.Database.Engine;
+using Abi.Database.Records;
+using Abi.Database.Storage;
+
+namespace Abi.Database;
+
+/// <summary>An embedded vector database: a folder. One process writes to it, any number read it.</summary>
+/// <remarks>Thread-safe. Dispose of it to close it; what was acknowledged is safe also without.</remarks>
+public sealed partial class VectorDatabase : IAsyncDisposable, IDisposable
+{
+    private DatabaseEngine _engine;
+
+    internal VectorDatabase(DatabaseEngine engine) => _engine = engine;
+
+    /// <summary>What opening it found.</summary>
+    public RecoveryReport Recovery => Engine.Report;
+
+    /// <summary>The number of the last commit.</summary>
+    public long Sequence => Engine.Sequence;
+
+    /// <summary>The folder.</summary>
+    public string Path => Engine.Folder;
+
+    /// <summary>Whether it was opened read-only.</summary>
+    public bool IsReadOnly => Engine.IsReadOnly;
+
+    /// <summary>Why it takes no more writes, after one failed; null while it does.</summary>
+    public Exception? WriteFailure => Engine.Failure;
+
+    internal DatabaseEngine Engine => Volatile.Read(ref _engine);
+
+    /// <summary>Opens a database for reading and writing, or makes it.</summary>
+    /// <param name="path">Its folder.</param>
+    /// <param name="cancellationToken">Cancels before it is begun.</param>
+    public static Task<VectorDatabase> OpenAsync(string path, CancellationToken cancellationToken = default) => OpenAsync(new DatabaseOptions { Path = path }, cancellationToken);
+
+    /// <summary>Opens a database.</summary>
+    /// <exception cref="DatabaseException">Another process writes to it, or it is not there and is to be read only.</exception>
+    /// <exception cref="DatabaseCorruptException">Its manifest or the middle of its log is damaged. (A damaged collection does not stop the others: see <see cref="RecoveryReport.Warnings"/>.)</exception>
+    public static Task<VectorDatabase> OpenAsync(DatabaseOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentException.ThrowIfNullOrWhiteSpace(options.Path, nameof(options));
+        return Task.Run(() => new VectorDatabase(new DatabaseEngine(new DiskStorage(options.Path, create: options.Access == DatabaseAccess.ReadWrite), options)), cancellationToken);
+    }
+
+    /// <summary>A collection of records of a class whose properties carry <see cref="RecordKeyAttribute"/>, <see cref="RecordDataAttribute"/> and <see cref="RecordVectorAttribute"/>. It need not exist yet.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="definition">Its definition when it is to differ from what the attributes say.</param>
+    public VectorCollection<TKey, TRecord> GetCollection<TKey, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TRecord>(string name, CollectionDefinition? definition = null)
+        where TKey : notnull
+        where TRecord : class, new()
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        return new VectorCollection<TKey, TRecord>(this, name, PropertyMapper<TRecord>.Instance, definition);
+    }
+
+    /// <summary>A collection of records that are dictionaries from field names to values. It need not exist yet.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="definition">Its definition; needed only to make it.</param>
+    public VectorCollection<object, Dictionary<string, object?>> GetDynamicCollection(string name, CollectionDefinition? definition = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        return new VectorCollection<object, Dictionary<string, object?>>(this, name, new DictionaryMapper(), definition);
+    }
+
+    /// <summary>The names of the collections, in order.</summary>
+    public async IAsyncEnumerable<string> ListCollectionNamesAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        await Task.CompletedTask.ConfigureAwait(false);
+        foreach (var name in Engine.CollectionNames)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return name;
+        }
+    }
+
+    /// <summary>Whether there is a collection of a name.</summary>
+    public Task<bool> CollectionExistsAsync(string name, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return Task.FromResult(Engine.Find(name) is not null);
+    }
+
+    /// <summary>Deletes a collection with all its records, if it exists.</summary>
+    public Task EnsureCollectionDeletedAsync(string name, CancellationToken cancellationToken = default) => Task.Run(() => Engine.Drop(name), cancellationToken);
+
+    /// <summary>Writes what changed into files and starts the log anew, so that opening has less to read. Happens by itself, too.</summary>
+    public Task CheckpointAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Checkpoint(), cancellationToken);
+
+    /// <summary>Waits until every vector is in its graph. Searches are right before that, only slower.</summary>
+    public Task WaitForIndexAsync(CancellationToken cancellationToken = default) => Engine.WaitForIndexAsync(cancellationToken);
+
+    /// <summary>Deletes the records that have outlived their collection's time to live. Happens every minute by itself; they are hidden from the moment on anyway.</summary>
+    /// <returns>How many.</returns>
+    public Task<int> DeleteExpiredAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.DeleteExpired(), cancellationToken);
+
+    /// <summary>Reads what the writing process has committed since; for a database that is open read-only.</summary>
+    public Task RefreshAsync(CancellationToken cancellationToken = default) => Task.Run(
+        () =>
+        {
+            var engine = Engine;
+            if (engine.IsReadOnly && !engine.TryReadOn())
+            {
+                // Whoever reads from the old files goes on doing so: they stay until nothing refers to them.
+                Volatile.Write(ref _engine, new DatabaseEngine(new DiskStorage(engine.Folder, create: false), engine.Options));
+            }
+        },
+        cancellationToken);
+
+    /// <summary>Closes it. Never throws.</summary>
+    public void Dispose() => Engine.Dispose();
+
+    /// <summary>Closes it. Never throws.</summary>
+    public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+}
