@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Abi.Database.Tests;
+
+/// <summary>Promise 1: a process that is killed at a random moment loses nothing that it acknowledged, and keeps nothing half.</summary>
+public sealed class CrashTests
+{
+    internal static CollectionDefinition Definition { get; } = new()
+    {
+        Data = [new DataField("number", DataKind.Integer) { IsIndexed = true }, new DataField("text", DataKind.Text)],
+        Vectors = [new VectorField("vector", 8) { IndexKind = IndexKind.Hnsw }],
+    };
+
+    [Test]
+    public Task TwelveRounds() => RoundsAsync(12);
+
+    [Test]
+    [Explicit("long: 1,000 rounds")]
+    public Task AThousandRounds() => RoundsAsync(1000);
+
+    internal static string Key(int number, int part) => string.Create(CultureInfo.InvariantCulture, $"{number}/{part}");
+
+    internal static Dictionary<string, object?> Record(int number, int part) => new(StringComparer.Ordinal)
+    {
+        ["Key"] = Key(number, part),
+        ["number"] = (long)number,
+        ["text"] = $"record {number}",
+        ["vector"] = Enumerable.Range(1, 8).Select(i => MathF.Sin((number * i) + part) + 0.001f).ToArray(),
+    };
+
+    private static async Task RoundsAsync(int rounds)
+    {
+        using var folder = new TemporaryFolder();
+        var random = new Random(1126);
+        var next = 0;
+        for (var round = 0; round < rounds; round++)
+        {
+            var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, UseShellExecute = false };
+            foreach (var argument in new[] { "exec", typeof(CrashTests).Assembly.Location, "write", folder["db"], next.ToString(CultureInfo.InvariantCulture) })
+            {
+                start.ArgumentList.Add(argument);
+            }
+
+            if (!Path.GetFileNameWithoutExtension(start.FileName).Equals("dotnet", StringComparison.OrdinalIgnoreCase))
+            {
+                start.FileName = "dotnet";
+            }
+
+            using var process = Process.Start(start)!;
+            var acknowledged = next - 1;
+            var killAt = 0L;
+            while (await process.StandardOutput.ReadLineAsync() is { } line)
+            {
+                if (line.Length > 0 && int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+                {
+                    acknowledged = Math.Max(acknowledged, number);
+                }
+
+                if (killAt == 0)
+                {
+                    killAt = 1;
+                    _ = Task.Delay(random.Next(0, 60)).ContinueWith(_ => process.Kill(), TaskScheduler.Default);
+                }
+            }
+
+            await process.WaitForExitAsync();
+            await using var database = await VectorDatabase.OpenAsync(folder["db"]);
+            var collection = database.GetDynamicCollection("numbers");
+            HashSet<string> present = [];
+            await foreach (var record in collection.ListAsync())
+            {
+                present.Add((string)record["Key"]!);
+                Assert.That((string)record["text"]!, Is.EqualTo($"record {record["number"]}"));
+            }
+
+            var last = present.Count / 2;
+            Assert.That(last, Is.GreaterThan(acknowledged), $"round {round}: {acknowledged} was acknowledged last");
+            for (var number = 0; number < last; number++)
+            {
+                Assert.That(present.Contains(Key(number, 0)) && present.Contains(Key(number, 1)), $"round {round}: {number} of {last} is missing or half");
+            }
+
+            next = last;
+        }
+
+        await TestContext.Out.WriteLineAsync($"{rounds} rounds, {next} commits");
+        Assert.That(next, Is.GreaterThan(rounds));
+    }
+}

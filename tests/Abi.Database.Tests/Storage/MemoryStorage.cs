@@ -1,0 +1,300 @@
+using System.Runtime.InteropServices;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Tests.Storage;
+
+/// <summary>
+/// A disk in memory that keeps a journal of what was done to it, so that a power cut after any part of the journal can be played: what was flushed is there, of what was not
+/// any 512-byte sectors are, and of names not flushed a beginning.
+/// </summary>
+internal sealed class MemoryStorage : IStorage
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, Inode> _names = new(StringComparer.Ordinal);
+
+    /// <summary>What was done, in order.</summary>
+    public List<Step> Journal { get; } = [];
+
+    /// <summary>Throws for the calls for which it returns true: their number and what they do.</summary>
+    public Func<int, string, bool>? Fails { get; set; }
+
+    public string Folder => "/memory";
+
+    public int Calls { get; private set; }
+
+    public IReadOnlyList<string> List()
+    {
+        lock (_gate)
+        {
+            return [.. _names.Keys.Order(StringComparer.Ordinal)];
+        }
+    }
+
+    public bool Exists(string name)
+    {
+        lock (_gate)
+        {
+            return _names.ContainsKey(name);
+        }
+    }
+
+    public IStorageFile Open(string name, bool create)
+    {
+        lock (_gate)
+        {
+            if (!_names.TryGetValue(name, out var inode))
+            {
+                if (!create)
+                {
+                    throw new FileNotFoundException(name);
+                }
+
+                Count("create");
+                _names[name] = inode = new Inode();
+                Journal.Add(new Step(StepKind.Create, inode, 0, null, name, null));
+            }
+
+            return new OpenFile(this, inode);
+        }
+    }
+
+    public IStorageFile OpenRead(string name)
+    {
+        lock (_gate)
+        {
+            return _names.TryGetValue(name, out var inode) ? new OpenFile(this, inode) : throw new FileNotFoundException(name);
+        }
+    }
+
+    public StorageView Map(string name)
+    {
+        lock (_gate)
+        {
+            return new CopyView(_names[name].Bytes);
+        }
+    }
+
+    public void Rename(string from, string to)
+    {
+        lock (_gate)
+        {
+            Count("rename");
+            _names.Remove(from, out var inode);
+            _names[to] = inode!;
+            Journal.Add(new Step(StepKind.Rename, inode!, 0, null, from, to));
+        }
+    }
+
+    public void Delete(string name)
+    {
+        lock (_gate)
+        {
+            Count("delete");
+            _names.Remove(name, out var inode);
+            Journal.Add(new Step(StepKind.Delete, inode!, 0, null, name, null));
+        }
+    }
+
+    public void FlushFolder()
+    {
+        lock (_gate)
+        {
+            Count("flush folder");
+            Journal.Add(new Step(StepKind.FlushFolder, null, 0, null, null, null));
+        }
+    }
+
+    public IDisposable TryLock() => new MemoryStream();
+
+    public void Dispose()
+    {
+        // the disk stays
+    }
+
+    public Dictionary<string, byte[]> Files()
+    {
+        lock (_gate)
+        {
+            return _names.ToDictionary(file => file.Key, file => file.Value.Bytes.ToArray(), StringComparer.Ordinal);
+        }
+    }
+
+    public static MemoryStorage Of(IReadOnlyDictionary<string, byte[]> files)
+    {
+        var storage = new MemoryStorage();
+        foreach (var (name, bytes) in files)
+        {
+            storage._names[name] = new Inode { Bytes = bytes.ToArray() };
+        }
+
+        return storage;
+    }
+
+    /// <summary>The disk after a power cut behind the first <paramref name="steps"/> steps.</summary>
+    public MemoryStorage CutAfter(int steps, Random random)
+    {
+        Dictionary<Inode, byte[]> durable = [];
+        Dictionary<Inode, List<Step>> unflushed = [];
+        Dictionary<string, Inode> names = new(StringComparer.Ordinal);
+        List<Step> unflushedNames = [];
+        foreach (var step in Journal.Take(steps))
+        {
+            switch (step.Kind)
+            {
+                case StepKind.Write:
+                    (unflushed.TryGetValue(step.Inode!, out var list) ? list : unflushed[step.Inode!] = []).Add(step);
+                    break;
+                case StepKind.Flush:
+                    foreach (var write in unflushed.GetValueOrDefault(step.Inode!) ?? [])
+                    {
+                        durable[step.Inode!] = Put(durable.GetValueOrDefault(step.Inode!) ?? [], write.Offset, write.Bytes!);
+                    }
+
+                    unflushed.Remove(step.Inode!);
+                    break;
+                case StepKind.FlushFolder:
+                    unflushedNames.ForEach(change => Change(names, change));
+                    unflushedNames.Clear();
+                    break;
+                default:
+                    unflushedNames.Add(step);
+                    break;
+            }
+        }
+
+        foreach (var change in unflushedNames.Take(random.Next(unflushedNames.Count + 1)))
+        {
+            Change(names, change);
+        }
+
+        var cut = new MemoryStorage();
+        foreach (var (name, inode) in names)
+        {
+            var bytes = durable.GetValueOrDefault(inode) ?? [];
+            var keep = random.Next(3); // none, some, all
+            foreach (var write in (unflushed.GetValueOrDefault(inode) ?? []).OrderBy(_ => random.Next()))
+            {
+                for (var at = 0; at < write.Bytes!.Length; at += 512)
+                {
+                    if (keep == 2 || (keep == 1 && random.Next(2) == 0))
+                    {
+                        bytes = Put(bytes, write.Offset + at, write.Bytes.AsSpan(at, Math.Min(512, write.Bytes.Length - at)));
+                    }
+                }
+            }
+
+            cut._names[name] = new Inode { Bytes = bytes };
+        }
+
+        return cut;
+    }
+
+    private static void Change(Dictionary<string, Inode> names, Step change)
+    {
+        switch (change.Kind)
+        {
+            case StepKind.Create:
+                names[change.Name!] = change.Inode!;
+                break;
+            case StepKind.Delete:
+                names.Remove(change.Name!);
+                break;
+            default:
+                names.Remove(change.Name!);
+                names[change.NewName!] = change.Inode!;
+                break;
+        }
+    }
+
+    private static byte[] Put(byte[] bytes, long offset, ReadOnlySpan<byte> part)
+    {
+        var result = bytes.Length >= offset + part.Length ? bytes.ToArray() : [.. bytes, .. new byte[offset + part.Length - bytes.Length]];
+        part.CopyTo(result.AsSpan((int)offset));
+        return result;
+    }
+
+    private void Count(string what)
+    {
+        if (Fails?.Invoke(++Calls, what) == true)
+        {
+            throw new IOException($"Call {Calls} ({what}) failed, as the test wants it.");
+        }
+    }
+
+    internal enum StepKind
+    {
+        Create,
+        Write,
+        Flush,
+        Rename,
+        Delete,
+        FlushFolder,
+    }
+
+    internal sealed record Step(StepKind Kind, Inode? Inode, long Offset, byte[]? Bytes, string? Name, string? NewName);
+
+    internal sealed class Inode
+    {
+        public byte[] Bytes { get; set; } = [];
+    }
+
+    private sealed class OpenFile(MemoryStorage storage, Inode inode) : IStorageFile
+    {
+        public long Length => inode.Bytes.Length;
+
+        public int Read(long offset, Span<byte> bytes)
+        {
+            var count = (int)Math.Clamp(inode.Bytes.Length - offset, 0, bytes.Length);
+            inode.Bytes.AsSpan((int)Math.Min(offset, inode.Bytes.Length), count).CopyTo(bytes);
+            return count;
+        }
+
+        public void Write(long offset, ReadOnlySpan<byte> bytes)
+        {
+            lock (storage._gate)
+            {
+                storage.Count("write");
+                inode.Bytes = Put(inode.Bytes, offset, bytes);
+                storage.Journal.Add(new Step(StepKind.Write, inode, offset, bytes.ToArray(), null, null));
+            }
+        }
+
+        public void Flush()
+        {
+            lock (storage._gate)
+            {
+                storage.Count("flush");
+                storage.Journal.Add(new Step(StepKind.Flush, inode, 0, null, null, null));
+            }
+        }
+
+        public void Dispose()
+        {
+            // the inode stays
+        }
+    }
+
+    private sealed unsafe class CopyView : StorageView
+    {
+        private readonly void* _address; // tests dispose of no view that is read
+
+        public CopyView(byte[] bytes)
+        {
+            Length = bytes.Length;
+            _address = NativeMemory.AlignedAlloc((nuint)Math.Max(bytes.Length, 1), 4096);
+            bytes.CopyTo(new Span<byte>(_address, bytes.Length));
+        }
+
+        ~CopyView() => NativeMemory.AlignedFree(_address);
+
+        public override byte* Address => (byte*)_address;
+
+        public override long Length { get; }
+
+        public override void Dispose()
+        {
+            NativeMemory.AlignedFree(_address);
+            GC.SuppressFinalize(this);
+        }
+    }
+}
