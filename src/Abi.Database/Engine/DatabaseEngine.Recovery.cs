@@ -11,13 +11,19 @@ internal sealed partial class DatabaseEngine
 {
     private long _replayed;
 
-    private void Recover()
+    private void Recover(RestoreOptions? limits)
     {
         _warnings.Clear();
         _replayed = 0;
         LoadCollections();
         var scan = new LogScan(_storage, _manifest.DatabaseId, _manifest.FirstLogSegment, _options.Recovery == RecoveryMode.Salvage);
-        scan.Read((frame, payload) => Replay(frame, payload), _manifest.Sequence);
+        var (lastSequence, lastTime) = (limits?.ToSequence ?? long.MaxValue, limits?.ToTime?.UtcTicks ?? long.MaxValue);
+        if (lastSequence < _manifest.Sequence)
+        {
+            throw new DatabaseException($"The backup {_storage.Folder} begins with commit {_manifest.Sequence}; commit {lastSequence} is before that. Restore it from an older one.");
+        }
+
+        scan.Read((frame, payload) => frame.Sequence <= lastSequence && frame.Time <= lastTime && Replay(frame, payload), _manifest.Sequence);
         _sequence = scan.LastSequence;
         Report = new RecoveryReport(_sequence, _replayed, scan.CutReason, [.. _warnings]);
         PublishAll();
@@ -32,6 +38,15 @@ internal sealed partial class DatabaseEngine
             {
                 _storage.Delete(name);
             }
+        }
+
+        if (limits is not null)
+        {
+            // What follows is another history: it gets a log, and an identity, of its own.
+            var after = _storage.List().Select(LogFormat.Number).Append(scan.Segment).Max() + 1;
+            _manifest = _manifest with { DatabaseId = Guid.NewGuid() };
+            _log = LogWriter.Start(_storage, _manifest.DatabaseId, _options.LogSegmentBytes, after, _sequence + 1);
+            return;
         }
 
         DeleteOrphans();

@@ -38,7 +38,7 @@ internal sealed partial class DatabaseEngine : IDisposable
     private int _isCheckpointDue;
 
     /// <summary>Opens what is in a storage, and takes ownership of it.</summary>
-    public DatabaseEngine(IStorage storage, DatabaseOptions options)
+    public DatabaseEngine(IStorage storage, DatabaseOptions options, RestoreOptions? limits = null)
     {
         _storage = storage;
         _options = options;
@@ -54,7 +54,7 @@ internal sealed partial class DatabaseEngine : IDisposable
             _manifest = Retry(() =>
             {
                 _manifest = ReadManifest();
-                Recover();
+                Recover(limits);
                 return _manifest;
             });
         }

@@ -67,6 +67,14 @@ internal sealed class LogWriter : IDisposable
         return writer;
     }
 
+    /// <summary>Starts a log with a segment of its own.</summary>
+    public static LogWriter Start(IStorage storage, Guid database, int segmentBytes, long segment, long firstSequence)
+    {
+        var writer = new LogWriter(storage, database, segmentBytes);
+        writer.StartSegment(segment, firstSequence, 0);
+        return writer;
+    }
+
     /// <summary>Takes a frame into the group that <see cref="Write"/> writes. The payload must not change until then.</summary>
     public void Add(long sequence, long time, ReadOnlyMemory<byte> payload) => _pending.Add((sequence, time, payload));
 

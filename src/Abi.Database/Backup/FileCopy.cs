@@ -1,0 +1,47 @@
+using Abi.Database.Storage;
+
+namespace Abi.Database.Backup;
+
+/// <summary>Copies files between storages.</summary>
+internal static class FileCopy
+{
+    /// <summary>Copies a file and makes the copy durable before it gets its name.</summary>
+    /// <returns>Its bytes.</returns>
+    public static long Copy(IStorage from, IStorage to, string name)
+    {
+        var temporary = name + ".tmp";
+        if (to.Exists(temporary))
+        {
+            to.Delete(temporary);
+        }
+
+        long at = 0;
+        using (var source = from.OpenRead(name))
+        using (var target = to.Open(temporary, create: true))
+        {
+            var buffer = new byte[1 << 20];
+            for (int read; (read = source.Read(at, buffer)) > 0; at += read)
+            {
+                target.Write(at, buffer.AsSpan(0, read));
+            }
+
+            target.Flush();
+        }
+
+        to.Rename(temporary, name);
+        return at;
+    }
+
+    /// <summary>Whether both have a file of the same length under a name.</summary>
+    public static bool IsThere(IStorage from, IStorage to, string name)
+    {
+        if (!to.Exists(name))
+        {
+            return false;
+        }
+
+        using var source = from.OpenRead(name);
+        using var target = to.OpenRead(name);
+        return source.Length == target.Length;
+    }
+}

@@ -1,0 +1,150 @@
+using System.Runtime.InteropServices;
+using Abi.Compute.Distances;
+
+namespace Abi.Compute.Tests.Distances;
+
+/// <summary>Each kernel against its definition, at lengths around every block's edge.</summary>
+public sealed unsafe class RowDistanceTests
+{
+    private static readonly int[] Lengths = [1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 47, 60, 63, 64, 65, 100, 127, 128, 129, 255, 384, 500, 768, 1024, 1536];
+
+    [TestCaseSource(nameof(Lengths))]
+    public void Float32(int dimensions)
+    {
+        Compare<Float32Cosine>(dimensions, Floats, 1e-5);
+        Compare<Float32Dot>(dimensions, Floats, 1e-5 * dimensions);
+        Compare<Float32Euclidean>(dimensions, Floats, 1e-5 * dimensions);
+    }
+
+    [TestCaseSource(nameof(Lengths))]
+    public void Float16(int dimensions)
+    {
+        Compare<Float16Cosine>(dimensions, Halves, 1e-5);
+        Compare<Float16Dot>(dimensions, Halves, 1e-5 * dimensions);
+        Compare<Float16Euclidean>(dimensions, Halves, 1e-5 * dimensions);
+    }
+
+    [TestCaseSource(nameof(Lengths))]
+    public void Int8(int dimensions)
+    {
+        Compare<Int8Cosine>(dimensions, Bytes, 1e-5);
+        Compare<Int8Dot>(dimensions, Bytes, 0);
+        Compare<Int8Euclidean>(dimensions, Bytes, 0);
+    }
+
+    [TestCaseSource(nameof(Lengths))]
+    public void Binary(int dimensions) => Compare<BinaryHamming>(dimensions, (row, _, random) =>
+    {
+        for (var i = 0; i < dimensions; i++)
+        {
+            row[i >> 3] |= (byte)(random.Next(2) << (i & 7));
+        }
+    }, 0);
+
+    [TestCaseSource(nameof(Lengths))]
+    public void Codes(int dimensions)
+    {
+        CompareCodes<ScalarCodeCosine>(dimensions, isNormalised: true);
+        CompareCodes<ScalarCodeDot>(dimensions, isNormalised: false);
+        CompareCodes<ScalarCodeEuclidean>(dimensions, isNormalised: false);
+    }
+
+    [Test]
+    public void HalvesOfEveryKindAreExact()
+    {
+        var row = (Half*)NativeMemory.AlignedAlloc(64, 64);
+        var one = (Half*)NativeMemory.AlignedAlloc(64, 64);
+        for (var bits = 0; bits <= ushort.MaxValue; bits++)
+        {
+            var half = BitConverter.UInt16BitsToHalf((ushort)bits);
+            if (!Half.IsFinite(half))
+            {
+                continue;
+            }
+
+            new Span<byte>(row, 64).Clear();
+            new Span<byte>(one, 64).Clear();
+            (row[0], one[0]) = (half, (Half)1);
+            Assert.That(Float16Dot.Between((byte*)row, (byte*)one, 64), Is.EqualTo(-(float)half), $"{bits:x4}");
+        }
+
+        NativeMemory.AlignedFree(row);
+        NativeMemory.AlignedFree(one);
+    }
+
+    private delegate void Fill(byte* row, int dimensions, Random random);
+
+    private static void Floats(byte* row, int dimensions, Random random)
+    {
+        for (var i = 0; i < dimensions; i++)
+        {
+            ((float*)row)[i] = (random.NextSingle() - 0.5f) * 2;
+        }
+    }
+
+    private static void Halves(byte* row, int dimensions, Random random)
+    {
+        for (var i = 0; i < dimensions; i++)
+        {
+            ((Half*)row)[i] = (Half)((random.NextSingle() - 0.5f) * 2);
+        }
+    }
+
+    private static void Bytes(byte* row, int dimensions, Random random)
+    {
+        for (var i = 0; i < dimensions; i++)
+        {
+            ((sbyte*)row)[i] = (sbyte)random.Next(-128, 128);
+        }
+
+        row[0] |= 1;
+    }
+
+    private static void Compare<T>(int dimensions, Fill fill, double tolerance)
+        where T : struct, IRowDistance
+    {
+        var random = new Random(dimensions);
+        var bytes = T.RowBytes(dimensions);
+        Assert.That(bytes % 64, Is.Zero);
+        var a = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        var b = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        for (var round = 0; round < 10; round++)
+        {
+            new Span<byte>(a, bytes).Clear();
+            new Span<byte>(b, bytes).Clear();
+            fill(a, dimensions, random);
+            fill(b, dimensions, random);
+            T.Seal(a, dimensions);
+            T.Seal(b, dimensions);
+            Assert.That(T.Between(a, b, bytes), Is.EqualTo(T.Reference(a, b, dimensions)).Within(tolerance), $"{typeof(T).Name}, {dimensions}");
+            Assert.That(T.Between(a, b, bytes), Is.EqualTo(T.Between(b, a, bytes)));
+            Assert.That(T.Between(a, a, bytes), Is.EqualTo(T.Reference(a, a, dimensions)).Within(tolerance));
+        }
+
+        NativeMemory.AlignedFree(a);
+        NativeMemory.AlignedFree(b);
+    }
+
+    private static void CompareCodes<T>(int dimensions, bool isNormalised)
+        where T : struct, IRowDistance
+    {
+        var random = new Random(dimensions);
+        var bytes = T.RowBytes(dimensions);
+        var vector = (float*)NativeMemory.AlignedAlloc((nuint)dimensions * 4, 64);
+        var a = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        var b = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        Floats((byte*)vector, dimensions, random);
+        ScalarCode.Encode(vector, a, dimensions, isNormalised);
+        Floats((byte*)vector, dimensions, random);
+        ScalarCode.Encode(vector, b, dimensions, isNormalised);
+        Assert.That(T.Between(a, b, bytes), Is.EqualTo(T.Reference(a, b, dimensions)).Within(1e-5 * dimensions), $"{typeof(T).Name}, {dimensions}");
+        if (isNormalised)
+        {
+            Assert.That(T.Between(a, a, bytes), Is.Zero.Within(0.02));
+        }
+
+        NativeMemory.AlignedFree(vector);
+        NativeMemory.AlignedFree(a);
+        NativeMemory.AlignedFree(b);
+    }
+}

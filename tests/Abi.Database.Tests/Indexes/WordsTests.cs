@@ -1,0 +1,207 @@
+using System.Diagnostics;
+using System.Globalization;
+using Abi.Testing;
+
+namespace Abi.Database.Tests.Indexes;
+
+/// <summary>Recall, filters, churn and reopening on real word vectors: promises 9, 10 and 12.</summary>
+[NonParallelizable]
+#pragma warning disable CA1001 // the fixture's tear-down disposes
+public sealed class WordsTests
+{
+    private static readonly CollectionDefinition Definition = new()
+    {
+        Key = KeyKind.Integer,
+        Data = [new DataField("rank", DataKind.Integer) { IsIndexed = true }, new DataField("len", DataKind.Integer) { IsIndexed = true }, new DataField("mod", DataKind.Integer) { IsIndexed = true }],
+        Vectors = [new VectorField("v", 100), new VectorField("code", 100) { IsQuantized = true }],
+    };
+
+    private TemporaryFolder? _folder;
+    private VectorDatabase? _database;
+    private float[] _base = [];
+    private float[] _queries = [];
+    private int[] _truth = [];
+
+    private int Rows => _base.Length / 100;
+
+    private VectorCollection<object, Dictionary<string, object?>> Words => _database!.GetDynamicCollection("words");
+
+    [OneTimeSetUp]
+    public async Task Build()
+    {
+        (_, _base) = NpyFile.Read<float>(Fixtures.Path("vectors", "words100", "base.f32.npy"));
+        (_, _queries) = NpyFile.Read<float>(Fixtures.Path("vectors", "words100", "queries.f32.npy"));
+        (_, _truth) = NpyFile.Read<int>(Fixtures.Path("vectors", "words100", "truth.cos.i32.npy"));
+        _folder = new TemporaryFolder();
+        _database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = _folder["words"], IndexThreads = Environment.ProcessorCount });
+        var words = _database.GetDynamicCollection("words", Definition);
+        await words.EnsureCollectionExistsAsync();
+        var meta = File.ReadAllLines(Fixtures.Path("vectors", "words100", "base.meta.tsv"));
+        var header = meta[0].Split('\t');
+        var isHeader = Array.IndexOf(header, "rank") >= 0;
+        var (rank, len) = isHeader ? (Array.IndexOf(header, "rank"), Array.IndexOf(header, "len")) : (1, 2);
+        foreach (var chunk in Enumerable.Range(0, Rows).Chunk(2000))
+        {
+            await words.UpsertAsync(chunk.Select(row => Record(row, meta[row + (isHeader ? 1 : 0)].Split('\t'), rank, len)));
+        }
+
+        await _database.WaitForIndexAsync();
+    }
+
+    [OneTimeTearDown]
+    public async Task Close()
+    {
+        if (_database is not null)
+        {
+            await _database.DisposeAsync();
+        }
+
+        _folder?.Dispose();
+    }
+
+    [Test]
+    [Order(1)]
+    public void TheGraphFindsTheNearest()
+    {
+        Assert.That(Words.GetStatistics().Vectors.Select(vector => vector.Linked), Is.All.EqualTo(Rows));
+        Assert.That(Recall(new VectorSearchOptions { VectorField = "v" }), Is.GreaterThanOrEqualTo(0.985));
+        Assert.That(Recall(new VectorSearchOptions { VectorField = "v", IsExact = true }), Is.GreaterThanOrEqualTo(0.9999));
+    }
+
+    [TestCase(0.9)]
+    [TestCase(0.95)]
+    [TestCase(0.99)]
+    [Order(2)]
+    public void ARecallThatIsAskedForIsReached(double recall)
+    {
+        var reached = Recall(new VectorSearchOptions { VectorField = "v", Recall = recall });
+        TestContext.Out.WriteLine($"{recall}: {reached:f4}");
+        Assert.That(reached, Is.GreaterThanOrEqualTo(recall - 0.01)); // held-out queries of the collection stand for queries that it never saw
+    }
+
+    [Test]
+    [Order(3)]
+    public void CodesWithExactRankingLoseNothing()
+    {
+        var plain = Recall(new VectorSearchOptions { VectorField = "v", Effort = 200 });
+        var quantized = Recall(new VectorSearchOptions { VectorField = "code", Effort = 200 });
+        TestContext.Out.WriteLine($"{plain:f4} {quantized:f4}");
+        Assert.That(quantized, Is.GreaterThanOrEqualTo(0.999 * plain));
+    }
+
+    [TestCase("len_le_4")]
+    [TestCase("len_eq_12")]
+    [TestCase("rank_mod_1000")]
+    [Order(4)]
+    public void FilteredSearchesGiveAllThatIsAskedFor(string name)
+    {
+        var filter = name switch
+        {
+            "len_le_4" => Filter.LessThanOrEqual("len", 4),
+            "len_eq_12" => Filter.Equal("len", 12),
+            _ => Filter.Equal("mod", 7),
+        };
+        var (shape, truth) = NpyFile.Read<int>(Fixtures.Path("vectors", "words100", $"truth.cos.filter.{name}.i32.npy"));
+        foreach (var field in new[] { "v", "code" })
+        {
+            var (hits, all) = (0, 0);
+            for (var i = 0; i < shape[0]; i += 2)
+            {
+                var expected = truth.AsSpan(i * shape[1], shape[1]).ToArray().Where(row => row >= 0).Select(row => (long)row).ToHashSet();
+                var found = Words.SearchKeys(_queries.AsSpan(i * 100, 100), 10, new VectorSearchOptions { VectorField = field, Filter = filter });
+                Assert.That(found, Has.Count.EqualTo(expected.Count));
+                hits += found.Count(match => expected.Contains((long)match.Key));
+                all += expected.Count;
+            }
+
+            Assert.That((double)hits / all, Is.GreaterThanOrEqualTo(0.95), field);
+        }
+    }
+
+    [Test]
+    [Order(5)]
+    public async Task OpensAgainWithoutLinkingAnew()
+    {
+        await _database!.DisposeAsync();
+        var watch = Stopwatch.StartNew();
+        _database = await VectorDatabase.OpenAsync(_folder!["words"]);
+        TestContext.Out.WriteLine($"opened in {watch.ElapsedMilliseconds} ms");
+        Assert.That(Words.GetStatistics().Vectors.Select(vector => (vector.Linked, vector.Pending)), Is.All.EqualTo((Rows, 0)));
+        Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(5))); // linking anew takes longer than this; what it takes when nothing else runs stands in docs/database.md
+        Assert.That(Recall(new VectorSearchOptions { VectorField = "v" }), Is.GreaterThanOrEqualTo(0.985));
+    }
+
+    [Test]
+    [Order(6)]
+    public async Task DeletingAndAddingHalfAgainAndAgainKeepsRecallAndSlots()
+    {
+        const int Part = 10_000;
+        var collection = _database!.GetDynamicCollection("churn", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 100) { IndexKind = IndexKind.Hnsw }] });
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(Enumerable.Range(0, Part).Select(Churned));
+        await _database.WaitForIndexAsync();
+        var random = new Random(10);
+        var before = ChurnRecall(collection, Part);
+        var slots = Slots("churn");
+        for (var round = 0; round < 5; round++)
+        {
+            var half = Enumerable.Range(0, Part).OrderBy(_ => random.Next()).Take(Part / 2).ToList();
+            await collection.DeleteAsync(half.Select(key => (object)(long)key));
+            await collection.UpsertAsync(half.Select(Churned));
+            await _database.WaitForIndexAsync();
+        }
+
+        var after = ChurnRecall(collection, Part);
+        TestContext.Out.WriteLine($"recall {before:f4} -> {after:f4}, slots {slots} -> {Slots("churn")}");
+        Assert.That(after, Is.GreaterThan(before - 0.01));
+        Assert.That(Slots("churn"), Is.LessThanOrEqualTo(slots * 1.1));
+    }
+
+    private static double ChurnRecall(VectorCollection<object, Dictionary<string, object?>> collection, int rows)
+    {
+        var (hits, queries) = (0, 200);
+        var (_, vectors) = NpyFile.Read<float>(Fixtures.Path("vectors", "words100", "queries.f32.npy"));
+        for (var i = 0; i < queries; i++)
+        {
+            var query = vectors.AsSpan(i * 100, 100);
+            var exact = collection.SearchKeys(query, 10, new VectorSearchOptions { IsExact = true }).Select(match => match.Key).ToHashSet();
+            var found = collection.SearchKeys(query, 10, new VectorSearchOptions { Effort = 48 });
+            Assert.That(found, Has.Count.EqualTo(Math.Min(10, rows)));
+            hits += found.Count(match => exact.Contains(match.Key));
+        }
+
+        return hits / (10.0 * queries);
+    }
+
+    private int Slots(string name) => _database!.Engine.Find(name)!.Store.View.Slots;
+
+    private Dictionary<string, object?> Churned(int row) => new(StringComparer.Ordinal) { ["Key"] = (long)row, ["v"] = _base.AsMemory(row * 100, 100) };
+
+    private Dictionary<string, object?> Record(int row, string[] meta, int rankAt, int lenAt)
+    {
+        var rank = long.Parse(meta[rankAt], CultureInfo.InvariantCulture);
+        return new(StringComparer.Ordinal)
+        {
+            ["Key"] = (long)row,
+            ["rank"] = rank,
+            ["mod"] = rank % 1000,
+            ["len"] = long.Parse(meta[lenAt], CultureInfo.InvariantCulture),
+            ["v"] = _base.AsMemory(row * 100, 100),
+            ["code"] = _base.AsMemory(row * 100, 100),
+        };
+    }
+
+    private double Recall(VectorSearchOptions options)
+    {
+        var hits = 0;
+        for (var i = 0; i < 1000; i++)
+        {
+            foreach (var match in Words.SearchKeys(_queries.AsSpan(i * 100, 100), 10, options))
+            {
+                hits += _truth.AsSpan(i * 100, 10).Contains((int)(long)match.Key) ? 1 : 0;
+            }
+        }
+
+        return hits / 10_000.0;
+    }
+}
