@@ -8,6 +8,10 @@ internal sealed partial class DatabaseEngine
 {
     private const int LargestGroup = 1024;
 
+    private readonly SemaphoreSlim _handOver = new(0);
+    private Thread? _committer; // the leader's to make
+    private bool _isCommitterDone;
+
     /// <summary>
     /// Commits. When nobody else is committing, the caller's thread does the work and the task is complete on return; otherwise the commit goes with the next group.
     /// </summary>
@@ -79,7 +83,55 @@ internal sealed partial class DatabaseEngine
             }
         }
 
-        ThreadPool.UnsafeQueueUserWorkItem(static engine => engine.Lead(), this, preferLocal: false);
+        HandOver();
+    }
+
+    // To a thread of its own: the pool may be full of those who wait for these very commits.
+    private void HandOver()
+    {
+        if (_committer is null)
+        {
+            _committer = new Thread(() =>
+            {
+                while (true)
+                {
+                    _handOver.Wait();
+                    if (Volatile.Read(ref _isCommitterDone))
+                    {
+                        RefuseQueue();
+                        return;
+                    }
+
+                    Lead();
+                }
+            })
+            { IsBackground = true, Name = "Abi.Database commits" };
+            _committer.Start();
+        }
+
+        _handOver.Release();
+    }
+
+    private void StopCommitter()
+    {
+        Volatile.Write(ref _isCommitterDone, true);
+        _handOver.Release();
+        RefuseQueue();
+    }
+
+    // Whoever still waits when the database is closed is told so.
+    private void RefuseQueue()
+    {
+        List<CommitRequest> left;
+        lock (_queueGate)
+        {
+            (left, _queue) = (_queue, []);
+        }
+
+        foreach (var request in left)
+        {
+            request.Complete(new ObjectDisposedException(nameof(VectorDatabase), "The database was closed before this was written."));
+        }
     }
 
     private void CommitGroup(List<CommitRequest> group)

@@ -179,6 +179,7 @@ internal sealed partial class DatabaseEngine : IDisposable
                 _log?.Dispose();
             }
 
+            StopCommitter();
             _lock?.Dispose();
             _storage.Dispose();
         }

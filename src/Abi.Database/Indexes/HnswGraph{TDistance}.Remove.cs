@@ -4,6 +4,8 @@ namespace Abi.Database.Indexes;
 /// <content>Unlinking, as in "FreshDiskANN" (Singh et al., 2021), algorithm 4: neighbours of a removed node are joined to what it led to.</content>
 internal sealed unsafe partial class HnswGraph<TDistance>
 {
+    private const float Slack = 1.44f; // the square of the paper's alpha, for distances that are squares
+
     public override void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads)
     {
         slots = Math.Min(slots, Capacity);
@@ -72,9 +74,40 @@ internal sealed unsafe partial class HnswGraph<TDistance>
             Consider(link);
         }
 
+        // What is left of the node's own links stays. Choosing all anew, with no slack, would thin the graph out with every round of deletions.
         candidates.Sort();
         Span<int> chosen = stackalloc int[links.Length];
-        var kept = Choose(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(candidates), links.Length, chosen, slot);
+        var (kept, before) = (0, 0);
+        foreach (var link in links)
+        {
+            before += link >= 0 ? 1 : 0;
+            if (link >= 0 && !isRemoved[link])
+            {
+                chosen[kept++] = link;
+            }
+        }
+
+        foreach (var candidate in candidates)
+        {
+            if (kept == links.Length)
+            {
+                break;
+            }
+
+            if (!chosen[..kept].Contains(ScoredSlot.Slot(candidate)) && LeadsElsewhere(candidate, chosen[..kept]))
+            {
+                chosen[kept++] = ScoredSlot.Slot(candidate);
+            }
+        }
+
+        for (var i = 0; i < candidates.Count && kept < before; i++)
+        {
+            if (!chosen[..kept].Contains(ScoredSlot.Slot(candidates[i])))
+            {
+                chosen[kept++] = ScoredSlot.Slot(candidates[i]);
+            }
+        }
+
         Write(slot, level, chosen[..kept]);
 
         void Consider(int link)
@@ -106,6 +139,22 @@ internal sealed unsafe partial class HnswGraph<TDistance>
                 }
             }
         }
+    }
+
+    // As Choose does, but with slack.
+    private bool LeadsElsewhere(ulong candidate, ReadOnlySpan<int> chosen)
+    {
+        var row = Rows.Row(ScoredSlot.Slot(candidate));
+        var distance = ScoredSlot.Distance(candidate);
+        foreach (var other in chosen)
+        {
+            if (TDistance.Between(row, Rows.Row(other), _rowBytes) * Slack < distance)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private long HighestNode(bool[] isRemoved, Func<int, bool> isLinked, int slots)

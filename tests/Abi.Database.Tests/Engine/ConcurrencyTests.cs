@@ -75,7 +75,7 @@ public sealed class ConcurrencyTests
         }
 
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(2));
-        var threads = Enumerable.Range(0, 8).Select(id => Task.Run(async () =>
+        var threads = Enumerable.Range(0, 8).Select(id => Task.Factory.StartNew(() =>
         {
             var key = id % Keys;
             for (var value = 1L; !stop.IsCancellationRequested; value++)
@@ -83,17 +83,17 @@ public sealed class ConcurrencyTests
                 if (id < Keys)
                 {
                     Volatile.Write(ref begun[key], value);
-                    await collection.UpsertAsync(Record(key, value));
+                    collection.UpsertAsync(Record(key, value)).GetAwaiter().GetResult();
                     Volatile.Write(ref acknowledged[key], value);
                 }
                 else
                 {
                     var least = Volatile.Read(ref acknowledged[key]);
-                    var read = (long)(await collection.GetAsync((long)key, includeVectors: false))!["n"]!;
+                    var read = (long)collection.GetAsync((long)key, includeVectors: false).GetAwaiter().GetResult()!["n"]!;
                     Assert.That(read, Is.InRange(least, Volatile.Read(ref begun[key])));
                 }
             }
-        }));
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
         await Task.WhenAll(threads);
         Assert.That(acknowledged, Is.All.GreaterThan(10));
     }

@@ -152,7 +152,7 @@ internal static class VectorCodec
         return floats;
     }
 
-    private static object Shape<T>(T[] values, Type? type) => type is not null && type.IsArray ? values : new ReadOnlyMemory<T>(values);
+    private static object Shape<T>(T[] values, Type? type) => type is not null && type.IsArray ? (object)values : new ReadOnlyMemory<T>(values);
 
     private static ArgumentException WrongType(VectorField field, Type type) => new($"The vector '{field.Name}' has {field.Element} elements; a {type.Name} does not fit it.");
 }
