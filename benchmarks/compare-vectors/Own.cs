@@ -38,14 +38,15 @@ internal sealed class Own(VectorSet set, string folder, DistanceFunction functio
     }
 
     /// <summary>Closes and opens it again: as a program finds it.</summary>
-    /// <returns>Seconds of closing and of opening, and resident bytes a vector that opening and searching took.</returns>
-    public (double Close, double Open, double Resident) Reopen()
+    /// <returns>Seconds of closing and of opening, and the bytes a vector that opening and searching took: all that is resident, and what of it is private (no mapped file).</returns>
+    public (double Close, double Open, double Resident, double Private) Reopen()
     {
         var watch = Stopwatch.StartNew();
         Close();
         var close = watch.Elapsed.TotalSeconds;
         Collect();
         var before = Resident();
+        var privateBefore = Private();
         watch.Restart();
         Open(1);
         _collection = _database!.GetCollection<long, Row>("rows");
@@ -53,7 +54,7 @@ internal sealed class Own(VectorSet set, string folder, DistanceFunction functio
         var open = watch.Elapsed.TotalSeconds;
         Search(64, 1);
         Collect();
-        return (close, open, (Resident() - before) / (double)set.Rows);
+        return (close, open, (Resident() - before) / (double)set.Rows, (Private() - privateBefore) / (double)set.Rows);
     }
 
     public (double Rate, double Recall) Search(int effort, int rounds) => Measure(new VectorSearchOptions { Effort = effort }, set.QueryCount, rounds);
@@ -100,6 +101,9 @@ internal sealed class Own(VectorSet set, string folder, DistanceFunction functio
             GC.WaitForPendingFinalizers();
         }
     }
+
+    private static long Private() =>
+        1024 * long.Parse(File.ReadLines("/proc/self/status").Single(line => line.StartsWith("RssAnon:", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
 
     private static long Resident()
     {

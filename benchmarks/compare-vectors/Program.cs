@@ -42,8 +42,9 @@ foreach (var threads in new[] { 2, 1 })
     Console.WriteLine($"build, {threads} thread(s): peer {seconds:f2} s wall, {cpu:f2} s CPU, {p.GetProperty("resident").GetInt64() / (double)set.Rows:f0} B/vector; own {o.Seconds:f2} s wall, {o.Cpu:f2} s CPU; rate by wall {seconds / o.Seconds:f2}, by CPU {cpu / o.Cpu:f2}");
 }
 
-var (close, open, resident) = own.Reopen();
-Console.WriteLine($"own: closed in {close:f2} s, opened with a first search in {open:f2} s, {resident:f0} B/vector resident");
+own.Reopen(); // the first time brings code in, too
+var (close, open, resident, isPrivate) = own.Reopen();
+Console.WriteLine($"own: closed in {close:f2} s, opened with a first search in {open:f2} s, {resident:f0} B/vector resident, {isPrivate:f0} of it private");
 Dictionary<int, List<(double Peer, double Own)>> rates = efforts.ToDictionary(effort => effort, _ => new List<(double, double)>());
 var recalls = new Dictionary<int, (double Peer, double Own)>();
 List<double> scans = [];
@@ -84,8 +85,9 @@ foreach (var target in what == "words-l2" ? [0.95, recalls[800].Peer] : new[] { 
 
 using var codes = new Own(set, Path.Combine(scratch, "codes"), function, isQuantized: true);
 codes.Build(1);
-var (_, codesOpen, codesResident) = codes.Reopen();
-Console.WriteLine($"int8 with exact ranking: opened in {codesOpen:f2} s, {codesResident:f0} B/vector resident after one round of searches");
+codes.Reopen();
+var (_, codesOpen, codesResident, codesPrivate) = codes.Reopen();
+Console.WriteLine($"int8 with exact ranking: opened in {codesOpen:f2} s, {codesResident:f0} B/vector resident after one round of searches, {codesPrivate:f0} of it private");
 foreach (var effort in efforts.Where(effort => effort is 16 or 24 or 64 or 128 or 256))
 {
     var o = codes.Search(effort, 3);

@@ -56,11 +56,12 @@ public sealed partial class VectorCollection<TKey, TRecord>
         var (place, view) = store.BeginRead();
         try
         {
-            var found = Nearest(store, view, index, query, top, options);
-            var matches = new KeyMatch<TKey>[found.Count];
+            var found = Best(store, view, index, query, top, options);
+            var matches = new KeyMatch<TKey>[Math.Max(0, found.Count - options.Skip)];
             for (var i = 0; i < matches.Length; i++)
             {
-                matches[i] = new KeyMatch<TKey>(Key(store, found[i].Slot), VectorSpace.Score(index.Field.DistanceFunction, found[i].Distance));
+                var item = found.Items[i + options.Skip];
+                matches[i] = new KeyMatch<TKey>(Key(store, ScoredSlot.Slot(item)), VectorSpace.Score(index.Field.DistanceFunction, ScoredSlot.Distance(item)));
             }
 
             return matches;
@@ -168,8 +169,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
 
     private List<(int Slot, float Distance)> Nearest(CollectionStore store, CollectionView view, VectorIndex index, ReadOnlySpan<byte> query, int top, VectorSearchOptions options)
     {
-        var visible = Filtered(store, view, index, options.Filter, out var matches);
-        var best = index.Search(query, checked(top + options.Skip), new SearchEffort(options.IsExact, options.Effort ?? 0, options.Recall ?? 0, Engine.ScanThreads), visible, view.Slots, matches);
+        var best = Best(store, view, index, query, top, options);
         List<(int, float)> found = new(Math.Max(0, best.Count - options.Skip));
         for (var i = options.Skip; i < best.Count; i++)
         {
@@ -177,6 +177,12 @@ public sealed partial class VectorCollection<TKey, TRecord>
         }
 
         return found;
+    }
+
+    private TopK Best(CollectionStore store, CollectionView view, VectorIndex index, ReadOnlySpan<byte> query, int top, VectorSearchOptions options)
+    {
+        var visible = Filtered(store, view, index, options.Filter, out var matches);
+        return index.Search(query, checked(top + options.Skip), new SearchEffort(options.IsExact, options.Effort ?? 0, options.Recall ?? 0, Engine.ScanThreads), visible, view.Slots, matches);
     }
 
     private List<TextIndex> TextFields(CollectionStore store, IReadOnlyList<string> names)

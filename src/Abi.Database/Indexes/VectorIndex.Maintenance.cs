@@ -6,7 +6,7 @@ namespace Abi.Database.Indexes;
 /// <content>Growing and repairing the graph.</content>
 internal sealed unsafe partial class VectorIndex
 {
-    private const int InsertBatch = 256;
+    private const int InsertBatch = 2048;
 
     private readonly Lock _graphGate = new(); // insertions and removals, never searches
 

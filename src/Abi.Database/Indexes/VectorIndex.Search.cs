@@ -1,7 +1,6 @@
 #pragma warning disable MA0048 // a part of VectorIndex
 using System.Buffers;
 using System.Numerics;
-using System.Runtime.InteropServices;
 using Abi.Database.Rows;
 
 namespace Abi.Database.Indexes;
@@ -28,10 +27,10 @@ internal sealed unsafe partial class VectorIndex
             return best;
         }
 
-        var memory = NativeMemory.AlignedAlloc((nuint)(Space.RowBytes + (CodeSpace?.RowBytes ?? 0)), 64);
+        var memory = QueryBuffer.Rent(Space.RowBytes + (CodeSpace?.RowBytes ?? 0));
         try
         {
-            var query = (byte*)memory;
+            var query = memory.Address;
             var code = query + Space.RowBytes;
             Space.Encode(raw, query);
             if (Codes is not null)
@@ -66,7 +65,7 @@ internal sealed unsafe partial class VectorIndex
         }
         finally
         {
-            NativeMemory.AlignedFree(memory);
+            memory.Return();
             GC.KeepAlive(this);
         }
     }

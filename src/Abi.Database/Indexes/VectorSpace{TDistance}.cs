@@ -9,8 +9,6 @@ namespace Abi.Database.Indexes;
 internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes) : VectorSpace(dimensions, rawBytes, TDistance.RowBytes(dimensions))
     where TDistance : struct, IRowDistance
 {
-    private const int ScanAhead = 2; // rows that are asked for before they are compared
-
     public override void Encode(ReadOnlySpan<byte> raw, byte* row)
     {
         var target = new Span<byte>(row, RowBytes);
@@ -30,7 +28,6 @@ internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes
             var row = rows.Row(from);
             for (var slot = from; slot < end; slot++, row += rowBytes)
             {
-                Prefetch(row + (ScanAhead * rowBytes), rowBytes);
                 var distance = TDistance.Between(query, row, rowBytes);
                 if (distance < best.Threshold && accept.Accepts(slot))
                 {

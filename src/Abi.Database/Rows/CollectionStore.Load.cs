@@ -65,7 +65,11 @@ internal sealed partial class CollectionStore
 
             _payloads[slot] = (nint)address;
             Created[slot] = 0;
-            Expires[slot] = HasExpiry ? expires[slot] : long.MaxValue;
+            if (HasExpiry)
+            {
+                Expires[slot] = expires[slot];
+            }
+
             var payload = Payload(slot);
             _keys.Add(RecordCodec.Key(payload), slot);
             try

@@ -177,7 +177,11 @@ internal sealed partial class CollectionStore
         Delete(key, sequence);
         var slot = TakeSlot();
         Deleted[slot] = long.MaxValue;
-        Expires[slot] = expires == 0 ? long.MaxValue : expires;
+        if (HasExpiry)
+        {
+            Expires[slot] = expires == 0 ? long.MaxValue : expires;
+        }
+
         _payloads[slot] = _heap.Add(payload);
         SetFields(slot, sequence, payload);
         foreach (var index in Vectors)
@@ -213,7 +217,7 @@ internal sealed partial class CollectionStore
     private void Delete(ReadOnlySpan<byte> key, long sequence, long expiredBy = long.MaxValue)
     {
         var slot = _keys.Find(key, static (slot, store) => store.Deleted[slot] == long.MaxValue && store.Created[slot] != long.MaxValue, this);
-        if (slot < 0 || Expires[slot] > expiredBy)
+        if (slot < 0 || (HasExpiry && Expires[slot] > expiredBy))
         {
             return;
         }
@@ -245,7 +249,11 @@ internal sealed partial class CollectionStore
         _capacity = (slots + SlotArray<int>.Mask) & ~SlotArray<int>.Mask;
         Created.Grow(_capacity);
         Deleted.Grow(_capacity);
-        Expires.Grow(_capacity);
+        if (HasExpiry)
+        {
+            Expires.Grow(_capacity);
+        }
+
         _payloads.Grow(_capacity);
         foreach (var column in _columns)
         {

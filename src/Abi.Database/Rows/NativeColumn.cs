@@ -57,9 +57,9 @@ internal sealed unsafe class NativeColumn
         {
             var bytes = (nint)ChunkSlots * Stride;
             var address = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, bytes >= HugePage ? (nuint)HugePage : 64);
-            if (chunk > 0)
+            if (slots > ChunkSlots)
             {
-                // A first chunk is often nearly empty, and a huge page is taken whole.
+                // Not for a first chunk alone: it is often nearly empty, and a huge page is taken whole.
                 LibC.AdviseHuge((nint)address, bytes);
                 if (_chunks[0] != null)
                 {
