@@ -200,18 +200,29 @@ internal static unsafe class Sums
             sum3 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 48), Vector512.Load(b + 48), sum3);
         }
 
-        for (; i < last; i++, a += 16, b += 16)
+        // At most three, then the last.
+        if (i + 2 <= last)
         {
             sum1 = Vector512.FusedMultiplyAdd(Vector512.Load(a), Vector512.Load(b), sum1);
-            (sum1, sum2) = (sum2, sum1);
+            sum2 = Vector512.FusedMultiplyAdd(Vector512.Load(a + 16), Vector512.Load(b + 16), sum2);
+            i += 2;
+            a += 32;
+            b += 32;
         }
 
-        var (lastA, lastB) = (Vector512.Load(a), Vector512.Load(b));
+        if (i < last)
+        {
+            sum3 = Vector512.FusedMultiplyAdd(Vector512.Load(a), Vector512.Load(b), sum3);
+            a += 16;
+            b += 16;
+        }
+
+        var lastA = Vector512.Load(a);
+        var lastB = Vector512.Load(b);
         if (masked != 0)
         {
-            // Both: what stands in the masked lane may be anything, and 0 · ∞ is not 0.
-            var keep = Vector512.Create(~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, 0u).AsSingle();
-            (lastA, lastB) = (lastA & keep, lastB & keep);
+            // One side is enough: what stands in the other's lane is finite.
+            lastA &= Vector512.Create(~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, 0u).AsSingle();
         }
 
         sum0 = Vector512.FusedMultiplyAdd(lastA, lastB, sum0);
@@ -238,11 +249,21 @@ internal static unsafe class Sums
             sum3 = Vector512.FusedMultiplyAdd(d3, d3, sum3);
         }
 
-        for (; i < blocks; i++, a += 16, b += 16)
+        if (i + 2 <= blocks)
+        {
+            var d0 = Vector512.Load(a) - Vector512.Load(b);
+            var d1 = Vector512.Load(a + 16) - Vector512.Load(b + 16);
+            sum0 = Vector512.FusedMultiplyAdd(d0, d0, sum0);
+            sum1 = Vector512.FusedMultiplyAdd(d1, d1, sum1);
+            i += 2;
+            a += 32;
+            b += 32;
+        }
+
+        if (i < blocks)
         {
             var d = Vector512.Load(a) - Vector512.Load(b);
-            sum1 = Vector512.FusedMultiplyAdd(d, d, sum1);
-            (sum1, sum2) = (sum2, sum1);
+            sum2 = Vector512.FusedMultiplyAdd(d, d, sum2);
         }
 
         return Vector512.Sum((sum0 + sum1) + (sum2 + sum3));
