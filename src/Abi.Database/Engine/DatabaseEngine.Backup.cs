@@ -14,7 +14,7 @@ internal sealed partial class DatabaseEngine
     /// </summary>
     public BackupReport Backup(IStorage target)
     {
-        _checkpointGate.Wait();
+        EnterFiles();
         try
         {
             Manifest manifest;
@@ -85,7 +85,7 @@ internal sealed partial class DatabaseEngine
     /// <summary>Reads and checks every byte of the files and the log.</summary>
     public VerificationReport Verify()
     {
-        _checkpointGate.Wait();
+        EnterFiles();
         try
         {
             lock (_commitGate)
@@ -102,7 +102,7 @@ internal sealed partial class DatabaseEngine
     /// <summary>Writes every collection anew, without what was deleted, and goes on with the new files. Writes wait; reads do not.</summary>
     public void Compact()
     {
-        _checkpointGate.Wait();
+        EnterFiles();
         try
         {
             lock (_commitGate)

@@ -24,7 +24,7 @@ internal sealed partial class DatabaseEngine
             throw new DatabaseException($"The database {_storage.Folder} was opened read-only.");
         }
 
-        _checkpointGate.Wait();
+        EnterFiles(isClosing);
         try
         {
             WriteCheckpoint(isClosing);
@@ -32,6 +32,17 @@ internal sealed partial class DatabaseEngine
         finally
         {
             _checkpointGate.Release();
+        }
+    }
+
+    // Whoever works on the files holds off closing, which gives the folder to others.
+    private void EnterFiles(bool isClosing = false)
+    {
+        _checkpointGate.Wait();
+        if (Volatile.Read(ref _isDisposed) != 0 && !isClosing)
+        {
+            _checkpointGate.Release();
+            throw new ObjectDisposedException(nameof(VectorDatabase));
         }
     }
 
@@ -152,7 +163,7 @@ internal sealed partial class DatabaseEngine
                     Checkpoint();
                 }
             }
-            catch (Exception error) when (error is AbiException or IOException)
+            catch (Exception error) when (error is AbiException or IOException or ObjectDisposedException)
             {
                 // The log holds everything; the next commits try again.
             }

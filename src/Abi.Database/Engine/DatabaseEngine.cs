@@ -180,8 +180,10 @@ internal sealed partial class DatabaseEngine : IDisposable
             }
 
             StopCommitter();
+            _checkpointGate.Wait();
             _lock?.Dispose();
             _storage.Dispose();
+            _checkpointGate.Release();
         }
     }
 
