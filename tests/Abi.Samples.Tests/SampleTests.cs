@@ -22,6 +22,11 @@ public sealed class SampleTests
         ["Sampling"] = ["^greedy ", "^mirostat 2 ", "^nobody is called Lily ", "^a processor of one's own "],
         ["Tools"] = [@"^\[the model calls pick_apples\(count: \d\)\]", @"^\[the function says: Tom picked \d red apples and put them in a basket\.\]", "^.{40,}"],
         ["Streaming"] = ["^-- pieces", @"^\[\w+, \d+ tokens, \d+ a second, seed 7\]", "^-- bytes", "^-- server-sent events", "^data: ", "^-- cancelled"],
+        ["VectorSearch"] =
+        [
+            "^run 1: 4 notes at commit 2", "^run 2: 4 notes at commit 2", "^nearest to", @"^  0\.\d{3} (The dog|A puppy)", @"^  0\.\d{3} (The dog|A puppy)",
+            "^nearest of those about food", @"^  0\.\d{3} (Mom baked|Dad cooked)", "^near, or with 'garden'", @"^  0\.\d{3} A puppy .* \(vector 0\.\d{3}, words [1-9]\.\d{3}\)",
+        ],
     };
 
     private static IEnumerable<string> Names() => Directory.GetDirectories(Path.Combine(Root, "samples")).Select(folder => Path.GetFileName(folder)).Where(name => name is not ("bin" or "obj")).Order(StringComparer.Ordinal);
