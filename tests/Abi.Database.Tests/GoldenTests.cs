@@ -12,7 +12,7 @@ public sealed class GoldenTests
     [TestCaseSource(nameof(Versions))]
     public async Task OpensWithItsState(string version)
     {
-        var files = Directory.GetFiles(Path.Combine(Folder, version), "*.abi").ToDictionary(file => Path.GetFileName(file), File.ReadAllBytes);
+        var files = Directory.GetFiles(Path.Combine(Folder, version)).Where(file => Path.GetExtension(file) != ".txt").ToDictionary(file => Path.GetFileName(file), File.ReadAllBytes);
         using var database = new VectorDatabase(new Database.Engine.DatabaseEngine(MemoryStorage.Of(files), History.Options()));
         Assert.That(database.Recovery.CutReason, Is.Null);
         Assert.That(database.Recovery.Warnings, Is.Empty);
