@@ -29,6 +29,23 @@ public sealed class CrashTests
         ["vector"] = Enumerable.Range(1, 8).Select(i => MathF.Sin((number * i) + part) + 0.001f).ToArray(),
     };
 
+    /// <summary>Starts this assembly as a program.</summary>
+    internal static Process Start(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, UseShellExecute = false };
+        foreach (var argument in (string[])["exec", typeof(CrashTests).Assembly.Location, .. arguments])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        if (!Path.GetFileNameWithoutExtension(start.FileName).Equals("dotnet", StringComparison.OrdinalIgnoreCase))
+        {
+            start.FileName = "dotnet";
+        }
+
+        return Process.Start(start)!;
+    }
+
     private static async Task RoundsAsync(int rounds)
     {
         using var folder = new TemporaryFolder();
@@ -44,18 +61,7 @@ public sealed class CrashTests
             }
 
             var path = folder[$"db{round / 40}"];
-            var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, UseShellExecute = false };
-            foreach (var argument in new[] { "exec", typeof(CrashTests).Assembly.Location, "write", path, next.ToString(CultureInfo.InvariantCulture) })
-            {
-                start.ArgumentList.Add(argument);
-            }
-
-            if (!Path.GetFileNameWithoutExtension(start.FileName).Equals("dotnet", StringComparison.OrdinalIgnoreCase))
-            {
-                start.FileName = "dotnet";
-            }
-
-            using var process = Process.Start(start)!;
+            using var process = Start("write", path, next.ToString(CultureInfo.InvariantCulture));
             var acknowledged = next - 1;
             var killAt = 0L;
             while (await process.StandardOutput.ReadLineAsync() is { } line)

@@ -6,15 +6,16 @@ namespace Abi.Database.Tests.Engine;
 /// <summary>Promise 6: a call to the disk that fails, each in turn.</summary>
 public sealed class FailureTests
 {
-    [Test]
-    public async Task TheWriteFailsTheRestStaysReadableAndNothingAcknowledgedIsLost()
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task TheWriteFailsTheRestStaysReadableAndNothingAcknowledgedIsLost(bool isForGood)
     {
         var calls = 0;
         for (var failing = 0; failing <= calls; failing++) // 0: none, to count the calls
         {
             var disk = new MemoryStorage();
             var number = failing;
-            disk.Fails = (call, _) => call == number;
+            disk.Fails = (call, _) => call == number || (isForGood && number > 0 && call > number);
             List<int> acknowledged = [];
             DatabaseEngine? engine = null;
             try
@@ -68,5 +69,56 @@ public sealed class FailureTests
         }
 
         Assert.That(calls, Is.GreaterThan(40));
+    }
+
+    /// <summary>A file system of a mebibyte runs full; then there is room again.</summary>
+    [Test]
+    public async Task AFullDiskLosesNothing()
+    {
+        using var folder = new TemporaryFolder();
+        using var disk = SmallDisk.TryMount(folder["disk"], 1 << 20);
+        if (disk is null)
+        {
+            Assert.Ignore("a file system in memory cannot be mounted here");
+        }
+
+        var options = new DatabaseOptions { Path = Path.Combine(disk!.Path, "db"), LogSegmentBytes = 1 << 16, CheckpointBytes = 1 << 18 };
+        var acknowledged = 0;
+        await using (var database = await VectorDatabase.OpenAsync(options))
+        {
+            var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+            await collection.EnsureCollectionExistsAsync();
+            var error = Assert.ThrowsAsync<DatabaseException>(async () =>
+            {
+                for (; acknowledged < 100_000; acknowledged++)
+                {
+                    await collection.UpsertAsync([CrashTests.Record(acknowledged, 0), CrashTests.Record(acknowledged, 1)]);
+                }
+            });
+            Assert.That(error!.InnerException, Is.InstanceOf<IOException>());
+            Assert.That(database.WriteFailure, Is.Not.Null);
+            Assert.That(await collection.CountAsync(), Is.EqualTo(acknowledged * 2));
+            Assert.That(collection.SearchKeys([1, 2, 3, 4, 5, 6, 7, 8], 5), Has.Count.EqualTo(5));
+            Assert.That(async () => await collection.DeleteAsync(CrashTests.Key(0, 0)), Throws.InstanceOf<DatabaseException>());
+        }
+
+        await TestContext.Out.WriteLineAsync($"{acknowledged} commits went in");
+        Assert.That(acknowledged, Is.GreaterThan(100));
+
+        // Read-only needs no room; writing goes on once there is some.
+        await using (var reader = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = options.Path, Access = DatabaseAccess.ReadOnly }))
+        {
+            Assert.That(await reader.GetDynamicCollection("c").CountAsync(), Is.InRange(acknowledged * 2, (acknowledged * 2) + 2));
+        }
+
+        disk.Resize(8 << 20);
+        await using (var database = await VectorDatabase.OpenAsync(options))
+        {
+            var collection = database.GetDynamicCollection("c");
+            var count = await collection.CountAsync();
+            Assert.That(count, Is.InRange(acknowledged * 2, (acknowledged * 2) + 2));
+            await collection.UpsertAsync([CrashTests.Record(1_000_000, 0)]);
+            Assert.That(await collection.CountAsync(), Is.EqualTo(count + 1));
+        }
     }
 }

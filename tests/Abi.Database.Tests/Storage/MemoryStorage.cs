@@ -174,12 +174,15 @@ internal sealed class MemoryStorage : IStorage
             var keep = random.Next(3); // none, some, all
             foreach (var write in (unflushed.GetValueOrDefault(inode) ?? []).OrderBy(_ => random.Next()))
             {
-                for (var at = 0; at < write.Bytes!.Length; at += 512)
+                for (var at = 0; at < write.Bytes!.Length;)
                 {
+                    var length = Math.Min(512 - (int)((write.Offset + at) % 512), write.Bytes.Length - at);
                     if (keep == 2 || (keep == 1 && random.Next(2) == 0))
                     {
-                        bytes = Put(bytes, write.Offset + at, write.Bytes.AsSpan(at, Math.Min(512, write.Bytes.Length - at)));
+                        bytes = Put(bytes, write.Offset + at, write.Bytes.AsSpan(at, length));
                     }
+
+                    at += length;
                 }
             }
 
