@@ -11,6 +11,7 @@ public sealed class PublicApiTests
     [TestCase("Abi.Core")]
     [TestCase("Abi.Compute")]
     [TestCase("Abi.Llm")]
+    [TestCase("Abi.Database")]
     public void IsAsWrittenDown(string assembly)
     {
         var file = Path.Combine(Folder, $"{assembly}.txt");
