@@ -1,5 +1,9 @@
 using Abi.Database;
+using Abi.Database.Embeddings;
+using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Abi;
 
@@ -14,8 +18,10 @@ public static class DatabaseFeatureExtensions
             new FeatureDefinition<DatabaseFeature, DatabaseOptions>
             {
                 Name = "Database",
+                StartsAfter = ["Llm"],
                 Create = static (services, options) =>
                 {
+                    options.Embedder = (services.GetService(typeof(EmbeddingChoice)) as EmbeddingChoice)?.ToEmbedder(services) ?? options.Embedder;
                     options.Clock = services.GetService(typeof(TimeProvider)) as TimeProvider ?? options.Clock;
                     return new DatabaseFeature(options);
                 },
@@ -34,6 +40,47 @@ public static class DatabaseFeatureExtensions
                 },
             },
             configure);
+    }
+
+    /// <summary>
+    /// Lets the database embed texts by the <c>IEmbeddingGenerator&lt;string, Embedding&lt;float&gt;&gt;</c> among the services, such as that of <c>AddLlm</c>: on upsert those of vector fields with a
+    /// <see cref="VectorField.SourceField"/>, on search those that are given instead of a vector. It is asked for when it is first needed.
+    /// </summary>
+    /// <param name="builder">The builder.</param>
+    /// <param name="options">How.</param>
+    /// <returns>The same builder.</returns>
+    public static AbiBuilder WithEmbeddings(this AbiBuilder builder, TextEmbeddingOptions? options = null) => Choose(builder, null, options);
+
+    /// <summary>Lets the database embed texts by a generator.</summary>
+    /// <param name="builder">The builder.</param>
+    /// <param name="generator">The generator; it must outlive the framework, which does not dispose of it.</param>
+    /// <param name="options">How.</param>
+    /// <returns>The same builder.</returns>
+    public static AbiBuilder WithEmbeddings(this AbiBuilder builder, IEmbeddingGenerator<string, Embedding<float>> generator, TextEmbeddingOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(generator);
+        return Choose(builder, _ => generator, options);
+    }
+
+    /// <summary>Lets the database embed texts by a generator that is made of the services, such as one under a key.</summary>
+    /// <param name="builder">The builder.</param>
+    /// <param name="generator">Gives the generator; called once, when it is first needed.</param>
+    /// <param name="options">How.</param>
+    /// <returns>The same builder.</returns>
+    public static AbiBuilder WithEmbeddings(this AbiBuilder builder, Func<IServiceProvider, IEmbeddingGenerator<string, Embedding<float>>> generator, TextEmbeddingOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(generator);
+        return Choose(builder, generator, options);
+    }
+
+    private static AbiBuilder Choose(AbiBuilder builder, Func<IServiceProvider, IEmbeddingGenerator<string, Embedding<float>>>? generator, TextEmbeddingOptions? options)
+    {
+        options ??= new TextEmbeddingOptions();
+        options.Validate();
+        builder.AddDatabase();
+        builder.Services.RemoveAll<EmbeddingChoice>();
+        builder.Services.AddSingleton(new EmbeddingChoice(generator, options));
+        return builder;
     }
 
     extension(AbiFramework abi)

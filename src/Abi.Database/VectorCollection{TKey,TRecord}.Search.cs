@@ -6,6 +6,7 @@ using Abi.Database.Filters;
 using Abi.Database.Indexes;
 using Abi.Database.Records;
 using Abi.Database.Rows;
+using Abi.Database.Schema;
 using Abi.Database.Text;
 
 namespace Abi.Database;
@@ -14,17 +15,21 @@ namespace Abi.Database;
 public sealed partial class VectorCollection<TKey, TRecord>
 {
     /// <summary>The records nearest to a vector, nearest first: min(top, those that match).</summary>
-    /// <typeparam name="TVector">A type of vector that fits the field, such as <see cref="ReadOnlyMemory{T}"/> of <see cref="float"/>, or its array.</typeparam>
+    /// <typeparam name="TVector">
+    /// A type of vector that fits the field, such as <see cref="ReadOnlyMemory{T}"/> of <see cref="float"/>, its array, or <c>Embedding&lt;float&gt;</c>; or <see cref="string"/>: a text, which is
+    /// embedded first.
+    /// </typeparam>
+    /// <exception cref="DatabaseException">A text is given and there is no generator, or it gives vectors of other dimensions.</exception>
     public async IAsyncEnumerable<VectorSearchResult<TRecord>> SearchAsync<TVector>(TVector vector, int top, VectorSearchOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
         where TVector : notnull
     {
         options ??= new VectorSearchOptions();
         Check(top);
         options.Validate();
-        await Task.CompletedTask.ConfigureAwait(false);
+        var field = Schema.Vectors[Schema.VectorIndex(options.VectorField)];
+        var query = await ToQueryAsync(field, vector, cancellationToken).ConfigureAwait(false);
         var store = Handle.Store;
-        var index = store.Vectors[store.Schema.VectorIndex(options.VectorField)];
-        var query = VectorCodec.Encode(index.Field, vector)!;
+        var index = store.Vectors[store.Schema.VectorIndex(field.Name)];
         var (place, view) = store.BeginRead();
         try
         {
@@ -97,7 +102,12 @@ public sealed partial class VectorCollection<TKey, TRecord>
         }
     }
 
-    /// <summary>The records that are near a vector, or have words of a text, or both, best first.</summary>
+    /// <summary>The records that are near in meaning to a text, or have words of it, or both, best first: the text is embedded, and searched for by its words.</summary>
+    /// <exception cref="DatabaseException">There is no generator, or it gives vectors of other dimensions.</exception>
+    public IAsyncEnumerable<HybridSearchResult<TRecord>> HybridSearchAsync(string text, int top, HybridSearchOptions? options = null, CancellationToken cancellationToken = default) =>
+        HybridSearchAsync(text, text, top, options, cancellationToken);
+
+    /// <summary>The records that are near a vector (or a text that is embedded first), or have words of a text, or both, best first.</summary>
     public async IAsyncEnumerable<HybridSearchResult<TRecord>> HybridSearchAsync<TVector>(TVector vector, string text, int top, HybridSearchOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
         where TVector : notnull
     {
@@ -109,10 +119,10 @@ public sealed partial class VectorCollection<TKey, TRecord>
             throw new ArgumentException("Candidates must be 1 or more; RankConstant, the weights and Skip must not be negative.", nameof(options));
         }
 
-        await Task.CompletedTask.ConfigureAwait(false);
+        var field = Schema.Vectors[Schema.VectorIndex(options.VectorField)];
+        var query = await ToQueryAsync(field, vector, cancellationToken).ConfigureAwait(false);
         var store = Handle.Store;
-        var index = store.Vectors[store.Schema.VectorIndex(options.VectorField)];
-        var query = VectorCodec.Encode(index.Field, vector)!;
+        var index = store.Vectors[store.Schema.VectorIndex(field.Name)];
         var candidates = Math.Max(options.Candidates ?? Math.Max(50, 5 * (top + options.Skip)), top + options.Skip);
         var (place, view) = store.BeginRead();
         try
@@ -132,6 +142,8 @@ public sealed partial class VectorCollection<TKey, TRecord>
             store.EndRead(place);
         }
     }
+
+    private CollectionSchema Schema => Handle.Store.Schema;
 
     private static void Check(int top)
     {

@@ -112,7 +112,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
         }
     }
 
-    /// <summary>Writes a record; one with the same key is replaced.</summary>
+    /// <summary>Writes a record; one with the same key is replaced. See <see cref="UpsertAsync(IEnumerable{TRecord}, CancellationToken)"/>.</summary>
     public Task UpsertAsync(TRecord record, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(record);
@@ -120,21 +120,17 @@ public sealed partial class VectorCollection<TKey, TRecord>
     }
 
     /// <summary>Writes records, all or none; ones with the same keys are replaced.</summary>
+    /// <remarks>
+    /// A vector field with a <see cref="VectorField.SourceField"/> is embedded when the record has a text there and no vector, or when it still has the vector that is stored while its text is no
+    /// longer the stored one. Any other vector is taken as it is given.
+    /// </remarks>
+    /// <exception cref="DatabaseException">A text is to be embedded and there is no generator, or it gives vectors of other dimensions. Nothing is written then.</exception>
     public Task UpsertAsync(IEnumerable<TRecord> records, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(records);
         cancellationToken.ThrowIfCancellationRequested();
         var schema = Handle.Store.Schema;
-        var expires = schema.Definition.TimeToLive is { } life ? Engine.Now + life.Ticks : 0;
-        var writer = Begin(schema, out var countAt);
-        var count = 0;
-        foreach (var record in records)
-        {
-            _mapper.WriteUpsert(writer, schema, record ?? throw new ArgumentException("A record is null.", nameof(records)), expires);
-            count++;
-        }
-
-        return CommitAsync(writer, countAt, count);
+        return schema.HasSources ? UpsertEmbeddedAsync(schema, records, cancellationToken) : UpsertAsync(schema, records, null);
     }
 
     /// <summary>Deletes the record with a key, if there is one.</summary>
@@ -220,6 +216,20 @@ public sealed partial class VectorCollection<TKey, TRecord>
         var store = handle.Store;
         return new CollectionStatistics(Name, store.View.Live, handle.Schema.Definition,
             [.. store.Vectors.Select(index => new VectorStatistics(index.Field.Name, index.Graph is null ? IndexKind.Flat : IndexKind.Hnsw, index.Graph?.Count ?? 0, index.Pending.Count))], null);
+    }
+
+    private Task UpsertAsync(CollectionSchema schema, IEnumerable<TRecord> records, Dictionary<int, byte[]?>?[]? embedded)
+    {
+        var expires = schema.Definition.TimeToLive is { } life ? Engine.Now + life.Ticks : 0;
+        var writer = Begin(schema, out var countAt);
+        var count = 0;
+        foreach (var record in records)
+        {
+            _mapper.WriteUpsert(writer, schema, record ?? throw new ArgumentException("A record is null.", nameof(records)), expires, embedded?[count]);
+            count++;
+        }
+
+        return CommitAsync(writer, countAt, count);
     }
 
     private static ByteWriter Begin(CollectionSchema schema, out int countAt)

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using Abi.Database.Embeddings;
 using Abi.Database.Engine;
 using Abi.Database.Records;
 using Abi.Database.Storage;
@@ -28,6 +29,8 @@ public sealed partial class VectorDatabase : IAsyncDisposable, IDisposable
 
     /// <summary>Why it takes no more writes, after one failed; null while it does.</summary>
     public Exception? WriteFailure => Engine.Failure;
+
+    internal TextEmbedder? Embedder => Engine.Options.Embedder;
 
     internal DatabaseEngine Engine => Volatile.Read(ref _engine);
 

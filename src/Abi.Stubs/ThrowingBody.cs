@@ -3,7 +3,7 @@ using Mono.Cecil.Cil;
 
 namespace Abi.Stubs;
 
-/// <summary>Writes the bodies of a stub: operations throw, disposal and the members of object are quiet, <c>AddX</c> records that the feature is compiled out.</summary>
+/// <summary>Writes the bodies of a stub: operations throw, disposal and the members of object are quiet, <c>AddX</c> and <c>WithX</c> record that the feature is compiled out.</summary>
 internal sealed class ThrowingBody
 {
     private readonly ModuleDefinition _module;
@@ -70,9 +70,9 @@ internal sealed class ThrowingBody
         }
     }
 
-    /// <summary>Whether the method adds the feature to a builder: <c>static AbiBuilder AddX(this AbiBuilder, …)</c>.</summary>
+    /// <summary>Whether the method adds the feature to a builder, or says more of it there: <c>static AbiBuilder AddX(this AbiBuilder, …)</c> or <c>WithX</c>.</summary>
     internal static bool IsAdd(MethodDefinition method) =>
-        method.IsStatic && method.Name.StartsWith("Add", StringComparison.Ordinal) && method.ReturnType.FullName == "Abi.AbiBuilder"
+        method.IsStatic && (method.Name.StartsWith("Add", StringComparison.Ordinal) || method.Name.StartsWith("With", StringComparison.Ordinal)) && method.ReturnType.FullName == "Abi.AbiBuilder"
         && method.Parameters.Count > 0 && method.Parameters[0].ParameterType.FullName == "Abi.AbiBuilder";
 
     private static bool IsFinalizer(MethodDefinition method) => method is { Name: "Finalize", IsStatic: false, IsVirtual: true, Parameters.Count: 0 };

@@ -19,6 +19,7 @@ public sealed class SampleTests
         ["Embeddings"] = [@"^A cat jumped on the grass\. \(\d+ tokens, 256 components\)", @"^  0\.\d+ (The dog|A puppy)", @"^They ate cookies", @"^  0\.\d+ (Mom baked|Dad cooked)"],
         ["QuickStart"] = ["^Once upon a time.{100,}"],
         ["Quantize"] = [@"^Q8_0 +6\.24 MB  perplexity \d+\.\d+  \(43 Q8_0, 13 F32\)", @"^Q4_K_M +3\.74 MB", @"^Q2_K +2\.70 MB"],
+        ["Rag"] = ["^7 passages of 4 tales", @"^The owl found the hat in a .*\[1\]", @"^  \[1\] The Yellow Hat, 0-218: Lily had", @"^Ben lost his boat.*\[1\]", @"^  \[1\] The Red Boat, \d+-\d+: ", @"^The frog saw the boat under the .{4,}", @"^  \[1\] The Red Boat"],
         ["Sampling"] = ["^greedy ", "^mirostat 2 ", "^nobody is called Lily ", "^a processor of one's own "],
         ["Tools"] = [@"^\[the model calls pick_apples\(count: \d\)\]", @"^\[the function says: Tom picked \d red apples and put them in a basket\.\]", "^.{40,}"],
         ["Streaming"] = ["^-- pieces", @"^\[\w+, \d+ tokens, \d+ a second, seed 7\]", "^-- bytes", "^-- server-sent events", "^data: ", "^-- cancelled"],

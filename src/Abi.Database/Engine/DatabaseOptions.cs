@@ -1,3 +1,6 @@
+using Abi.Database.Embeddings;
+using Microsoft.Extensions.AI;
+
 namespace Abi.Database;
 
 /// <summary>How a database is opened.</summary>
@@ -35,4 +38,18 @@ public sealed class DatabaseOptions
 
     /// <summary>Where the time comes from: the container's, for the feature.</summary>
     internal TimeProvider Clock = TimeProvider.System;
+
+    /// <summary>What makes vectors of texts; null for nothing.</summary>
+    internal TextEmbedder? Embedder;
+
+    /// <summary>Embeds texts by a generator: on upsert those of vector fields with a <see cref="VectorField.SourceField"/>, on search those that are given instead of a vector.</summary>
+    /// <param name="generator">The generator; it must outlive the database, which does not dispose of it.</param>
+    /// <param name="options">How.</param>
+    /// <returns>These options.</returns>
+    public DatabaseOptions WithEmbeddings(IEmbeddingGenerator<string, Embedding<float>> generator, TextEmbeddingOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(generator);
+        Embedder = new TextEmbedder(() => generator, options ?? new TextEmbeddingOptions());
+        return this;
+    }
 }

@@ -27,4 +27,7 @@ public sealed class RecordVectorAttribute(int dimensions) : Attribute
 
     /// <summary>Whether the graph walks over one byte an element; see <see cref="VectorField.IsQuantized"/>.</summary>
     public bool IsQuantized { get; set; }
+
+    /// <summary>The property or field whose text the vector is made of when a record comes without a vector; see <see cref="VectorField.SourceField"/>.</summary>
+    public string? SourceField { get; set; }
 }

@@ -6,7 +6,7 @@ namespace Abi.Database.Schema;
 internal sealed class CollectionSchema
 {
     public const int MaximumFields = 64;
-    private const int Format = 1;
+    private const int Format = 2; // 2: stemming of text fields, source fields of vectors
 
     public CollectionSchema(int id, string name, CollectionDefinition definition)
     {
@@ -23,6 +23,9 @@ internal sealed class CollectionSchema
     public IReadOnlyList<DataField> Data => Definition.Data;
 
     public IReadOnlyList<VectorField> Vectors => Definition.Vectors;
+
+    /// <summary>Whether a vector is made of a text when a record comes without it.</summary>
+    public bool HasSources => Vectors.Any(vector => vector.SourceField is not null);
 
     public int DataIndex(string name)
     {
@@ -70,6 +73,7 @@ internal sealed class CollectionSchema
             writer.Byte((byte)field.Kind);
             writer.Byte((byte)((field.IsIndexed ? 1 : 0) | (field.IsFullTextIndexed ? 2 : 0)));
             writer.Double(field.Boost);
+            writer.Byte(0);
         }
 
         writer.Int32(Vectors.Count);
@@ -83,14 +87,16 @@ internal sealed class CollectionSchema
             writer.Int32(field.Connections);
             writer.Int32(field.ConstructionEffort);
             writer.Byte(field.IsQuantized ? (byte)1 : (byte)0);
+            writer.Text(field.SourceField ?? "");
         }
     }
 
     public static CollectionSchema Read(ref ByteReader reader)
     {
-        if (reader.Byte() is var format && format != Format)
+        var format = reader.Byte();
+        if (format is < 1 or > Format)
         {
-            throw new FormatException($"The schema has format {format}; {Format} was expected.");
+            throw new FormatException($"The schema has format {format}; 1 to {Format} was expected.");
         }
 
         var id = reader.Int32();
@@ -104,6 +110,10 @@ internal sealed class CollectionSchema
             var field = new DataField(reader.Text(), (DataKind)reader.Byte());
             var flags = reader.Byte();
             data[i] = field with { IsIndexed = (flags & 1) != 0, IsFullTextIndexed = (flags & 2) != 0, Boost = reader.Double() };
+            if (format >= 2)
+            {
+                reader.Byte();
+            }
         }
 
         var vectors = new VectorField[reader.Count(20)];
@@ -117,6 +127,7 @@ internal sealed class CollectionSchema
                 Connections = reader.Int32(),
                 ConstructionEffort = reader.Int32(),
                 IsQuantized = reader.Byte() != 0,
+                SourceField = format >= 2 && reader.Text() is { Length: > 0 } source ? source : null,
             };
         }
 
@@ -160,6 +171,8 @@ internal sealed class CollectionSchema
             Require((field.Element == VectorElement.Binary) == (field.DistanceFunction == DistanceFunction.HammingDistance), $"The vector field '{field.Name}': Hamming distance and binary elements go together.");
             Require(field.Connections is >= 2 and <= 128 && field.ConstructionEffort is >= 8 and <= 4096, $"The vector field '{field.Name}': Connections must be from 2 to 128, ConstructionEffort from 8 to 4,096.");
             Require(!field.IsQuantized || field.Element == VectorElement.Float32, $"The vector field '{field.Name}' is {field.Element}; only Float32 can be quantized.");
+            Require(field.SourceField is not { } source || (DataIndex(source) is var at and >= 0 && Data[at].Kind == DataKind.Text), $"The vector field '{field.Name}' is to be made of '{field.SourceField}', which is no text field of the collection.");
+            Require(field.SourceField is null || field.Element is VectorElement.Float32 or VectorElement.Float16, $"The vector field '{field.Name}' is {field.Element}; only Float32 and Float16 can be made of a text.");
         }
     }
 

@@ -25,4 +25,10 @@ public sealed record VectorField(string Name, int Dimensions)
     /// file, so that a quarter of the memory is resident.
     /// </summary>
     public bool IsQuantized { get; init; }
+
+    /// <summary>
+    /// The text field whose text the vector is made of when a record comes without a vector; for <see cref="VectorElement.Float32"/> and <see cref="VectorElement.Float16"/>. Unset, vectors are always
+    /// given. See <see cref="DatabaseOptions.WithEmbeddings"/>.
+    /// </summary>
+    public string? SourceField { get; init; }
 }

@@ -107,7 +107,7 @@ public sealed class StubBehaviourTests
         || type.GetMethod("<Clone>$") is not null || type.GetMethod("PrintMembers", BindingFlags.NonPublic | BindingFlags.Instance) is not null;
 
     private static bool IsAdd(MethodBase method) =>
-        method is MethodInfo { IsStatic: true } info && info.Name.StartsWith("Add", StringComparison.Ordinal) && info.ReturnType == typeof(AbiBuilder) && info.GetParameters() is [{ ParameterType: var first }, ..] && first == typeof(AbiBuilder);
+        method is MethodInfo { IsStatic: true } info && (info.Name.StartsWith("Add", StringComparison.Ordinal) || info.Name.StartsWith("With", StringComparison.Ordinal)) && info.ReturnType == typeof(AbiBuilder) && info.GetParameters() is [{ ParameterType: var first }, ..] && first == typeof(AbiBuilder);
 
     // Reflection can neither box a ref struct nor make a pointer out of nothing; the forms of those bodies are checked elsewhere.
     private static bool IsCallable(MethodBase method) =>

@@ -49,6 +49,7 @@ internal sealed class PropertyMapper<[DynamicallyAccessedMembers(DynamicallyAcce
                     Connections = vector.Connections,
                     ConstructionEffort = vector.ConstructionEffort,
                     IsQuantized = vector.IsQuantized,
+                    SourceField = vector.SourceField,
                 });
             }
         }
@@ -59,7 +60,8 @@ internal sealed class PropertyMapper<[DynamicallyAccessedMembers(DynamicallyAcce
             Key = _key.PropertyType == typeof(string) ? KeyKind.Text : _key.PropertyType == typeof(Guid) ? KeyKind.Guid : IsInteger(_key.PropertyType) ? KeyKind.Integer : throw Wrong(_key, $"is a {_key.PropertyType.Name}, which is no type of a key"),
             KeyName = keyName,
             Data = [.. data],
-            Vectors = [.. vectors],
+            // The attribute may name the property or its field.
+            Vectors = [.. vectors.Select(vector => vector.SourceField is { } source && _fields.TryGetValue(source, out var field) ? vector with { SourceField = field } : vector)],
         };
     }
 

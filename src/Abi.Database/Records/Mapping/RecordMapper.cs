@@ -22,7 +22,12 @@ internal abstract class RecordMapper<TRecord>
     public abstract string? FieldOf(string property);
 
     /// <summary>Writes an upsert operation.</summary>
-    public void WriteUpsert(ByteWriter writer, CollectionSchema schema, TRecord record, long expires)
+    /// <param name="writer">Where to.</param>
+    /// <param name="schema">The collection's.</param>
+    /// <param name="record">The record.</param>
+    /// <param name="expires">When it expires, in ticks; 0 for never.</param>
+    /// <param name="embedded">By vector field, the vectors that replace those of the record.</param>
+    public void WriteUpsert(ByteWriter writer, CollectionSchema schema, TRecord record, long expires, IReadOnlyDictionary<int, byte[]?>? embedded = null)
     {
         writer.Byte((byte)OpCode.Upsert);
         writer.Int64(expires);
@@ -38,7 +43,7 @@ internal abstract class RecordMapper<TRecord>
         writer.SetInt32(lengthAt, writer.Length - lengthAt - sizeof(int));
         for (var i = 0; i < schema.Vectors.Count; i++)
         {
-            var vector = VectorCodec.Encode(schema.Vectors[i], GetVector(record, schema, i));
+            var vector = embedded is not null && embedded.TryGetValue(i, out var made) ? made : VectorCodec.Encode(schema.Vectors[i], GetVector(record, schema, i));
             writer.Byte(vector is null ? (byte)0 : (byte)1);
             writer.Bytes(vector);
         }

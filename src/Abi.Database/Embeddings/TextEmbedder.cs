@@ -1,0 +1,74 @@
+using Microsoft.Extensions.AI;
+
+namespace Abi.Database.Embeddings;
+
+/// <summary>Makes vectors of texts by a generator, in batches, each text of a call once. Thread-safe, as generators are.</summary>
+internal sealed class TextEmbedder
+{
+    private readonly Lazy<IEmbeddingGenerator<string, Embedding<float>>> _generator;
+    private readonly TextEmbeddingOptions _options;
+
+    /// <summary>Makes an embedder.</summary>
+    /// <param name="generator">Gives the generator when it is first needed: a container's may have a model to load.</param>
+    /// <param name="options">How.</param>
+    public TextEmbedder(Func<IEmbeddingGenerator<string, Embedding<float>>> generator, TextEmbeddingOptions options)
+    {
+        options.Validate();
+        _generator = new Lazy<IEmbeddingGenerator<string, Embedding<float>>>(generator, LazyThreadSafetyMode.PublicationOnly);
+        _options = options;
+    }
+
+    /// <summary>The vectors of records' texts, in their order.</summary>
+    public async Task<ReadOnlyMemory<float>[]> EmbedDocumentsAsync(VectorField field, IReadOnlyList<string> texts, CancellationToken cancellationToken)
+    {
+        Dictionary<string, int> places = new(StringComparer.Ordinal);
+        List<string> distinct = [];
+        foreach (var text in texts)
+        {
+            if (places.TryAdd(text, distinct.Count))
+            {
+                distinct.Add(_options.DocumentPrefix + text);
+            }
+        }
+
+        var vectors = new List<ReadOnlyMemory<float>>(distinct.Count);
+        foreach (var batch in distinct.Chunk(_options.BatchSize))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            vectors.AddRange(await GenerateAsync(field, batch, cancellationToken).ConfigureAwait(false));
+        }
+
+        return [.. texts.Select(text => vectors[places[text]])];
+    }
+
+    /// <summary>The vector to search for.</summary>
+    public async Task<ReadOnlyMemory<float>> EmbedQueryAsync(VectorField field, string text, CancellationToken cancellationToken) =>
+        (await GenerateAsync(field, [_options.QueryPrefix + text], cancellationToken).ConfigureAwait(false))[0];
+
+    private async Task<ReadOnlyMemory<float>[]> GenerateAsync(VectorField field, string[] texts, CancellationToken cancellationToken)
+    {
+        var generator = _generator.Value;
+        var embeddings = await generator.GenerateAsync(texts, _options.Generation, cancellationToken).ConfigureAwait(false);
+        if (embeddings.Count != texts.Length)
+        {
+            throw new DatabaseException($"The embedding generator {Name(generator)} gave {embeddings.Count} vectors for {texts.Length} texts; one for each was expected.");
+        }
+
+        var vectors = new ReadOnlyMemory<float>[texts.Length];
+        for (var i = 0; i < vectors.Length; i++)
+        {
+            vectors[i] = embeddings[i].Vector;
+            if (vectors[i].Length != field.Dimensions)
+            {
+                throw new DatabaseException(
+                    $"The embedding generator {Name(generator)} gives vectors of {vectors[i].Length} dimensions; the field '{field.Name}' has {field.Dimensions}. "
+                    + $"Define the field with {vectors[i].Length}, or, for a model that was trained to be cut, ask for {field.Dimensions} by {nameof(TextEmbeddingOptions)}.{nameof(TextEmbeddingOptions.Generation)}.");
+            }
+        }
+
+        return vectors;
+    }
+
+    private static string Name(IEmbeddingGenerator<string, Embedding<float>> generator) =>
+        generator.GetService(typeof(EmbeddingGeneratorMetadata)) is EmbeddingGeneratorMetadata { DefaultModelId: { } model } ? $"of the model '{model}'" : generator.GetType().Name;
+}
