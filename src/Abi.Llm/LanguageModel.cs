@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Text;
+using Abi.Compute.Cpu;
 using Abi.Compute.Tensors;
 using Abi.Llm.Engine;
 using Abi.Llm.Gguf;
@@ -17,11 +18,13 @@ namespace Abi.Llm;
 public sealed class LanguageModel : IAsyncDisposable, IDisposable
 {
     private readonly GgufFile _file;
+    private readonly IDisposable? _ownedDevice;
     private int _isDisposed;
 
-    private LanguageModel(GgufFile file, Tokenizer tokenizer, ModelDefinition definition, InferenceEngine engine, string deviceName)
+    private LanguageModel(GgufFile file, Tokenizer tokenizer, ModelDefinition definition, InferenceEngine engine, string deviceName, IDisposable? ownedDevice)
     {
         _file = file;
+        _ownedDevice = ownedDevice;
         Tokenizer = tokenizer;
         Definition = definition;
         Engine = engine;
@@ -73,7 +76,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new ModelLoadOptions();
-        options.Engine.Validate();
+        options.Validate();
         return Task.Run(() => Load(path, options, progress, cancellationToken), cancellationToken);
     }
 
@@ -292,6 +295,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
         if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
         {
             Engine.Dispose();
+            _ownedDevice?.Dispose();
             _file.Dispose();
         }
     }
@@ -306,6 +310,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
         progress?.Report(new ModelLoadProgress(ModelLoadStage.Opening, 0));
         var file = GgufFile.Open(path, cancellationToken);
         InferenceEngine? engine = null;
+        CpuDevice? own = null;
         try
         {
             progress?.Report(new ModelLoadProgress(ModelLoadStage.Tokenizer, 0.02));
@@ -319,16 +324,18 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
             }
 
             progress?.Report(new ModelLoadProgress(ModelLoadStage.Preparing, 0.9));
-            var device = options.Device ?? DefaultDevice;
+            own = options.Threads is { } threads ? new CpuDevice(new CpuOptions { Threads = threads }) : null;
+            var device = own ?? options.Device ?? CpuDevice.Default;
             engine = new InferenceEngine(definition, tokenizer, device, options.Engine, file.ByteLength, logger) { Name = Chat.ModelNames.Of(file.Metadata, path) };
             cancellationToken.ThrowIfCancellationRequested();
             EngineLog.Loaded(logger, path, (long)Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             progress?.Report(new ModelLoadProgress(ModelLoadStage.Ready, 1));
-            return new LanguageModel(file, tokenizer, definition, engine, device.Name);
+            return new LanguageModel(file, tokenizer, definition, engine, device.Name, own);
         }
         catch (Exception exception)
         {
             engine?.Dispose();
+            own?.Dispose();
             file.Dispose();
             if (exception is OutOfMemoryException)
             {
@@ -338,6 +345,4 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
             throw;
         }
     }
-
-    private static Compute.Devices.IDevice DefaultDevice => Compute.Cpu.CpuDevice.Default;
 }

@@ -1,9 +1,6 @@
 using System.Globalization;
-using Abi.Compute.Devices;
 using Abi.Llm.Configuration;
-using Abi.Llm.Engine;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
+using Abi.Llm.Hosting;
 
 namespace Abi.Llm;
 
@@ -18,6 +15,7 @@ public sealed class LlmFeature : IAbiFeature, IAsyncDisposable, IDisposable
     private readonly LlmOptions _options;
     private CancellationTokenSource? _loadCancellation;
     private Task<LanguageModel>? _loading;
+    private ModelLease? _lease; // the model belongs to a host
     private bool _isStopped;
     private bool _isDisposed;
 
@@ -25,7 +23,7 @@ public sealed class LlmFeature : IAbiFeature, IAsyncDisposable, IDisposable
     {
         _services = services;
         _options = options;
-        Defaults = new GenerationOptions { Sampling = options.Sampling, MaximumTokens = options.MaximumTokens, ContextFull = options.ContextFull };
+        Defaults = ModelLoading.Defaults(options);
     }
 
     /// <summary>The name of the feature: <c>Llm</c>.</summary>
@@ -149,27 +147,18 @@ public sealed class LlmFeature : IAbiFeature, IAsyncDisposable, IDisposable
     /// <summary>Unloads the model; never throws, and may be called again.</summary>
     public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
 
+    /// <summary>The host that the model belongs to; null when it is this feature's own.</summary>
+    internal ModelHost? Host { get; init; }
+
+    /// <summary>The model's name in <see cref="Host"/>.</summary>
+    internal string? HostedName { get; init; }
+
     /// <summary>How the model is used as a generator of embeddings.</summary>
     internal Chat.AbiEmbeddingGeneratorOptions EmbeddingOptions => _options.Embeddings;
 
     /// <summary>How the model is used as a chat client, with the template that the options name.</summary>
     /// <exception cref="Chat.ChatTemplateException">The template is not valid Jinja.</exception>
-    internal Chat.AbiChatClientOptions ChatOptions
-    {
-        get
-        {
-            if (_options.ChatTemplate is not { Length: > 0 } text)
-            {
-                return _options.Chat;
-            }
-
-            var isPath = !text.Contains('{', StringComparison.Ordinal);
-            var source = !isPath ? text
-                : File.Exists(text) ? File.ReadAllText(text)
-                : throw new AbiException($"The chat template '{text}' (option {nameof(LlmOptions.ChatTemplate)}) is no file, and holds no Jinja either. Give the path of a template, or its text.");
-            return _options.Chat with { Template = Chat.ChatTemplate.Parse(source, LoadForInjection().Tokenizer) };
-        }
-    }
+    internal Chat.AbiChatClientOptions ChatOptions => ModelLoading.Chat(_options, LoadForInjection);
 
     /// <summary>The model for a service that asks for it, perhaps before the host starts the features: then it is loaded here.</summary>
     internal LanguageModel LoadForInjection()
@@ -196,30 +185,17 @@ public sealed class LlmFeature : IAbiFeature, IAsyncDisposable, IDisposable
         {
             _loadCancellation = new CancellationTokenSource();
             var token = _loadCancellation.Token;
-            _loading = Task.Run(() => LanguageModel.LoadAsync(ModelLocator.Find(_options.Model, _options.ModelFolder), LoadOptions(), _options.Progress, token), token);
+            _loading = Host is not null ? Task.Run(() => HoldAsync(token), token) : Task.Run(() => LanguageModel.LoadAsync(ModelLocator.Find(_options.Model, _options.ModelFolder), ModelLoading.Options(_options, _services), _options.Progress, token), token);
         }
 
         return _loading;
     }
 
-    private ModelLoadOptions LoadOptions() => new()
+    private async Task<LanguageModel> HoldAsync(CancellationToken cancellationToken)
     {
-        Device = _options.Device ?? _services.GetService<IDevice>(),
-        Prefetch = _options.Prefetch,
-        LoggerFactory = _services.GetService<ILoggerFactory>(),
-        Engine = new EngineOptions
-        {
-            ContextLength = _options.ContextLength,
-            CacheTokens = _options.CacheTokens,
-            CacheType = _options.CacheType,
-            Activations = _options.Activations,
-            Repack = _options.Repack,
-            MaximumSequences = _options.MaximumSequences,
-            MaximumRows = _options.MaximumRows,
-            MaximumPromptRowsBesideDecode = _options.MaximumPromptRowsBesideDecode,
-            ReusePrefixes = _options.ReusePrefixes,
-        },
-    };
+        _lease = await Host!.AcquireAsync(HostedName, cancellationToken).ConfigureAwait(false);
+        return _lease.Model;
+    }
 
     private async Task UnloadAsync()
     {
@@ -240,7 +216,15 @@ public sealed class LlmFeature : IAbiFeature, IAsyncDisposable, IDisposable
         try
         {
             var model = await loading.ConfigureAwait(false);
-            await model.DisposeAsync().ConfigureAwait(false);
+            if (_lease is { } lease)
+            {
+                _lease = null;
+                lease.Dispose();
+            }
+            else
+            {
+                await model.DisposeAsync().ConfigureAwait(false);
+            }
         }
         catch (Exception)
         {

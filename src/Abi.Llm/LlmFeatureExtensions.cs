@@ -37,7 +37,9 @@ public static class LlmFeatureExtensions
 
     /// <summary>
     /// Adds a further language model under a key: <see cref="LanguageModel"/>, <c>IChatClient</c> and <c>IEmbeddingGenerator&lt;string, Embedding&lt;float&gt;&gt;</c> can be injected with it
-    /// (<c>[FromKeyedServices(key)]</c>). The model is loaded when one of them is first injected and unloaded with the container; it is no feature of its own, and takes its options from code only.
+    /// (<c>[FromKeyedServices(key)]</c>). The model is loaded when one of them is first injected and unloaded with the container; it is no feature of its own, and takes its options from code only. Beside
+    /// <see cref="ModelHostExtensions.AddModelHost"/>, a model whose key is a text belongs to the host: its clients hold it while a request runs, so it may be unloaded between; an injected
+    /// <see cref="LanguageModel"/> is held as long as the container lives.
     /// </summary>
     /// <param name="builder">The builder.</param>
     /// <param name="key">The key.</param>
@@ -48,12 +50,13 @@ public static class LlmFeatureExtensions
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(configure);
-        builder.Services.TryAddKeyedSingleton(key, (services, _) =>
+        if (!builder.Services.Any(service => service.ServiceType == typeof(LlmFeature) && Equals(service.ServiceKey, key)))
         {
-            var options = new LlmOptions();
-            configure(options);
-            return new LlmFeature(services, options);
-        });
+            var model = new KeyedModel(key, configure);
+            builder.Services.AddSingleton(model);
+            builder.Services.AddKeyedSingleton(key, (services, key) => new LlmFeature(services, model.Options) { Host = ChatServices.HostOf(services, key), HostedName = key as string });
+        }
+
         ChatServices.AddKeyed(builder.Services, key);
         return builder;
     }

@@ -37,6 +37,12 @@ public sealed class LlmOptions
     /// <summary>Whether the whole file is read while loading, with progress. Off, the pages of the mapped file come when they are first used.</summary>
     public bool Prefetch { get; set; }
 
+    /// <summary>
+    /// How many threads of the processor compute: a team of the model's own. Unset, the team that all models of the process share, one thread for each processor that the process may
+    /// use. Not together with <see cref="Device"/>. The results are the same bits either way.
+    /// </summary>
+    public int? Threads { get; set; }
+
     /// <summary>The most sequences that are computed together; more wait.</summary>
     public int MaximumSequences { get; set; } = 32;
 

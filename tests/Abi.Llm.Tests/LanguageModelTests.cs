@@ -17,6 +17,22 @@ public sealed class LanguageModelTests
     private static GenerationOptions Endless => new() { IgnoreEndOfGeneration = true, ContextFull = ContextFullPolicy.Shift, Sampling = SamplingOptions.Greedy };
 
     [Test]
+    public async Task AModelMayHaveThreadsOfItsOwn()
+    {
+        var options = new GenerationOptions { Sampling = SamplingOptions.Greedy, MaximumTokens = 12 };
+        var texts = new List<string>();
+        foreach (var threads in new int?[] { null, 1, 3 })
+        {
+            await using var model = await LanguageModel.LoadAsync(StoriesModel.Path, new ModelLoadOptions { Threads = threads });
+            texts.Add((await model.CompleteAsync("Once upon a time", options)).Text);
+        }
+
+        Assert.That(texts.Distinct().Count(), Is.EqualTo(1), "the same bits for any number");
+        Assert.That(() => LanguageModel.LoadAsync(StoriesModel.Path, new ModelLoadOptions { Threads = 0 }), Throws.ArgumentException.With.Message.Contains("Threads"));
+        Assert.That(() => LanguageModel.LoadAsync(StoriesModel.Path, new ModelLoadOptions { Threads = 2, Device = Abi.Compute.Cpu.CpuDevice.Default }), Throws.ArgumentException.With.Message.Contains("Device"));
+    }
+
+    [Test]
     public async Task BrokenFilesAreRefusedAndWhatLoadsGivesFiniteText()
     {
         using var index = JsonDocument.Parse(await File.ReadAllBytesAsync(Fixtures.Path("malformed", "index.json")));

@@ -1,3 +1,4 @@
+using Abi.Llm.Hosting;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -21,10 +22,40 @@ internal static class ChatServices
     {
         services.TryAddKeyedSingleton(key, static (services, key) => services.GetRequiredKeyedService<LlmFeature>(key).LoadForInjection());
         services.TryAddKeyedSingleton(key, static (services, key) => ChatClient(services.GetRequiredKeyedService<LlmFeature>(key)));
-        services.TryAddKeyedSingleton<IChatClient>(key, static (services, key) => services.GetRequiredKeyedService<AbiChatClient>(key));
+        services.TryAddKeyedSingleton<IChatClient>(key, static (services, key) => HostOf(services, key)?.GetChatClient((string)key!) ?? services.GetRequiredKeyedService<AbiChatClient>(key));
         services.TryAddKeyedSingleton(key, static (services, key) => EmbeddingGenerator(services.GetRequiredKeyedService<LlmFeature>(key)));
-        services.TryAddKeyedSingleton<IEmbeddingGenerator<string, Embedding<float>>>(key, static (services, key) => services.GetRequiredKeyedService<AbiEmbeddingGenerator>(key));
+        services.TryAddKeyedSingleton<IEmbeddingGenerator<string, Embedding<float>>>(
+            key, static (services, key) => HostOf(services, key)?.GetEmbeddingGenerator((string)key!) ?? services.GetRequiredKeyedService<AbiEmbeddingGenerator>(key));
     }
+
+    /// <summary>Registers those of a host of models: without a key, and under every name that leads to one of its models.</summary>
+    public static void AddHosted(IServiceCollection services)
+    {
+        services.TryAddSingleton(static services => services.GetRequiredService<ModelHost>().GetChatClient());
+        services.TryAddSingleton(static services => services.GetRequiredService<ModelHost>().GetEmbeddingGenerator());
+        services.TryAddKeyedSingleton(KeyedService.AnyKey, static (services, key) => services.GetRequiredService<ModelHost>().GetChatClient(NameOf(key)));
+        services.TryAddKeyedSingleton(KeyedService.AnyKey, static (services, key) => services.GetRequiredService<ModelHost>().GetEmbeddingGenerator(NameOf(key)));
+    }
+
+    /// <summary>The host that a keyed model belongs to, or null.</summary>
+    public static ModelHost? HostOf(IServiceProvider services, object? key)
+    {
+        if (key is not string || services.GetService<IServiceProviderIsService>()?.IsService(typeof(ModelHost)) != true)
+        {
+            return null;
+        }
+
+        try
+        {
+            return services.GetService<ModelHost>();
+        }
+        catch (FeatureDisabledException)
+        {
+            return null; // turned off: the model is its own
+        }
+    }
+
+    private static string NameOf(object? key) => key as string ?? throw new InvalidOperationException($"The key of a hosted model is its name, a text; '{key}' is a {key?.GetType().Name}.");
 
     private static AbiChatClient ChatClient(LlmFeature feature)
     {

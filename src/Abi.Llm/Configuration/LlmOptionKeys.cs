@@ -22,6 +22,7 @@ internal static class LlmOptionKeys
         [nameof(LlmOptions.Activations)] = static (section, options) => options.Activations = Choice<ActivationPrecision>(section),
         [nameof(LlmOptions.Repack)] = static (section, options) => options.Repack = Choice<RepackMode>(section),
         [nameof(LlmOptions.Prefetch)] = static (section, options) => options.Prefetch = Flag(section),
+        [nameof(LlmOptions.Threads)] = static (section, options) => options.Threads = Number<int>(section),
         [nameof(LlmOptions.MaximumSequences)] = static (section, options) => options.MaximumSequences = Number<int>(section),
         [nameof(LlmOptions.MaximumRows)] = static (section, options) => options.MaximumRows = Number<int>(section),
         [nameof(LlmOptions.MaximumPromptRowsBesideDecode)] = static (section, options) => options.MaximumPromptRowsBesideDecode = Number<int>(section),
@@ -37,44 +38,62 @@ internal static class LlmOptionKeys
     {
         foreach (var child in section.GetChildren())
         {
-            if (child.Key.Equals(SamplingKey, StringComparison.OrdinalIgnoreCase))
-            {
-                options.Sampling = SamplingOptionKeys.Bind(child, options.Sampling);
-            }
-            else if (Keys.TryGetValue(child.Key, out var read))
-            {
-                read(child, options);
-            }
-            else
-            {
-                throw Unknown(child, Keys.Keys.Append(SamplingKey));
-            }
+            BindKey(child, options, []);
+        }
+    }
+
+    /// <summary>Sets the option that a key names.</summary>
+    /// <param name="section">The key.</param>
+    /// <param name="options">The options.</param>
+    /// <param name="others">Keys that somebody else reads, for the message.</param>
+    /// <exception cref="InvalidOperationException">The key is unknown or its value cannot be read; the message names the key.</exception>
+    internal static void BindKey(IConfigurationSection section, LlmOptions options, IEnumerable<string> others)
+    {
+        if (section.Key.Equals(SamplingKey, StringComparison.OrdinalIgnoreCase))
+        {
+            options.Sampling = SamplingOptionKeys.Bind(section, options.Sampling);
+        }
+        else if (Keys.TryGetValue(section.Key, out var read))
+        {
+            read(section, options);
+        }
+        else
+        {
+            throw Unknown(section, Keys.Keys.Append(SamplingKey).Concat(others));
         }
     }
 
     /// <summary>Records what is wrong, by key.</summary>
-    internal static void Check(LlmOptions options, OptionsCheck check)
+    /// <param name="options">The options.</param>
+    /// <param name="check">Where to record it.</param>
+    /// <param name="prefix">What stands before the keys.</param>
+    internal static void Check(LlmOptions options, OptionsCheck check, string prefix = "")
     {
-        check.Require(!string.IsNullOrWhiteSpace(options.Model), nameof(options.Model), null, "the path of a GGUF file, or the name of a model that a package brings ('stories' of Abi.Models.Stories),");
-        check.Require(options.ModelFolder is null || Directory.Exists(options.ModelFolder), nameof(options.ModelFolder), options.ModelFolder, "a folder that exists");
+        check.Require(!string.IsNullOrWhiteSpace(options.Model), prefix + nameof(options.Model), null, "the path of a GGUF file, or the name of a model that a package brings ('stories' of Abi.Models.Stories),");
+        check.Require(options.ModelFolder is null || Directory.Exists(options.ModelFolder), prefix + nameof(options.ModelFolder), options.ModelFolder, "a folder that exists");
         Within(options.ContextLength, nameof(options.ContextLength), 1);
         Within(options.CacheTokens, nameof(options.CacheTokens), 1);
         Within(options.MaximumTokens, nameof(options.MaximumTokens), 0);
-        check.InRange(options.MaximumSequences, 1, 4096);
-        check.InRange(options.MaximumRows, 1, 65536);
-        check.InRange(options.MaximumPromptRowsBesideDecode, 1, 65536);
-        check.Require(options.CacheType is TensorType.F16 or TensorType.F32, nameof(options.CacheType), options.CacheType, "F16 or F32");
-        check.Defined(options.Activations);
-        check.Defined(options.Repack);
-        check.Defined(options.ContextFull);
+        check.Require(options.Threads is null or (>= 1 and <= ModelLoadOptions.MaximumThreads), prefix + nameof(options.Threads), options.Threads, $"a number from 1 to {ModelLoadOptions.MaximumThreads}");
+        check.Require(options.Threads is null || options.Device is null, prefix + nameof(options.Threads), options.Threads, "no number of threads beside a device, which has its own,");
+        Within(options.MaximumSequences, nameof(options.MaximumSequences), 1, 4096);
+        Within(options.MaximumRows, nameof(options.MaximumRows), 1, 65536);
+        Within(options.MaximumPromptRowsBesideDecode, nameof(options.MaximumPromptRowsBesideDecode), 1, 65536);
+        check.Require(options.CacheType is TensorType.F16 or TensorType.F32, prefix + nameof(options.CacheType), options.CacheType, "F16 or F32");
+        Defined(options.Activations, nameof(options.Activations));
+        Defined(options.Repack, nameof(options.Repack));
+        Defined(options.ContextFull, nameof(options.ContextFull));
         if (options.Sampling is null)
         {
-            check.Require(false, SamplingKey, null, "sampling options");
+            check.Require(false, prefix + SamplingKey, null, "sampling options");
             return;
         }
 
-        SamplingOptionKeys.Check(options.Sampling, check, SamplingKey);
+        SamplingOptionKeys.Check(options.Sampling, check, prefix + SamplingKey);
 
-        void Within(int? value, string key, int least) => check.Require(value is null || (value >= least && value <= Most), key, value, $"a number from {least} to {Most}");
+        void Within(int? value, string key, int least, int most = Most) => check.Require(value is null || (value >= least && value <= most), prefix + key, value, $"a number from {least} to {most}");
+
+        void Defined<T>(T value, string key)
+            where T : struct, Enum => check.Require(Enum.IsDefined(value), prefix + key, value, $"one of {string.Join(", ", Enum.GetNames<T>())}");
     }
 }

@@ -19,6 +19,30 @@ internal static class OptionValue
         where T : struct, Enum =>
         Enum.TryParse<T>(section.Value, ignoreCase: true, out var value) && Enum.IsDefined(value) ? value : throw Unreadable(section, $"one of {string.Join(", ", Enum.GetNames<T>())}");
 
+    internal static TimeSpan Duration(IConfigurationSection section) =>
+        TimeSpan.TryParse(section.Value, CultureInfo.InvariantCulture, out var value) ? value : throw Unreadable(section, "a time as [days.]hours:minutes:seconds");
+
+    /// <summary>A number of bytes, or a number with KB, MB, GB or TB behind it (powers of 1024).</summary>
+    internal static long ByteCount(IConfigurationSection section)
+    {
+        var text = (section.Value ?? "").Trim();
+        var power = 0;
+        foreach (var (unit, bits) in ByteUnits)
+        {
+            if (text.EndsWith(unit, StringComparison.OrdinalIgnoreCase))
+            {
+                (text, power) = (text[..^unit.Length].TrimEnd(), bits);
+                break;
+            }
+        }
+
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value * (1L << power) is >= long.MinValue and < long.MaxValue and var bytes
+            ? (long)bytes
+            : throw Unreadable(section, "a number of bytes, perhaps with KB, MB, GB or TB behind it,");
+    }
+
+    private static readonly (string Unit, int Bits)[] ByteUnits = [("KB", 10), ("MB", 20), ("GB", 30), ("TB", 40)];
+
     /// <summary>The elements of a list, in the order of their numbers: the keys <c>…:0</c>, <c>…:1</c> and so on.</summary>
     internal static IEnumerable<IConfigurationSection> Elements(IConfigurationSection section)
     {

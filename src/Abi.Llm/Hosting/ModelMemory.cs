@@ -1,0 +1,34 @@
+using Abi.Compute.Devices;
+using Abi.Compute.Formats;
+using Abi.Llm.Engine;
+using Abi.Llm.Gguf;
+using Abi.Llm.Models;
+
+namespace Abi.Llm.Hosting;
+
+/// <summary>The memory that a model takes: the mapped file, its state and its scratch.</summary>
+internal static class ModelMemory
+{
+    /// <summary>What a loaded model takes, in bytes.</summary>
+    public static long Of(LanguageModel model)
+    {
+        var now = model.Engine.Statistics;
+        return model.ByteLength + now.TotalStateBytes + now.ScratchBytes;
+    }
+
+    /// <summary>About what a model will take, in bytes, from its header: the rules of <see cref="ContextSizing"/>, and scratch for a step of all rows.</summary>
+    /// <exception cref="AbiException">The file cannot be opened, is broken or not supported.</exception>
+    public static long Estimate(string path, EngineOptions options, CancellationToken cancellationToken)
+    {
+        using var file = GgufFile.Open(path, cancellationToken);
+        var definition = ModelDefinition.Create(file);
+        var hyperparameters = definition.Hyperparameters;
+        var bytesPerToken = ContextSizing.BytesPerToken(definition.State, options.CacheType == TensorType.F32 ? 4 : 2);
+        var context = ContextSizing.ContextLength(options.ContextLength, hyperparameters.ContextLength, bytesPerToken, file.ByteLength, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+        var tokens = (long)ContextSizing.CacheTokens(options.CacheTokens, context, bytesPerToken) * (definition.Kind == ModelKind.EncoderDecoder ? 2 : 1);
+        var recurrent = definition.State.Recurrent.Sum(layer => (long)layer.Floats * sizeof(float)) * ContextSizing.RecurrentSlots(definition.State, options.MaximumSequences);
+        var width = (4L * hyperparameters.EmbeddingLength) + (2L * hyperparameters.FeedForwardLengths.DefaultIfEmpty().Max());
+        var scratch = ((options.MaximumRows * width) + (options.MaximumSequences * (long)hyperparameters.VocabularySize)) * sizeof(float);
+        return file.ByteLength + (Math.Max(tokens, StateStore.PageLength) * bytesPerToken) + recurrent + scratch;
+    }
+}
