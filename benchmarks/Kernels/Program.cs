@@ -3,6 +3,7 @@ using Abi.Benchmarks;
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
 
+// Abi.Benchmarks model=FILE [threads=2] [depth=0] [sequences=1] [steps=64]: the steps of a model
 // Abi.Benchmarks [threads=2] [rows=512] [repack=Lazy] [seconds=1] [activations=Int8] [types=Q4_0,Q8_0,…]
 var options = args.Select(arg => arg.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[^1], StringComparer.OrdinalIgnoreCase);
 string Option(string name, string standard) => options.GetValueOrDefault(name, standard);
@@ -12,6 +13,24 @@ var seconds = double.Parse(Option("seconds", "1"), CultureInfo.InvariantCulture)
 var repack = Enum.Parse<RepackMode>(Option("repack", "Lazy"), ignoreCase: true);
 var activations = Enum.Parse<ActivationPrecision>(Option("activations", "Int8"), ignoreCase: true);
 var types = Option("types", "Q4_0,Q8_0,Q4_K,Q6_K,F16").Split(',').Select(name => Enum.Parse<TensorType>(name, ignoreCase: true));
+
+if (options.TryGetValue("model", out var model))
+{
+    int[] Numbers(string name, string standard) => [.. Option(name, standard).Split(',').Select(text => int.Parse(text, CultureInfo.InvariantCulture))];
+    var steps = Numbers("steps", "64")[0];
+    foreach (var depth in Numbers("depth", "0"))
+    {
+        foreach (var sequences in Numbers("sequences", "1"))
+        {
+            using var step = new StepBenchmark(model, threads, sequences, depth + 32 + steps);
+            var bandwidth = ProductBenchmark.ReadBandwidth(threads, seconds);
+            Console.WriteLine($"read bandwidth: {bandwidth:f1} GB/s (median)");
+            step.Measure(depth, steps, bandwidth);
+        }
+    }
+
+    return;
+}
 
 Console.WriteLine($"{threads} threads, weights {ProductBenchmark.Outputs} × {ProductBenchmark.Columns}, {repack}, {activations}");
 Console.WriteLine($"read bandwidth: {ProductBenchmark.ReadBandwidth(threads, seconds):f1} GB/s (median)");

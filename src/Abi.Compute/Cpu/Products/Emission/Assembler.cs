@@ -4,12 +4,13 @@ namespace Abi.Compute.Cpu.Products.Emission;
 
 /// <summary>
 /// The few instructions that kernels need, as bytes: 512-bit vector instructions in EVEX form (Intel SDM volume 2, section 2.7) over zmm0 to zmm31, and 64-bit moves, sums and
-/// jumps. Memory operands are a base register and a displacement of 32 bits.
+/// jumps. Memory operands are a base register, perhaps an index register, and a displacement of 32 bits.
 /// </summary>
 internal sealed class Assembler
 {
     private const int Map0F = 1;
     private const int Map0F38 = 2;
+    private const int Map0F3A = 3;
     private const int None = 0;
     private const int P66 = 1;
     private const int Width128 = 0;
@@ -23,10 +24,10 @@ internal sealed class Assembler
     public byte[] ToArray() => [.. _code];
 
     /// <summary>zmm = [memory].</summary>
-    public void Load(int zmm, Register at, int offset) => Memory(Map0F, None, 0, 0x10, zmm, 0, at, offset);
+    public void Load(int zmm, Register at, int offset, Register? index = null) => Memory(Map0F, None, 0, 0x10, zmm, 0, at, offset, index: index);
 
     /// <summary>[memory] = zmm.</summary>
-    public void Store(Register at, int offset, int zmm) => Memory(Map0F, None, 0, 0x11, zmm, 0, at, offset);
+    public void Store(Register at, int offset, int zmm, Register? index = null) => Memory(Map0F, None, 0, 0x11, zmm, 0, at, offset, index: index);
 
     /// <summary>[memory] = the low 128 bits.</summary>
     public void StoreLow(Register at, int offset, int xmm) => Memory(Map0F, None, 0, 0x11, xmm, 0, at, offset, width: Width128);
@@ -41,17 +42,20 @@ internal sealed class Assembler
     public void Zero(int zmm) => Registers(Map0F, P66, 0, 0xef, zmm, zmm, zmm);
 
     /// <summary>zmm = 16 times the 32 bits at [memory].</summary>
-    public void Broadcast(int zmm, Register at, int offset) => Memory(Map0F38, P66, 0, 0x58, zmm, 0, at, offset);
+    public void Broadcast(int zmm, Register at, int offset, Register? index = null) => Memory(Map0F38, P66, 0, 0x58, zmm, 0, at, offset, index: index);
 
     /// <summary>zmm = 16 times the integer at [memory], shifted left.</summary>
-    public void BroadcastShifted(int zmm, Register at, int offset, int shift)
+    public void BroadcastShifted(int zmm, Register at, int offset, int shift, Register? index = null)
     {
-        Memory(Map0F, P66, 0, 0x72, 6, zmm, at, offset, broadcast: true);
+        Memory(Map0F, P66, 0, 0x72, 6, zmm, at, offset, broadcast: true, index: index);
         Byte(shift);
     }
 
     /// <summary>zmm += Σ of 4: unsigned bytes of <paramref name="unsigned"/> × signed bytes of <paramref name="signed"/> (vpdpbusd).</summary>
     public void DotBytes(int zmm, int unsigned, int signed) => Registers(Map0F38, P66, 0, 0x50, zmm, unsigned, signed);
+
+    /// <summary>The same with the four signed bytes at [memory] for all.</summary>
+    public void DotBytes(int zmm, int unsigned, Register at, int offset, Register? index = null) => Memory(Map0F38, P66, 0, 0x50, zmm, unsigned, at, offset, broadcast: true, index: index);
 
     /// <summary>zmm = source as floats, from integers.</summary>
     public void ToFloats(int zmm, int source) => Registers(Map0F, None, 0, 0x5b, zmm, 0, source);
@@ -59,11 +63,61 @@ internal sealed class Assembler
     /// <summary>zmm = 16 floats from the halves at [memory].</summary>
     public void LoadHalves(int zmm, Register at, int offset) => Memory(Map0F38, P66, 0, 0x13, zmm, 0, at, offset);
 
+    /// <summary>zmm = 16 integers from the signed bytes at [memory].</summary>
+    public void LoadSignedBytes(int zmm, Register at, int offset) => Memory(Map0F38, P66, 0, 0x21, zmm, 0, at, offset);
+
+    /// <summary>zmm = a &amp; b.</summary>
+    public void And(int zmm, int a, int b) => Registers(Map0F, P66, 0, 0xdb, zmm, a, b);
+
+    /// <summary>zmm |= a &amp; b.</summary>
+    public void OrAnd(int zmm, int a, int b)
+    {
+        Registers(Map0F3A, P66, 0, 0x25, zmm, a, b);
+        Byte(0xf8);
+    }
+
+    /// <summary>zmm = source with each 16 bits shifted to the left, or to the right by a negative count.</summary>
+    public void ShiftWords(int zmm, int source, int count)
+    {
+        Registers(Map0F, P66, 0, 0x71, count >= 0 ? 6 : 2, zmm, source);
+        Byte(Math.Abs(count));
+    }
+
+    /// <summary>zmm = source with each 32 bits shifted to the left.</summary>
+    public void ShiftLeft(int zmm, int source, int count)
+    {
+        Registers(Map0F, P66, 0, 0x72, 6, zmm, source);
+        Byte(count);
+    }
+
+    /// <summary>zmm = source with each 32 bits shifted to the right.</summary>
+    public void ShiftRight(int zmm, int source, int count)
+    {
+        Registers(Map0F, P66, 0, 0x72, 2, zmm, source);
+        Byte(count);
+    }
+
+    /// <summary>zmm = the bytes of each 16 of <paramref name="table"/> that the bytes of <paramref name="codes"/>, 0 to 15, name.</summary>
+    public void Shuffle(int zmm, int table, int codes) => Registers(Map0F38, P66, 0, 0x00, zmm, table, codes);
+
+    /// <summary>zmm = a + b, integers of 32 bits.</summary>
+    public void AddIntegers(int zmm, int a, int b) => Registers(Map0F, P66, 0, 0xfe, zmm, a, b);
+
+    /// <summary>zmm = a × b.</summary>
+    public void Multiply(int zmm, int a, int b) => Registers(Map0F, None, 0, 0x59, zmm, a, b);
+
+    /// <summary>zmm += a × b, fused.</summary>
+    public void MultiplyAdd(int zmm, int a, int b) => Registers(Map0F38, P66, 0, 0xb8, zmm, a, b);
+
+    /// <summary>zmm = factor × the float at [memory].</summary>
+    public void MultiplyBroadcast(int zmm, int factor, Register at, int offset) => Memory(Map0F, None, 0, 0x59, zmm, factor, at, offset, broadcast: true);
+
     /// <summary>zmm = factor × [memory].</summary>
     public void Multiply(int zmm, int factor, Register at, int offset) => Memory(Map0F, None, 0, 0x59, zmm, factor, at, offset);
 
     /// <summary>zmm += factor × [memory], fused; with <paramref name="broadcast"/>, one float of memory for all.</summary>
-    public void MultiplyAdd(int zmm, int factor, Register at, int offset, bool broadcast = false) => Memory(Map0F38, P66, 0, 0xb8, zmm, factor, at, offset, broadcast);
+    public void MultiplyAdd(int zmm, int factor, Register at, int offset, bool broadcast = false, Register? index = null) =>
+        Memory(Map0F38, P66, 0, 0xb8, zmm, factor, at, offset, broadcast, index: index);
 
     /// <summary>Asks for the line at [memory].</summary>
     public void Prefetch(Register at, int offset)
@@ -95,6 +149,30 @@ internal sealed class Assembler
         }
 
         Displacement(offset);
+    }
+
+    /// <summary>register += [memory], 64 bits.</summary>
+    public void Add(Register register, Register at, int offset)
+    {
+        Wide(0x03, (int)register, 0x80, (int)at);
+        Displacement(offset);
+    }
+
+    /// <summary>register −= [memory], 64 bits.</summary>
+    public void Subtract(Register register, Register at, int offset)
+    {
+        Wide(0x2b, (int)register, 0x80, (int)at);
+        Displacement(offset);
+    }
+
+    /// <summary>register = 0.</summary>
+    public void Zero(Register register) => Wide(0x33, (int)register, 0xc0, (int)register);
+
+    /// <summary>Sets the flags by register − value.</summary>
+    public void Compare(Register register, int value)
+    {
+        Wide(0x81, 7, 0xc0, (int)register);
+        Displacement(value);
     }
 
     /// <summary>register += value; the flags say whether it became zero.</summary>
@@ -156,11 +234,15 @@ internal sealed class Assembler
         Bytes(opcode, (byte)(0xc0 | ((register & 7) << 3) | (third & 7)));
     }
 
-    private void Memory(int map, int prefix, int wide, byte opcode, int register, int second, Register at, int offset, bool broadcast = false, int width = Width512)
+    private void Memory(int map, int prefix, int wide, byte opcode, int register, int second, Register at, int offset, bool broadcast = false, int width = Width512, Register? index = null)
     {
-        Evex(map, prefix, wide, register, second, ((int)at >> 3) & 1, 0, broadcast, width);
-        Bytes(opcode, (byte)(0x80 | ((register & 7) << 3) | ((int)at & 7)));
-        if (((int)at & 7) == 4)
+        Evex(map, prefix, wide, register, second, ((int)at >> 3) & 1, ((int)(index ?? Register.Rax) >> 3) & 1, broadcast, width);
+        Bytes(opcode, (byte)(0x80 | ((register & 7) << 3) | (index is null ? (int)at & 7 : 4)));
+        if (index is { } by)
+        {
+            Byte((((int)by & 7) << 3) | ((int)at & 7));
+        }
+        else if (((int)at & 7) == 4)
         {
             Byte(0x24); // rsp and r12 as a base need a second byte
         }

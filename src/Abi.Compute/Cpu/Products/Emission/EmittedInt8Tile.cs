@@ -145,7 +145,8 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         }
     }
 
-    private static void FillRows(Random random, ActivationBlock* x, int blocks)
+    /// <summary>Random activations between −1 and 1.</summary>
+    internal static void FillRows(Random random, ActivationBlock* x, int blocks)
     {
         var values = stackalloc float[ActivationBlock.Columns];
         for (var block = 0; block < blocks; block++)

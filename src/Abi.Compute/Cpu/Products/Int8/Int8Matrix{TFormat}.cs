@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Abi.Compute.Cpu.Products.Emission;
 using Abi.Compute.Cpu.Products.Formats;
 using Abi.Compute.Cpu.Products.Packing;
 using Abi.Compute.Devices;
@@ -108,6 +109,12 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
         var arguments = new Int8TileArguments { Panel = panel };
         var blocks = Columns / ActivationBlock.Columns;
         var packed = _store is null ? null : Packed(first, outputs, panel);
+        if (packed != null && rows <= PackedRows<TFormat>.WorthRows && PackedRows<TFormat>.Emitted is { } direct)
+        {
+            direct.Multiply(packed, blocks, x, y, to, rows);
+            return;
+        }
+
         for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)
         {
             var some = Math.Min(Int8Panel.MaximumBlocks, blocks - block);

@@ -17,11 +17,12 @@ internal static unsafe class PackedPanel<TFormat>
     private const int Group = 16;
 
     /// <summary>How far ahead of reading memory is asked for: what a core reads while memory answers.</summary>
-    private const int Ahead = 8192;
+    public const int Ahead = 8192;
 
     private static readonly byte[] Codes = CreateCodes();
 
-    private static int CodeBytes => 64 * TFormat.CodeBits;
+    /// <summary>The bytes of the codes of a group of 16 outputs in a block.</summary>
+    public static int CodeBytes => 64 * TFormat.CodeBits;
 
     private static bool HasSharedByte => TFormat.Scales == 2 && TFormat.HasMinimum;
 
@@ -60,7 +61,7 @@ internal static unsafe class PackedPanel<TFormat>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(byte* packed, int blocks, byte* panel)
     {
-        var table = TFormat.Table.IsEmpty ? default : Table();
+        var table = Table();
         for (var group = 0; group < 4; group++)
         {
             var record = panel + (group * 512);
@@ -102,7 +103,8 @@ internal static unsafe class PackedPanel<TFormat>
 
     private static long PieceBytes(int blocks) => blocks == 0 ? 0 : 4 * ((blocks * CodeBytes) + ScaleBytes(blocks));
 
-    private static int ScaleBytes(int blocks)
+    /// <summary>The bytes of the scales of a group of 16 outputs in a piece of some blocks.</summary>
+    public static int ScaleBytes(int blocks)
     {
         var each = TFormat.Scales * (TFormat.HasMinimum ? 2 : 1);
         var bytes = TFormat.ScaleForm switch
@@ -127,9 +129,14 @@ internal static unsafe class PackedPanel<TFormat>
         return codes;
     }
 
-    /// <summary>The unsigned levels of the codes, for each 16 bytes again.</summary>
-    private static Vector512<byte> Table()
+    /// <summary>The unsigned levels of the codes, for each 16 bytes again; nothing where a code is a level.</summary>
+    public static Vector512<byte> Table()
     {
+        if (TFormat.Table.IsEmpty)
+        {
+            return default;
+        }
+
         var levels = stackalloc byte[64];
         for (var i = 0; i < 64; i++)
         {

@@ -1,0 +1,210 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Abi.Compute.Cpu.Products.Formats;
+using Abi.Compute.Cpu.Products.Int8;
+using Abi.Compute.Cpu.Products.Packing;
+using Abi.Compute.Memory;
+
+namespace Abi.Compute.Cpu.Products.Emission;
+
+/// <summary>A few rows against a packed panel, as machine code of our own making, believed only after it has equalled the definition bit for bit on random panels.</summary>
+internal sealed unsafe class PackedRows<TFormat>
+    where TFormat : struct, ILevelFormat
+{
+    /// <summary>The most rows for which this is faster than a tile over unpacked panels.</summary>
+    public const int WorthRows = 16;
+
+    private readonly nint[] _functions; // by rows − 1
+    private readonly byte* _constants;
+
+    private PackedRows(nint[] functions, byte* constants)
+    {
+        _functions = functions;
+        _constants = constants;
+    }
+
+    /// <summary>The code of this process, or null where it cannot be made or does not do what it should.</summary>
+    public static PackedRows<TFormat>? Emitted { get; } = TryCreate();
+
+    /// <summary>Computes the 64 outputs of a panel for some rows.</summary>
+    /// <param name="packed">The panel.</param>
+    /// <param name="blocks">Its blocks of 32 columns.</param>
+    /// <param name="x">[rows] pointers to [blocks] <see cref="ActivationBlock"/>s.</param>
+    /// <param name="y">[rows] pointers.</param>
+    /// <param name="to">Where in y the outputs begin.</param>
+    /// <param name="rows">At least 1.</param>
+    public void Multiply(byte* packed, int blocks, byte** x, float** y, int to, int rows)
+    {
+        for (var chunks = (rows + PackedRowsProgram.MostRows - 1) / PackedRowsProgram.MostRows; chunks > 0; chunks--)
+        {
+            var together = (rows + chunks - 1) / chunks;
+            MultiplyTogether(packed, blocks, x, y, to, together);
+            x += together;
+            y += together;
+            rows -= together;
+        }
+    }
+
+    private void MultiplyTogether(byte* packed, int blocks, byte** x, float** y, int to, int rows)
+    {
+        var arguments = new PackedRowsArguments { Packed = packed, Constants = _constants, UnitFactor = TFormat.UnitFactor, MinimumFactor = -1 };
+        for (var row = 0; row < rows; row++)
+        {
+            arguments.X[row] = (long)x[row];
+            arguments.Y[row] = (long)(y[row] + to);
+            new Span<float>(y[row] + to, Int8Panel.Outputs).Clear();
+        }
+
+        var (pieces, rest) = Math.DivRem(blocks, Int8Panel.MaximumBlocks);
+        if (pieces > 0)
+        {
+            Run(&arguments, rows, Int8Panel.MaximumBlocks, pieces);
+        }
+
+        if (rest > 0)
+        {
+            arguments.Packed = packed + PackedPanel<TFormat>.PieceOffset(blocks - rest);
+            for (var row = 0; row < rows; row++)
+            {
+                arguments.X[row] += (blocks - rest) * ActivationBlock.Bytes;
+            }
+
+            Run(&arguments, rows, rest, 1);
+        }
+    }
+
+    private void Run(PackedRowsArguments* arguments, int rows, int blocks, int pieces)
+    {
+        arguments->Pieces = pieces;
+        arguments->Blocks = blocks;
+        arguments->CodeBytes = blocks * PackedPanel<TFormat>.CodeBytes;
+        arguments->ScaleBytes = PackedPanel<TFormat>.ScaleBytes(blocks);
+        arguments->XBytes = blocks * ActivationBlock.Bytes;
+        ((delegate* unmanaged[SuppressGCTransition]<PackedRowsArguments*, void>)_functions[rows - 1])(arguments);
+    }
+
+    private static PackedRows<TFormat>? TryCreate()
+    {
+        if (!Emitter.HasVnni512 || OperatingSystem.IsWindows() || TFormat.ScaleForm == ScaleForm.Power)
+        {
+            return null;
+        }
+
+        var shape = new PackedRowsProgram.Shape(
+            TFormat.CodeBits, TFormat.ScaleForm, TFormat.Scales, TFormat.HasMinimum, TFormat.OffsetShift, !TFormat.Table.IsEmpty, PackedPanel<TFormat>.Ahead);
+        var assembler = new Assembler();
+        var functions = new nint[PackedRowsProgram.MostRows];
+        for (var rows = 1; rows <= PackedRowsProgram.MostRows; rows++)
+        {
+            assembler.Align();
+            functions[rows - 1] = assembler.Length;
+            PackedRowsProgram.Write(assembler, shape, rows);
+        }
+
+        var code = CodePages.TryPlace(assembler.ToArray());
+        if (code == null)
+        {
+            return null;
+        }
+
+        // Like the code, the constants stay for as long as the process does.
+        var constants = (byte*)NativeMemory.AlignedAlloc(4 * 64, 64);
+        Vector512.Create((byte)15).Store(constants);
+        Vector512.Create((byte)(3 << (TFormat.CodeBits & 4))).Store(constants + 64);
+        Vector512.Create((byte)(1 << (TFormat.CodeBits & 6))).Store(constants + 128);
+        PackedPanel<TFormat>.Table().Store(constants + 192);
+        var made = new PackedRows<TFormat>(Array.ConvertAll(functions, start => (nint)code + start), constants);
+        return made.IsRight() ? made : null;
+    }
+
+    /// <summary>Compares with the definition on random panels of several lengths.</summary>
+    private bool IsRight()
+    {
+        const int most = (2 * Int8Panel.MaximumBlocks) + 3;
+        const int rows = PackedRowsProgram.MostRows;
+        var random = new Random(23);
+        using var packed = new NativeBuffer(PackedPanel<TFormat>.Bytes(most) + 64);
+        using var panel = new NativeBuffer(Int8Panel.MaximumBlocks * Int8Panel<TFormat>.RecordBytes);
+        using var x = new NativeBuffer(rows * most * ActivationBlock.Bytes);
+        using var y = new NativeBuffer(2 * rows * Int8Panel.Outputs * sizeof(float));
+        EmittedInt8Tile.FillRows(random, (ActivationBlock*)x.Address, rows * most);
+        var xs = stackalloc byte*[rows];
+        var ys = stackalloc float*[rows];
+        for (var row = 0; row < rows; row++)
+        {
+            xs[row] = (byte*)x.Address + (row * most * ActivationBlock.Bytes);
+            ys[row] = (float*)y.Address + (row * Int8Panel.Outputs);
+        }
+
+        ReadOnlySpan<int> lengths = [1, Int8Panel.MaximumBlocks, most];
+        foreach (var blocks in lengths)
+        {
+            for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)
+            {
+                FillPiece(random, (byte*)packed.Address + PackedPanel<TFormat>.PieceOffset(block), Math.Min(Int8Panel.MaximumBlocks, blocks - block));
+            }
+
+            var expected = (float*)y.Address + (rows * Int8Panel.Outputs);
+            for (var row = 0; row < rows; row++)
+            {
+                Define((byte*)packed.Address, blocks, (ActivationBlock*)xs[row], expected + (row * Int8Panel.Outputs), (byte*)panel.Address);
+            }
+
+            for (var count = 1; count <= rows; count++)
+            {
+                MultiplyTogether((byte*)packed.Address, blocks, xs, ys, 0, count);
+                if (!new Span<uint>((void*)y.Address, count * Int8Panel.Outputs).SequenceEqual(new Span<uint>(expected, count * Int8Panel.Outputs)))
+                {
+                    return false;
+                }
+            }
+        }
+
+        return true;
+    }
+
+    private static void Define(byte* packed, int blocks, ActivationBlock* x, float* y, byte* panel)
+    {
+        var arguments = new Int8TileArguments { Panel = panel, Y0 = y };
+        for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)
+        {
+            arguments.Blocks = Math.Min(Int8Panel.MaximumBlocks, blocks - block);
+            arguments.X0 = x + block;
+            arguments.Accumulate = block;
+            PackedPanel<TFormat>.Unpack(packed + PackedPanel<TFormat>.PieceOffset(block), (int)arguments.Blocks, panel);
+            new Int8TileReference<TFormat>().One(&arguments);
+        }
+    }
+
+    /// <summary>Random codes and sane scales.</summary>
+    private static void FillPiece(Random random, byte* piece, int blocks)
+    {
+        for (var group = 0; group < 4; group++)
+        {
+            random.NextBytes(new Span<byte>(piece, blocks * PackedPanel<TFormat>.CodeBytes));
+            piece += blocks * PackedPanel<TFormat>.CodeBytes;
+            var scales = new Span<byte>(piece, PackedPanel<TFormat>.ScaleBytes(blocks));
+            random.NextBytes(scales);
+            var halves = TFormat.ScaleForm switch
+            {
+                ScaleForm.Half => scales,
+                ScaleForm.Super => scales[..64], // the units; where there is but one, some multiples too
+                _ => default,
+            };
+            foreach (ref var half in MemoryMarshal.Cast<byte, Half>(halves))
+            {
+                half = (Half)((random.NextSingle() * 2) - 1);
+            }
+
+            if (TFormat.ScaleForm == ScaleForm.Single)
+            {
+                foreach (ref var scale in MemoryMarshal.Cast<byte, float>(scales))
+                {
+                    scale = (random.NextSingle() * 2) - 1;
+                }
+            }
+
+            piece += scales.Length;
+        }
+    }
+}
