@@ -212,6 +212,7 @@ public sealed class LlmFeature : IAbiFeature, IAsyncDisposable, IDisposable
             ContextLength = _options.ContextLength,
             CacheTokens = _options.CacheTokens,
             CacheType = _options.CacheType,
+            ValueCacheType = _options.ValueCacheType,
             Activations = _options.Activations,
             Repack = _options.Repack,
             MaximumSequences = _options.MaximumSequences,

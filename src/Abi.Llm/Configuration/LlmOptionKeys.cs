@@ -19,6 +19,7 @@ internal static class LlmOptionKeys
         [nameof(LlmOptions.ContextLength)] = static (section, options) => options.ContextLength = Number<int>(section),
         [nameof(LlmOptions.CacheTokens)] = static (section, options) => options.CacheTokens = Number<int>(section),
         [nameof(LlmOptions.CacheType)] = static (section, options) => options.CacheType = Choice<TensorType>(section),
+        [nameof(LlmOptions.ValueCacheType)] = static (section, options) => options.ValueCacheType = Choice<TensorType>(section),
         [nameof(LlmOptions.Activations)] = static (section, options) => options.Activations = Choice<ActivationPrecision>(section),
         [nameof(LlmOptions.Repack)] = static (section, options) => options.Repack = Choice<RepackMode>(section),
         [nameof(LlmOptions.Prefetch)] = static (section, options) => options.Prefetch = Flag(section),
@@ -63,7 +64,8 @@ internal static class LlmOptionKeys
         check.InRange(options.MaximumSequences, 1, 4096);
         check.InRange(options.MaximumRows, 1, 65536);
         check.InRange(options.MaximumPromptRowsBesideDecode, 1, 65536);
-        check.Require(options.CacheType is TensorType.F16 or TensorType.F32, nameof(options.CacheType), options.CacheType, "F16 or F32");
+        CacheFormat(options.CacheType, nameof(options.CacheType));
+        CacheFormat(options.ValueCacheType, nameof(options.ValueCacheType));
         check.Defined(options.Activations);
         check.Defined(options.Repack);
         check.Defined(options.ContextFull);
@@ -74,6 +76,9 @@ internal static class LlmOptionKeys
         }
 
         SamplingOptionKeys.Check(options.Sampling, check, SamplingKey);
+
+        void CacheFormat(TensorType? type, string property) =>
+            check.Require(type is null || StateOptions.CacheTypes.Contains(type.Value), property, type, string.Join(", ", StateOptions.CacheTypes.SkipLast(1)) + $" or {StateOptions.CacheTypes[^1]}");
 
         void Within(int? value, string key, int least) => check.Require(value is null || (value >= least && value <= Most), key, value, $"a number from {least} to {Most}");
     }
