@@ -25,8 +25,11 @@ public sealed class LlmOptions
     /// <summary>The tokens that all sequences together can hold; unset, by the memory rule. Never less than one context.</summary>
     public int? CacheTokens { get; set; }
 
-    /// <summary>The format of keys and values: F16 or F32.</summary>
+    /// <summary>The format of keys, and of values unless <see cref="ValueCacheType"/> says another: F32, F16, Q8_0 or Q4_0.</summary>
     public TensorType CacheType { get; set; } = TensorType.F16;
+
+    /// <summary>The format of values; unset, that of keys.</summary>
+    public TensorType? ValueCacheType { get; set; }
 
     /// <summary>How activations are rounded before they meet quantised weights.</summary>
     public ActivationPrecision Activations { get; set; } = ActivationPrecision.Int8;

@@ -20,7 +20,7 @@ internal sealed class BenchCommand : Command
     private static readonly Option<ImmutableArray<int>> Parallels = Options.Integers("-npl --n-parallel", "N[,N]", "sequences at once", [1], minimum: 1);
     private static readonly Option<int> Repetitions = Options.Integer("-r --repetitions", "how often each test is run", 3, minimum: 1);
     private static readonly Option<bool> NoWarmup = Options.Switch("--no-warmup", "do not run a test before it is timed");
-    private static readonly Option<string> CacheType = Options.Choice("-ctk --cache-type-k --cache-type", "TYPE", "the format of keys and values", "f16", "f16", "f32");
+    private static readonly Option<string> CacheType = Options.Choice("-ctk --cache-type-k --cache-type", "TYPE", "the format of keys, and of values unless -ctv says another", "f16", ModelOptions.CacheTypes);
     private static readonly Option<string?> Format = new(["-o", "--output"], "FORMAT", "the same as --json, or the table", null, text => text) { Choices = ["md", "json"], DefaultText = "md" };
 
     /// <inheritdoc/>
@@ -36,7 +36,7 @@ internal sealed class BenchCommand : Command
     public override ImmutableArray<OptionGroup> Groups =>
     [
         new("tests", [Prompts, Generates, Both, Depths, Parallels, Repetitions, NoWarmup, ModelOptions.Json, Format]),
-        new("model", [ModelOptions.Model, Threads, ModelOptions.Activations, CacheType, ModelOptions.Batch]),
+        new("model", [ModelOptions.Model, Threads, ModelOptions.Activations, CacheType, ModelOptions.ValueCacheType, ModelOptions.Batch]),
     ];
 
     /// <inheritdoc/>
@@ -73,7 +73,7 @@ internal sealed class BenchCommand : Command
                     CacheTokens = checked(2 * parallel * (length + 64)),
                     MaximumSequences = 2 * parallel,
                     ReusePrefixes = false,
-                    CacheType = arguments.Get(CacheType) == "f32" ? TensorType.F32 : TensorType.F16,
+                    CacheType = ModelOptions.ReadCacheType(arguments.Get(CacheType)),
                 },
                 threads, cancellationToken).ConfigureAwait(false);
             await using var _ = loaded.ConfigureAwait(false);
@@ -132,7 +132,7 @@ internal sealed class BenchCommand : Command
             NUbatch = model.Engine.Options.MaximumRows,
             NThreads = loaded.Threads,
             TypeK = arguments.Get(CacheType),
-            TypeV = arguments.Get(CacheType),
+            TypeV = arguments.Get(ModelOptions.ValueCacheType) ?? arguments.Get(CacheType),
             Activations = arguments.Get(ModelOptions.Activations),
             NPrompt = test.Prompt,
             NGen = test.Generate,

@@ -36,7 +36,7 @@ internal sealed class ChatCommand : Command
     [
         new("conversation", [SystemPrompt, First, SingleTurn, TemplateFile, Count, HidesReasoning]),
         SamplingArguments.Group,
-        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.Batch, ModelOptions.Lora]),
+        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.ValueCacheType, ModelOptions.Batch, ModelOptions.Lora]),
     ];
 
     /// <inheritdoc/>

@@ -47,7 +47,7 @@ internal sealed class EmbedCommand : Command
     public override ImmutableArray<OptionGroup> Groups =>
     [
         new("options", [Text, Ids, JsonLines, Pooling, Normalize, Dimensions, Truncate, NoBegin, NoSpecial, OutputFile, ModelOptions.Json]),
-        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.Batch]),
+        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.ValueCacheType, ModelOptions.Batch]),
     ];
 
     /// <inheritdoc/>

@@ -56,7 +56,7 @@ internal sealed class GenerateCommand : Command
         SamplingArguments.Group,
         new("form", [GrammarText, GrammarFile, JsonSchema, JsonSchemaFile, Pattern]),
         new("speculation", [DraftModel, Lookup, DraftMaximum]),
-        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.Batch, ModelOptions.Lora]),
+        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.ValueCacheType, ModelOptions.Batch, ModelOptions.Lora]),
     ];
 
     /// <inheritdoc/>

@@ -33,7 +33,7 @@ internal sealed class InfoCommand : Command
     public override ImmutableArray<OptionGroup> Groups =>
     [
         new("options", [Plan, Key, Full, ModelOptions.Json]),
-        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.Batch]),
+        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.ValueCacheType, ModelOptions.Batch]),
     ];
 
     /// <inheritdoc/>
@@ -50,14 +50,15 @@ internal sealed class InfoCommand : Command
             return Task.FromResult(ExitCode.Success);
         }
 
-        var elementBytes = arguments.Get(ModelOptions.CacheType) switch { "f16" => 2, "f32" => 4, _ => file.Tensors.All(tensor => tensor.Type == TensorType.F32) ? 4 : 2 };
+        var keyType = ModelOptions.ReadCacheType(arguments.Get(ModelOptions.CacheType), file.Tensors.All(tensor => tensor.Type == TensorType.F32));
+        var valueType = ModelOptions.ReadValueCacheType(arguments) ?? keyType;
         using var device = arguments.Get(Plan) ? ComputeDevice.Create(arguments.Get(ModelOptions.Threads)) : null;
         var lowering = new LoweringOptions
         {
             Activations = arguments.Get(ModelOptions.Activations) == "exact" ? ActivationPrecision.Exact : ActivationPrecision.Int8,
             MaximumRows = arguments.Get(ModelOptions.Batch),
         };
-        var info = ModelInfo.Create(path, file, arguments.Get(ModelOptions.Context), elementBytes, device, lowering);
+        var info = ModelInfo.Create(path, file, arguments.Get(ModelOptions.Context), keyType, valueType, device, lowering);
         if (arguments.Get(Plan) && info.Problem is { } problem)
         {
             throw new UnsupportedModelException(problem);

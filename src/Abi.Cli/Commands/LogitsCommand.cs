@@ -18,7 +18,7 @@ internal sealed class LogitsCommand : Command
     private static readonly Option<string?> OutputFile = Options.File("-o --output", "the .npy file to write: float32, [vocabulary], or with --all [tokens, vocabulary]");
     private static readonly Option<bool> All = Options.Switch("--all", "the logits after every token, not only after the last");
 
-    private static readonly Option<string> CacheType = Options.Choice("-ctk --cache-type-k --cache-type", "TYPE", "the format of keys and values", "f32", "f16", "f32");
+    private static readonly Option<string> CacheType = Options.Choice("-ctk --cache-type-k --cache-type", "TYPE", "the format of keys, and of values unless -ctv says another", "f32", ModelOptions.CacheTypes);
 
     /// <inheritdoc/>
     public override string Name => "logits";
@@ -33,7 +33,7 @@ internal sealed class LogitsCommand : Command
     public override ImmutableArray<OptionGroup> Groups =>
     [
         new("options", [Ids, Text, DecoderIds, OutputFile, All, ModelOptions.Json]),
-        new("model", [ModelOptions.Model, ModelOptions.Threads, ModelOptions.Activations, CacheType, ModelOptions.Batch, ModelOptions.Lora]),
+        new("model", [ModelOptions.Model, ModelOptions.Threads, ModelOptions.Activations, CacheType, ModelOptions.ValueCacheType, ModelOptions.Batch, ModelOptions.Lora]),
     ];
 
     /// <inheritdoc/>
@@ -49,7 +49,7 @@ internal sealed class LogitsCommand : Command
         var loaded = await LoadedModel.OpenAsync(
             arguments, console, engine => engine with
             {
-                CacheType = arguments.Get(CacheType) == "f16" ? TensorType.F16 : TensorType.F32,
+                CacheType = ModelOptions.ReadCacheType(arguments.Get(CacheType)),
                 ContextLength = given > 0 ? Math.Max(given, 8) : null,
                 MaximumSequences = 1,
             },

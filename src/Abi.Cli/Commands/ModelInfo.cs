@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Abi.Cli.Models;
 using Abi.Compute.Devices;
+using Abi.Compute.Formats;
 using Abi.Compute.Graphs;
 using Abi.Llm.Gguf;
 using Abi.Llm.Models;
@@ -60,15 +61,16 @@ internal sealed class ModelInfo
     /// <param name="path">Its path.</param>
     /// <param name="file">The opened file.</param>
     /// <param name="contextLength">The context that memory is estimated for; null by the memory rule.</param>
-    /// <param name="cacheElementBytes">2 for F16 keys and values, 4 for F32.</param>
+    /// <param name="keyType">The format of keys.</param>
+    /// <param name="valueType">The format of values.</param>
     /// <param name="device">Lowers the graphs; null for no plans.</param>
     /// <param name="options">How to lower.</param>
-    public static ModelInfo Create(string path, GgufFile file, int? contextLength, int cacheElementBytes, IDevice? device, LoweringOptions options)
+    public static ModelInfo Create(string path, GgufFile file, int? contextLength, TensorType keyType, TensorType valueType, IDevice? device, LoweringOptions options)
     {
         var info = new ModelInfo(path, file);
         if (info.Definition is { } definition)
         {
-            info.Memory = MemoryEstimate.Create(definition, file.ByteLength, contextLength, cacheElementBytes);
+            info.Memory = MemoryEstimate.Create(definition, file.ByteLength, contextLength, keyType, valueType);
             info.Plans = device is null ? [] : [.. Graphs(definition).Select(graph => ModelPlan.Create(graph.Name, graph.Graph, device, options))];
         }
 

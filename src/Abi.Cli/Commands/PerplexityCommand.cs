@@ -28,7 +28,7 @@ internal sealed class PerplexityCommand : Command
     public override ImmutableArray<OptionGroup> Groups =>
     [
         new("options", [TextFile, Context, ModelOptions.Json]),
-        new("model", [ModelOptions.Model, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.Batch, ModelOptions.Lora]),
+        new("model", [ModelOptions.Model, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.ValueCacheType, ModelOptions.Batch, ModelOptions.Lora]),
     ];
 
     /// <inheritdoc/>

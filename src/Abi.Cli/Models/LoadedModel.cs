@@ -51,7 +51,8 @@ internal sealed class LoadedModel : IAsyncDisposable
             ContextLength = arguments.Get(ModelOptions.Context) is { } length ? (length > 0 ? length : trained) : null,
             MaximumRows = arguments.Get(ModelOptions.Batch),
             Activations = arguments.Get(ModelOptions.Activations) == "exact" ? ActivationPrecision.Exact : ActivationPrecision.Int8,
-            CacheType = arguments.Get(ModelOptions.CacheType) switch { "f16" => TensorType.F16, "f32" => TensorType.F32, _ => isFloat ? TensorType.F32 : TensorType.F16 },
+            CacheType = ModelOptions.ReadCacheType(arguments.Get(ModelOptions.CacheType), isFloat),
+            ValueCacheType = ModelOptions.ReadValueCacheType(arguments),
         };
         engine = adjust?.Invoke(engine) ?? engine;
         engine = engine with { MaximumRows = Math.Min(engine.MaximumRows, Math.Max(engine.ContextLength ?? trained ?? engine.MaximumRows, 1)) };

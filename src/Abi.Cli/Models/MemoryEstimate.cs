@@ -1,3 +1,4 @@
+using Abi.Compute.Formats;
 using Abi.Compute.Graphs;
 using Abi.Llm.Engine;
 using Abi.Llm.Models;
@@ -21,11 +22,12 @@ internal sealed record MemoryEstimate(int ContextLength, long Weights, long Cach
     /// <param name="definition">The model.</param>
     /// <param name="weightBytes">The bytes of its file.</param>
     /// <param name="contextLength">The context asked for; null by the memory rule, 0 for the model's own.</param>
-    /// <param name="cacheElementBytes">2 for F16 keys and values, 4 for F32.</param>
-    public static MemoryEstimate Create(ModelDefinition definition, long weightBytes, int? contextLength, int cacheElementBytes)
+    /// <param name="keyType">The format of keys.</param>
+    /// <param name="valueType">The format of values.</param>
+    public static MemoryEstimate Create(ModelDefinition definition, long weightBytes, int? contextLength, TensorType keyType, TensorType valueType)
     {
         var trained = definition.Hyperparameters.ContextLength;
-        var bytesPerToken = ContextSizing.BytesPerToken(definition.State, cacheElementBytes);
+        var bytesPerToken = ContextSizing.BytesPerToken(definition.State, keyType, valueType);
         var context = contextLength == 0 ? trained : ContextSizing.ContextLength(contextLength, trained, bytesPerToken, weightBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         var graph = definition.DecoderGraph ?? definition.EmbeddingGraph(definition.DefaultPooling);
         var recurrent = definition.State.Recurrent.Sum(layer => (long)layer.Floats * sizeof(float));

@@ -1,10 +1,16 @@
+using System.Collections.Immutable;
 using Abi.Cli.CommandLine;
+using Abi.Compute.Devices;
+using Abi.Compute.Formats;
 
 namespace Abi.Cli.Models;
 
 /// <summary>The options of commands that open a model, with the names of llama.cpp.</summary>
 internal static class ModelOptions
 {
+    /// <summary>The formats of keys and values, as llama.cpp writes them.</summary>
+    public static readonly ImmutableArray<string> CacheTypes = [.. StateOptions.CacheTypes.Select(static type => type.ToString().ToLowerInvariant())];
+
     /// <summary>Adapters, with a scale behind an equals sign.</summary>
     public static readonly Option<string> Lora = Options.Texts("--lora", "FILE[=SCALE]", "a LoRA adapter to apply, GGUF or a PEFT folder, and what its changes are multiplied by");
 
@@ -34,7 +40,22 @@ internal static class ModelOptions
 
     /// <summary>The format of keys and values. F32 weights are met by F32 keys and values, so that nothing at all is rounded.</summary>
     public static readonly Option<string> CacheType = Options.Choice(
-        "-ctk --cache-type-k --cache-type", "TYPE", "the format of keys and values; auto is f32 for a model of F32 weights and f16 for others", "auto", "auto", "f16", "f32");
+        "-ctk --cache-type-k --cache-type", "TYPE", "the format of keys, and of values unless -ctv says another; auto is f32 for a model of F32 weights and f16 for others", "auto", ["auto", .. CacheTypes]);
+
+    /// <summary>The format of values.</summary>
+    public static readonly Option<string?> ValueCacheType = new(["-ctv", "--cache-type-v"], "TYPE", "the format of values", null, text => text.ToLowerInvariant())
+    {
+        Choices = CacheTypes, DefaultText = "that of keys",
+    };
+
+    /// <summary>The format that the option's text names.</summary>
+    /// <param name="text">What was given; <c>auto</c> chooses by the weights.</param>
+    /// <param name="isFloat">Whether all weights are F32.</param>
+    public static TensorType ReadCacheType(string text, bool isFloat = false) =>
+        text == "auto" ? (isFloat ? TensorType.F32 : TensorType.F16) : Enum.Parse<TensorType>(text, ignoreCase: true);
+
+    /// <summary>The format of values that was given, or null.</summary>
+    public static TensorType? ReadValueCacheType(ParsedArguments arguments) => arguments.Get(ValueCacheType) is { } text ? ReadCacheType(text) : null;
 
     /// <summary>Results as JSON.</summary>
     public static readonly Option<bool> Json = Options.Switch("--json", "print the result as JSON");

@@ -15,11 +15,17 @@ public abstract class StateStore : IDisposable
     /// <summary>How much of it.</summary>
     public abstract StateOptions Options { get; }
 
-    /// <summary>The bytes of one page over all layers.</summary>
-    public abstract long PageBytes { get; }
+    /// <summary>The bytes of one page over all layers, in the form that <see cref="ReadPage"/> gives.</summary>
+    public virtual long PageBytes => PageLength * Layout.PositionBytes(Options.CacheType, Options.ValueCacheType ?? Options.CacheType);
 
-    /// <summary>The bytes of one recurrent slot over all layers.</summary>
-    public abstract long SlotBytes { get; }
+    /// <summary>The bytes of one recurrent slot over all layers, in the form that <see cref="ReadSlot"/> gives.</summary>
+    public virtual long SlotBytes => Layout.Recurrent.Sum(layer => (long)layer.Floats * sizeof(float));
+
+    /// <summary>The memory that one page takes over all layers.</summary>
+    public virtual long PageMemoryBytes => PageBytes;
+
+    /// <summary>The memory that one recurrent slot takes over all layers.</summary>
+    public virtual long SlotMemoryBytes => SlotBytes;
 
     /// <summary>Copies the content of a page to another (copy-on-write).</summary>
     public abstract void CopyPage(int from, int to);
@@ -30,7 +36,10 @@ public abstract class StateStore : IDisposable
     /// <summary>Zeroes a recurrent slot (a new sequence).</summary>
     public abstract void ClearSlot(int slot);
 
-    /// <summary>Reads a page in a form that does not depend on the device: <paramref name="destination"/> is [<see cref="PageBytes"/>].</summary>
+    /// <summary>
+    /// Reads a page in a form that does not depend on the device: <paramref name="destination"/> is [<see cref="PageBytes"/>], for each layer its keys [32, heads, key size] and
+    /// then its values [32, heads, value size], every head in whole blocks of the format.
+    /// </summary>
     public abstract void ReadPage(int page, Span<byte> destination);
 
     /// <summary>Writes what <see cref="ReadPage"/> read.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Abi.Compute.Formats;
 
 namespace Abi.Compute.Graphs;
 
@@ -12,4 +13,9 @@ public sealed record StateLayout(ImmutableArray<CacheLayer> Cache, ImmutableArra
 
     /// <summary>The number of page groups.</summary>
     public int Groups => Cache.IsEmpty ? 0 : Cache.Max(layer => layer.Group) + 1;
+
+    /// <summary>The bytes that keys and values of one position take over all layers.</summary>
+    /// <param name="keyType">The format of keys.</param>
+    /// <param name="valueType">The format of values.</param>
+    public long PositionBytes(TensorType keyType, TensorType valueType) => Cache.Sum(layer => layer.PositionBytes(keyType, valueType));
 }

@@ -13,15 +13,15 @@ internal static class ScalarAttention
         {
             var position = step.Inputs.Positions[row];
             var page = step.Inputs.Sequences[step.Inputs.RowSequences[row]].Pages(o.Layer.Group)[position / StateStore.PageLength];
-            Put(step[o.Keys], row, o.Keys.Width, state.Keys(o.Layer, page), position);
-            Put(step[o.Values], row, o.Values.Width, state.Values(o.Layer, page), position);
-        }
-
-        void Put(float[] from, int row, int width, float[] to, int position)
-        {
-            for (var i = 0; i < width; i++)
+            var at = position % StateStore.PageLength;
+            var keys = state.Keys(o.Layer, page).AsSpan(at * o.Keys.Width, o.Keys.Width);
+            var values = state.Values(o.Layer, page).AsSpan(at * o.Values.Width, o.Values.Width);
+            step[o.Keys].AsSpan(row * o.Keys.Width, o.Keys.Width).CopyTo(keys);
+            step[o.Values].AsSpan(row * o.Values.Width, o.Values.Width).CopyTo(values);
+            for (var head = 0; head < o.Layer.Heads; head++)
             {
-                to[(position % StateStore.PageLength * width) + i] = state.Round(from[(row * width) + i]);
+                state.RoundKey(keys.Slice(head * o.Layer.KeySize, o.Layer.KeySize));
+                state.RoundValue(values.Slice(head * o.Layer.ValueSize, o.Layer.ValueSize));
             }
         }
     }

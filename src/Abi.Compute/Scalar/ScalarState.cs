@@ -15,11 +15,7 @@ internal sealed class ScalarState : StateStore
 
     public ScalarState(StateLayout layout, StateOptions options)
     {
-        if (options.CacheType is not (TensorType.F32 or TensorType.F16))
-        {
-            throw new NotSupportedException($"The scalar device keeps keys and values as F32 or F16, not {options.CacheType}.");
-        }
-
+        options.Validate();
         Layout = layout;
         Options = options;
         _keys = new float[layout.Cache.Length, options.Pages][];
@@ -31,11 +27,7 @@ internal sealed class ScalarState : StateStore
 
     public override StateOptions Options { get; }
 
-    public override long PageBytes => Layout.Cache.Sum(layer => (long)PageLength * layer.Heads * (layer.KeySize + layer.ValueSize) * ElementBytes);
-
-    public override long SlotBytes => Layout.Recurrent.Sum(layer => (long)layer.Floats * sizeof(float));
-
-    private int ElementBytes => Options.CacheType == TensorType.F16 ? 2 : 4;
+    private TensorType ValueType => Options.ValueCacheType ?? Options.CacheType;
 
     /// <summary>The keys of a page: [PageLength, heads × key size].</summary>
     public float[] Keys(CacheLayer layer, int page) => _keys[layer.Index, page] ??= new float[PageLength * layer.Heads * layer.KeySize];
@@ -43,8 +35,11 @@ internal sealed class ScalarState : StateStore
     /// <summary>The values of a page: [PageLength, heads × value size].</summary>
     public float[] Values(CacheLayer layer, int page) => _values[layer.Index, page] ??= new float[PageLength * layer.Heads * layer.ValueSize];
 
-    /// <summary>A float as the cache keeps it.</summary>
-    public float Round(float value) => Options.CacheType == TensorType.F16 ? (float)(Half)value : value;
+    /// <summary>The floats of one head's key as the cache keeps them.</summary>
+    public void RoundKey(Span<float> key) => Round(key, Options.CacheType);
+
+    /// <summary>The floats of one head's value as the cache keeps them.</summary>
+    public void RoundValue(Span<float> value) => Round(value, ValueType);
 
     /// <summary>The state that this step works on: a copy, which <see cref="Commit"/> puts in place.</summary>
     public float[] Recurrent(RecurrentLayer layer, int slot)
@@ -100,8 +95,8 @@ internal sealed class ScalarState : StateStore
     {
         foreach (var layer in Layout.Cache)
         {
-            destination = Write(Keys(layer, page), destination);
-            destination = Write(Values(layer, page), destination);
+            destination = Write(Keys(layer, page), layer.KeySize, Options.CacheType, destination);
+            destination = Write(Values(layer, page), layer.ValueSize, ValueType, destination);
         }
     }
 
@@ -109,8 +104,8 @@ internal sealed class ScalarState : StateStore
     {
         foreach (var layer in Layout.Cache)
         {
-            source = Read(source, Keys(layer, page));
-            source = Read(source, Values(layer, page));
+            source = Read(source, Keys(layer, page), layer.KeySize, Options.CacheType);
+            source = Read(source, Values(layer, page), layer.ValueSize, ValueType);
         }
     }
 
@@ -138,17 +133,45 @@ internal sealed class ScalarState : StateStore
     {
     }
 
-    private Span<byte> Write(float[] values, Span<byte> destination)
+    private static Span<byte> Write(float[] values, int headSize, TensorType type, Span<byte> destination)
     {
-        var bytes = values.Length * ElementBytes;
-        BlockFormat.Get(Options.CacheType).Encode(values, default, destination[..bytes]);
-        return destination[bytes..];
+        var bytes = CacheLayer.HeadBytes(headSize, type);
+        for (var at = 0; at < values.Length; at += headSize, destination = destination[bytes..])
+        {
+            BlockFormat.Get(type).Encode(Padded(values.AsSpan(at, headSize), type), default, destination[..bytes]);
+        }
+
+        return destination;
     }
 
-    private ReadOnlySpan<byte> Read(ReadOnlySpan<byte> source, float[] values)
+    private static ReadOnlySpan<byte> Read(ReadOnlySpan<byte> source, float[] values, int headSize, TensorType type)
     {
-        var bytes = values.Length * ElementBytes;
-        BlockFormat.Get(Options.CacheType).Decode(source[..bytes], values);
-        return source[bytes..];
+        var bytes = CacheLayer.HeadBytes(headSize, type);
+        for (var at = 0; at < values.Length; at += headSize, source = source[bytes..])
+        {
+            var head = Padded(values.AsSpan(at, headSize), type);
+            BlockFormat.Get(type).Decode(source[..bytes], head);
+            head[..headSize].CopyTo(values.AsSpan(at));
+        }
+
+        return source;
+    }
+
+    private static void Round(Span<float> head, TensorType type)
+    {
+        var bytes = new byte[CacheLayer.HeadBytes(head.Length, type)];
+        var padded = Padded(head, type);
+        BlockFormat.Get(type).Encode(padded, default, bytes);
+        BlockFormat.Get(type).Decode(bytes, padded);
+        padded[..head.Length].CopyTo(head);
+    }
+
+    /// <summary>A copy of a head's floats with zeros behind them, in whole blocks.</summary>
+    private static Span<float> Padded(ReadOnlySpan<float> head, TensorType type)
+    {
+        var block = BlockFormat.Get(type).BlockLength;
+        var padded = new float[(head.Length + block - 1) / block * block];
+        head.CopyTo(padded);
+        return padded;
     }
 }

@@ -30,9 +30,9 @@ internal sealed class StatePool : IDisposable
     /// <summary>How far back any layer of each group reads; 0 for all the way.</summary>
     public ImmutableArray<int> Windows { get; }
 
-    public long TotalBytes => (Pages.Count * Store.PageBytes) + (Slots.Count * Store.SlotBytes);
+    public long TotalBytes => (Pages.Count * Store.PageMemoryBytes) + (Slots.Count * Store.SlotMemoryBytes);
 
-    public long UsedBytes => (Pages.UsedCount * Store.PageBytes) + (Slots.UsedCount * Store.SlotBytes);
+    public long UsedBytes => (Pages.UsedCount * Store.PageMemoryBytes) + (Slots.UsedCount * Store.SlotMemoryBytes);
 
     public static int PagesFor(int positions) => (positions + StateStore.PageLength - 1) / StateStore.PageLength;
 

@@ -19,6 +19,7 @@ internal static class LlmOptionKeys
         [nameof(LlmOptions.ContextLength)] = static (section, options) => options.ContextLength = Number<int>(section),
         [nameof(LlmOptions.CacheTokens)] = static (section, options) => options.CacheTokens = Number<int>(section),
         [nameof(LlmOptions.CacheType)] = static (section, options) => options.CacheType = Choice<TensorType>(section),
+        [nameof(LlmOptions.ValueCacheType)] = static (section, options) => options.ValueCacheType = Choice<TensorType>(section),
         [nameof(LlmOptions.Activations)] = static (section, options) => options.Activations = Choice<ActivationPrecision>(section),
         [nameof(LlmOptions.Repack)] = static (section, options) => options.Repack = Choice<RepackMode>(section),
         [nameof(LlmOptions.Prefetch)] = static (section, options) => options.Prefetch = Flag(section),
@@ -79,7 +80,8 @@ internal static class LlmOptionKeys
         Within(options.MaximumSequences, nameof(options.MaximumSequences), 1, 4096);
         Within(options.MaximumRows, nameof(options.MaximumRows), 1, 65536);
         Within(options.MaximumPromptRowsBesideDecode, nameof(options.MaximumPromptRowsBesideDecode), 1, 65536);
-        check.Require(options.CacheType is TensorType.F16 or TensorType.F32, prefix + nameof(options.CacheType), options.CacheType, "F16 or F32");
+        CacheFormat(options.CacheType, nameof(options.CacheType));
+        CacheFormat(options.ValueCacheType, nameof(options.ValueCacheType));
         Defined(options.Activations, nameof(options.Activations));
         Defined(options.Repack, nameof(options.Repack));
         Defined(options.ContextFull, nameof(options.ContextFull));
@@ -95,5 +97,8 @@ internal static class LlmOptionKeys
 
         void Defined<T>(T value, string key)
             where T : struct, Enum => check.Require(Enum.IsDefined(value), prefix + key, value, $"one of {string.Join(", ", Enum.GetNames<T>())}");
+
+        void CacheFormat(TensorType? type, string key) =>
+            check.Require(type is null || StateOptions.CacheTypes.Contains(type.Value), prefix + key, type, string.Join(", ", StateOptions.CacheTypes.SkipLast(1)) + $" or {StateOptions.CacheTypes[^1]}");
     }
 }

@@ -21,6 +21,7 @@ internal static class ModelLoading
             ContextLength = options.ContextLength,
             CacheTokens = options.CacheTokens,
             CacheType = options.CacheType,
+            ValueCacheType = options.ValueCacheType,
             Activations = options.Activations,
             Repack = options.Repack,
             MaximumSequences = options.MaximumSequences,

@@ -1,4 +1,5 @@
 using Abi.Compute.Devices;
+using Abi.Compute.Formats;
 using Abi.Compute.Graphs;
 
 namespace Abi.Llm.Engine;
@@ -55,10 +56,11 @@ public static class ContextSizing
 
     /// <summary>The bytes of keys and values of one token, over all layers.</summary>
     /// <param name="layout">The model's state.</param>
-    /// <param name="elementBytes">2 for F16, 4 for F32.</param>
-    public static long BytesPerToken(StateLayout layout, int elementBytes)
+    /// <param name="keyType">The format of keys.</param>
+    /// <param name="valueType">The format of values.</param>
+    public static long BytesPerToken(StateLayout layout, TensorType keyType, TensorType valueType)
     {
         ArgumentNullException.ThrowIfNull(layout);
-        return layout.Cache.Sum(layer => (long)layer.Heads * (layer.KeySize + layer.ValueSize)) * elementBytes;
+        return layout.PositionBytes(keyType, valueType);
     }
 }

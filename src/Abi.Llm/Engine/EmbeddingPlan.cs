@@ -29,6 +29,7 @@ internal sealed class EmbeddingPlan : IDisposable
             _state = device.CreateState(graph.State, new StateOptions
             {
                 CacheType = options.CacheType,
+                ValueCacheType = options.ValueCacheType,
                 // a text begins on a page of its own
                 Pages = graph.State.Cache.IsEmpty ? 0 : Cache.StatePool.PagesFor(maximumRows) + MaximumTexts,
                 RecurrentSlots = slots,

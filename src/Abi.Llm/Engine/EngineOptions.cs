@@ -12,8 +12,11 @@ public sealed record EngineOptions
     /// <summary>The tokens that all sequences together can hold; unset, by the memory rule. Never less than one context.</summary>
     public int? CacheTokens { get; init; }
 
-    /// <summary>The format of keys and values: F16 or F32.</summary>
+    /// <summary>The format of keys, and of values unless <see cref="ValueCacheType"/> says another: F32, F16, Q8_0 or Q4_0.</summary>
     public TensorType CacheType { get; init; } = TensorType.F16;
+
+    /// <summary>The format of values; unset, that of keys. Keys suffer more from rounding than values do.</summary>
+    public TensorType? ValueCacheType { get; init; }
 
     /// <summary>How activations are rounded before they meet quantised weights.</summary>
     public ActivationPrecision Activations { get; init; } = ActivationPrecision.Int8;
@@ -44,9 +47,15 @@ public sealed record EngineOptions
         Positive(MaximumSequences, nameof(MaximumSequences));
         Positive(MaximumRows, nameof(MaximumRows));
         Positive(MaximumPromptRowsBesideDecode, nameof(MaximumPromptRowsBesideDecode));
-        if (CacheType is not (TensorType.F16 or TensorType.F32))
+        CacheFormat(CacheType, nameof(CacheType));
+        CacheFormat(ValueCacheType ?? CacheType, nameof(ValueCacheType));
+    }
+
+    private static void CacheFormat(TensorType type, string name)
+    {
+        if (!StateOptions.CacheTypes.Contains(type))
         {
-            throw new ArgumentException($"{nameof(CacheType)} is {CacheType}; it must be F16 or F32.");
+            throw new ArgumentException($"{name} is {type}; it must be one of {string.Join(", ", StateOptions.CacheTypes)}.");
         }
     }
 

@@ -63,7 +63,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         Tokenizer = tokenizer;
         _device = device;
         _logger = logger ?? NullLogger.Instance;
-        var bytesPerToken = ContextSizing.BytesPerToken(definition.State, Options.CacheType == TensorType.F32 ? 4 : 2);
+        var bytesPerToken = ContextSizing.BytesPerToken(definition.State, Options.CacheType, Options.ValueCacheType ?? Options.CacheType);
         var trained = definition.Hyperparameters.ContextLength;
         ContextLength = ContextSizing.ContextLength(Options.ContextLength, trained, bytesPerToken, weightBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         var graph = definition.DecoderGraph;
@@ -84,6 +84,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             store = device.CreateState(definition.State, new StateOptions
             {
                 CacheType = Options.CacheType,
+                ValueCacheType = Options.ValueCacheType,
                 Pages = pages,
                 RecurrentSlots = ContextSizing.RecurrentSlots(definition.State, Options.MaximumSequences),
             });
@@ -133,7 +134,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
                 var reusable = _prefixes?.CountUnshared() ?? 0;
                 return new EngineStatistics(
                     _active.Count, _waiting.Count, _idle.Count, _pool.Pages.UsedCount - reusable, reusable, _pool.Pages.Count,
-                    _pool.UsedBytes - (reusable * _pool.Store.PageBytes), _pool.TotalBytes, _isDisposed ? 0 : (_plan?.ScratchBytes ?? 0) + (_adaptedPlan?.ScratchBytes ?? 0) + (_encoderPlan?.ScratchBytes ?? 0) + _embeddingPlans.Values.Sum(static plan => plan.ScratchBytes), _steps, _preemptions);
+                    _pool.UsedBytes - (reusable * _pool.Store.PageMemoryBytes), _pool.TotalBytes, _isDisposed ? 0 : (_plan?.ScratchBytes ?? 0) + (_adaptedPlan?.ScratchBytes ?? 0) + (_encoderPlan?.ScratchBytes ?? 0) + _embeddingPlans.Values.Sum(static plan => plan.ScratchBytes), _steps, _preemptions);
             }
         }
     }

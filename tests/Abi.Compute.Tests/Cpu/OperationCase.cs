@@ -14,12 +14,13 @@ internal sealed class OperationCase
     private readonly Action<GraphBuilder, OperationCase> _write;
     private Random _random = new(0);
 
-    private OperationCase(string name, Action<GraphBuilder, OperationCase> write, double tolerance, TensorType cache)
+    private OperationCase(string name, Action<GraphBuilder, OperationCase> write, double tolerance, TensorType cache, TensorType? values)
     {
         Name = name;
         _write = write;
         Tolerance = tolerance;
         CacheType = cache;
+        ValueCacheType = values;
     }
 
     public string Name { get; }
@@ -28,6 +29,8 @@ internal sealed class OperationCase
     public double Tolerance { get; }
 
     public TensorType CacheType { get; }
+
+    public TensorType? ValueCacheType { get; }
 
     public override string ToString() => Name;
 
@@ -153,15 +156,23 @@ internal sealed class OperationCase
                 ("relative", c => shape with { RelativeBias = c.Weight(heads, 32) }),
             ])
             {
-                foreach (var cache in (TensorType[])[TensorType.F32, TensorType.F16])
+                foreach (var (cache, values) in ((TensorType, TensorType)[])
+                [
+                    (TensorType.F32, TensorType.F32), (TensorType.F16, TensorType.F16), (TensorType.Q8_0, TensorType.Q8_0), (TensorType.Q4_0, TensorType.Q4_0), (TensorType.Q8_0, TensorType.F16), (TensorType.F32, TensorType.Q4_0),
+                ])
                 {
-                    yield return Make($"attend {what}, {name}, {cache}", (g, c) =>
+                    if (cache != values && what != "plain")
+                    {
+                        continue;
+                    }
+
+                    yield return Make($"attend {what}, {name}, {cache} and {values}", (g, c) =>
                     {
                         var layer = g.AddCacheLayer(keyValueHeads, keySize, valueSize);
                         var queries = c.Input(g, heads * keySize);
                         g.Store(c.Input(g, keyValueHeads * keySize), c.Input(g, keyValueHeads * valueSize), layer);
                         g.AddOutput(g.Attend(queries, layer, settings(c)));
-                    }, 3e-6, cache);
+                    }, 3e-6, cache, values);
                 }
             }
 
@@ -224,7 +235,8 @@ internal sealed class OperationCase
         }
     }
 
-    private static OperationCase Make(string name, Action<GraphBuilder, OperationCase> write, double tolerance, TensorType cache = TensorType.F32) => new(name, write, tolerance, cache);
+    private static OperationCase Make(string name, Action<GraphBuilder, OperationCase> write, double tolerance, TensorType cache = TensorType.F32, TensorType? values = null) =>
+        new(name, write, tolerance, cache, values);
 
     private Value Input(GraphBuilder graph, int width) => graph.Embed(Weight(width, Ids));
 

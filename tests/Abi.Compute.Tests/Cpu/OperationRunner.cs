@@ -12,7 +12,7 @@ internal static class OperationRunner
         var pages = Math.Max(8, (steps.Sum() + StateStore.PageLength - 1) / StateStore.PageLength); // of each sequence
         var graph = test.Build();
         using var plan = device.Lower(graph, new LoweringOptions { MaximumRows = 8 });
-        using var state = device.CreateState(graph.State, new StateOptions { Pages = pages * (1 + company), RecurrentSlots = 1 + company, CacheType = test.CacheType });
+        using var state = device.CreateState(graph.State, new StateOptions { Pages = pages * (1 + company), RecurrentSlots = 1 + company, CacheType = test.CacheType, ValueCacheType = test.ValueCacheType });
         var results = graph.Outputs.Select(_ => new List<float>()).ToArray();
         var step = new StepInputs();
         var length = 0;

@@ -225,17 +225,8 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
 
     private void Load(byte* page, Scratch scratch, out float* keys, out float* values)
     {
-        if (_shape.ElementBytes == sizeof(float))
-        {
-            keys = (float*)page;
-            values = (float*)(page + _shape.ValuesOffset);
-            return;
-        }
-
-        keys = scratch.Keys;
-        values = scratch.Values;
-        PageKernels.Widen((Half*)page, keys, _shape.KeySize * StateStore.PageLength);
-        PageKernels.Widen((Half*)(page + _shape.ValuesOffset), values, _shape.ValueStride * StateStore.PageLength);
+        keys = PageKernels.ExpandKeys(page, _shape, scratch.Keys);
+        values = PageKernels.ExpandValues(page + _shape.ValuesOffset, _shape, scratch.Values);
     }
 
     private void Parts(float* partial, out float* greatest, out float* sums, out float* outputs)
@@ -339,8 +330,12 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         /// <summary>[queries × (stride + 2)].</summary>
         public float* Total { get; }
 
-        public static long Bytes(PageShape shape, int queries) =>
-            (queries * (sizeof(float*) + (2 * sizeof(int)))) + 256 + (sizeof(float) * ((queries * (StateStore.PageLength + (long)shape.KeySize)) + ((shape.KeySize + shape.ValueStride) * (long)StateStore.PageLength) + (2L * queries * (shape.ValueStride + 2))));
+        public static long Bytes(PageShape shape, int queries)
+        {
+            var stride = (shape.ValueSize + 31L) & ~31; // the format of the cache is not known yet: the widest
+            return (queries * (sizeof(float*) + (2 * sizeof(int)))) + 256
+                + (sizeof(float) * ((queries * (StateStore.PageLength + (long)shape.KeySize)) + ((shape.KeySize + stride) * StateStore.PageLength) + (2L * queries * (stride + 2))));
+        }
 
         private static byte* Align(void* pointer) => (byte*)(((nuint)pointer + 63) & ~(nuint)63);
     }

@@ -1,5 +1,6 @@
 using Abi.Compute.Cpu.Scans;
 using Abi.Compute.Cpu.State;
+using Abi.Compute.Formats;
 using Abi.Compute.Graphs;
 
 namespace Abi.Compute.Cpu.Plans;
@@ -10,7 +11,7 @@ internal sealed unsafe partial class CpuLowering
     private void LowerAttend(Attend o)
     {
         _stages.Add(null!); // uses are of the stage that follows
-        var shape = new PageShape(o.Layer.Heads, o.Layer.KeySize, o.Layer.ValueSize, sizeof(float));
+        var shape = new PageShape(o.Layer.Heads, o.Layer.KeySize, o.Layer.ValueSize, TensorType.F32, TensorType.F32);
         var stage = new AttendStage(_frame, o.Block, new AttentionScores(o.Settings), new CacheSource(_frame, o.Layer), Read(o.Queries), Make(o.Result), shape);
         _stages[^1] = stage;
         _owned.Add(stage);
@@ -18,7 +19,7 @@ internal sealed unsafe partial class CpuLowering
 
     private void LowerAttendWithin(AttendWithin o)
     {
-        var shape = new PageShape(o.KeyValueHeads, o.Queries.Width / o.Settings.Heads, o.Values.Width / o.KeyValueHeads, sizeof(float));
+        var shape = new PageShape(o.KeyValueHeads, o.Queries.Width / o.Settings.Heads, o.Values.Width / o.KeyValueHeads, TensorType.F32, TensorType.F32);
         var source = new PackedSource(_frame, shape);
         _owned.Add(source);
         _stages.Add(null!);

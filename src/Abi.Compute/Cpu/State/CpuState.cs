@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
 using Abi.Compute.Graphs;
@@ -7,9 +8,9 @@ using Abi.Compute.Memory;
 namespace Abi.Compute.Cpu.State;
 
 /// <summary>
-/// State in native memory that takes physical memory only as it is used. Each layer has one buffer of pages; in a page every key/value head has its keys, column by column
-/// ([key size, 32]: sixteen positions are one load), and then its values, position by position ([32, value size rounded up to 16 columns]). Recurrent slots are kept twice: a step
-/// reads one copy and writes the other, and only a step that ends makes the other the current one.
+/// State in native memory that takes physical memory only as it is used. Each layer has one buffer of pages, laid out by <see cref="PageShape"/>: every key/value head has its keys,
+/// column by column (sixteen positions are one load), and then its values, position by position. Recurrent slots are kept twice: a step reads one copy and writes the other, and
+/// only a step that ends makes the other the current one.
 /// </summary>
 internal sealed unsafe class CpuState : StateStore
 {
@@ -20,14 +21,10 @@ internal sealed unsafe class CpuState : StateStore
 
     public CpuState(StateLayout layout, StateOptions options)
     {
-        if (options.CacheType is not (TensorType.F32 or TensorType.F16))
-        {
-            throw new NotSupportedException($"The CPU device keeps keys and values as F32 or F16, not {options.CacheType}.");
-        }
-
+        options.Validate();
         Layout = layout;
         Options = options;
-        _shapes = [.. layout.Cache.Select(layer => new PageShape(layer.Heads, layer.KeySize, layer.ValueSize, options.CacheType == TensorType.F16 ? 2 : 4))];
+        _shapes = [.. layout.Cache.Select(layer => new PageShape(layer.Heads, layer.KeySize, layer.ValueSize, options.CacheType, options.ValueCacheType ?? options.CacheType))];
         _current = new byte[options.RecurrentSlots * layout.Recurrent.Length];
         _pages = new PageBuffer[layout.Cache.Length];
         _recurrent = new NativeBuffer[layout.Recurrent.Length];
@@ -54,11 +51,9 @@ internal sealed unsafe class CpuState : StateStore
 
     public override StateOptions Options { get; }
 
-    public override long PageBytes => Layout.Cache.Sum(layer => (long)PageLength * layer.Heads * (layer.KeySize + layer.ValueSize) * ElementBytes);
+    public override long PageMemoryBytes => _shapes.Sum(static shape => shape.PageBytes);
 
-    public override long SlotBytes => Layout.Recurrent.Sum(layer => (long)layer.Floats * sizeof(float));
-
-    private int ElementBytes => Options.CacheType == TensorType.F16 ? 2 : 4;
+    public override long SlotMemoryBytes => 2 * SlotBytes;
 
     /// <summary>How a page of a layer is laid out.</summary>
     public PageShape Shape(CacheLayer layer) => _shapes[layer.Index];
@@ -107,11 +102,29 @@ internal sealed unsafe class CpuState : StateStore
         {
             var shape = _shapes[layer.Index];
             var from = (byte*)_pages[layer.Index].Address + (CheckPage(page) * shape.PageBytes);
-            foreach (var (byteOffset, itemBytes) in new PageOrder(shape))
+            for (var position = 0; position < PageLength; position++)
             {
-                new ReadOnlySpan<byte>(from + byteOffset, itemBytes).CopyTo(destination);
-                destination = destination[itemBytes..];
+                for (var head = 0; head < shape.Heads; head++)
+                {
+                    PageKernels.ReadKey(from + (head * shape.HeadBytes), position, shape, Take(ref destination, shape.KeyRowBytes));
+                }
             }
+
+            var valueBytes = CacheLayer.HeadBytes(shape.ValueSize, shape.ValueType);
+            for (var position = 0; position < PageLength; position++)
+            {
+                for (var head = 0; head < shape.Heads; head++)
+                {
+                    PageKernels.ReadValue(from + (head * shape.HeadBytes) + shape.ValuesOffset, position, shape, Take(ref destination, valueBytes));
+                }
+            }
+        }
+
+        static Span<byte> Take(ref Span<byte> from, int count)
+        {
+            var taken = from[..count];
+            from = from[count..];
+            return taken;
         }
     }
 
@@ -121,11 +134,29 @@ internal sealed unsafe class CpuState : StateStore
         {
             var shape = _shapes[layer.Index];
             var to = (byte*)_pages[layer.Index].Address + (CheckPage(page) * shape.PageBytes);
-            foreach (var (byteOffset, itemBytes) in new PageOrder(shape))
+            for (var position = 0; position < PageLength; position++)
             {
-                source[..itemBytes].CopyTo(new Span<byte>(to + byteOffset, itemBytes));
-                source = source[itemBytes..];
+                for (var head = 0; head < shape.Heads; head++)
+                {
+                    PageKernels.WriteKey(to + (head * shape.HeadBytes), position, shape, Take(ref source, shape.KeyRowBytes));
+                }
             }
+
+            var valueBytes = CacheLayer.HeadBytes(shape.ValueSize, shape.ValueType);
+            for (var position = 0; position < PageLength; position++)
+            {
+                for (var head = 0; head < shape.Heads; head++)
+                {
+                    PageKernels.WriteValue(to + (head * shape.HeadBytes) + shape.ValuesOffset, position, shape, Take(ref source, valueBytes));
+                }
+            }
+        }
+
+        static ReadOnlySpan<byte> Take(ref ReadOnlySpan<byte> from, int count)
+        {
+            var taken = from[..count];
+            from = from[count..];
+            return taken;
         }
     }
 
@@ -177,30 +208,4 @@ internal sealed unsafe class CpuState : StateStore
     private float* Copy(RecurrentLayer layer, int slot, int copy) => (float*)_recurrent[layer.Index].Address + (((2L * slot) + copy) * layer.Floats);
 
     private Span<float> Floats(RecurrentLayer layer, int slot) => new(Current(layer, slot), layer.Floats);
-
-    /// <summary>The items of a page in the order that does not depend on the device: keys [32, heads × key size], then values [32, heads × value size].</summary>
-    private readonly struct PageOrder(PageShape shape)
-    {
-        public IEnumerator<(long ByteOffset, int ItemBytes)> GetEnumerator()
-        {
-            for (var position = 0; position < PageLength; position++)
-            {
-                for (var head = 0; head < shape.Heads; head++)
-                {
-                    for (var column = 0; column < shape.KeySize; column++)
-                    {
-                        yield return ((head * shape.HeadBytes) + (((column * PageLength) + position) * shape.ElementBytes), shape.ElementBytes);
-                    }
-                }
-            }
-
-            for (var position = 0; position < PageLength; position++)
-            {
-                for (var head = 0; head < shape.Heads; head++)
-                {
-                    yield return ((head * shape.HeadBytes) + shape.ValuesOffset + (position * shape.ValueStride * shape.ElementBytes), shape.ValueSize * shape.ElementBytes);
-                }
-            }
-        }
-    }
 }

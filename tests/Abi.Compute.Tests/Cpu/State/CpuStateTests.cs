@@ -15,18 +15,22 @@ public sealed class CpuStateTests
     [OneTimeTearDown]
     public void Stop() => Device.Dispose();
 
-    [TestCase(TensorType.F32)]
-    [TestCase(TensorType.F16)]
-    public void PagesAreReadInTheFormOfThePlainDevice(TensorType type)
+    [TestCase(TensorType.F32, null)]
+    [TestCase(TensorType.F16, null)]
+    [TestCase(TensorType.Q8_0, null)]
+    [TestCase(TensorType.Q4_0, null)]
+    [TestCase(TensorType.Q8_0, TensorType.Q4_0)]
+    [TestCase(TensorType.F16, TensorType.Q8_0)]
+    public void PagesAreReadInTheFormOfThePlainDevice(TensorType type, TensorType? valueType)
     {
         var graph = CacheGraph(out _);
         using var plain = new ScalarDevice();
-        var options = new StateOptions { CacheType = type, Pages = 3 };
+        var options = new StateOptions { CacheType = type, ValueCacheType = valueType, Pages = 3 };
         using var here = Device.CreateState(graph.State, options);
         using var there = plain.CreateState(graph.State, options);
         Assert.That((here.PageBytes, here.SlotBytes), Is.EqualTo((there.PageBytes, there.SlotBytes)));
-        Fill(Device, graph, here, 40, 1);
-        Fill(plain, graph, there, 40, 1);
+        Fill(Device, graph, here, 64, 1);
+        Fill(plain, graph, there, 64, 1);
         var (a, b) = (new byte[here.PageBytes], new byte[here.PageBytes]);
         for (var page = 1; page < 3; page++)
         {
@@ -44,6 +48,17 @@ public sealed class CpuStateTests
         here.ReadPage(0, a);
         Assert.That(a, Is.EqualTo(b));
         Assert.That(() => here.CopyPage(0, 3), Throws.TypeOf<ArgumentOutOfRangeException>());
+    }
+
+    [Test]
+    public void PagesOfBlocksTakeTheBytesOfTheirBlocks()
+    {
+        var graph = CacheGraph(out _);
+        using var state = Device.CreateState(graph.State, new StateOptions { CacheType = TensorType.Q8_0, ValueCacheType = TensorType.Q4_0, Pages = 1 });
+        Assert.That(state.PageBytes, Is.EqualTo(32 * (3 * (34 + 18))), "a block of 32 columns for each of three heads, also where a head has fewer columns");
+        Assert.That(state.PageMemoryBytes, Is.EqualTo(state.PageBytes));
+        Assert.That(() => Device.CreateState(graph.State, new StateOptions { CacheType = TensorType.Q4_K, Pages = 1 }), Throws.TypeOf<NotSupportedException>().With.Message.Contains("Q4_K"));
+        Assert.That(() => Device.CreateState(graph.State, new StateOptions { ValueCacheType = TensorType.Q5_0, Pages = 1 }), Throws.TypeOf<NotSupportedException>().With.Message.Contains("Q5_0"));
     }
 
     [Test]
