@@ -285,6 +285,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
                 (from, end) = (Math.Max(from, scratch.First[i] - start), Math.Min(end, scratch.Last[i] + 1 - start));
             }
 
+            from = Math.Min(from, StateStore.PageLength); // some may begin behind the page
             end = Math.Max(from, end);
             for (var i = q; i < q + together && scratch.First[i] - start < from; i++)
             {
