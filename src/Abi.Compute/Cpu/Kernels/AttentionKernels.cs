@@ -12,7 +12,13 @@ namespace Abi.Compute.Cpu.Kernels;
 internal static unsafe class AttentionKernels
 {
     /// <summary>The queries that are computed together where there are as many.</summary>
-    private const int Tile = 8;
+    public const int Tile = 8;
+
+    /// <summary>The positions of a span: scores of one query lie so many floats from the next one's.</summary>
+    public const int SpanLength = SpanPages * Page;
+
+    /// <summary>The pages of a span.</summary>
+    public const int SpanPages = 8;
 
     private const int Page = StateStore.PageLength;
     private const int Line = 64; // bytes of a cache line
@@ -40,7 +46,7 @@ internal static unsafe class AttentionKernels
     /// <param name="keys">[keySize, 32].</param>
     /// <param name="keySize">The columns of a key.</param>
     /// <param name="packed">The same queries, eight by eight and column by column: [count / 8, keySize, 8].</param>
-    /// <param name="scores">[count, 32].</param>
+    /// <param name="scores">The page's part of [count, 256].</param>
     /// <param name="ahead">What is read soon: a line of 64 bytes of it is asked for with each column. Memory that jumps from page to page is not foreseen by the hardware.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Score(float** queries, int count, float* packed, float* keys, int keySize, float* scores, byte* ahead)
@@ -48,35 +54,34 @@ internal static unsafe class AttentionKernels
         var q = 0;
         for (; q <= count - Tile; q += Tile)
         {
-            Score8(packed + (q * keySize), keys, keySize, scores + (q * Page), ahead);
+            Score8(packed + (q * keySize), keys, keySize, scores + (q * SpanLength), ahead);
             ahead = (byte*)keys;
         }
 
         for (; q <= count - 4; q += 4)
         {
-            Score4(queries + q, keys, keySize, scores + (q * Page), ahead);
+            Score4(queries + q, keys, keySize, scores + (q * SpanLength), scores + ((q + 1) * SpanLength), scores + ((q + 2) * SpanLength), scores + ((q + 3) * SpanLength), ahead);
             ahead = (byte*)keys;
         }
 
         if (count - q > 1)
         {
-            // two or three together, one of them twice
-            var rest = stackalloc float*[4] { queries[q], queries[q + 1], queries[count - 1], queries[count - 1] };
-            var restScores = stackalloc float[4 * Page];
-            Score4(rest, keys, keySize, restScores, ahead);
-            new ReadOnlySpan<float>(restScores, (count - q) * Page).CopyTo(new Span<float>(scores + (q * Page), (count - q) * Page));
+            // two or three together, the last one as often as there is room
+            var (second, last) = (Math.Min(q + 1, count - 1), count - 1);
+            var rest = stackalloc float*[4] { queries[q], queries[second], queries[last], queries[last] };
+            Score4(rest, keys, keySize, scores + (q * SpanLength), scores + (second * SpanLength), scores + (last * SpanLength), scores + (last * SpanLength), ahead);
             return;
         }
 
         for (; q < count; q++)
         {
-            Score1(queries[q], keys, keySize, scores + (q * Page), ahead);
+            Score1(queries[q], keys, keySize, scores + (q * SpanLength), ahead);
             ahead = (byte*)keys;
         }
     }
 
     /// <summary><c>sums[q][c] += Σ weights[q][p] values[p][c]</c> over positions [from, end).</summary>
-    /// <param name="weights">[count, 32].</param>
+    /// <param name="weights">The page's part of [count, 256].</param>
     /// <param name="count">The number of queries.</param>
     /// <param name="from">The first position.</param>
     /// <param name="end">The position after the last.</param>
@@ -94,7 +99,7 @@ internal static unsafe class AttentionKernels
             {
                 for (var column = 0; column < stride; column += 2 * Lanes.Count)
                 {
-                    Accumulate8x2(weights + (q * Page), from, end, values + column, stride, sums + (q * stride) + column, ahead);
+                    Accumulate8x2(weights + (q * SpanLength), from, end, values + column, stride, sums + (q * stride) + column, ahead);
                     ahead = q == 0 ? ahead + ((end - from) * Line) : (byte*)values;
                 }
             }
@@ -105,7 +110,7 @@ internal static unsafe class AttentionKernels
             var column = 0;
             for (; column <= stride - (2 * Lanes.Count); column += 2 * Lanes.Count)
             {
-                Accumulate4x2(weights + (q * Page), from, end, values + column, stride, sums + (q * stride) + column, ahead);
+                Accumulate4x2(weights + (q * SpanLength), from, end, values + column, stride, sums + (q * stride) + column, ahead);
                 ahead = q == 0 ? ahead + ((end - from) * Line) : (byte*)values;
             }
 
@@ -113,7 +118,7 @@ internal static unsafe class AttentionKernels
             {
                 for (var i = 0; i < 4; i++)
                 {
-                    Accumulate1(weights + ((q + i) * Page), from, end, values + column, stride, sums + ((q + i) * stride) + column);
+                    Accumulate1(weights + ((q + i) * SpanLength), from, end, values + column, stride, sums + ((q + i) * stride) + column);
                 }
             }
         }
@@ -123,13 +128,13 @@ internal static unsafe class AttentionKernels
             var column = 0;
             for (; column <= stride - (4 * Lanes.Count); column += 4 * Lanes.Count)
             {
-                Accumulate1x4(weights + (q * Page), from, end, values + column, stride, sums + (q * stride) + column, ahead);
+                Accumulate1x4(weights + (q * SpanLength), from, end, values + column, stride, sums + (q * stride) + column, ahead);
                 ahead = q == 0 ? ahead + ((end - from) * 2 * Line) : (byte*)values;
             }
 
             for (; column < stride; column += Lanes.Count)
             {
-                Accumulate1(weights + (q * Page), from, end, values + column, stride, sums + (q * stride) + column);
+                Accumulate1(weights + (q * SpanLength), from, end, values + column, stride, sums + (q * stride) + column);
             }
         }
     }
@@ -175,24 +180,24 @@ internal static unsafe class AttentionKernels
 
         s00.Store(scores);
         s01.Store(scores + Lanes.Count);
-        s10.Store(scores + (1 * Page));
-        s11.Store(scores + (1 * Page) + Lanes.Count);
-        s20.Store(scores + (2 * Page));
-        s21.Store(scores + (2 * Page) + Lanes.Count);
-        s30.Store(scores + (3 * Page));
-        s31.Store(scores + (3 * Page) + Lanes.Count);
-        s40.Store(scores + (4 * Page));
-        s41.Store(scores + (4 * Page) + Lanes.Count);
-        s50.Store(scores + (5 * Page));
-        s51.Store(scores + (5 * Page) + Lanes.Count);
-        s60.Store(scores + (6 * Page));
-        s61.Store(scores + (6 * Page) + Lanes.Count);
-        s70.Store(scores + (7 * Page));
-        s71.Store(scores + (7 * Page) + Lanes.Count);
+        s10.Store(scores + (1 * SpanLength));
+        s11.Store(scores + (1 * SpanLength) + Lanes.Count);
+        s20.Store(scores + (2 * SpanLength));
+        s21.Store(scores + (2 * SpanLength) + Lanes.Count);
+        s30.Store(scores + (3 * SpanLength));
+        s31.Store(scores + (3 * SpanLength) + Lanes.Count);
+        s40.Store(scores + (4 * SpanLength));
+        s41.Store(scores + (4 * SpanLength) + Lanes.Count);
+        s50.Store(scores + (5 * SpanLength));
+        s51.Store(scores + (5 * SpanLength) + Lanes.Count);
+        s60.Store(scores + (6 * SpanLength));
+        s61.Store(scores + (6 * SpanLength) + Lanes.Count);
+        s70.Store(scores + (7 * SpanLength));
+        s71.Store(scores + (7 * SpanLength) + Lanes.Count);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Score4(float** queries, float* keys, int keySize, float* scores, byte* ahead)
+    private static void Score4(float** queries, float* keys, int keySize, float* scores0, float* scores1, float* scores2, float* scores3, byte* ahead)
     {
         var q0 = queries[0];
         var q1 = queries[1];
@@ -218,14 +223,14 @@ internal static unsafe class AttentionKernels
             d1 = Lanes.Fma(x, k1, d1);
         }
 
-        a0.Store(scores);
-        a1.Store(scores + Lanes.Count);
-        b0.Store(scores + Page);
-        b1.Store(scores + Page + Lanes.Count);
-        c0.Store(scores + (2 * Page));
-        c1.Store(scores + (2 * Page) + Lanes.Count);
-        d0.Store(scores + (3 * Page));
-        d1.Store(scores + (3 * Page) + Lanes.Count);
+        a0.Store(scores0);
+        a1.Store(scores0 + Lanes.Count);
+        b0.Store(scores1);
+        b1.Store(scores1 + Lanes.Count);
+        c0.Store(scores2);
+        c1.Store(scores2 + Lanes.Count);
+        d0.Store(scores3);
+        d1.Store(scores3 + Lanes.Count);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -273,25 +278,25 @@ internal static unsafe class AttentionKernels
             var x = Vector512.Create(w[0]);
             a0 = Lanes.Fma(x, v0, a0);
             b0 = Lanes.Fma(x, v1, b0);
-            x = Vector512.Create(w[Page]);
+            x = Vector512.Create(w[SpanLength]);
             a1 = Lanes.Fma(x, v0, a1);
             b1 = Lanes.Fma(x, v1, b1);
-            x = Vector512.Create(w[2 * Page]);
+            x = Vector512.Create(w[2 * SpanLength]);
             a2 = Lanes.Fma(x, v0, a2);
             b2 = Lanes.Fma(x, v1, b2);
-            x = Vector512.Create(w[3 * Page]);
+            x = Vector512.Create(w[3 * SpanLength]);
             a3 = Lanes.Fma(x, v0, a3);
             b3 = Lanes.Fma(x, v1, b3);
-            x = Vector512.Create(w[4 * Page]);
+            x = Vector512.Create(w[4 * SpanLength]);
             a4 = Lanes.Fma(x, v0, a4);
             b4 = Lanes.Fma(x, v1, b4);
-            x = Vector512.Create(w[5 * Page]);
+            x = Vector512.Create(w[5 * SpanLength]);
             a5 = Lanes.Fma(x, v0, a5);
             b5 = Lanes.Fma(x, v1, b5);
-            x = Vector512.Create(w[6 * Page]);
+            x = Vector512.Create(w[6 * SpanLength]);
             a6 = Lanes.Fma(x, v0, a6);
             b6 = Lanes.Fma(x, v1, b6);
-            x = Vector512.Create(w[7 * Page]);
+            x = Vector512.Create(w[7 * SpanLength]);
             a7 = Lanes.Fma(x, v0, a7);
             b7 = Lanes.Fma(x, v1, b7);
         }
@@ -333,13 +338,13 @@ internal static unsafe class AttentionKernels
             var w = Vector512.Create(weights[p]);
             a0 = Lanes.Fma(w, v0, a0);
             a1 = Lanes.Fma(w, v1, a1);
-            w = Vector512.Create(weights[p + Page]);
+            w = Vector512.Create(weights[p + SpanLength]);
             b0 = Lanes.Fma(w, v0, b0);
             b1 = Lanes.Fma(w, v1, b1);
-            w = Vector512.Create(weights[p + (2 * Page)]);
+            w = Vector512.Create(weights[p + (2 * SpanLength)]);
             c0 = Lanes.Fma(w, v0, c0);
             c1 = Lanes.Fma(w, v1, c1);
-            w = Vector512.Create(weights[p + (3 * Page)]);
+            w = Vector512.Create(weights[p + (3 * SpanLength)]);
             d0 = Lanes.Fma(w, v0, d0);
             d1 = Lanes.Fma(w, v1, d1);
         }

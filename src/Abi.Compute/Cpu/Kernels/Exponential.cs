@@ -1,11 +1,12 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Abi.Compute.Cpu.Kernels;
 
 /// <summary>
-/// eˣ within 2 units in the last place: <c>x = n ln 2 + r</c>, a Taylor polynomial of degree 7 in r, and a product with 2ⁿ in two halves, so that results below the
-/// normal range and infinity come out right. Not a number stays so.
+/// eˣ within 2 units in the last place: <c>x = n ln 2 + r</c>, a Taylor polynomial of degree 7 in r, and a product with 2ⁿ that is rounded once (in two halves where there is no instruction
+/// for it), so that results below the normal range and infinity come out right. Not a number stays so.
 /// </summary>
 internal static class Exponential
 {
@@ -42,8 +43,9 @@ internal static class Exponential
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Exp(Vector512<float> x)
     {
-        x = Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(Low)), Vector512.Create(Low), x);
-        x = Vector512.ConditionalSelect(Vector512.GreaterThan(x, Vector512.Create(High)), Vector512.Create(High), x);
+        // in this order, what is not a number stays so on every instruction set
+        x = Vector512.MaxNative(Vector512.Create(Low), x);
+        x = Vector512.MinNative(Vector512.Create(High), x);
         var shifted = Lanes.Fma(x, Vector512.Create(PerLn2), Vector512.Create(RoundingShift));
         var n = shifted - Vector512.Create(RoundingShift);
         var r = Lanes.Fma(n, Vector512.Create(-Ln2High), x);
@@ -56,6 +58,11 @@ internal static class Exponential
         p = Lanes.Fma(p, r, Vector512.Create(0.5f));
         p = Lanes.Fma(p, r, Vector512<float>.One);
         p = Lanes.Fma(p, r, Vector512<float>.One);
+        if (Avx512F.IsSupported)
+        {
+            return Avx512F.Scale(p, n);
+        }
+
         var power = shifted.AsInt32() - Vector512.Create(RoundingShift).AsInt32();
         var half = power >> 1;
         var bias = Vector512.Create(127);

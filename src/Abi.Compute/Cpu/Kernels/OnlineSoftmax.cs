@@ -1,83 +1,50 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using Abi.Compute.Devices;
 
 namespace Abi.Compute.Cpu.Kernels;
 
-/// <summary>A softmax over pages of scores that keeps only the greatest score, the sum of the weights and the weighted sum of values so far (paper: Milakov and Gimelshein 2018).</summary>
+/// <summary>A softmax by spans of positions: each span has its greatest score, its sum of weights and its weighted sum of values, and later spans are merged into earlier ones (paper: Milakov and Gimelshein 2018).</summary>
 internal static unsafe class OnlineSoftmax
 {
-    private const int Page = StateStore.PageLength;
-
-    /// <summary>Turns the scores of positions [from, end) of a page into weights, zero elsewhere, and rescales what was summed before when a greater score comes.</summary>
-    /// <param name="scores">[32]; the weights at the end.</param>
-    /// <param name="from">The first visible position of the page.</param>
-    /// <param name="end">The position after the last visible one.</param>
-    /// <param name="greatest">The greatest score so far.</param>
-    /// <param name="sum">The sum of weights so far.</param>
-    /// <param name="sums">The weighted sum of values so far: [stride].</param>
-    /// <param name="stride">A multiple of 16.</param>
+    /// <summary>Turns the scores of positions [from, end) of a span, times <paramref name="scale"/>, into weights: e to the power of what they are below the greatest one.</summary>
+    /// <param name="scores">[a multiple of 16]; the weights at the end. Up to the whole vectors around the range, what lies outside of it becomes zero.</param>
+    /// <param name="from">The first visible position.</param>
+    /// <param name="end">The position after the last visible one, at least one behind <paramref name="from"/>.</param>
+    /// <param name="scale">Above zero.</param>
+    /// <param name="greatest">The greatest score, scaled.</param>
+    /// <param name="sum">The sum of weights: sixteen sums by position, then a fixed tree.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Update(float* scores, int from, int end, ref float greatest, ref float sum, float* sums, int stride)
+    public static void Weigh(float* scores, int from, int end, float scale, out float greatest, out float sum)
     {
-        var (s0, s1) = (Vector512.Load(scores), Vector512.Load(scores + Lanes.Count));
-        if (from > 0 || end < Page)
+        var first = scores + (from & -Lanes.Count);
+        var last = scores + ((end + Lanes.Count - 1) & -Lanes.Count);
+        for (var p = first; p < scores + from; p++)
         {
-            var positions = Vector512<int>.Indices;
-            s0 = Mask(s0, positions, from, end);
-            s1 = Mask(s1, positions + Vector512.Create(Lanes.Count), from, end);
+            *p = float.NegativeInfinity;
         }
 
-        var pageGreatest = Lanes.Max(Vector512.MaxNative(s0, s1));
-        if (pageGreatest > greatest)
+        for (var p = scores + end; p < last; p++)
         {
-            Rescale(Exponential.Exp(greatest - pageGreatest), ref sum, sums, stride);
-            greatest = pageGreatest;
+            *p = float.NegativeInfinity;
         }
 
-        var offset = Vector512.Create(greatest);
-        var (w0, w1) = (Exponential.Exp(s0 - offset), Exponential.Exp(s1 - offset));
-        w0.Store(scores);
-        w1.Store(scores + Lanes.Count);
-        sum += Lanes.Sum(w0 + w1);
-    }
-
-    /// <summary><see cref="Update"/> of [count] queries that see the same positions, their scores times <paramref name="scale"/>: scores [count, 32], sums [count, stride].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void UpdateScaled(float* scores, int count, float scale, int from, int end, float* greatest, float* sum, float* sums, int stride)
-    {
-        var factor = Vector512.Create(scale);
-        var isWhole = from == 0 && end == Page;
-        for (var q = 0; q < count; q++)
+        var most = Vector512.Load(first);
+        for (var p = first + Lanes.Count; p < last; p += Lanes.Count)
         {
-            var s0 = Vector512.Load(scores + (q * Page)) * factor;
-            var s1 = Vector512.Load(scores + (q * Page) + Lanes.Count) * factor;
-            if (!isWhole)
-            {
-                s0 = Mask(s0, Vector512<int>.Indices, from, end);
-                s1 = Mask(s1, Vector512<int>.Indices + Vector512.Create(Lanes.Count), from, end);
-            }
-
-            s0.Store(scores + (q * Page));
-            s1.Store(scores + (q * Page) + Lanes.Count);
-            var pageGreatest = Lanes.Max(Vector512.MaxNative(s0, s1));
-            if (pageGreatest > greatest[q])
-            {
-                Rescale(Exponential.Exp(greatest[q] - pageGreatest), ref sum[q], sums + (q * stride), stride);
-                greatest[q] = pageGreatest;
-            }
+            most = Vector512.MaxNative(most, Vector512.Load(p));
         }
 
-        // a loop of its own: without branches, several queries are under way at once
-        for (var q = 0; q < count; q++, scores += Page)
+        greatest = Lanes.Max(most) * scale;
+        var (factor, offset) = (Vector512.Create(scale), Vector512.Create(-greatest));
+        var sums = Vector512<float>.Zero;
+        for (var p = first; p < last; p += Lanes.Count)
         {
-            var offset = Vector512.Create(greatest[q]);
-            var w0 = Exponential.Exp(Vector512.Load(scores) - offset);
-            var w1 = Exponential.Exp(Vector512.Load(scores + Lanes.Count) - offset);
-            w0.Store(scores);
-            w1.Store(scores + Lanes.Count);
-            sum[q] += Lanes.Sum(w0 + w1);
+            var weights = Exponential.Exp(Lanes.Fma(Vector512.Load(p), factor, offset));
+            weights.Store(p);
+            sums += weights;
         }
+
+        sum = Lanes.Sum(sums);
     }
 
     /// <summary>Adds one more score that has no value.</summary>
@@ -121,12 +88,5 @@ internal static unsafe class OnlineSoftmax
         {
             (Vector512.Load(sums + i) * Vector512.Create(factor)).Store(sums + i);
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Mask(Vector512<float> scores, Vector512<int> positions, int from, int end)
-    {
-        var visible = Vector512.GreaterThanOrEqual(positions, Vector512.Create(from)) & Vector512.LessThan(positions, Vector512.Create(end));
-        return Vector512.ConditionalSelect(visible.AsSingle(), scores, Vector512.Create(float.NegativeInfinity));
     }
 }

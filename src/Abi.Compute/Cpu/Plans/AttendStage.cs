@@ -9,13 +9,16 @@ namespace Abi.Compute.Cpu.Plans;
 
 /// <summary>
 /// Attention: a tile of rows and all query heads of a key/value head are a chunk, and go over the pages together, so that keys and values are read and widened once for all of
-/// them. A row's positions are cut at multiples of 256 into spans with sums of their own, which are merged in ascending order, always; when there are few rows, each span is a chunk of
-/// its own, and the last one to end merges them.
+/// them. A row's positions are cut at multiples of 256 into spans: the scores of a span are made page by page, then weighed, then the values summed page by page. Spans have sums
+/// of their own, which are merged in ascending order, always; when there are few rows, each span is a chunk of its own, and the last one to end merges them.
 /// </summary>
 internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionScores scores, KeyValueSource source, Slot queries, Slot result, PageShape shape) : Stage(frame, block), IDisposable
 {
-    private const int SpanPages = 8;
-    private const int TileQueries = 32;
+    private const int SpanPages = AttentionKernels.SpanPages;
+    private const int SpanLength = AttentionKernels.SpanLength;
+    private const int Together = AttentionKernels.Tile; // queries that the kernels take at once
+    private const int LeastTileQueries = 32;
+    private const int MostTileQueries = 256; // what they share is little, and their scores over a span are a quarter of a core's own cache
     private readonly int _group = scores.Settings.Heads / shape.Heads; // query heads of a key/value head
     private Tile[] _tiles = [];
     private int[] _spansLeft = []; // of each tile and key/value head, when spans are chunks
@@ -23,14 +26,14 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     private int _mostSpans; // of any tile; 1 when tiles are not split
     private NativeBuffer? _partial; // by tile, key/value head and span: [queries, stride + 2]
     private PageShape _shape = shape;
+    private int _tileRows; // of this step
 
-    private int TileRows => Math.Max(1, TileQueries / _group);
-
-    private int TileHeads => TileRows * _group;
+    private int TileHeads => _tileRows * _group;
 
     public override int Prepare()
     {
         _shape = source.Begin();
+        _tileRows = RowsOfTiles();
         FindTiles();
         var chunks = _tileCount * _shape.Heads;
         _mostSpans = 1;
@@ -81,6 +84,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         var scratch = new Scratch(Frame.Scratch(worker), _shape, TileHeads);
         if (_mostSpans == 1)
         {
+            BeginTile(tile, head, scratch);
             for (var s = tile.FirstSpan; s <= tile.LastSpan; s++)
             {
                 AttendSpan(tile, head, s, scratch);
@@ -97,6 +101,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         }
 
         scratch.Partial = PartialOf(index, span);
+        BeginTile(tile, head, scratch);
         AttendSpan(tile, head, tile.FirstSpan + span, scratch);
         if (Interlocked.Decrement(ref _spansLeft[index]) == 0)
         {
@@ -109,10 +114,10 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         }
     }
 
-    public override long WorkerScratchBytes(int rows) => Scratch.Bytes(_shape, TileHeads);
+    public override long WorkerScratchBytes(int rows) => Scratch.Bytes(_shape, Math.Min(Math.Max(rows, 1), Math.Max(1, MostTileQueries / _group)) * _group);
 
     public override string Describe() =>
-        $"attend {queries.Name} → {result.Name}: {scores.Settings.Heads} heads over {_shape.Heads}, keys {_shape.KeySize}, values {_shape.ValueSize}, tiles of {TileRows} rows × {_group} heads, spans of {SpanPages * StateStore.PageLength} positions";
+        $"attend {queries.Name} → {result.Name}: {scores.Settings.Heads} heads over {_shape.Heads}, keys {_shape.KeySize}, values {_shape.ValueSize}, tiles of up to {MostTileQueries} queries, {_group} heads of a row together, spans of {SpanLength} positions";
 
     public void Dispose()
     {
@@ -124,6 +129,14 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     private int PartialFloats => TileHeads * (_shape.ValueStride + 2);
 
     private float* PartialOf(int index, int span) => (float*)_partial!.Address + ((((long)index * _mostSpans) + span) * PartialFloats);
+
+    /// <summary>Large tiles, but some for each worker, and whole groups of queries in them.</summary>
+    private int RowsOfTiles()
+    {
+        var rows = Frame.Inputs.RowCount * _shape.Heads / (8 * Frame.Workers);
+        rows = Math.Clamp(rows, Math.Max(1, LeastTileQueries / _group), Math.Max(1, MostTileQueries / _group));
+        return rows > Together ? rows / Together * Together : rows;
+    }
 
     private void FindTiles()
     {
@@ -138,9 +151,9 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         {
             var sequence = inputs.Sequences[s];
             var length = source.Length(sequence);
-            for (var row = 0; row < sequence.RowCount; row += TileRows)
+            for (var row = 0; row < sequence.RowCount; row += _tileRows)
             {
-                var rows = Math.Min(TileRows, sequence.RowCount - row);
+                var rows = Math.Min(_tileRows, sequence.RowCount - row);
                 var (first, last) = (int.MaxValue, -1);
                 for (var i = 0; i < rows; i++)
                 {
@@ -148,86 +161,173 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
                     (first, last) = (Math.Min(first, visible.First), Math.Max(last, visible.Last));
                 }
 
-                const int Span = SpanPages * StateStore.PageLength;
-                _tiles[_tileCount++] = new Tile(s, sequence.FirstRow + row, rows, first, last, first / Span, Math.Max(first, last) / Span);
+                _tiles[_tileCount++] = new Tile(s, sequence.FirstRow + row, rows, first, last, first / SpanLength, Math.Max(first, last) / SpanLength);
             }
         }
+    }
+
+    /// <summary>Finds a tile's queries and what each of them sees.</summary>
+    private void BeginTile(Tile tile, int head, Scratch scratch)
+    {
+        var sequence = Frame.Inputs.Sequences[tile.Sequence];
+        var length = source.Length(sequence);
+        var count = tile.Rows * _group;
+        for (var q = 0; q < count; q++)
+        {
+            var row = tile.FirstRow + (q / _group);
+            scratch.Queries[q] = queries.Row(row) + (((head * _group) + (q % _group)) * _shape.KeySize);
+            (scratch.First[q], scratch.Last[q]) = scores.Visible(source.Position(sequence, row), length);
+        }
+
+        AttentionKernels.Pack(scratch.Queries, count, _shape.KeySize, scratch.Packed);
     }
 
     /// <summary>The result over one span: <c>scratch.Partial</c>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void AttendSpan(Tile tile, int head, int span, Scratch scratch)
     {
-        var sequence = Frame.Inputs.Sequences[tile.Sequence];
-        var length = source.Length(sequence);
         var count = tile.Rows * _group;
-        var stride = _shape.ValueStride;
         Parts(scratch.Partial, out var greatest, out var sums, out var outputs);
-        new Span<float>(greatest, count).Fill(float.NegativeInfinity);
-        new Span<float>(sums, count).Clear();
-        new Span<float>(outputs, count * stride).Clear();
-        var (latestFirst, earliestLast) = (0, int.MaxValue); // what every query sees
-        for (var q = 0; q < count; q++)
-        {
-            var row = tile.FirstRow + (q / _group);
-            scratch.Queries[q] = queries.Row(row) + (((head * _group) + (q % _group)) * _shape.KeySize);
-            (scratch.First[q], scratch.Last[q]) = scores.Visible(source.Position(sequence, row), length);
-            (latestFirst, earliestLast) = (Math.Max(latestFirst, scratch.First[q]), Math.Min(earliestLast, scratch.Last[q]));
-        }
-
-        AttentionKernels.Pack(scratch.Queries, count, _shape.KeySize, scratch.Packed);
+        new Span<float>(outputs, count * _shape.ValueStride).Clear();
         var firstPage = Math.Max(span * SpanPages, tile.First / StateStore.PageLength);
         var lastPage = tile.Last < 0 ? -1 : Math.Min(((span + 1) * SpanPages) - 1, tile.Last / StateStore.PageLength);
         for (var page = firstPage; page <= lastPage; page++)
         {
-            var start = page * StateStore.PageLength;
-            Load(source.Page(tile.Sequence, page) + (head * _shape.HeadBytes), scratch, out var keys, out var values);
-            var ahead = page < lastPage ? source.Page(tile.Sequence, page + 1) + (head * _shape.HeadBytes) : (byte*)keys;
-            var valuesAhead = page < lastPage ? ahead + _shape.ValuesOffset : (byte*)values;
-            AttentionKernels.Score(scratch.Queries, count, scratch.Packed, keys, _shape.KeySize, scratch.Scores, ahead);
-            var isWhole = latestFirst <= start && earliestLast >= start + StateStore.PageLength - 1;
-            if (isWhole && scores.IsPlain)
+            Score(tile, head, page, page < lastPage, scratch);
+        }
+
+        Weigh(tile, head, span, scratch, greatest, sums);
+        for (var page = firstPage; page <= lastPage; page++)
+        {
+            Accumulate(tile, head, page, page < lastPage, scratch, outputs);
+        }
+    }
+
+    /// <summary>The products of a tile's queries with the keys of one page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Score(Tile tile, int head, int page, bool isFollowed, Scratch scratch)
+    {
+        var count = tile.Rows * _group;
+        var start = page * StateStore.PageLength;
+        var keys = PageKernels.ExpandKeys(PageOf(tile, head, page), _shape, scratch.Page);
+        var ahead = isFollowed ? PageOf(tile, head, page + 1) : (byte*)keys;
+        var to = scratch.Scores + (page % SpanPages * StateStore.PageLength);
+        for (var q = 0; q < count; q += Together)
+        {
+            var together = Math.Min(Together, count - q);
+            if (!IsSeen(scratch, q, together, start))
             {
-                OnlineSoftmax.UpdateScaled(scratch.Scores, count, scores.Settings.Scale, 0, StateStore.PageLength, greatest, sums, outputs, stride);
-                AttentionKernels.Accumulate(scratch.Scores, count, 0, StateStore.PageLength, values, stride, outputs, valuesAhead);
                 continue;
             }
 
-            // the query heads of a row see the same positions; those that a row does not see are left out, not weighed with zero: what lies there may be anything
-            for (var q = 0; q < count; q += _group)
+            AttentionKernels.Score(scratch.Queries + q, together, scratch.Packed + (q * _shape.KeySize), keys, _shape.KeySize, to + (q * SpanLength), ahead);
+            ahead = (byte*)keys;
+        }
+    }
+
+    /// <summary>Makes weights of a span's scores.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Weigh(Tile tile, int head, int span, Scratch scratch, float* greatest, float* sums)
+    {
+        var sequence = Frame.Inputs.Sequences[tile.Sequence];
+        var start = span * SpanLength;
+        for (var q = 0; q < tile.Rows * _group; q++)
+        {
+            var from = Math.Max(scratch.First[q] - start, 0);
+            var end = Math.Min(scratch.Last[q] + 1 - start, SpanLength);
+            (greatest[q], sums[q]) = (float.NegativeInfinity, 0);
+            if (from >= end)
             {
-                var from = Math.Max(scratch.First[q] - start, 0);
-                var end = Math.Min(scratch.Last[q] + 1 - start, StateStore.PageLength);
-                if (from >= end)
-                {
-                    continue;
-                }
+                continue;
+            }
 
-                var scoresOf = scratch.Scores + (q * StateStore.PageLength);
-                if (scores.IsPlain)
-                {
-                    OnlineSoftmax.UpdateScaled(scoresOf, _group, scores.Settings.Scale, from, end, greatest + q, sums + q, outputs + (q * stride), stride);
-                }
-                else
-                {
-                    var position = source.Position(sequence, tile.FirstRow + (q / _group));
-                    for (var i = 0; i < _group; i++)
-                    {
-                        scores.Adjust(scoresOf + (i * StateStore.PageLength), (head * _group) + i, position, start);
-                        OnlineSoftmax.Update(scoresOf + (i * StateStore.PageLength), from, end, ref greatest[q + i], ref sums[q + i], outputs + ((q + i) * stride), stride);
-                    }
-                }
+            var of = scratch.Scores + (q * SpanLength);
+            if (scores.IsPlain)
+            {
+                OnlineSoftmax.Weigh(of, from, end, scores.Settings.Scale, out greatest[q], out sums[q]);
+                continue;
+            }
 
-                AttentionKernels.Accumulate(scoresOf, _group, from, end, values, stride, outputs + (q * stride), (byte*)values);
+            var position = source.Position(sequence, tile.FirstRow + (q / _group));
+            for (var first = from / StateStore.PageLength * StateStore.PageLength; first < end; first += StateStore.PageLength)
+            {
+                scores.Adjust(of + first, (head * _group) + (q % _group), position, start + first);
+            }
+
+            OnlineSoftmax.Weigh(of, from, end, 1, out greatest[q], out sums[q]);
+        }
+    }
+
+    /// <summary>
+    /// Adds the weighed values of one page. Queries that are computed together see it in common except for the page at which a row's view begins or ends: what only some of them
+    /// see is added to each alone. Values that a row does not see are left out, not weighed with zero: what lies there may be anything.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Accumulate(Tile tile, int head, int page, bool isFollowed, Scratch scratch, float* outputs)
+    {
+        var count = tile.Rows * _group;
+        var stride = _shape.ValueStride;
+        var start = page * StateStore.PageLength;
+        var values = PageKernels.ExpandValues(PageOf(tile, head, page) + _shape.ValuesOffset, _shape, scratch.Page);
+        var ahead = isFollowed ? PageOf(tile, head, page + 1) + _shape.ValuesOffset : (byte*)values;
+        var weights = scratch.Scores + (page % SpanPages * StateStore.PageLength);
+        for (var q = 0; q < count; q += Together)
+        {
+            var together = Math.Min(Together, count - q);
+            if (!IsSeen(scratch, q, together, start))
+            {
+                continue;
+            }
+
+            var (from, end) = (0, StateStore.PageLength);
+            for (var i = q; i < q + together; i++)
+            {
+                (from, end) = (Math.Max(from, scratch.First[i] - start), Math.Min(end, scratch.Last[i] + 1 - start));
+            }
+
+            from = Math.Min(from, StateStore.PageLength); // some may begin behind the page
+            end = Math.Max(from, end);
+            for (var i = q; i < q + together && scratch.First[i] - start < from; i++)
+            {
+                AddAlone(i, Math.Max(scratch.First[i] - start, 0), Math.Min(from, scratch.Last[i] + 1 - start));
+            }
+
+            if (from < end)
+            {
+                AttentionKernels.Accumulate(weights + (q * SpanLength), together, from, end, values, stride, outputs + (q * stride), ahead);
+                ahead = (byte*)values;
+            }
+
+            for (var i = q + together - 1; i >= q && scratch.Last[i] + 1 - start > end; i--)
+            {
+                AddAlone(i, Math.Max(end, scratch.First[i] - start), Math.Min(scratch.Last[i] + 1 - start, StateStore.PageLength));
+            }
+        }
+
+        void AddAlone(int query, int from, int end)
+        {
+            if (from < end)
+            {
+                AttentionKernels.Accumulate(weights + (query * SpanLength), 1, from, end, values, stride, outputs + (query * stride), (byte*)values);
             }
         }
     }
 
-    private void Load(byte* page, Scratch scratch, out float* keys, out float* values)
+    /// <summary>Whether any of some queries sees anything of a page.</summary>
+    private static bool IsSeen(Scratch scratch, int query, int count, int start)
     {
-        keys = PageKernels.ExpandKeys(page, _shape, scratch.Keys);
-        values = PageKernels.ExpandValues(page + _shape.ValuesOffset, _shape, scratch.Values);
+        for (var q = query; q < query + count; q++)
+        {
+            if (scratch.First[q] < start + StateStore.PageLength && scratch.Last[q] >= start)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
+
+    private byte* PageOf(Tile tile, int head, int page) => source.Page(tile.Sequence, page) + (head * _shape.HeadBytes);
 
     private void Parts(float* partial, out float* greatest, out float* sums, out float* outputs)
     {
@@ -297,9 +397,8 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
             Last = First + queries;
             Packed = (float*)Align(Last + queries);
             Scores = (float*)Align(Packed + (queries * shape.KeySize));
-            Keys = Scores + (queries * StateStore.PageLength);
-            Values = Keys + (shape.KeySize * StateStore.PageLength);
-            Partial = Values + (shape.ValueStride * StateStore.PageLength);
+            Page = Scores + (queries * SpanLength);
+            Partial = Page + (Math.Max(shape.KeySize, shape.ValueStride) * StateStore.PageLength);
             Total = (float*)Align(Partial + (queries * (shape.ValueStride + 2)));
         }
 
@@ -315,14 +414,11 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         /// <summary>[queries / 8, key size, 8].</summary>
         public float* Packed { get; }
 
-        /// <summary>[queries, 32].</summary>
+        /// <summary>[queries, 256].</summary>
         public float* Scores { get; }
 
-        /// <summary>[key size, 32].</summary>
-        public float* Keys { get; }
-
-        /// <summary>[32, stride].</summary>
-        public float* Values { get; }
+        /// <summary>[key size, 32] or [32, stride].</summary>
+        public float* Page { get; }
 
         /// <summary>[queries × (stride + 2)].</summary>
         public float* Partial { get; set; }
@@ -334,7 +430,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         {
             var stride = (shape.ValueSize + 31L) & ~31; // the format of the cache is not known yet: the widest
             return (queries * (sizeof(float*) + (2 * sizeof(int)))) + 256
-                + (sizeof(float) * ((queries * (StateStore.PageLength + (long)shape.KeySize)) + ((shape.KeySize + stride) * StateStore.PageLength) + (2L * queries * (stride + 2))));
+                + (sizeof(float) * ((queries * (SpanLength + (long)shape.KeySize)) + (Math.Max(shape.KeySize, stride) * StateStore.PageLength) + (2L * queries * (stride + 2))));
         }
 
         private static byte* Align(void* pointer) => (byte*)(((nuint)pointer + 63) & ~(nuint)63);

@@ -17,7 +17,7 @@ internal sealed unsafe class AttentionScores(AttentionSettings settings)
     public AttentionSettings Settings => settings;
 
     /// <summary>Whether scores are the products times the scale and nothing else.</summary>
-    public bool IsPlain => settings.SoftCap <= 0 && _slopes is null && _relative is null;
+    public bool IsPlain => settings.Scale > 0 && settings.SoftCap <= 0 && _slopes is null && _relative is null;
 
     /// <summary>The first and last position that a token sees.</summary>
     public (int First, int Last) Visible(int position, int length) => ScalarAttention.Visible(settings, position, length);
