@@ -63,6 +63,16 @@ internal sealed partial class CpuLowering
                 }
             }
 
+            ProductStage? next = null;
+            for (var i = _stages.Count - 1; i >= 0; i--)
+            {
+                if (_stages[i] is ProductStage products)
+                {
+                    products.Next = next;
+                    next = products;
+                }
+            }
+
             foreach (var output in _graph.Outputs)
             {
                 _slotOf[output.Id]?.Keep();

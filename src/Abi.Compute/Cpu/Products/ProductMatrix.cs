@@ -35,6 +35,13 @@ internal abstract unsafe class ProductMatrix : IDisposable
     /// <param name="scratch">[<see cref="ScratchBytes"/>], the caller's alone meanwhile.</param>
     public abstract void Multiply(byte** x, float** y, int rows, int first, int count, byte* scratch);
 
+    /// <summary>Asks memory for what <see cref="Multiply"/> reads first of the outputs from <paramref name="first"/> on, so that it is there when it is needed.</summary>
+    /// <param name="first">The first output.</param>
+    /// <param name="bytes">How much at most.</param>
+    public virtual void Prefetch(int first, int bytes)
+    {
+    }
+
     /// <summary>Frees what it holds; a second call does nothing.</summary>
     public abstract void Dispose();
 }

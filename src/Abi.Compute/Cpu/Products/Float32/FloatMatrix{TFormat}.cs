@@ -74,6 +74,8 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
         GC.KeepAlive(_weight);
     }
 
+    public override void Prefetch(int first, int bytes) => _store?.Prefetch(first / FloatTile.Outputs, bytes);
+
     public override void Dispose() => _store?.Dispose();
 
     /// <summary>Tiles write 64 outputs: those of a narrower panel go to scratch first.</summary>

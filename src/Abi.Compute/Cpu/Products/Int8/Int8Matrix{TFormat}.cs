@@ -80,6 +80,8 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
         GC.KeepAlive(_weight);
     }
 
+    public override void Prefetch(int first, int bytes) => _store?.Prefetch(first / Int8Panel.Outputs, bytes);
+
     public override void Dispose() => _store?.Dispose();
 
     /// <summary>Tiles write 64 outputs: those of a narrower panel go to scratch first.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Abi.Compute.Tensors;
 
 namespace Abi.Compute.Cpu.Products.Packing;
@@ -75,6 +76,19 @@ internal sealed unsafe class PanelStore : IDisposable
         if (Interlocked.Decrement(ref _missing) == 0)
         {
             SystemMemory.GiveBack(_weight.Memory, _source, _sourceBytes);
+        }
+    }
+
+    /// <summary>Asks for the beginning of a panel and what follows it, down to the second cache.</summary>
+    public void Prefetch(int panel, int bytes)
+    {
+        if (Sse.IsSupported)
+        {
+            var start = this[panel];
+            for (var end = start + Math.Min(bytes, Bytes - (panel * _panelBytes)); start < end; start += 64)
+            {
+                Sse.Prefetch1(start);
+            }
         }
     }
 
