@@ -91,12 +91,13 @@ public sealed class CacheTypeTests
 
     /// <summary>
     /// How far distributions move from those over F32: no further than llama.cpp's do, by <c>llama-perplexity -c 512 --chunks 4 -fa on --kl-divergence</c> on the same file and text
-    /// (the limits; of F16 it prints 0, which is less than its file of logits resolves). Windows and what is scored of them are those of that tool.
+    /// (the limits are the means that it prints and their standard errors; of F16 it prints 0, which is less than its file of logits resolves). Windows and what is scored of them are
+    /// those of that tool.
     /// </summary>
     [TestCase(TensorType.F16, TensorType.F16, 1e-6)]
-    [TestCase(TensorType.Q8_0, TensorType.Q8_0, 4.3e-5)]
-    [TestCase(TensorType.Q8_0, TensorType.Q4_0, 3.733e-3)]
-    [TestCase(TensorType.Q4_0, TensorType.Q4_0, 8.985e-3)]
+    [TestCase(TensorType.Q8_0, TensorType.Q8_0, 4.3e-5 + 0.2e-5)]
+    [TestCase(TensorType.Q8_0, TensorType.Q4_0, 3.733e-3 + 0.258e-3)]
+    [TestCase(TensorType.Q4_0, TensorType.Q4_0, 8.985e-3 + 0.425e-3)]
     public async Task DistributionsStayNearThoseOverFloats(TensorType keys, TensorType values, double limit)
     {
         const int Windows = 4;
@@ -104,7 +105,7 @@ public sealed class CacheTypeTests
         var text = await File.ReadAllTextAsync(Fixtures.Path("text", "stories-perplexity.txt"));
         await using var plain = await LoadAsync(TensorType.F32, TensorType.F32);
         await using var rounded = await LoadAsync(keys, values);
-        var ids = plain.Tokenizer.Encode(text[..(Windows * Length * 6)], addSpecial: true, parseSpecial: false);
+        var ids = plain.Tokenizer.Encode(text.AsSpan(0, Windows * Length * 6).ToString(), addSpecial: true, parseSpecial: false);
         var width = plain.Engine.VocabularySize;
         var (divergence, same, rows) = (0d, 0, 0);
         for (var window = 0; window < Windows; window++)
@@ -114,7 +115,8 @@ public sealed class CacheTypeTests
             var (reference, logits) = (await plain.ComputeLogitsAsync(part, all: true), await rounded.ComputeLogitsAsync(part, all: true));
             for (var row = Length / 2; row < Length - 1; row++, rows++)
             {
-                var (p, q) = (reference.AsSpan(row * width, width), logits.AsSpan(row * width, width));
+                var p = reference.AsSpan(row * width, width);
+                var q = logits.AsSpan(row * width, width);
                 same += TensorPrimitives.IndexOfMax<float>(p) == TensorPrimitives.IndexOfMax<float>(q) ? 1 : 0;
                 var (a, b) = (LogitKernels.LogSumExp(p), LogitKernels.LogSumExp(q));
                 for (var i = 0; i < width; i++)
