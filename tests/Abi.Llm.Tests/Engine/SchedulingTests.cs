@@ -237,19 +237,13 @@ public sealed class SchedulingTests
         // pages for four sequences of two pages each
         await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 192, CacheTokens = 256, ReusePrefixes = false });
         var most = 0;
-        var watching = true;
-        var watch = Task.Run(() =>
+        var look = new SamplingOptions { Processors = [new Look(() =>
         {
-            while (Volatile.Read(ref watching))
-            {
-                var now = model.Engine.Statistics;
-                most = Math.Max(most, now.Active);
-                Assert.That(now.UsedPages, Is.LessThanOrEqualTo(now.TotalPages));
-            }
-        });
-        await Task.WhenAll(Enumerable.Range(0, 20).Select(i => InferenceEngineTests.Run(model, TestModels.Ids(40, model.Engine.VocabularySize, i), Tokens(10, i))));
-        Volatile.Write(ref watching, false);
-        await watch;
+            var now = model.Engine.Statistics;
+            most = Math.Max(most, now.Active);
+            Assert.That(now.UsedPages, Is.LessThanOrEqualTo(now.TotalPages));
+        })] };
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(i => InferenceEngineTests.Run(model, TestModels.Ids(40, model.Engine.VocabularySize, i), Tokens(10, i) with { Sampling = look })));
         Assert.That(most, Is.InRange(2, 4));
         Assert.That(model.Engine.Statistics.Preemptions, Is.Zero, "they were admitted as far as there was room, and none had to give any back");
     }
@@ -262,6 +256,12 @@ public sealed class SchedulingTests
         }
 
         Assert.That(condition(), Is.True, "after 30 seconds");
+    }
+
+    /// <summary>Looks at every token.</summary>
+    private sealed class Look(Action look) : ILogitProcessor
+    {
+        public void Process(ReadOnlySpan<int> history, Span<float> logits) => look();
     }
 
     /// <summary>Holds the engine's thread at the first token until it is opened.</summary>
