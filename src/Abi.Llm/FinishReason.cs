@@ -20,4 +20,7 @@ public enum FinishReason
 
     /// <summary>An exception ended it.</summary>
     Failed,
+
+    /// <summary>The time that it may take is over (<see cref="GenerationOptions.TimeLimit"/>): the text is incomplete.</summary>
+    TimeLimit,
 }

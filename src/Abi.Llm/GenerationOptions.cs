@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Abi.Llm.Engine;
 using Abi.Llm.Grammars;
 using Abi.Llm.Sampling;
 
@@ -16,6 +17,17 @@ public sealed record GenerationOptions
 
     /// <summary>The most tokens to sample; unset, the model decides, up to the context.</summary>
     public int? MaximumTokens { get; init; }
+
+    /// <summary>
+    /// The most time from the request to its end, waiting included; then it ends with what there is, marked <see cref="FinishReason.TimeLimit"/>. Unset, any time. An engine's own limit holds as well.
+    /// </summary>
+    public TimeSpan? TimeLimit { get; init; }
+
+    /// <summary>
+    /// Who comes first: a request of a higher priority is admitted before all of lower ones that wait, and takes the place (or the memory) of one that runs when there is no other; that one is
+    /// computed anew later, with the same result. Among equals, first come, first served.
+    /// </summary>
+    public int Priority { get; init; }
 
     /// <summary>Texts that end the generation. They never appear in the text, also when they come split over tokens.</summary>
     public ImmutableArray<string> StopStrings { get; init; } = [];
@@ -72,6 +84,11 @@ public sealed record GenerationOptions
         if (MaximumTokens is < 0)
         {
             throw new ArgumentException($"{nameof(MaximumTokens)} is {MaximumTokens}; it must be 0 or more, or unset.");
+        }
+
+        if (TimeLimit is { } limit && (limit <= TimeSpan.Zero || limit > EngineOptions.LongestTimeLimit))
+        {
+            throw new ArgumentException($"{nameof(TimeLimit)} is {limit}; it must be more than 0 and at most {EngineOptions.LongestTimeLimit}, or unset.");
         }
 
         if (LogProbabilities is < 0)

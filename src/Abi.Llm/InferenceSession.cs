@@ -39,6 +39,10 @@ public sealed class InferenceSession : IDisposable
     public GenerationStream Start(ReadOnlySpan<int> promptIds, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
         _engine.Start(_sequence, promptIds, options ?? new GenerationOptions(), cancellationToken);
 
+    /// <summary>The same for a prompt of which others computed the beginning.</summary>
+    internal GenerationStream Start(ReadOnlySpan<int> promptIds, GenerationOptions options, int promptTokens, CancellationToken cancellationToken) =>
+        _engine.Start(_sequence, promptIds, options, cancellationToken, promptTokens);
+
     /// <summary>Appends a text and starts generating after it; special tokens at the beginning are added only when the session is empty.</summary>
     /// <param name="prompt">What is appended; may be empty to go on.</param>
     /// <param name="options">What to do.</param>

@@ -143,6 +143,54 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
         return new GenerationResult(text.ToString(), tokens.ToImmutable(), outcome!);
     }
 
+    /// <summary>
+    /// Generates several texts after one prompt, which is computed once: each goes on from a fork of it with a seed of its own. The first is what
+    /// <see cref="CompleteAsync(string, GenerationOptions?, Action{GeneratedPiece}?, CancellationToken)"/> gives with the same seed, and each further one that of the next seed.
+    /// </summary>
+    /// <param name="prompt">The text to continue; for an encoder-decoder model, the input.</param>
+    /// <param name="count">How many, 1 or more.</param>
+    /// <param name="options">What to do. With <see cref="GenerationOptions.LogProbabilities"/> the texts can be told apart by how likely they are.</param>
+    /// <param name="cancellationToken">Ends all of them.</param>
+    /// <returns>The texts, in the order of their seeds.</returns>
+    public Task<ImmutableArray<GenerationResult>> CompleteManyAsync(string prompt, int count, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new GenerationOptions();
+        return CompleteManyAsync(Encode(prompt, options), count, options, cancellationToken);
+    }
+
+    /// <summary>Generates several texts after given tokens, which are computed once.</summary>
+    /// <param name="promptIds">The tokens to continue; for an encoder-decoder model, the input.</param>
+    /// <param name="count">How many, 1 or more.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="cancellationToken">Ends all of them.</param>
+    /// <returns>The texts, in the order of their seeds.</returns>
+    public Task<ImmutableArray<GenerationResult>> CompleteManyAsync(ReadOnlyMemory<int> promptIds, int count, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        return Continuations.RunAsync(Engine, promptIds, count, options ?? new GenerationOptions(), cancellationToken);
+    }
+
+    /// <summary>Finds likely texts after a prompt by keeping the most likely beginnings at every token (beam search). Nothing is random.</summary>
+    /// <param name="prompt">The text to continue; for an encoder-decoder model, the input.</param>
+    /// <param name="options">How wide and how long.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>The texts with the log-probability of each token, the best first.</returns>
+    public Task<ImmutableArray<GenerationResult>> BeamSearchAsync(string prompt, BeamSearchOptions? options = null, CancellationToken cancellationToken = default) =>
+        BeamSearchAsync(Encode(prompt), options, cancellationToken);
+
+    /// <summary>Finds likely texts after given tokens by keeping the most likely beginnings at every token (beam search). Nothing is random.</summary>
+    /// <param name="promptIds">The tokens to continue; for an encoder-decoder model, the input.</param>
+    /// <param name="options">How wide and how long.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>The texts with the log-probability of each token, the best first.</returns>
+    /// <exception cref="ContextFullException">The prompt and <see cref="BeamSearchOptions.MaximumTokens"/> do not fit into the context.</exception>
+    public Task<ImmutableArray<GenerationResult>> BeamSearchAsync(ReadOnlyMemory<int> promptIds, BeamSearchOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new BeamSearchOptions();
+        options.Validate();
+        return BeamSearch.RunAsync(Engine, promptIds, options, cancellationToken);
+    }
+
     /// <summary>Starts a generation to be read as bytes or pieces; reading bytes allocates nothing.</summary>
     /// <param name="prompt">The text to continue; for an encoder-decoder model, the input.</param>
     /// <param name="options">What to do.</param>

@@ -58,6 +58,15 @@ public sealed class LlmOptions
     /// <summary>Whether keys and values of finished texts are kept, as long as there is room, and shared by requests that begin with the same tokens.</summary>
     public bool ReusePrefixes { get; set; } = true;
 
+    /// <summary>The most requests that may wait to be admitted; a further one is a <see cref="QueueFullException"/>. Unset, any number.</summary>
+    public int? QueueLimit { get; set; }
+
+    /// <summary>The most time that any generation may take, waiting included; then it ends with what there is, marked <see cref="FinishReason.TimeLimit"/>. Unset, any time.</summary>
+    public TimeSpan? TimeLimit { get; set; }
+
+    /// <summary>The most tokens that any generation may sample, whatever it asks for. Unset, any number.</summary>
+    public int? TokenLimit { get; set; }
+
     /// <summary>How tokens are chosen by generations that do not say how.</summary>
     public SamplingOptions Sampling { get; set; } = new();
 

@@ -142,7 +142,7 @@ public sealed class ServerSentEventWriter
     private static string Name(FinishReason reason) => reason switch
     {
         FinishReason.StopToken or FinishReason.StopString => "stop",
-        FinishReason.Length or FinishReason.ContextFull => "length",
+        FinishReason.Length or FinishReason.ContextFull or FinishReason.TimeLimit => "length",
         FinishReason.Cancelled => "cancelled",
         _ => "error",
     };

@@ -17,10 +17,23 @@ public sealed class SampleTests
         ["ComputeOnly"] = ["^Once upon a time.{60,}"],
         ["DependencyInjection"] = [@"^Llm: Healthy, stories\.gguf \(llama\) on \S+", "^The old bear .{30,}", "^A tiny bird .{30,}", "^Mia and her brother .{30,}", "^Stopped"],
         ["Embeddings"] = [@"^A cat jumped on the grass\. \(\d+ tokens, 256 components\)", @"^  0\.\d+ (The dog|A puppy)", @"^They ate cookies", @"^  0\.\d+ (Mom baked|Dad cooked)"],
+        ["ParallelRequests"] =
+        [
+            @"^\d+ tokens: one by one \d+ a second, together \d+", "^the same texts: True", "^of 6: .{5,}", "^beam: .{5,}", "^urgent: (Length|StopToken), limited: TimeLimit, cancelled: True", "^of 200 at once, [1-9][0-9]* were refused",
+        ],
         ["QuickStart"] = ["^Once upon a time.{100,}"],
         ["Quantize"] = [@"^Q8_0 +6\.24 MB  perplexity \d+\.\d+  \(43 Q8_0, 13 F32\)", @"^Q4_K_M +3\.74 MB", @"^Q2_K +2\.70 MB"],
         ["Rag"] = ["^7 passages of 4 tales", @"^The owl found the hat in a .*\[1\]", @"^  \[1\] The Yellow Hat, 0-218: Lily had", @"^Ben lost his boat.*\[1\]", @"^  \[1\] The Red Boat, \d+-\d+: ", @"^The frog saw the boat under the .{4,}", @"^  \[1\] The Red Boat"],
         ["Sampling"] = ["^greedy ", "^mirostat 2 ", "^nobody is called Lily ", "^a processor of one's own "],
+        ["Sessions"] =
+        [
+            "^begun:    One day, a cat.{20,}", "^goes on:  Then it began to rain.{20,}", @"^ +\[\d+ tokens known, \d+ computed\]", "^fork:     The dog.{20,}", "^rewound:  The bird.{20,}", @"^saved:    \d+ KB", "^restored: .{20,}", "^the same as without a pause: True",
+        ],
+        ["StructuredOutput"] =
+        [
+            @"^object      Pet \{ Kind = (Cat|Dog|Bird), IsBig = (True|False), Legs = -?\d+ \}", @"^schema      \{""mood"":""(happy|sad|scared)"",""age"":[3-9],""friends"":\[""[A-Z][a-z]+"",""[A-Z][a-z]+""\]\}",
+            "^expression  [1-9] o'clock in the (morning|evening)", "^choice      .* sad", "^choice      .* happy", "^refused     The shortest text of the grammar takes",
+        ],
         ["Tools"] = [@"^\[the model calls pick_apples\(count: \d\)\]", @"^\[the function says: Tom picked \d red apples and put them in a basket\.\]", "^.{40,}"],
         ["Streaming"] = ["^-- pieces", @"^\[\w+, \d+ tokens, \d+ a second, seed 7\]", "^-- bytes", "^-- server-sent events", "^data: ", "^-- cancelled"],
         ["VectorSearch"] =

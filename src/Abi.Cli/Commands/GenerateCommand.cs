@@ -213,6 +213,7 @@ internal sealed class GenerateCommand : Command
                 FinishReason.StopString => "stop_string",
                 FinishReason.Length => "length",
                 FinishReason.ContextFull => "context_full",
+                FinishReason.TimeLimit => "time_limit",
                 FinishReason.Failed => "failed",
                 _ => "cancelled",
             },

@@ -107,7 +107,7 @@ internal sealed class ChatRun : IAsyncDisposable
         Usage.ReasoningTokenCount = _reasoningTokens;
         var update = New([new UsageContent(Usage)], _outcome);
         update.FinishReason = _calls > 0 ? ChatFinishReason.ToolCalls
-            : _outcome?.FinishReason is FinishReason.Length or FinishReason.ContextFull ? ChatFinishReason.Length
+            : _outcome?.FinishReason is FinishReason.Length or FinishReason.ContextFull or FinishReason.TimeLimit ? ChatFinishReason.Length
             : ChatFinishReason.Stop;
         if (_outcome is { } outcome)
         {

@@ -1,5 +1,6 @@
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
+using Abi.Llm.Engine;
 using Microsoft.Extensions.Configuration;
 using static Abi.Llm.Configuration.OptionValue;
 
@@ -28,6 +29,9 @@ internal static class LlmOptionKeys
         [nameof(LlmOptions.MaximumRows)] = static (section, options) => options.MaximumRows = Number<int>(section),
         [nameof(LlmOptions.MaximumPromptRowsBesideDecode)] = static (section, options) => options.MaximumPromptRowsBesideDecode = Number<int>(section),
         [nameof(LlmOptions.ReusePrefixes)] = static (section, options) => options.ReusePrefixes = Flag(section),
+        [nameof(LlmOptions.QueueLimit)] = static (section, options) => options.QueueLimit = Number<int>(section),
+        [nameof(LlmOptions.TimeLimit)] = static (section, options) => options.TimeLimit = Duration(section),
+        [nameof(LlmOptions.TokenLimit)] = static (section, options) => options.TokenLimit = Number<int>(section),
         [nameof(LlmOptions.MaximumTokens)] = static (section, options) => options.MaximumTokens = Number<int>(section),
         [nameof(LlmOptions.ChatTemplate)] = static (section, options) => options.ChatTemplate = Text(section),
         [nameof(LlmOptions.ContextFull)] = static (section, options) => options.ContextFull = Choice<ContextFullPolicy>(section),
@@ -75,6 +79,10 @@ internal static class LlmOptionKeys
         Within(options.ContextLength, nameof(options.ContextLength), 1);
         Within(options.CacheTokens, nameof(options.CacheTokens), 1);
         Within(options.MaximumTokens, nameof(options.MaximumTokens), 0);
+        Within(options.QueueLimit, nameof(options.QueueLimit), 0);
+        Within(options.TokenLimit, nameof(options.TokenLimit), 1);
+        check.Require(
+            options.TimeLimit is not { } limit || (limit > TimeSpan.Zero && limit <= EngineOptions.LongestTimeLimit), prefix + nameof(options.TimeLimit), options.TimeLimit, $"a time above 0 and up to {EngineOptions.LongestTimeLimit.Days} days");
         check.Require(options.Threads is null or (>= 1 and <= ModelLoadOptions.MaximumThreads), prefix + nameof(options.Threads), options.Threads, $"a number from 1 to {ModelLoadOptions.MaximumThreads}");
         check.Require(options.Threads is null || options.Device is null, prefix + nameof(options.Threads), options.Threads, "no number of threads beside a device, which has its own,");
         Within(options.MaximumSequences, nameof(options.MaximumSequences), 1, 4096);

@@ -28,6 +28,9 @@ internal static class ModelLoading
             MaximumRows = options.MaximumRows,
             MaximumPromptRowsBesideDecode = options.MaximumPromptRowsBesideDecode,
             ReusePrefixes = options.ReusePrefixes,
+            QueueLimit = options.QueueLimit,
+            TimeLimit = options.TimeLimit,
+            TokenLimit = options.TokenLimit,
         },
     };
 

@@ -35,6 +35,15 @@ public sealed record EngineOptions
     /// </summary>
     public bool ReusePrefixes { get; init; } = true;
 
+    /// <summary>The most requests that may wait to be admitted; a further one is a <see cref="QueueFullException"/>. Unset, any number.</summary>
+    public int? QueueLimit { get; init; }
+
+    /// <summary>The most time that any generation may take, waiting included; see <see cref="GenerationOptions.TimeLimit"/>. Unset, any time.</summary>
+    public TimeSpan? TimeLimit { get; init; }
+
+    /// <summary>The most tokens that any generation may sample, whatever it asks for. Unset, any number.</summary>
+    public int? TokenLimit { get; init; }
+
     /// <summary>When weights are rearranged for the device.</summary>
     public RepackMode Repack { get; init; } = RepackMode.Lazy;
 
@@ -45,6 +54,17 @@ public sealed record EngineOptions
         Positive(ContextLength, nameof(ContextLength));
         Positive(CacheTokens, nameof(CacheTokens));
         Positive(MaximumSequences, nameof(MaximumSequences));
+        Positive(TokenLimit, nameof(TokenLimit));
+        if (QueueLimit is < 0)
+        {
+            throw new ArgumentException($"{nameof(QueueLimit)} is {QueueLimit}; it must be 0 or more, or unset.");
+        }
+
+        if (TimeLimit is { } limit && (limit <= TimeSpan.Zero || limit > LongestTimeLimit))
+        {
+            throw new ArgumentException($"{nameof(TimeLimit)} is {limit}; it must be more than 0 and at most {LongestTimeLimit}, or unset.");
+        }
+
         Positive(MaximumRows, nameof(MaximumRows));
         Positive(MaximumPromptRowsBesideDecode, nameof(MaximumPromptRowsBesideDecode));
         CacheFormat(CacheType, nameof(CacheType));
@@ -58,6 +78,9 @@ public sealed record EngineOptions
             throw new ArgumentException($"{name} is {type}; it must be one of {string.Join(", ", StateOptions.CacheTypes)}.");
         }
     }
+
+    /// <summary>What a timer takes.</summary>
+    internal static readonly TimeSpan LongestTimeLimit = TimeSpan.FromDays(49);
 
     private static void Positive(int? value, string name)
     {

@@ -7,12 +7,22 @@ namespace Abi.Llm.Engine;
 internal abstract class EngineRequest(Sequence sequence, CancellationToken cancellationToken)
 {
     private volatile bool _isCancelled;
+    private volatile bool _isExpired;
 
     public Sequence Sequence => sequence;
 
     public CancellationToken CancellationToken => cancellationToken;
 
     public bool IsCancelled => _isCancelled || cancellationToken.IsCancellationRequested;
+
+    /// <summary>Whether its time is over: it ends with what there is.</summary>
+    public bool IsExpired => _isExpired;
+
+    /// <summary>Tells when its time is over; null without a limit.</summary>
+    public Timer? Deadline { get; set; }
+
+    /// <summary>Higher ones come first.</summary>
+    public virtual int Priority => 0;
 
     /// <summary>Whether a slow reader has to catch up first.</summary>
     public virtual bool IsBlocked => false;
@@ -89,6 +99,13 @@ internal abstract class EngineRequest(Sequence sequence, CancellationToken cance
     }
 
     public void MarkCancelled() => _isCancelled = true;
+
+    public void MarkExpired() => _isExpired = true;
+
+    /// <summary>Called on the engine's thread before <see cref="OnEnded"/> when its time is over.</summary>
+    public virtual void OnExpired()
+    {
+    }
 
     /// <summary>Takes the guesses back.</summary>
     public void DropDrafts()

@@ -79,7 +79,11 @@ internal sealed class GenerationRequest : EngineRequest
 
     public override bool IsBlocked => Stream.IsFull;
 
+    public override int Priority => _options.Priority;
+
     public override int FirstOutput => _options.MaximumTokens == 0 ? int.MaxValue : Sequence.Count - Drafted - 1;
+
+    public override void OnExpired() => _reason = FinishReason.TimeLimit;
 
     public override void OnAdmitted() => Sequence.SetTableCapacity();
 
@@ -133,7 +137,7 @@ internal sealed class GenerationRequest : EngineRequest
             FinishReason = _reason,
             StopTokenId = _stopToken,
             StopString = _stopString,
-            IsGrammarComplete = _grammar is null ? null : _grammar.IsComplete && _reason is not (FinishReason.Cancelled or FinishReason.Failed or FinishReason.StopString),
+            IsGrammarComplete = _grammar is null ? null : _grammar.IsComplete && _reason is not (FinishReason.Cancelled or FinishReason.Failed or FinishReason.StopString or FinishReason.TimeLimit),
             Seed = _chain.Seed,
             DraftedTokens = _drafted,
             AcceptedTokens = _accepted,

@@ -57,6 +57,11 @@ public sealed partial class InferenceEngine
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isStopping, this);
+            if (_embeddings.Count > Options.QueueLimit)
+            {
+                throw new QueueFullException($"The engine of '{Name}'", Options.QueueLimit.Value, $"raise {nameof(EngineOptions.QueueLimit)}");
+            }
+
             _embeddings.Add(request);
             StartThread();
             Monitor.PulseAll(_gate);

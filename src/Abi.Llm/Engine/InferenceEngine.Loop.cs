@@ -86,7 +86,7 @@ public sealed partial class InferenceEngine
         {
             if (_inbox[i] is EngineRequest request)
             {
-                _waiting.Add(request);
+                Enqueue(request, first: false);
             }
             else
             {
@@ -99,26 +99,43 @@ public sealed partial class InferenceEngine
 
     private void RemoveCancelled()
     {
-        for (var i = _waiting.Count - 1; i >= 0; i--)
+        RemoveFrom(_waiting);
+        RemoveFrom(_active);
+
+        void RemoveFrom(List<EngineRequest> requests)
         {
-            if (_waiting[i].IsCancelled)
+            for (var i = requests.Count - 1; i >= 0; i--)
             {
-                Finish(_waiting[i], Cancellation(_waiting[i]));
-                _waiting.RemoveAt(i);
+                var request = requests[i];
+                if (request.IsCancelled)
+                {
+                    Finish(request, new OperationCanceledException(request.CancellationToken));
+                    requests.RemoveAt(i);
+                }
+                else if (request.IsExpired)
+                {
+                    request.OnExpired();
+                    Finish(request, null);
+                    requests.RemoveAt(i);
+                }
             }
         }
-
-        for (var i = _active.Count - 1; i >= 0; i--)
-        {
-            if (_active[i].IsCancelled)
-            {
-                Finish(_active[i], Cancellation(_active[i]));
-                _active.RemoveAt(i);
-            }
-        }
-
-        static OperationCanceledException Cancellation(EngineRequest request) => new(request.CancellationToken);
     }
+
+    /// <summary>Puts a request among those that wait: behind those of its own and of higher priorities, or before its equals.</summary>
+    private void Enqueue(EngineRequest request, bool first)
+    {
+        var at = _waiting.Count;
+        while (at > 0 && (first ? _waiting[at - 1].Priority <= request.Priority : _waiting[at - 1].Priority < request.Priority))
+        {
+            at--;
+        }
+
+        _waiting.Insert(at, request);
+    }
+
+    /// <summary>The most sequences of a step: each has a row and perhaps an output in it, so none waits for the others to end.</summary>
+    private int MostActive => Math.Min(Options.MaximumSequences, Math.Min(Options.MaximumRows, Math.Max(1, _maximumOutputs)));
 
     private void Admit()
     {
@@ -132,14 +149,14 @@ public sealed partial class InferenceEngine
                 continue;
             }
 
-            if (_active.Count >= Options.MaximumSequences)
+            if (_active.Count >= MostActive)
             {
-                if (!PreemptBlocked())
+                if (!PreemptBlocked() && !PreemptLower(request))
                 {
                     return;
                 }
 
-                next++;
+                next = _waiting.IndexOf(request);
             }
 
             var sequence = request.Sequence;
@@ -151,9 +168,9 @@ public sealed partial class InferenceEngine
 
             sequence.TakeKnownPages(request.ReuseLimit);
             var isReserved = TryReserve(sequence);
-            while (!isReserved && PreemptBlocked())
+            while (!isReserved && (PreemptBlocked() || PreemptLower(request)))
             {
-                next++;
+                next = _waiting.IndexOf(request);
                 isReserved = TryReserve(sequence);
             }
 
@@ -198,7 +215,31 @@ public sealed partial class InferenceEngine
         return blocked is not null;
     }
 
-    /// <summary>Makes room for what the active sequences write next; when there is none, the youngest goes back to waiting.</summary>
+    /// <summary>Lets the youngest of the lowest priority wait, if that is below the request's.</summary>
+    private bool PreemptLower(EngineRequest request)
+    {
+        if (_active.Count == 0 || Victim() is var victim && victim.Priority >= request.Priority)
+        {
+            return false;
+        }
+
+        Preempt(victim);
+        return true;
+    }
+
+    /// <summary>Of the active requests of the lowest priority, the youngest.</summary>
+    private EngineRequest Victim()
+    {
+        var victim = _active[0];
+        foreach (var request in _active)
+        {
+            victim = request.Priority <= victim.Priority ? request : victim;
+        }
+
+        return victim;
+    }
+
+    /// <summary>Makes room for what the active sequences write next; when there is none, the youngest of the lowest priority goes back to waiting.</summary>
     private void Reserve()
     {
         for (var i = 0; i < _active.Count; i++)
@@ -210,23 +251,18 @@ public sealed partial class InferenceEngine
             }
 
             request.DropDrafts();
-            if (TryReserve(request.Sequence))
+            while (!TryReserve(request.Sequence))
             {
-                continue;
-            }
-
-            while (_active.Count > i + 1)
-            {
-                Preempt(_active[^1]);
-                if (TryReserve(request.Sequence))
+                var victim = Victim();
+                if (victim != request)
                 {
-                    break;
+                    var before = _active.IndexOf(victim) < i;
+                    Preempt(victim);
+                    i -= before ? 1 : 0;
+                    continue;
                 }
-            }
 
-            if (_active.Count == i + 1 && !TryReserve(request.Sequence))
-            {
-                if (i > 0)
+                if (_active.Count > 1)
                 {
                     Preempt(request);
                 }
@@ -235,6 +271,9 @@ public sealed partial class InferenceEngine
                     _active.RemoveAt(i);
                     Finish(request, new AbiException($"The cache of {_pool.Pages.Count * StateStore.PageLength} tokens is too small for a sequence of {request.Sequence.Count}. Load the model with larger CacheTokens."));
                 }
+
+                i--; // the next one has moved here
+                break;
             }
         }
     }
@@ -268,7 +307,7 @@ public sealed partial class InferenceEngine
         request.IsActive = false;
         request.DropDrafts();
         request.Sequence.DropState();
-        _waiting.Insert(0, request);
+        Enqueue(request, first: true);
     }
 
     private void Step()
@@ -465,6 +504,7 @@ public sealed partial class InferenceEngine
         for (var i = 0; i < _finished.Count; i++)
         {
             _finished[i].Registration.Unregister();
+            _finished[i].Deadline?.Dispose();
             try
             {
                 _finished[i].OnEnded(_finishedWith[i]);

@@ -150,6 +150,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     /// <param name="options">What to do.</param>
     /// <param name="cancellationToken">Ends it, also while the prompt is computed.</param>
     /// <exception cref="ContextFullException">The prompt is longer than the context, and the policy is to say so.</exception>
+    /// <exception cref="QueueFullException">As many requests as may wait do so already.</exception>
     /// <exception cref="UnsupportedModelException">The model is an encoder, which does not generate.</exception>
     /// <exception cref="ArgumentException">An option or an id is out of range, or there is nothing to start from.</exception>
     public GenerationStream Start(ReadOnlySpan<int> promptIds, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
@@ -247,14 +248,20 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     /// <summary>Ends every request and frees state and scratch; a second call does nothing.</summary>
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));
 
-    internal GenerationStream Start(Sequence sequence, ReadOnlySpan<int> promptIds, GenerationOptions options, CancellationToken cancellationToken)
+    internal GenerationStream Start(Sequence sequence, ReadOnlySpan<int> promptIds, GenerationOptions options, CancellationToken cancellationToken, int? promptTokens = null)
     {
         RequireDecoder();
         options.Validate();
         CheckIds(promptIds);
         CheckSpeculation(options.Speculation);
+        if (Options.TokenLimit is { } most && (options.MaximumTokens is null || options.MaximumTokens > most))
+        {
+            options = options with { MaximumTokens = most };
+        }
+
         lock (_gate)
         {
+            ThrowIfFull();
             ObjectDisposedException.ThrowIf(sequence.IsDisposed, typeof(InferenceSession));
             if (sequence.Owner is not null)
             {
@@ -285,11 +292,13 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         try
         {
             UseAdapters(sequence, options.Adapters);
-            request = new GenerationRequest(sequence, promptIds.Length, options, Tokenizer, VocabularySize, ContextLength, cancellationToken);
+            request = new GenerationRequest(sequence, promptTokens ?? promptIds.Length, options, Tokenizer, VocabularySize, ContextLength, cancellationToken);
+            request.Stream.Engine = this;
+            Submit(request, Shorter(options.TimeLimit, Options.TimeLimit));
         }
         catch
         {
-            // a grammar or an option was refused: the session is as before
+            // a grammar, an option or the request itself was refused: the session is as before
             if (sequence.Cached <= before)
             {
                 sequence.CutTokens(before);
@@ -298,14 +307,25 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             throw;
         }
 
-        request.Stream.Engine = this;
-        Submit(request);
         return request.Stream;
+
+        static TimeSpan? Shorter(TimeSpan? one, TimeSpan? other) => one is null || other < one ? other : one;
     }
 
     internal void Cancel(EngineRequest request)
     {
         request.MarkCancelled();
+        Abandon(request);
+    }
+
+    private void Expire(EngineRequest request)
+    {
+        request.MarkExpired();
+        Abandon(request);
+    }
+
+    private void Abandon(EngineRequest request)
+    {
         lock (_gate)
         {
             // A step is abandoned for the sake of one only when most of it is the one's own; others would have to repeat theirs.
@@ -484,16 +504,44 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         EngineLog.ContextBeyondTraining(_logger, ContextLength, trained);
     }
 
-    private void Submit(EngineRequest request)
+    /// <summary>Refuses what comes when as many requests wait as may. Under the lock.</summary>
+    private void ThrowIfFull()
     {
+        if (Options.QueueLimit is not { } limit)
+        {
+            return;
+        }
+
+        // those that just came and will find a place at once do not wait
+        var places = _waiting.Count > 0 ? 0 : Math.Max(0, MostActive - _active.Count);
+        var arrived = _inbox.Count(static item => item is EngineRequest);
+        if (arrived >= places && _waiting.Count + arrived - places >= limit)
+        {
+            throw new QueueFullException($"The engine of '{Name}'", limit, $"raise {nameof(EngineOptions.QueueLimit)} or {nameof(EngineOptions.MaximumSequences)}");
+        }
+    }
+
+    private void Submit(EngineRequest request, TimeSpan? timeLimit = null)
+    {
+        if (timeLimit is not null)
+        {
+            request.Deadline = new Timer(static state => ((EngineRequest)state!).Engine!.Expire((EngineRequest)state), request, Timeout.Infinite, Timeout.Infinite);
+        }
+
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isStopping, this);
+            ThrowIfFull();
             request.Sequence.Owner = request;
             request.Engine = this;
             _inbox.Add(request);
             StartThread();
             Monitor.PulseAll(_gate);
+        }
+
+        if (timeLimit is { } limit)
+        {
+            request.Deadline!.Change(limit, Timeout.InfiniteTimeSpan);
         }
 
         if (request.CancellationToken.CanBeCanceled)

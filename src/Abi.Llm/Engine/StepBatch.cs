@@ -17,7 +17,7 @@ internal sealed class StepBatch
     public List<EngineRequest> Requests { get; } = [];
 
     /// <summary>
-    /// Fills the step: first the row of every sequence that generates, with its guesses, then prompts, which share what is left evenly, the oldest first.
+    /// Fills the step: first the row of every sequence that generates, with its guesses, then prompts, the oldest of the highest priority first, which share what is left evenly with their equals.
     /// </summary>
     /// <param name="active">The requests, in the order of admission.</param>
     /// <param name="maximumRows">The most rows.</param>
@@ -44,7 +44,7 @@ internal sealed class StepBatch
             }
             else if (request.Sequence.Pending > 1)
             {
-                _prompts.Add(request);
+                AddPrompt(request);
                 continue;
             }
 
@@ -63,7 +63,13 @@ internal sealed class StepBatch
         for (var i = 0; i < _prompts.Count && left > 0; i++)
         {
             var request = _prompts[i];
-            var rows = Math.Min(request.Sequence.Pending, Math.Max(left / (_prompts.Count - i), 1));
+            var equals = 1;
+            while (i + equals < _prompts.Count && _prompts[i + equals].Priority == request.Priority)
+            {
+                equals++;
+            }
+
+            var rows = Math.Min(request.Sequence.Pending, Math.Max(left / equals, 1));
 
             // rows whose output is wanted come last; no more of them than the plan gives
             var plain = Math.Clamp(request.FirstOutput - request.Sequence.Cached, 0, rows);
@@ -76,6 +82,18 @@ internal sealed class StepBatch
         }
 
         return Requests.Count > 0;
+    }
+
+    /// <summary>Puts a prompt behind those of its own and of higher priorities.</summary>
+    private void AddPrompt(EngineRequest request)
+    {
+        var at = _prompts.Count;
+        while (at > 0 && _prompts[at - 1].Priority < request.Priority)
+        {
+            at--;
+        }
+
+        _prompts.Insert(at, request);
     }
 
     public void Clear()

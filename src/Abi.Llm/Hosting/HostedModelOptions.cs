@@ -3,7 +3,7 @@ namespace Abi.Llm.Hosting;
 /// <summary>A model of a host: which file, how it is run, and what its requests may do.</summary>
 public sealed class HostedModelOptions
 {
-    /// <summary>Which model, how it is run, and what its requests do that say nothing.</summary>
+    /// <summary>Which model, how it is run, and what its requests do that say nothing. <see cref="LlmOptions.QueueLimit"/>, <see cref="LlmOptions.TimeLimit"/> and <see cref="LlmOptions.TokenLimit"/> bound them.</summary>
     public LlmOptions Llm { get; set; } = new();
 
     /// <summary>Whether the model is loaded when the host starts and stays in memory.</summary>

@@ -1,5 +1,4 @@
 using Abi.Compute.Devices;
-using Abi.Compute.Formats;
 using Abi.Llm.Engine;
 using Abi.Llm.Gguf;
 using Abi.Llm.Models;
@@ -23,7 +22,7 @@ internal static class ModelMemory
         using var file = GgufFile.Open(path, cancellationToken);
         var definition = ModelDefinition.Create(file);
         var hyperparameters = definition.Hyperparameters;
-        var bytesPerToken = ContextSizing.BytesPerToken(definition.State, options.CacheType == TensorType.F32 ? 4 : 2);
+        var bytesPerToken = ContextSizing.BytesPerToken(definition.State, options.CacheType, options.ValueCacheType ?? options.CacheType);
         var context = ContextSizing.ContextLength(options.ContextLength, hyperparameters.ContextLength, bytesPerToken, file.ByteLength, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         var tokens = (long)ContextSizing.CacheTokens(options.CacheTokens, context, bytesPerToken) * (definition.Kind == ModelKind.EncoderDecoder ? 2 : 1);
         var recurrent = definition.State.Recurrent.Sum(layer => (long)layer.Floats * sizeof(float)) * ContextSizing.RecurrentSlots(definition.State, options.MaximumSequences);

@@ -90,6 +90,10 @@ public sealed class LlmOptionsTests
     [TestCase("ContextLength", "0", "ABI_LLM_CONTEXT_LENGTH")]
     [TestCase("ContextLength", "many", "ABI_LLM_CONTEXT_LENGTH")]
     [TestCase("CacheTokens", "-1", "ABI_LLM_CACHE_TOKENS")]
+    [TestCase("Threads", "0", "ABI_LLM_THREADS")]
+    [TestCase("QueueLimit", "-1", "ABI_LLM_QUEUE_LIMIT")]
+    [TestCase("TimeLimit", "soon", "ABI_LLM_TIME_LIMIT")]
+    [TestCase("TimeLimit", "00:00:00", "ABI_LLM_TIME_LIMIT")]
     [TestCase("CacheType", "Q4_K", "ABI_LLM_CACHE_TYPE")]
     [TestCase("CacheType", "12", "ABI_LLM_CACHE_TYPE")]
     [TestCase("Activations", "Half", "ABI_LLM_ACTIVATIONS")]
@@ -147,6 +151,7 @@ public sealed class LlmOptionsTests
         return type == typeof(string) ? "some text"
             : type == typeof(bool) ? "True"
             : type == typeof(float) ? "0.25"
+            : type == typeof(TimeSpan) ? "00:00:11"
             : type == typeof(TensorType) ? nameof(TensorType.F32)
             : type == typeof(ActivationPrecision) ? nameof(ActivationPrecision.Exact)
             : type == typeof(RepackMode) ? nameof(RepackMode.Never)

@@ -58,6 +58,7 @@ public sealed class PrefixReuseTests
     [TestCase("llama.gguf")]
     [TestCase("gemma3.gguf")]
     [TestCase("mamba.gguf")]
+    [TestCase("t5.gguf")]
     public async Task RandomSchedulesGiveTheBitsOfEachRequestAlone(string file)
     {
         const int Requests = 24;

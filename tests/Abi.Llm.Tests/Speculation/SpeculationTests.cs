@@ -1,6 +1,7 @@
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
 using Abi.Llm.Engine;
+using Abi.Llm.Grammars;
 using Abi.Llm.Sampling;
 using Abi.Llm.Speculation;
 using Abi.Llm.Tests.Engine;
@@ -96,6 +97,26 @@ public sealed class SpeculationTests
         }
 
         Assert.That(session.Count, Is.EqualTo(model.Encode(Prompt).Length + 7), "no guess is left behind");
+    }
+
+    [TestCase(0f)]
+    [TestCase(0.8f)]
+    public async Task AGrammarIsKeptAndTheTextIsTheSame(float temperature)
+    {
+        await using var model = await TestModels.LoadAsync("stories-model", "stories-q8_0.gguf", Exact);
+        var grammar = Grammar.FromJsonSchema("""{"type":"array","items":{"type":"object","properties":{"name":{"enum":["Tim","Lily"]},"has":{"const":"a big red ball"}},"required":["name","has"]},"minItems":4,"maxItems":9}""");
+        var options = new GenerationOptions { Sampling = new SamplingOptions { Temperature = temperature, Seed = 3 }, Grammar = grammar, MaximumTokens = 200 };
+        const string Prompt = "Tim has a big red ball. Lily has a big red ball.";
+        var plain = await model.CompleteAsync(Prompt, options);
+        var guessed = await model.CompleteAsync(Prompt, options with { Speculation = Lookup });
+        Same(guessed, plain);
+        Assert.That(guessed.Outcome.IsGrammarComplete, Is.True);
+        Assert.That(guessed.Outcome.AcceptedTokens, Is.GreaterThan(10), "what repeats itself is guessed");
+        Assert.That(System.Text.Json.JsonDocument.Parse(guessed.Text).RootElement.GetArrayLength(), Is.InRange(4, 9));
+
+        // near the limit only what can still be ended in time is allowed, guessed or not
+        var tight = options with { MaximumTokens = grammar.Start(model.Tokenizer).FewestTokens(int.MaxValue) + 3 };
+        Same(await model.CompleteAsync(Prompt, tight with { Speculation = Lookup }), await model.CompleteAsync(Prompt, tight));
     }
 
     [Test]

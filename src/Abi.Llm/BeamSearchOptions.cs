@@ -1,0 +1,37 @@
+namespace Abi.Llm;
+
+/// <summary>How wide and how long a beam search looks.</summary>
+/// <remarks>Immutable and thread-safe.</remarks>
+public sealed record BeamSearchOptions
+{
+    /// <summary>How many beginnings are kept at every token, and how many texts are given at most. 1 is greedy decoding.</summary>
+    public int Width { get; init; } = 4;
+
+    /// <summary>The most tokens of a text.</summary>
+    public int MaximumTokens { get; init; } = 64;
+
+    /// <summary>
+    /// Texts are compared by the sum of their log-probabilities divided by their length to this power: 0 compares sums, which favours short texts; 1 compares means.
+    /// </summary>
+    public double LengthPenalty { get; init; } = 1;
+
+    /// <summary>Throws when an option is out of its range.</summary>
+    /// <exception cref="ArgumentException">The option is named.</exception>
+    public void Validate()
+    {
+        if (Width is < 1 or > 1024)
+        {
+            throw new ArgumentException($"{nameof(Width)} is {Width}; it must be 1 to 1024.");
+        }
+
+        if (MaximumTokens < 1)
+        {
+            throw new ArgumentException($"{nameof(MaximumTokens)} is {MaximumTokens}; it must be 1 or more.");
+        }
+
+        if (!double.IsFinite(LengthPenalty) || LengthPenalty < 0)
+        {
+            throw new ArgumentException($"{nameof(LengthPenalty)} is {LengthPenalty}; it must be 0 or more.");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Abi.Compute.Devices;
+using Abi.Compute.Formats;
+using Abi.Llm.Engine;
+using Abi.Llm.Grammars;
+using Abi.Llm.Sampling;
+
+namespace Abi.Llm.Tests.Engine;
+
+/// <summary>Who is admitted when, who is refused, and who ends before it is done.</summary>
+public sealed class SchedulingTests
+{
+    private static readonly EngineOptions Exact = new() { CacheType = TensorType.F32, Activations = ActivationPrecision.Exact };
+
+    private static GenerationOptions Tokens(int count, long seed = 1) => new()
+    {
+        MaximumTokens = count, IgnoreEndOfGeneration = true, Sampling = new SamplingOptions { Temperature = 1, Seed = seed }, LogProbabilities = 0,
+    };
+
+    [Test]
+    public async Task AHigherPriorityComesFirstAndChangesNoResult()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, MaximumSequences = 1, ReusePrefixes = false });
+        var prompt = TestModels.Ids(20, model.Engine.VocabularySize, 1);
+        var alone = await InferenceEngineTests.Run(model, prompt, Tokens(100, seed: 0));
+        var ended = new ConcurrentQueue<string>();
+
+        // one that runs, three that wait, one that is more urgent than all
+        var gate = new Gate();
+        var running = Read("running", Tokens(100, seed: 0) with { Sampling = new SamplingOptions { Temperature = 1, Seed = 0, Processors = [gate] }, BufferedTokens = 200 });
+        await WaitUntil(() => model.Engine.Statistics.Active == 1);
+        var waiting = Enumerable.Range(0, 3).Select(i => Read($"low {i}", Tokens(3, seed: i) with { Priority = -1 })).ToList();
+        var urgent = Read("urgent", Tokens(3) with { Priority = 5 });
+        gate.Open();
+        await urgent;
+        await Task.WhenAll(waiting.Append(running));
+        Assert.That(ended, Is.EqualTo(new[] { "urgent", "running", "low 0", "low 1", "low 2" }));
+        Assert.That((await running).Ids, Is.EqualTo(alone.Ids));
+        Assert.That((await running).Scores, Is.EqualTo(alone.Scores), "it gave its place away and was computed anew");
+        Assert.That(model.Engine.Statistics.Preemptions, Is.EqualTo(1));
+
+        async Task<(int[] Ids, float[] Scores)> Read(string name, GenerationOptions options)
+        {
+            var result = await InferenceEngineTests.Run(model, prompt, options);
+            ended.Enqueue(name);
+            return result;
+        }
+    }
+
+    [TestCase("llama.gguf")]
+    [TestCase("mamba.gguf")]
+    public async Task PrioritiesAtRandomGiveTheBitsOfEachRequestAlone(string file)
+    {
+        const int Requests = 20;
+        var alone = new (int[] Ids, float[] Scores)[Requests];
+        int[][] prompts;
+        await using (var model = await TestModels.LoadAsync("models", file, Exact with { ContextLength = 256, ReusePrefixes = false }))
+        {
+            prompts = [.. Enumerable.Range(0, Requests).Select(i => TestModels.Ids(3 + (i * 37 % 90), model.Engine.VocabularySize, i))];
+            for (var i = 0; i < Requests; i++)
+            {
+                alone[i] = await InferenceEngineTests.Run(model, prompts[i], Tokens(12, i));
+            }
+        }
+
+        await using var crowd = await TestModels.LoadAsync("models", file, Exact with { ContextLength = 256, CacheTokens = 320, MaximumRows = 24, MaximumSequences = 5, MaximumPromptRowsBesideDecode = 11 });
+        var random = new Random(3);
+        var together = await Task.WhenAll(Enumerable.Range(0, Requests).Select(async i =>
+        {
+            var priority = random.Next(-2, 3);
+            await Task.Delay(random.Next(15));
+            return await InferenceEngineTests.Run(crowd, prompts[i], Tokens(12, i) with { Priority = priority });
+        }));
+        for (var i = 0; i < Requests; i++)
+        {
+            Assert.That(together[i].Ids, Is.EqualTo(alone[i].Ids), $"request {i}");
+            Assert.That(together[i].Scores, Is.EqualTo(alone[i].Scores), $"request {i}, to the bit");
+        }
+    }
+
+    [Test]
+    public async Task MoreThanMayWaitAreRefusedBeforeAnythingIsBegun()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, MaximumSequences = 2, QueueLimit = 3 });
+        var prompt = TestModels.Ids(4, model.Engine.VocabularySize, 1);
+        var slow = Tokens(60) with { BufferedTokens = 60 };
+        using var session = model.CreateSession();
+        var gate = new Gate();
+        var streams = new List<GenerationStream>();
+        for (var i = 0; i < 2; i++)
+        {
+            streams.Add(model.Engine.Start(prompt, Tokens(100) with { Sampling = new SamplingOptions { Processors = [gate] } }));
+        }
+
+        await WaitUntil(() => model.Engine.Statistics.Active == 2);
+        for (var i = 0; i < 3; i++)
+        {
+            streams.Add(model.Engine.Start(prompt, slow));
+        }
+
+        var error = Assert.Throws<QueueFullException>(() => session.Start(prompt, slow));
+        Assert.That((error!.Limit, session.Count), Is.EqualTo((3, 0)), "the session is as before");
+        Assert.That(error.Message, Does.Contain(nameof(EngineOptions.QueueLimit)));
+        gate.Open();
+        streams[0].Cancel();
+        foreach (var stream in streams.Skip(1))
+        {
+            await InferenceEngineTests.Read(stream);
+        }
+
+        Assert.That((await InferenceEngineTests.Read(session.Start(prompt, slow))).Ids, Has.Length.EqualTo(60));
+        await streams[0].DisposeAsync();
+    }
+
+    [Test]
+    public async Task WithoutAQueueWhatFindsNoPlaceIsRefused()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 64, MaximumSequences = 1, QueueLimit = 0 });
+        await using var running = model.Engine.Start([3], Tokens(40) with { BufferedTokens = 1 });
+        Assert.That(() => model.Engine.Start([3], Tokens(1)), Throws.TypeOf<QueueFullException>());
+        Assert.That((await InferenceEngineTests.Read(running)).Ids, Has.Length.EqualTo(40));
+        Assert.That((await InferenceEngineTests.Run(model, [3], Tokens(2))).Ids, Has.Length.EqualTo(2));
+    }
+
+    [Test]
+    public async Task TheTimeLimitEndsWithWhatThereIsAndSaysSo()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, TimeLimit = TimeSpan.FromMinutes(10) });
+        using var session = model.CreateSession();
+        var endless = Tokens(1) with { MaximumTokens = null, ContextFull = ContextFullPolicy.Shift, TimeLimit = TimeSpan.FromMilliseconds(60) };
+        var start = Stopwatch.GetTimestamp();
+        await using (var stream = session.Start([3, 4, 5], endless))
+        {
+            var tokens = (await InferenceEngineTests.Read(stream)).Ids.Length;
+            Assert.That(stream.Outcome!.FinishReason, Is.EqualTo(FinishReason.TimeLimit));
+            Assert.That(stream.Outcome.Usage.GeneratedTokens, Is.EqualTo(tokens));
+        }
+
+        Assert.That(Stopwatch.GetElapsedTime(start), Is.GreaterThanOrEqualTo(TimeSpan.FromMilliseconds(55)).And.LessThan(TimeSpan.FromSeconds(30)));
+        Assert.That((await InferenceEngineTests.Read(session.Start([], Tokens(4)))).Ids, Has.Length.EqualTo(4), "the session goes on");
+
+        // a reader that does not read, and a text that the grammar has not ended
+        var result = await model.CompleteAsync(new[] { 3, 4 }, endless with { Grammar = Grammar.FromGbnf("root ::= [a-z ]+ \"#\" [0-9]{2000}"), IgnoreEndOfGeneration = false });
+        Assert.That((result.Outcome.FinishReason, result.Outcome.IsGrammarComplete), Is.EqualTo((FinishReason.TimeLimit, (bool?)false)));
+        await using var unread = model.Engine.Start([3], endless with { BufferedTokens = 1 });
+        await WaitUntil(() => unread.Outcome is not null);
+
+        Assert.That(unread.Outcome!.FinishReason, Is.EqualTo(FinishReason.TimeLimit));
+        Assert.That(model.Engine.Statistics.Active, Is.Zero);
+        Assert.That(() => model.Engine.Start([3], Tokens(1) with { TimeLimit = TimeSpan.Zero }), Throws.ArgumentException.With.Message.Contains("TimeLimit"));
+    }
+
+    [Test]
+    public async Task TheEnginesTokenLimitIsEverybodys()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, TokenLimit = 5 });
+        var result = await model.CompleteAsync(new[] { 3 }, Tokens(1) with { MaximumTokens = null });
+        Assert.That((result.Tokens.Length, result.Outcome.FinishReason), Is.EqualTo((5, FinishReason.Length)));
+        Assert.That((await model.CompleteAsync(new[] { 3 }, Tokens(3))).Tokens, Has.Length.EqualTo(3));
+    }
+
+    [Test]
+    public async Task EveryoneWhoGeneratesGoesOnAtTheSamePace()
+    {
+        // more sequences than rows, and prompts that keep coming: nobody stalls, and prompts get their turn beside those that generate
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, MaximumSequences = 16, MaximumRows = 9, MaximumPromptRowsBesideDecode = 4 });
+        var order = new ConcurrentQueue<int>();
+        var prompt = TestModels.Ids(3, model.Engine.VocabularySize, 1);
+        var first = Enumerable.Range(0, 8).Select(i => Read(i, prompt, 60)).ToList();
+        var late = Read(8, TestModels.Ids(40, model.Engine.VocabularySize, 2), 4);
+        await Task.WhenAll(first.Append(late));
+        var counts = new int[9];
+        var spread = 0;
+        foreach (var who in order)
+        {
+            counts[who]++;
+            spread = Math.Max(spread, counts[..8].Max() - counts[..8].Min());
+        }
+
+        Assert.That(counts, Is.EqualTo(new[] { 60, 60, 60, 60, 60, 60, 60, 60, 4 }));
+        Assert.That(model.Engine.Statistics.Steps, Is.LessThan(60 * 3), "they went on together");
+        var lastOfLate = order.Select((who, at) => (who, at)).Last(entry => entry.who == 8).at;
+        Assert.That(lastOfLate, Is.LessThan(order.Count - 50), "the late prompt did not wait for the others to end");
+        TestContext.Out.WriteLine($"tokens between the first and the last of those that generate: {spread} at most");
+
+        async Task Read(int who, int[] ids, int tokens)
+        {
+            await using var stream = model.Engine.Start(ids, Tokens(tokens, who) with { BufferedTokens = 2 });
+            await foreach (var piece in stream.ReadPiecesAsync())
+            {
+                for (var i = 0; i < piece.Tokens.Length; i++)
+                {
+                    order.Enqueue(who);
+                }
+            }
+        }
+    }
+
+    [Test]
+    public async Task ThousandsOfRequestsWaitAndAllEnd()
+    {
+        const int Requests = 4000;
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 64, CacheTokens = 512, MaximumSequences = 16 });
+        var prompts = Enumerable.Range(0, 8).Select(i => TestModels.Ids(2 + i, model.Engine.VocabularySize, i)).ToArray();
+        var expected = new int[prompts.Length][];
+        for (var i = 0; i < prompts.Length; i++)
+        {
+            expected[i] = (await InferenceEngineTests.Run(model, prompts[i], Tokens(2, i))).Ids;
+        }
+
+        using var stop = new CancellationTokenSource();
+        var tasks = Enumerable.Range(0, Requests).Select(i => InferenceEngineTests.Read(model.Engine.Start(prompts[i % 8], Tokens(2, i % 8), i % 10 == 9 ? stop.Token : default))).ToList();
+        await stop.CancelAsync();
+        var cancelled = 0;
+        for (var i = 0; i < Requests; i++)
+        {
+            try
+            {
+                Assert.That((await tasks[i]).Ids, Is.EqualTo(expected[i % 8]));
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.That(i % 10, Is.EqualTo(9));
+                cancelled++;
+            }
+        }
+
+        Assert.That(cancelled, Is.GreaterThan(0));
+        var statistics = model.Engine.Statistics;
+        Assert.That((statistics.Active, statistics.Waiting, statistics.UsedPages), Is.EqualTo((0, 0, 0)));
+    }
+
+    [Test]
+    public async Task MemoryBoundsThoseThatRunTogether()
+    {
+        // pages for four sequences of two pages each
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 192, CacheTokens = 256, ReusePrefixes = false });
+        var most = 0;
+        var look = new SamplingOptions { Processors = [new Look(() =>
+        {
+            var now = model.Engine.Statistics;
+            most = Math.Max(most, now.Active);
+            Assert.That(now.UsedPages, Is.LessThanOrEqualTo(now.TotalPages));
+        })] };
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(i => InferenceEngineTests.Run(model, TestModels.Ids(40, model.Engine.VocabularySize, i), Tokens(10, i) with { Sampling = look })));
+        Assert.That(most, Is.InRange(2, 4));
+        Assert.That(model.Engine.Statistics.Preemptions, Is.Zero, "they were admitted as far as there was room, and none had to give any back");
+    }
+
+    private static async Task WaitUntil(Func<bool> condition)
+    {
+        for (var i = 0; i < 3000 && !condition(); i++)
+        {
+            await Task.Delay(10);
+        }
+
+        Assert.That(condition(), Is.True, "after 30 seconds");
+    }
+
+    /// <summary>Looks at every token.</summary>
+    private sealed class Look(Action look) : ILogitProcessor
+    {
+        public void Process(ReadOnlySpan<int> history, Span<float> logits) => look();
+    }
+
+    /// <summary>Holds the engine's thread at the first token until it is opened.</summary>
+    private sealed class Gate : ILogitProcessor
+    {
+        private readonly TaskCompletionSource _opened = new();
+
+        public void Open() => _opened.TrySetResult();
+
+        public void Process(ReadOnlySpan<int> history, Span<float> logits) => _opened.Task.Wait(TimeSpan.FromSeconds(30));
+    }
+}
