@@ -5,37 +5,41 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Abi.CompareVectors;
 
-/// <summary>Durable commits a second, beside what the disk gives to anybody: 4 KiB written over in place and flushed, in turn in one run.</summary>
+/// <summary>
+/// Durable commits a second, beside what the disk gives to anybody who writes and flushes, in turn in one run: 4 KiB in place in a file written beforehand, and the bytes of a commit
+/// appended to one. Every commit is one record with a vector of 100 floats.
+/// </summary>
 internal static partial class DurableWrites
 {
+    private const int CommitBytes = 32 + 456; // what a commit of one record takes in the log
+
     public static void Run(string folder)
     {
         Directory.CreateDirectory(folder);
+        Writers(Path.Combine(folder, "one"), 1, 0.5); // brings code in
         for (var round = 1; round <= 3; round++)
         {
-            var raw = Raw(Path.Combine(folder, "raw"), 2);
+            var raw = Raw(Path.Combine(folder, "raw"), 4096, 2);
+            var append = Raw(Path.Combine(folder, "raw"), CommitBytes, 2);
             var one = Writers(Path.Combine(folder, "one"), 1, 2);
             var many = Writers(Path.Combine(folder, "many"), 64, 3);
-            Console.WriteLine($"round {round}: raw {raw:f0}/s, one writer {one:f0}/s ({one / raw:f2}), 64 writers {many:f0} records/s");
+            Console.WriteLine($"round {round}: raw 4 KiB {raw:f0}/s, raw {CommitBytes} bytes {append:f0}/s, one writer {one:f0}/s ({one / raw:f2} and {one / append:f2}), 64 writers {many:f0} records/s");
         }
     }
 
-    private static double Raw(string path, double seconds)
+    private static double Raw(string path, int bytes, double seconds)
     {
         using var file = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite);
-        var block = new byte[4096];
-        const int Blocks = 1024;
-        for (var i = 0; i < Blocks; i++)
-        {
-            RandomAccess.Write(file, block, i * 4096L);
-        }
+        const int FileBytes = 4 << 20;
+        RandomAccess.Write(file, new byte[FileBytes], 0);
+        var block = new byte[bytes];
 
         RandomAccess.FlushToDisk(file);
         var watch = Stopwatch.StartNew();
         var count = 0;
         for (; watch.Elapsed.TotalSeconds < seconds; count++)
         {
-            RandomAccess.Write(file, block, count % Blocks * 4096L);
+            RandomAccess.Write(file, block, count % (FileBytes / bytes) * (long)bytes);
             _ = FDataSync(file);
         }
 

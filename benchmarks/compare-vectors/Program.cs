@@ -9,9 +9,15 @@ if (args is ["durable", var place])
     return 0;
 }
 
+if (args is ["latency", var where])
+{
+    ReaderLatency.Run(where);
+    return 0;
+}
+
 if (args is not [var what, var peerPath, var fixtures, var scratch])
 {
-    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|synth PEER FIXTURES SCRATCH | durable SCRATCH");
+    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|synth PEER FIXTURES SCRATCH | durable SCRATCH | latency SCRATCH");
     return 2;
 }
 
