@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 using System.Reflection;
 using Abi.Cli.CommandLine;
 using Abi.Cli.Commands;
+using Abi.Cli.Databases;
 using Abi.Cli.Terminal;
+using Abi.Database;
 using Abi.Llm;
 
 namespace Abi.Cli;
@@ -26,6 +28,20 @@ internal static class CliApplication
         new MakeModelCommand(),
         new BenchCommand(),
         new PullCommand(),
+        new DatabaseCreateCommand(),
+        new DatabaseInfoCommand(),
+        new DatabaseImportCommand(),
+        new DatabaseAddCommand(),
+        new DatabaseGetCommand(),
+        new DatabaseDeleteCommand(),
+        new DatabaseSearchCommand(),
+        new DatabaseExportCommand(),
+        new DatabaseStatsCommand(),
+        new DatabaseVerifyCommand(),
+        new DatabaseBackupCommand(),
+        new DatabaseRestoreCommand(),
+        new DatabaseCompactCommand(),
+        new DatabaseBenchCommand(),
         new DoctorCommand(),
         new CompletionsCommand(),
     ];
@@ -49,7 +65,7 @@ internal static class CliApplication
         catch (UsageException e)
         {
             console.Error.WriteLine($"abi: {e.Message}");
-            console.Error.WriteLine(command is null ? "`abi --help` lists the commands." : $"{HelpWriter.Usage(command)}\n`abi {command.Name} --help` tells more.");
+            console.Error.WriteLine(command is null ? "`abi --help` lists the commands." : $"{HelpWriter.Usage(command)}\n`abi {command.FullName} --help` tells more.");
             code = ExitCode.Usage;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -78,6 +94,7 @@ internal static class CliApplication
     private static string Describe(Exception exception) => exception switch
     {
         ContextFullException => $"{exception.Message} Here, -c sets the context and --context-full what happens when it is full.",
+        DatabaseException when exception.Message.Contains("no embedding generator", StringComparison.Ordinal) => $"{exception.Message} Here, -m names the model that embeds.",
         AbiException { InnerException: { } cause } when cause is not (IOException or UnauthorizedAccessException) && !exception.Message.Contains(cause.Message, StringComparison.Ordinal) => $"{exception.Message} {cause.Message}",
         _ => exception.Message,
     };
@@ -95,14 +112,20 @@ internal static class CliApplication
             case ["--version" or "version"]:
                 console.Out.WriteLine($"abi {Version}");
                 return Task.FromResult(ExitCode.Success);
-            case ["help", ..]:
-                console.Out.Write(HelpWriter.Describe(Find(arguments[1])));
+            case ["help", .. var words]:
+                console.Out.Write(FindGroup(words[0]) is { } asked && words.Length == 1 ? HelpWriter.Describe(asked, Members(asked)) : HelpWriter.Describe(Find(words, out _)));
+                return Task.FromResult(ExitCode.Success);
+            case [var word] when FindGroup(word) is { } group:
+                console.Error.Write(HelpWriter.Describe(group, Members(group)));
+                return Task.FromResult(ExitCode.Usage);
+            case [var word, "--help" or "-h" or "help"] when FindGroup(word) is { } group:
+                console.Out.Write(HelpWriter.Describe(group, Members(group)));
                 return Task.FromResult(ExitCode.Success);
         }
 
-        var command = Find(arguments[0]);
+        var command = Find(arguments, out var used);
         found(command);
-        if (CommandLineParser.Parse(command, arguments.AsSpan(1)) is { } parsed)
+        if (CommandLineParser.Parse(command, arguments.AsSpan(used)) is { } parsed)
         {
             return command.RunAsync(parsed, console, cancellationToken);
         }
@@ -111,6 +134,19 @@ internal static class CliApplication
         return Task.FromResult(ExitCode.Success);
     }
 
-    private static Command Find(string name) => Commands.FirstOrDefault(command => command.Name == name)
-        ?? throw new UsageException($"There is no command '{name}'{CommandLineParser.Suggestion(name, Commands.Select(command => command.Name))}");
+    private static Command Find(string[] words, out int used)
+    {
+        var group = FindGroup(words[0]);
+        used = group is null ? 1 : 2;
+        IReadOnlyList<Command> known = group is null ? [.. Commands.Where(command => command.Group is null)] : Members(group);
+        var name = words[used - 1];
+        return known.FirstOrDefault(command => command.Name == name)
+            ?? throw new UsageException($"There is no command '{string.Join(' ', words[..used])}'{CommandLineParser.Suggestion(name, known.Select(command => command.Name).Concat(group is null ? Groups() : []))}");
+    }
+
+    private static IEnumerable<string> Groups() => Commands.Select(command => command.Group?.Name).OfType<string>().Distinct(StringComparer.Ordinal);
+
+    private static CommandGroup? FindGroup(string name) => Commands.FirstOrDefault(command => command.Group?.Name == name)?.Group;
+
+    private static List<Command> Members(CommandGroup group) => [.. Commands.Where(command => command.Group == group)];
 }

@@ -1,4 +1,5 @@
 #pragma warning disable MA0048 // a part of VectorCollection<TKey, TRecord>
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -77,23 +78,35 @@ public sealed partial class VectorCollection<TKey, TRecord>
         }
     }
 
-    /// <summary>The records that have words of a text, by BM25, best first.</summary>
+    /// <summary>The records that have words, by BM25, best first.</summary>
+    /// <param name="query">The words: a text stands for any of them; see <see cref="TextQuery"/> for phrases and more.</param>
+    /// <param name="top">How many.</param>
+    /// <param name="options">How to search.</param>
+    /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="ArgumentException">No field is full-text indexed.</exception>
-    public async IAsyncEnumerable<TextSearchResult<TRecord>> SearchTextAsync(string text, int top, TextSearchOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<TextSearchResult<TRecord>> SearchTextAsync(TextQuery query, int top, TextSearchOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(query);
         options ??= new TextSearchOptions();
         Check(top);
+        options.Scoring.Validate();
+        options.Highlight?.Validate();
+        if (options.Skip < 0)
+        {
+            throw new ArgumentException($"Skip ({options.Skip}) must not be negative.", nameof(options));
+        }
+
         await Task.CompletedTask.ConfigureAwait(false);
         var store = Handle.Store;
         var (place, view) = store.BeginRead();
         try
         {
             var visible = Filtered(store, view, null, options.Filter, out _);
-            foreach (var (slot, score) in TextIndex.Search(TextFields(store, options.Fields), text, checked(top + options.Skip), visible, view.Slots).Skip(options.Skip))
+            var fields = TextFields(store, options.Fields);
+            foreach (var (slot, score) in new TextSearcher(Name, fields, options.Scoring, visible, view.Slots).Search(query, checked(top + options.Skip)).Skip(options.Skip))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                yield return new TextSearchResult<TRecord>(Read(store, slot, options.IncludeVectors), score);
+                yield return new TextSearchResult<TRecord>(Read(store, slot, options.IncludeVectors), score) { Highlights = Highlights(store, slot, fields, query, options.Highlight) };
             }
         }
         finally
@@ -108,12 +121,14 @@ public sealed partial class VectorCollection<TKey, TRecord>
         HybridSearchAsync(text, text, top, options, cancellationToken);
 
     /// <summary>The records that are near a vector (or a text that is embedded first), or have words of a text, or both, best first.</summary>
-    public async IAsyncEnumerable<HybridSearchResult<TRecord>> HybridSearchAsync<TVector>(TVector vector, string text, int top, HybridSearchOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<HybridSearchResult<TRecord>> HybridSearchAsync<TVector>(TVector vector, TextQuery words, int top, HybridSearchOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
         where TVector : notnull
     {
-        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(words);
         options ??= new HybridSearchOptions();
         Check(top);
+        options.TextScoring.Validate();
+        options.Highlight?.Validate();
         if (options.Candidates is < 1 || options.RankConstant < 0 || options.VectorWeight < 0 || options.TextWeight < 0 || options.Skip < 0)
         {
             throw new ArgumentException("Candidates must be 1 or more; RankConstant, the weights and Skip must not be negative.", nameof(options));
@@ -130,11 +145,12 @@ public sealed partial class VectorCollection<TKey, TRecord>
             var byVector = Nearest(store, view, index, query, candidates, new VectorSearchOptions { Filter = options.Filter })
                 .ConvertAll(item => (item.Slot, Score: VectorSpace.Score(index.Field.DistanceFunction, item.Distance)));
             var visible = Filtered(store, view, null, options.Filter, out _);
-            var byText = TextIndex.Search(TextFields(store, options.TextFields), text, candidates, visible, view.Slots);
+            var fields = TextFields(store, options.TextFields);
+            var byText = new TextSearcher(Name, fields, options.TextScoring, visible, view.Slots).Search(words, candidates);
             foreach (var fused in Fusion.Fuse(byVector, byText, index.Field.DistanceFunction, options).Skip(options.Skip).Take(top))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                yield return new HybridSearchResult<TRecord>(Read(store, fused.Slot, options.IncludeVectors), fused.Score, fused.VectorScore, fused.TextScore);
+                yield return new HybridSearchResult<TRecord>(Read(store, fused.Slot, options.IncludeVectors), fused.Score, fused.VectorScore, fused.TextScore) { Highlights = Highlights(store, fused.Slot, fields, words, options.Highlight) };
             }
         }
         finally
@@ -195,6 +211,17 @@ public sealed partial class VectorCollection<TKey, TRecord>
     {
         var visible = Filtered(store, view, index, options.Filter, out var matches);
         return index.Search(query, checked(top + options.Skip), new SearchEffort(options.IsExact, options.Effort ?? 0, options.Recall ?? 0, Engine.ScanThreads), visible, view.Slots, matches);
+    }
+
+    private static ImmutableArray<TextHighlight> Highlights(CollectionStore store, int slot, List<TextIndex> fields, TextQuery query, HighlightOptions? options)
+    {
+        if (options is null)
+        {
+            return [];
+        }
+
+        var values = RecordCodec.ReadValues(store.Schema, store.Payload(slot));
+        return [.. fields.SelectMany(field => values[store.Schema.DataIndex(field.Field.Name)] is string text ? Highlighter.Highlight(field.Field, text, query, options) : [])];
     }
 
     private List<TextIndex> TextFields(CollectionStore store, IReadOnlyList<string> names)

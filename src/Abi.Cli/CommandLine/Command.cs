@@ -9,6 +9,12 @@ internal abstract class Command
     /// <summary>The word that selects it.</summary>
     public abstract string Name { get; }
 
+    /// <summary>The word before it, for commands that go together (<c>db create</c>); null for one that stands alone.</summary>
+    public virtual CommandGroup? Group => null;
+
+    /// <summary>All words that select it.</summary>
+    public string FullName => Group is { } group ? $"{group.Name} {Name}" : Name;
+
     /// <summary>What it does, in a line.</summary>
     public abstract string Summary { get; }
 

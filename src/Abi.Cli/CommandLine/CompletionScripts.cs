@@ -19,14 +19,23 @@ internal static class CompletionScripts
                 command="${COMP_WORDS[1]}"
                 if [[ $COMP_CWORD -eq 1 ]]; then
             """);
-        text.AppendLine($"        COMPREPLY=($(compgen -W \"{Join(commands.Select(command => command.Name))} help --help --version\" -- \"$cur\"))");
+        text.AppendLine($"        COMPREPLY=($(compgen -W \"{Join(Words(commands))} help --help --version\" -- \"$cur\"))");
         text.AppendLine("        return");
         text.AppendLine("    fi");
         text.AppendLine("    case \"$command\" in");
-        text.AppendLine($"        help) COMPREPLY=($(compgen -W \"{Join(commands.Select(command => command.Name))}\" -- \"$cur\")) ;;");
+        foreach (var group in Groups(commands))
+        {
+            text.AppendLine($"        {group.Key.Name})");
+            text.AppendLine($"            if [[ $COMP_CWORD -eq 2 ]]; then COMPREPLY=($(compgen -W \"{Join(group.Select(command => command.Name))} --help\" -- \"$cur\")); return; fi");
+            text.AppendLine("            command=\"$command ${COMP_WORDS[2]}\" ;;");
+        }
+
+        text.AppendLine("    esac");
+        text.AppendLine("    case \"$command\" in");
+        text.AppendLine($"        help) COMPREPLY=($(compgen -W \"{Join(Words(commands))}\" -- \"$cur\")) ;;");
         foreach (var command in commands)
         {
-            text.AppendLine($"        {command.Name})");
+            text.AppendLine($"        \"{command.FullName}\")");
             text.AppendLine("            case \"$prev\" in");
             foreach (var option in command.AllOptions.Where(option => !option.IsSwitch))
             {
@@ -56,17 +65,28 @@ internal static class CompletionScripts
         text.AppendLine("_abi() {");
         text.AppendLine("    local -a commands");
         text.AppendLine("    commands=(");
-        foreach (var command in commands)
+        foreach (var (name, summary) in commands.Select(command => command.Group is { } group ? (group.Name, group.Summary) : (command.Name, command.Summary)).Distinct())
         {
-            text.AppendLine($"        '{Quote($"{command.Name}:{command.Summary}")}'");
+            text.AppendLine($"        '{Quote($"{name}:{summary}")}'");
         }
 
         text.AppendLine("    )");
         text.AppendLine("    if (( CURRENT == 2 )); then _describe command commands; return; fi");
-        text.AppendLine("    case ${words[2]} in");
+        text.AppendLine("    local command=${words[2]}");
+        text.AppendLine("    case $command in");
+        foreach (var group in Groups(commands))
+        {
+            text.AppendLine($"        {group.Key.Name})");
+            text.AppendLine($"            commands=({Join(group.Select(command => $"'{Quote($"{command.Name}:{command.Summary}")}'"))})");
+            text.AppendLine("            if (( CURRENT == 3 )); then _describe command commands; return; fi");
+            text.AppendLine("            command=\"$command ${words[3]}\"; shift words; (( CURRENT-- )) ;;");
+        }
+
+        text.AppendLine("    esac");
+        text.AppendLine("    case $command in");
         foreach (var command in commands)
         {
-            text.AppendLine($"        {command.Name})");
+            text.AppendLine($"        \"{command.FullName}\")");
             text.AppendLine("            shift words; (( CURRENT-- ))");
             text.Append("            _arguments '--help[tell about the command]'");
             foreach (var option in command.AllOptions)
@@ -100,14 +120,26 @@ internal static class CompletionScripts
         text.AppendLine("# abi completion for fish");
         text.AppendLine("complete -c abi -n __fish_use_subcommand -f -l help -d 'List the commands'");
         text.AppendLine("complete -c abi -n __fish_use_subcommand -f -l version -d 'Print the version'");
-        foreach (var command in commands)
+        foreach (var command in commands.Where(command => command.Group is null))
         {
             text.AppendLine($"complete -c abi -n __fish_use_subcommand -f -a {command.Name} -d '{FishQuote(command.Summary)}'");
         }
 
+        foreach (var group in Groups(commands))
+        {
+            text.AppendLine($"complete -c abi -n __fish_use_subcommand -f -a {group.Key.Name} -d '{FishQuote(group.Key.Summary)}'");
+            foreach (var command in group)
+            {
+                text.AppendLine($"complete -c abi -n '__fish_seen_subcommand_from {group.Key.Name}; and not __fish_seen_subcommand_from {Join(group.Select(other => other.Name))}' -f -a {command.Name} -d '{FishQuote(command.Summary)}'");
+            }
+        }
+
         foreach (var command in commands)
         {
-            var condition = $"complete -c abi -n '__fish_seen_subcommand_from {command.Name}'";
+            // Words of a group may be those of commands that stand alone.
+            var groups = Join(Groups(commands).Select(group => group.Key.Name));
+            var condition = command.Group is { } own ? $"complete -c abi -n '__fish_seen_subcommand_from {own.Name}; and __fish_seen_subcommand_from {command.Name}'"
+                : $"complete -c abi -n '__fish_seen_subcommand_from {command.Name}; and not __fish_seen_subcommand_from {groups}'";
             foreach (var argument in command.Arguments.Where(argument => argument.Suggestions.Any()))
             {
                 text.AppendLine($"{condition} -a '{Join(argument.Suggestions)}' -d '{FishQuote(argument.Name)}'");
@@ -136,11 +168,16 @@ internal static class CompletionScripts
         text.AppendLine("Register-ArgumentCompleter -Native -CommandName abi -ScriptBlock {");
         text.AppendLine("    param($wordToComplete, $commandAst, $cursorPosition)");
         text.AppendLine("    $table = @{");
-        text.AppendLine($"        '' = @({PowerShellList(commands.Select(command => command.Name).Append("--help").Append("--version"))})");
+        text.AppendLine($"        '' = @({PowerShellList(Words(commands).Append("--help").Append("--version"))})");
         foreach (var command in commands)
         {
             var words = command.AllOptions.SelectMany(option => option.Names).Append("--help").Concat(command.Arguments.SelectMany(argument => argument.Suggestions));
-            text.AppendLine($"        '{command.Name}' = @({PowerShellList(words)})");
+            text.AppendLine($"        '{command.FullName}' = @({PowerShellList(words)})");
+        }
+
+        foreach (var group in Groups(commands))
+        {
+            text.AppendLine($"        '{group.Key.Name}' = @({PowerShellList(group.Select(command => command.Name).Append("--help"))})");
         }
 
         text.AppendLine("    }");
@@ -151,7 +188,7 @@ internal static class CompletionScripts
             {
                 foreach (var name in option.Names)
                 {
-                    text.AppendLine($"        '{command.Name} {name}' = @({PowerShellList(option.Choices)})");
+                    text.AppendLine($"        '{command.FullName} {name}' = @({PowerShellList(option.Choices)})");
                 }
             }
         }
@@ -161,6 +198,7 @@ internal static class CompletionScripts
                 $words = @($commandAst.CommandElements | ForEach-Object { $_.ToString() })
                 $before = @($words | Where-Object { $_ -ne $wordToComplete })
                 $command = if ($before.Count -gt 1) { $before[1] } else { '' }
+                if ($before.Count -gt 2 -and $table["$command $($before[2])"]) { $command = "$command $($before[2])" }
                 $previous = if ($before.Count -gt 0) { $before[-1] } else { '' }
                 $candidates = $values["$command $previous"]
                 if (-not $candidates) { $candidates = $table[$command] }
@@ -171,6 +209,10 @@ internal static class CompletionScripts
             """);
         return text.ToString().ReplaceLineEndings("\n");
     }
+
+    private static IEnumerable<string> Words(IReadOnlyList<Command> commands) => commands.Select(command => command.Group?.Name ?? command.Name).Distinct(StringComparer.Ordinal);
+
+    private static IEnumerable<IGrouping<CommandGroup, Command>> Groups(IReadOnlyList<Command> commands) => commands.Where(command => command.Group is not null).GroupBy(command => command.Group!);
 
     private static string Join(IEnumerable<string> words) => string.Join(' ', words);
 

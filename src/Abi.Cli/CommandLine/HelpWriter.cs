@@ -13,10 +13,11 @@ internal static class HelpWriter
         var text = new StringBuilder();
         text.AppendLine("Language models in managed code: look into them, run them, measure them, make them.").AppendLine();
         text.AppendLine("usage: abi COMMAND [ARGUMENTS] [OPTIONS]").AppendLine().AppendLine("commands:");
-        var width = commands.Max(command => command.Name.Length);
-        foreach (var command in commands)
+        List<(string Name, string Summary)> rows = [.. commands.Select(command => command.Group is { } group ? (group.Name, group.Summary) : (command.Name, command.Summary)).Distinct()];
+        var width = rows.Max(row => row.Name.Length);
+        foreach (var (name, summary) in rows)
         {
-            text.AppendLine($"  {command.Name.PadRight(width)}  {command.Summary}");
+            text.AppendLine($"  {name.PadRight(width)}  {summary}");
         }
 
         text.AppendLine().AppendLine("`abi COMMAND --help` tells a command's arguments and options; `abi --version` the version.");
@@ -27,7 +28,17 @@ internal static class HelpWriter
 
     /// <summary>The line that shows how a command is called.</summary>
     public static string Usage(Command command) =>
-        $"usage: abi {string.Join(' ', command.Arguments.Select(argument => argument.IsRequired ? argument.Name : $"[{argument.Name}]").Prepend(command.Name))}{(command.Groups.IsEmpty ? "" : " [OPTIONS]")}";
+        $"usage: abi {string.Join(' ', command.Arguments.Select(argument => argument.IsRequired ? argument.Name : $"[{argument.Name}]").Prepend(command.FullName))}{(command.Groups.IsEmpty ? "" : " [OPTIONS]")}";
+
+    /// <summary>The commands of a group.</summary>
+    public static string Describe(CommandGroup group, IReadOnlyList<Command> commands)
+    {
+        var text = new StringBuilder();
+        text.AppendLine(group.Summary).AppendLine().AppendLine($"usage: abi {group.Name} COMMAND [ARGUMENTS] [OPTIONS]").AppendLine().AppendLine("commands:");
+        Rows(text, [.. commands.Select(command => (command.Name, command.Summary))]);
+        text.AppendLine().AppendLine($"`abi {group.Name} COMMAND --help` tells a command's arguments and options.");
+        return text.ToString().ReplaceLineEndings("\n");
+    }
 
     /// <summary>Everything about a command.</summary>
     public static string Describe(Command command)

@@ -21,6 +21,14 @@ namespace Abi.Cli.Output;
 [JsonSerializable(typeof(BenchRow[]))]
 [JsonSerializable(typeof(PullResult))]
 [JsonSerializable(typeof(DoctorResult))]
+[JsonSerializable(typeof(Databases.CollectionJson))]
+[JsonSerializable(typeof(DatabaseWriteResult))]
+[JsonSerializable(typeof(DatabaseInfoResult))]
+[JsonSerializable(typeof(DatabaseStatsResult))]
+[JsonSerializable(typeof(DatabaseVerifyResult))]
+[JsonSerializable(typeof(DatabaseBackupResult))]
+[JsonSerializable(typeof(DatabaseCompactResult))]
+[JsonSerializable(typeof(DatabaseBenchRow[]))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class CliJson : JsonSerializerContext
 {

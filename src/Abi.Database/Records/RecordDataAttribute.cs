@@ -15,4 +15,7 @@ public sealed class RecordDataAttribute : Attribute
 
     /// <summary>What a word found in this field counts in text searches.</summary>
     public double Boost { get; set; } = 1;
+
+    /// <summary>How words are reduced to stems.</summary>
+    public Stemming Stemming { get; set; }
 }

@@ -73,7 +73,7 @@ internal sealed class CollectionSchema
             writer.Byte((byte)field.Kind);
             writer.Byte((byte)((field.IsIndexed ? 1 : 0) | (field.IsFullTextIndexed ? 2 : 0)));
             writer.Double(field.Boost);
-            writer.Byte(0);
+            writer.Byte((byte)field.Stemming);
         }
 
         writer.Int32(Vectors.Count);
@@ -112,7 +112,7 @@ internal sealed class CollectionSchema
             data[i] = field with { IsIndexed = (flags & 1) != 0, IsFullTextIndexed = (flags & 2) != 0, Boost = reader.Double() };
             if (format >= 2)
             {
-                reader.Byte();
+                data[i] = data[i] with { Stemming = (Stemming)reader.Byte() };
             }
         }
 
@@ -160,6 +160,7 @@ internal sealed class CollectionSchema
             Require(!string.IsNullOrEmpty(field.Name) && names.Add(field.Name), $"The field name '{field.Name}' is empty or stands twice.");
             Require(Enum.IsDefined(field.Kind), $"The field '{field.Name}' has no known kind.");
             Require(!field.IsFullTextIndexed || field.Kind == DataKind.Text, $"The field '{field.Name}' is {field.Kind}; only Text can be full-text indexed.");
+            Require(Enum.IsDefined(field.Stemming), $"The field '{field.Name}' has no known stemming.");
             Require(field.Boost > 0 && double.IsFinite(field.Boost), $"The boost of the field '{field.Name}' is {field.Boost}; it must be greater than 0.");
         }
 

@@ -13,4 +13,7 @@ public sealed record DataField(string Name, DataKind Kind)
 
     /// <summary>What a word found in this field counts in text searches, beside those in others. Greater than 0.</summary>
     public double Boost { get; init; } = 1;
+
+    /// <summary>How words are reduced to stems, when they can be searched.</summary>
+    public Stemming Stemming { get; init; }
 }

@@ -20,6 +20,12 @@ public sealed record HybridSearchOptions
     /// <summary>The text fields to search; empty, all that are full-text indexed.</summary>
     public ImmutableArray<string> TextFields { get; init; } = [];
 
+    /// <summary>The constants of the scores by words.</summary>
+    public TextScoring TextScoring { get; init; } = TextScoring.Usual;
+
+    /// <summary>How results show which words were found; unset, not at all.</summary>
+    public HighlightOptions? Highlight { get; init; }
+
     /// <summary>How the two lists become one.</summary>
     public HybridFusion Fusion { get; init; } = HybridFusion.ReciprocalRank;
 

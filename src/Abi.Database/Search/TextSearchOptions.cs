@@ -16,4 +16,10 @@ public sealed record TextSearchOptions
 
     /// <summary>The text fields to search; empty, all that are full-text indexed.</summary>
     public ImmutableArray<string> Fields { get; init; } = [];
+
+    /// <summary>The constants of the scores.</summary>
+    public TextScoring Scoring { get; init; } = TextScoring.Usual;
+
+    /// <summary>How results show why they were found; unset, not at all.</summary>
+    public HighlightOptions? Highlight { get; init; }
 }

@@ -4,7 +4,9 @@ namespace Abi.Database.Text;
 internal sealed class PostingList
 {
     private Posting[] _items = new Posting[2];
+    private byte[] _positions = new byte[4]; // of each posting: word numbers as differences, seven bits a byte, the lowest first
     private int _count;
+    private int _length;
 
     /// <summary>Records that are not deleted and have the word.</summary>
     public int Live { get; private set; }
@@ -19,7 +21,78 @@ internal sealed class PostingList
         }
     }
 
-    public void Add(Posting posting)
+    /// <summary>Whether more than half of the list is outdated.</summary>
+    public bool IsStale => _count > 16 && Live * 2 < _count;
+
+    /// <summary>Adds a record.</summary>
+    /// <param name="slot">Its slot.</param>
+    /// <param name="stamp">Its stamp.</param>
+    /// <param name="positions">The numbers of the words in its text, ascending.</param>
+    public void Add(int slot, uint stamp, ReadOnlySpan<int> positions)
+    {
+        var start = _length;
+        var before = 0;
+        foreach (var position in positions)
+        {
+            var difference = (uint)(position - before);
+            before = position;
+            while (difference >= 0x80)
+            {
+                AddByte((byte)(difference | 0x80));
+                difference >>= 7;
+            }
+
+            AddByte((byte)difference);
+        }
+
+        Add(new Posting(slot, stamp, positions.Length, start));
+    }
+
+    /// <summary>Counts a deletion.</summary>
+    public void Forget() => Live--;
+
+    /// <summary>The numbers of the words of a posting of this list, ascending.</summary>
+    public int[] Positions(Posting posting)
+    {
+        // Bytes of a posting that a reader sees were there before it, and what takes the array's place holds them too.
+        var bytes = Volatile.Read(ref _positions);
+        var positions = new int[posting.Frequency];
+        var (at, last) = (posting.Positions, 0);
+        for (var i = 0; i < positions.Length; i++)
+        {
+            for (var shift = 0; ; shift += 7)
+            {
+                var part = bytes[at++];
+                last += (part & 0x7F) << shift;
+                if (part < 0x80)
+                {
+                    break;
+                }
+            }
+
+            positions[i] = last;
+        }
+
+        return positions;
+    }
+
+    /// <summary>The list without what is outdated, as a new one: readers keep theirs.</summary>
+    public PostingList Compact(Func<Posting, bool> isKept)
+    {
+        var kept = new PostingList();
+        foreach (var posting in View)
+        {
+            if (isKept(posting))
+            {
+                kept.Add(posting.Slot, posting.Stamp, Positions(posting));
+            }
+        }
+
+        kept.Live = Live;
+        return kept;
+    }
+
+    private void Add(Posting posting)
     {
         if (_count == _items.Length)
         {
@@ -33,25 +106,15 @@ internal sealed class PostingList
         Live++;
     }
 
-    /// <summary>Counts a deletion.</summary>
-    public void Forget() => Live--;
-
-    /// <summary>Whether more than half of the list is outdated.</summary>
-    public bool IsStale => _count > 16 && Live * 2 < _count;
-
-    /// <summary>The list without what is outdated, as a new one: readers keep theirs.</summary>
-    public PostingList Compact(Func<Posting, bool> isKept)
+    private void AddByte(byte value)
     {
-        var kept = new PostingList();
-        foreach (var posting in View)
+        if (_length == _positions.Length)
         {
-            if (isKept(posting))
-            {
-                kept.Add(posting);
-            }
+            var grown = new byte[checked(_length * 2)];
+            _positions.CopyTo(grown, 0);
+            Volatile.Write(ref _positions, grown);
         }
 
-        kept.Live = Live;
-        return kept;
+        _positions[_length++] = value;
     }
 }

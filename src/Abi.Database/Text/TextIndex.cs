@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Concurrent;
 using Abi.Database.Indexes;
 using Abi.Database.Rows;
@@ -6,17 +5,15 @@ using Abi.Database.Rows;
 namespace Abi.Database.Text;
 
 /// <summary>
-/// The words of one text field, scored by Okapi BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009) with k1 = 1.2 and b = 0.75 and the
-/// always positive idf = ln(1 + (N − n + ½) / (n + ½)). One writer; readers at any time. Counts are those of the newest commit; which records are found is decided by the reader's snapshot.
+/// The words of one text field, scored by Okapi BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009) with the always positive
+/// idf = ln(1 + (N − n + ½) / (n + ½)). One writer; readers at any time. Counts are those of the newest commit; which records are found is decided by the reader's snapshot.
 /// </summary>
 /// <param name="field">The field.</param>
 /// <param name="created">The sequence that wrote each slot.</param>
 internal sealed class TextIndex(DataField field, SlotArray<long> created)
 {
-    private const double K1 = 1.2;
-    private const double B = 0.75;
-
     private readonly ConcurrentDictionary<string, PostingList> _words = new(StringComparer.Ordinal);
+    private readonly WordList _list = new();
     private readonly SlotArray<int> _lengths = new(0);
     private long _totalLength;
     private int _records;
@@ -37,10 +34,32 @@ internal sealed class TextIndex(DataField field, SlotArray<long> created)
             return;
         }
 
-        var words = Tokenizer.Words(text);
-        foreach (var (word, frequency) in words.CountBy(word => word, StringComparer.Ordinal))
+        var words = Cut(text);
+        // Sorted by word and place, so that the places of a word stand together.
+        var order = new int[words.Count];
+        for (var i = 0; i < order.Length; i++)
         {
-            _words.GetOrAdd(word, static _ => new PostingList()).Add(new Posting(slot, (uint)sequence, frequency));
+            order[i] = i;
+        }
+
+        Array.Sort(order, (a, b) => string.CompareOrdinal(words[a].Term, words[b].Term) is var sign and not 0 ? sign : a - b);
+        for (var first = 0; first < order.Length;)
+        {
+            var term = words[order[first]].Term;
+            var end = first + 1;
+            while (end < order.Length && words[order[end]].Term == term)
+            {
+                end++;
+            }
+
+            if (!_words.TryGetValue(term, out var list))
+            {
+                _words[term] = list = new PostingList();
+                _list.Add(term);
+            }
+
+            list.Add(slot, (uint)sequence, order.AsSpan(first, end - first));
+            first = end;
         }
 
         _lengths[slot] = words.Count;
@@ -56,8 +75,8 @@ internal sealed class TextIndex(DataField field, SlotArray<long> created)
             return;
         }
 
-        var words = Tokenizer.Words(text);
-        foreach (var word in words.Distinct(StringComparer.Ordinal))
+        var words = Cut(text);
+        foreach (var word in words.Select(word => word.Term).Distinct(StringComparer.Ordinal))
         {
             if (_words.TryGetValue(word, out var list))
             {
@@ -72,7 +91,7 @@ internal sealed class TextIndex(DataField field, SlotArray<long> created)
     /// <summary>Drops what outdated occurrences of these words are left once nobody can see their records.</summary>
     public void Tidy(string? text)
     {
-        foreach (var word in text is null ? [] : Tokenizer.Words(text).Distinct(StringComparer.Ordinal))
+        foreach (var word in text is null ? [] : Cut(text).Select(word => word.Term).Distinct(StringComparer.Ordinal))
         {
             if (!_words.TryGetValue(word, out var list) || !list.IsStale)
             {
@@ -90,68 +109,125 @@ internal sealed class TextIndex(DataField field, SlotArray<long> created)
         }
     }
 
-    /// <summary>Adds the scores of the records that have one of the words.</summary>
-    public void Score(IReadOnlyCollection<string> words, VisibleSlots visible, int slots, double[] scores, List<int> touched)
+    /// <summary>Adds the scores of the records that have words of a text.</summary>
+    public void ScoreWords(string text, double boost, TextScoring scoring, VisibleSlots visible, int slots, TextScores scores)
     {
-        var records = Math.Max(Volatile.Read(ref _records), 1);
-        var average = Math.Max((double)Interlocked.Read(ref _totalLength) / records, 1e-9);
-        foreach (var word in words)
+        foreach (var word in Cut(text).Select(word => word.Term).Distinct(StringComparer.Ordinal))
         {
             if (!_words.TryGetValue(word, out var list))
             {
                 continue;
             }
 
-            var idf = Math.Log(1 + ((records - list.Live + 0.5) / (list.Live + 0.5)));
+            var score = new Bm25(this, list.Live, boost, scoring);
             foreach (var posting in list.View)
             {
-                var slot = posting.Slot;
-                if (slot >= slots || (uint)Volatile.Read(ref created[slot]) != posting.Stamp || !visible.Accepts(slot))
+                if (IsCurrent(posting, slots) && visible.Accepts(posting.Slot))
                 {
-                    continue;
+                    scores.Add(posting.Slot, score.Of(posting.Frequency, _lengths[posting.Slot]));
                 }
-
-                if (scores[slot] == 0)
-                {
-                    touched.Add(slot);
-                }
-
-                var frequency = (double)posting.Frequency;
-                scores[slot] += Field.Boost * idf * frequency * (K1 + 1) / (frequency + (K1 * (1 - B + (B * _lengths[slot] / average))));
             }
         }
     }
 
-    /// <summary>The best records of several fields, best first; equal scores by the lower slot.</summary>
-    public static List<(int Slot, double Score)> Search(IEnumerable<TextIndex> fields, string query, int count, VisibleSlots visible, int slots)
+    /// <summary>Adds the scores of the records that have the words of a text one behind another; the last one only by its beginning for a prefix.</summary>
+    public void ScorePhrase(string text, bool isPrefix, double boost, TextScoring scoring, VisibleSlots visible, int slots, TextScores scores)
     {
-        HashSet<string> words = [.. Tokenizer.Words(query)];
-        var scores = ArrayPool<double>.Shared.Rent(Math.Max(slots, 1));
-        Array.Clear(scores, 0, slots);
-        List<int> touched = [];
-        foreach (var field in fields)
+        List<(int Slot, int Frequency)> found = [];
+        var having = 0; // of all that the reader sees, whatever its filter lets through
+        foreach (var (slot, frequency) in Phrases(text, isPrefix, visible, slots))
         {
-            field.Score(words, visible, slots, scores, touched);
-        }
-
-        var queue = new PriorityQueue<int, (double Score, int Order)>();
-        foreach (var slot in touched)
-        {
-            queue.Enqueue(slot, (scores[slot], -slot));
-            if (queue.Count > count)
+            having++;
+            if (visible.Accepts(slot))
             {
-                queue.Dequeue();
+                found.Add((slot, frequency));
             }
         }
 
-        List<(int, double)> best = [];
-        while (queue.TryDequeue(out var slot, out var rank))
+        var score = new Bm25(this, having, boost, scoring);
+        foreach (var (slot, frequency) in found)
         {
-            best.Add((slot, rank.Score));
+            scores.Add(slot, score.Of(frequency, _lengths[slot]));
+        }
+    }
+
+    private List<TextWord> Cut(string text) => Tokenizer.Cut(text, Field.Stemming);
+
+    private bool IsCurrent(Posting posting, int slots) => posting.Slot < slots && (uint)Volatile.Read(ref created[posting.Slot]) == posting.Stamp;
+
+    // How often a phrase occurs in each record that has it.
+    private IEnumerable<(int Slot, int Frequency)> Phrases(string text, bool isPrefix, VisibleSlots visible, int slots)
+    {
+        var words = Tokenizer.Cut(text, Stemming.None).ConvertAll(word => word.Term);
+        List<List<PostingList>> places = []; // for each word of the phrase, the lists of the words that may stand there
+        for (var i = 0; i < words.Count; i++)
+        {
+            var stem = Field.Stemming == Stemming.English ? EnglishStemmer.Stem(words[i]) : words[i];
+            IEnumerable<string> terms = isPrefix && i == words.Count - 1 ? _list.Find(words[i]).Append(stem).Distinct(StringComparer.Ordinal) : [stem];
+            List<PostingList> lists = [.. terms.Select(term => _words.GetValueOrDefault(term)).OfType<PostingList>()];
+            if (lists.Count == 0)
+            {
+                yield break;
+            }
+
+            places.Add(lists);
         }
 
-        best.Reverse();
-        ArrayPool<double>.Shared.Return(scores);
-        return best;
+        if (places.Count == 0)
+        {
+            yield break;
+        }
+
+        // Where the phrase may begin, record by record; each further word leaves fewer.
+        var starts = new Dictionary<int, HashSet<int>>();
+        for (var i = 0; i < places.Count; i++)
+        {
+            var kept = new Dictionary<int, HashSet<int>>();
+            foreach (var list in places[i])
+            {
+                foreach (var posting in list.View)
+                {
+                    if ((i > 0 && !starts.ContainsKey(posting.Slot)) || !IsCurrent(posting, slots) || !visible.IsVisible(posting.Slot))
+                    {
+                        continue;
+                    }
+
+                    foreach (var position in list.Positions(posting))
+                    {
+                        if (i == 0 || starts[posting.Slot].Contains(position - i))
+                        {
+                            (kept.TryGetValue(posting.Slot, out var set) ? set : kept[posting.Slot] = []).Add(position - i);
+                        }
+                    }
+                }
+            }
+
+            starts = kept;
+        }
+
+        foreach (var (slot, set) in starts)
+        {
+            yield return (slot, set.Count);
+        }
+    }
+
+    /// <summary>What an occurrence of a word counts.</summary>
+    private readonly struct Bm25
+    {
+        private readonly double _factor;
+        private readonly double _k1;
+        private readonly double _b;
+        private readonly double _average;
+
+        public Bm25(TextIndex index, int having, double boost, TextScoring scoring)
+        {
+            var records = Math.Max(Volatile.Read(ref index._records), 1);
+            having = Math.Min(having, records);
+            _average = Math.Max((double)Interlocked.Read(ref index._totalLength) / records, 1e-9);
+            (_k1, _b) = (scoring.K1, scoring.B);
+            _factor = boost * Math.Log(1 + ((records - having + 0.5) / (having + 0.5))) * (_k1 + 1);
+        }
+
+        public double Of(int frequency, int length) => _factor * frequency / (frequency + (_k1 * (1 - _b + (_b * length / _average))));
     }
 }

@@ -30,6 +30,10 @@ public sealed class CompletionScriptTests
     [TestCase("abi generate --context-full tr", "truncate")]
     [TestCase("abi quantize in out Q4_K_", "Q4_K_M Q4_K_S")]
     [TestCase("abi help per", "perplexity")]
+    [TestCase("abi d", "db detokenize doctor")]
+    [TestCase("abi db s", "search stats")]
+    [TestCase("abi db create --dis", "--distance")]
+    [TestCase("abi db create --distance d", "dot")]
     public async Task BashCompletes(string line, string expected)
     {
         if (!File.Exists("/bin/bash"))

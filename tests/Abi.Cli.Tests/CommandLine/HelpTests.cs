@@ -15,7 +15,12 @@ public sealed class HelpTests
         var text = new StringBuilder((await CliRun.SucceedAsync("--help")).Output);
         foreach (var command in CliApplication.Commands)
         {
-            text.Append(CultureInvariant($"\n$ abi {command.Name} --help\n")).Append((await CliRun.SucceedAsync(command.Name, "--help")).Output);
+            text.Append(CultureInvariant($"\n$ abi {command.FullName} --help\n")).Append((await CliRun.SucceedAsync([.. command.FullName.Split(' '), "--help"])).Output);
+        }
+
+        foreach (var group in CliApplication.Commands.Select(command => command.Group?.Name).OfType<string>().Distinct())
+        {
+            text.Append(CultureInvariant($"\n$ abi {group} --help\n")).Append((await CliRun.SucceedAsync(group, "--help")).Output);
         }
 
         var path = GoldenPath();
@@ -50,6 +55,18 @@ public sealed class HelpTests
         var run = await CliRun.RunAsync();
         Assert.That((run.Code, run.Output), Is.EqualTo((ExitCode.Usage, "")));
         Assert.That(run.Error, Does.Contain("usage: abi COMMAND"));
+    }
+
+    [Test]
+    public async Task AGroupTellsItsCommands()
+    {
+        var help = (await CliRun.SucceedAsync("db", "--help")).Output;
+        Assert.That((await CliRun.SucceedAsync("help", "db")).Output, Is.EqualTo(help));
+        Assert.That((await CliRun.SucceedAsync("help", "db", "create")).Output, Is.EqualTo((await CliRun.SucceedAsync("db", "create", "-h")).Output));
+        var run = await CliRun.RunAsync("db");
+        Assert.That((run.Code, run.Output, run.Error), Is.EqualTo((ExitCode.Usage, "", help)));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "serch")).Error, Does.Contain("There is no command 'db serch'; did you mean 'search'?"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "get", "x")).Error, Does.Contain("usage: abi db get PATH").And.Contain("`abi db get --help`"));
     }
 
     [TestCase("generat", "did you mean 'generate'?")]

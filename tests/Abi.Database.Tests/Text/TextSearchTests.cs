@@ -122,8 +122,8 @@ public sealed class TextSearchTests
 
     [TestCase("The quick, brown FOX's den", new[] { "the", "quick", "brown", "fox's", "den" })]
     [TestCase("Ünïcödé ΣΊΣΥΦΟΣ Straße 42", new[] { "ünïcödé", "σίσυφοσ", "straße", "42" })]
-    [TestCase("東京タワー and 1990年", new[] { "東", "京", "タ", "ワ", "ー", "and", "1990", "年" })]
-    [TestCase("e\u0301 a\ud800b 👍 …", new[] { "e\u0301", "a", "b" })]
+    [TestCase("東京タワー and 1990年", new[] { "東", "京", "タワー", "and", "1990", "年" })]
+    [TestCase("e\u0301 a\ud800b 👍 … x²", new[] { "é", "a", "b", "x", "²" })]
     [TestCase("", new string[0])]
     public void CutsIntoWords(string text, string[] words) => Assert.That(Abi.Database.Text.Tokenizer.Words(text), Is.EqualTo(words));
 

@@ -36,6 +36,7 @@ internal sealed class PropertyMapper<[DynamicallyAccessedMembers(DynamicallyAcce
                     IsIndexed = dataAttribute.IsIndexed,
                     IsFullTextIndexed = dataAttribute.IsFullTextIndexed,
                     Boost = dataAttribute.Boost,
+                    Stemming = dataAttribute.Stemming,
                 });
             }
             else if (property.GetCustomAttribute<RecordVectorAttribute>() is { } vector)

@@ -1,0 +1,36 @@
+using System.Globalization;
+using Abi.Cli.CommandLine;
+using Abi.Database;
+
+namespace Abi.Cli.Databases;
+
+/// <summary>A data field in JSON, and as <c>--field NAME:KIND[,indexed][,text][,boost=N]</c>.</summary>
+internal sealed record DataFieldJson(string Name, string Kind, bool Indexed = false, bool Text = false, double Boost = 1)
+{
+    /// <summary>The field.</summary>
+    /// <exception cref="UsageException">There is no such kind.</exception>
+    public DataField ToField() => Enum.TryParse<DataKind>(Kind, ignoreCase: true, out var kind) && !char.IsAsciiDigit(Kind[0])
+        ? new DataField(Name, kind) { IsIndexed = Indexed, IsFullTextIndexed = Text, Boost = Boost == 0 ? 1 : Boost }
+        : throw new UsageException($"The field '{Name}' has the kind '{Kind}'; it must be one of: {string.Join(", ", Enum.GetNames<DataKind>().Select(name => name.ToLowerInvariant()))}.");
+
+    /// <summary>Reads a field from the command line.</summary>
+    /// <exception cref="FormatException">It is none.</exception>
+    public static DataFieldJson Parse(string text)
+    {
+        var colon = text.LastIndexOf(':');
+        var parts = colon <= 0 ? throw new FormatException() : text[(colon + 1)..].Split(',');
+        var field = new DataFieldJson(text[..colon], parts[0]);
+        foreach (var part in parts.Skip(1))
+        {
+            field = part switch
+            {
+                "indexed" => field with { Indexed = true },
+                "text" => field with { Text = true },
+                _ when part.StartsWith("boost=", StringComparison.Ordinal) => field with { Boost = double.Parse(part["boost=".Length..], NumberStyles.Float, CultureInfo.InvariantCulture) },
+                _ => throw new FormatException(),
+            };
+        }
+
+        return field;
+    }
+}

@@ -1,0 +1,52 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Abi.Cli.CommandLine;
+using Abi.Cli.Models;
+using Abi.Cli.Output;
+using Abi.Cli.Terminal;
+using Abi.Database;
+
+namespace Abi.Cli.Databases;
+
+/// <summary>Makes a database out of a backup.</summary>
+internal sealed class DatabaseRestoreCommand : DatabaseCommand
+{
+    private static readonly Argument Backup = new("BACKUP", "the folder of the backup") { TakesFile = true };
+    private static readonly Argument Target = new("PATH", "the folder of the database to make; it must be empty or not there") { TakesFile = true };
+    private static readonly Option<long?> Sequence = new(["--sequence"], "N", "the last commit to keep", null, text => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture)) { DefaultText = "all" };
+    private static readonly Option<DateTimeOffset?> Time = new(["--time"], "TIME", "the last moment whose commits to keep, in ISO 8601 (UTC where it names no zone)", null, text => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal)) { DefaultText = "all" };
+
+    /// <inheritdoc/>
+    public override string Name => "restore";
+
+    /// <inheritdoc/>
+    public override string Summary => "Make a database out of a backup, as it was at the end or earlier.";
+
+    /// <inheritdoc/>
+    public override ImmutableArray<Argument> Arguments => [Backup, Target];
+
+    /// <inheritdoc/>
+    public override ImmutableArray<OptionGroup> Groups => [new("options", [Sequence, Time, ModelOptions.Json])];
+
+    /// <inheritdoc/>
+    public override async Task<int> RunAsync(ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
+    {
+        var (backup, target) = (arguments.Get(Backup), arguments.Get(Target));
+        if (!Directory.Exists(backup))
+        {
+            throw new AbiException($"There is no backup at '{backup}'.");
+        }
+
+        var sequence = await VectorDatabase.RestoreAsync(backup, target, new RestoreOptions { ToSequence = arguments.Get(Sequence), ToTime = arguments.Get(Time) }, cancellationToken).ConfigureAwait(false);
+        if (arguments.Get(ModelOptions.Json))
+        {
+            CliJson.WriteLine(console, new DatabaseWriteResult(target, null, 0, sequence, null), CliJson.Results.DatabaseWriteResult);
+        }
+        else
+        {
+            console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{target}: restored up to commit {sequence}."));
+        }
+
+        return ExitCode.Success;
+    }
+}

@@ -1,0 +1,26 @@
+using System.Collections.Immutable;
+using System.Text;
+
+namespace Abi.Database;
+
+/// <summary>A part of a text that shows why it was found.</summary>
+/// <param name="Field">The text field.</param>
+/// <param name="Snippet">The part, as it stands in the text.</param>
+/// <param name="Start">Where it begins in the text, in UTF-16 code units.</param>
+/// <param name="Ranges">What of it was searched for, in order, without overlap; counted from the beginning of the snippet.</param>
+public sealed record TextHighlight(string Field, string Snippet, int Start, ImmutableArray<TextRange> Ranges)
+{
+    /// <summary>The snippet with marks around what was searched for. Nothing is escaped: for HTML, encode the pieces between the ranges.</summary>
+    public string Mark(string before, string after)
+    {
+        var text = new StringBuilder();
+        var at = 0;
+        foreach (var range in Ranges)
+        {
+            text.Append(Snippet, at, range.Start - at).Append(before).Append(Snippet, range.Start, range.Length).Append(after);
+            at = range.Start + range.Length;
+        }
+
+        return text.Append(Snippet, at, Snippet.Length - at).ToString();
+    }
+}

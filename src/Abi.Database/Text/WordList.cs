@@ -1,0 +1,58 @@
+namespace Abi.Database.Text;
+
+/// <summary>
+/// The words of an index, to be found by how they begin: a sorted array, and behind it those that came since, which are sorted in when they are many. One writer; readers at any time. It may
+/// still have words that are gone.
+/// </summary>
+internal sealed class WordList
+{
+    private sealed record State(string[] Sorted, string[] Recent);
+
+    private State _state = new([], new string[64]);
+    private int _recent; // of the state's Recent
+
+    /// <summary>Adds a word.</summary>
+    public void Add(string word)
+    {
+        var state = _state;
+        if (_recent == state.Recent.Length)
+        {
+            var sorted = new string[state.Sorted.Length + _recent];
+            state.Sorted.CopyTo(sorted, 0);
+            state.Recent.CopyTo(sorted, state.Sorted.Length);
+            Array.Sort(sorted, StringComparer.Ordinal);
+            Volatile.Write(ref _state, state = new State([.. sorted.Distinct(StringComparer.Ordinal)], new string[Math.Max(64, sorted.Length / 8)]));
+            _recent = 0;
+        }
+
+        Volatile.Write(ref state.Recent[_recent], word);
+        _recent++;
+    }
+
+    /// <summary>The words that begin with a prefix, each once.</summary>
+    public IReadOnlyCollection<string> Find(string prefix)
+    {
+        var state = Volatile.Read(ref _state);
+        HashSet<string> found = new(StringComparer.Ordinal);
+        var at = Array.BinarySearch(state.Sorted, prefix, StringComparer.Ordinal);
+        for (at = at < 0 ? ~at : at; at < state.Sorted.Length && state.Sorted[at].StartsWith(prefix, StringComparison.Ordinal); at++)
+        {
+            found.Add(state.Sorted[at]);
+        }
+
+        foreach (ref var place in state.Recent.AsSpan())
+        {
+            if (Volatile.Read(ref place) is not { } word)
+            {
+                break;
+            }
+
+            if (word.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                found.Add(word);
+            }
+        }
+
+        return found;
+    }
+}

@@ -1,0 +1,155 @@
+using System.Text;
+using System.Text.Json;
+using Abi.Cli.CommandLine;
+using Abi.Testing;
+
+namespace Abi.Cli.Tests.Databases;
+
+public sealed class DatabaseCommandTests
+{
+    private const string Notes = """
+        {"Key":"a","text":"The cat sat on the mat.","topic":"cats","stars":4,"vector":[1,0,0]}
+        {"Key":"b","text":"Dogs bark at night.","topic":"dogs","stars":2,"vector":[0,1,0]}
+        {"Key":"c","text":"A kitten is a young cat.","topic":"cats","stars":5,"vector":[0.9,0.1,0]}
+
+        """;
+
+    [Test]
+    public async Task ADatabaseIsMadeFilledSearchedAndEmptied()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder["n.abi"];
+        await CreateAsync(folder, path);
+        var info = (await CliRun.SucceedAsync("db", "info", path, "--json")).Json;
+        var collection = info.GetProperty("collections")[0];
+        Assert.That((collection.GetProperty("name").GetString(), collection.GetProperty("records").GetInt32(), collection.GetProperty("vectors")[0].GetProperty("dimensions").GetInt32()), Is.EqualTo(("notes", 3, 3)));
+        Assert.That((await CliRun.SucceedAsync("db", "info", path)).Output, Does.Contain("notes: 3 records").And.Contain("stars            integer, indexed").And.Contain("3 × f32, cosine, auto"));
+
+        Assert.That(Keys(await CliRun.SucceedAsync("db", "search", path, "notes", "--vector", "1,0,0", "--json")), Is.EqualTo(new[] { "a", "c", "b" }));
+        Assert.That(Keys(await CliRun.SucceedAsync("db", "search", path, "notes", "--like", "b", "-k", "1", "--json")), Is.EqualTo(new[] { "b" }));
+        Assert.That(Keys(await CliRun.SucceedAsync("db", "search", path, "notes", "--text", "cat", "--filter", "stars > 4", "--json")), Is.EqualTo(new[] { "c" }));
+        var hybrid = (await CliRun.SucceedAsync("db", "search", path, "notes", "--vector", "[0, 1, 0]", "--text", "cat", "--json")).Json.GetProperty("results");
+        Assert.That(hybrid.EnumerateArray().Select(hit => (hit.TryGetProperty("vector_score", out _), hit.TryGetProperty("text_score", out _))), Has.Member((true, true)).And.Member((true, false)));
+        Assert.That((await CliRun.SucceedAsync("db", "search", path, "notes", "--vector", "1,0,0", "-k", "1")).Output, Does.StartWith("1.0000 {\"Key\":\"a\""));
+
+        Assert.That((await CliRun.SucceedAsync("db", "get", path, "notes", "b")).Lines, Is.EqualTo(new[] { Notes.Split('\n')[1] }));
+        Assert.That((await CliRun.SucceedAsync("db", "get", path, "notes", "b", "--no-vectors")).Json.TryGetProperty("vector", out _), Is.False);
+        await CliRun.SucceedAsync("db", "add", path, "notes", """{"Key":"b","topic":"birds"}""");
+        Assert.That((await CliRun.SucceedAsync("db", "get", path, "notes", "b")).Output, Is.EqualTo("{\"Key\":\"b\",\"topic\":\"birds\"}\n"));
+        Assert.That((await CliRun.SucceedAsync("db", "delete", path, "notes", "b", "--json")).Json.GetProperty("records").GetInt32(), Is.EqualTo(1));
+        Assert.That((await CliRun.SucceedAsync("db", "delete", path, "notes", "b")).Error, Is.EqualTo("0 records deleted.\n"));
+        Assert.That((await CliRun.SucceedAsync("db", "delete", path, "notes", "--filter", "topic = 'cats' and stars = 5")).Error, Is.EqualTo("1 records deleted.\n"));
+        Assert.That((await CliRun.SucceedAsync("db", "export", path, "notes", "-")).Lines, Is.EqualTo(new[] { Notes.Split('\n')[0] }));
+        await CliRun.SucceedAsync("db", "delete", path, "notes", "--collection");
+        Assert.That((await CliRun.SucceedAsync("db", "info", path, "--json")).Json.GetProperty("collections").GetArrayLength(), Is.Zero);
+    }
+
+    [Test]
+    public async Task ADatabaseIsBackedUpRestoredCheckedAndCompacted()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder["n.abi"];
+        await CreateAsync(folder, path);
+        await CliRun.SucceedAsync("db", "delete", path, "notes", "a");
+        var backup = (await CliRun.SucceedAsync("db", "backup", path, folder["backup"], "--json")).Json;
+        Assert.That((backup.GetProperty("incremental").GetBoolean(), backup.GetProperty("sequence").GetInt64()), Is.EqualTo((false, 3)));
+        await CliRun.SucceedAsync("db", "restore", folder["backup"], folder["last.abi"]);
+        await CliRun.SucceedAsync("db", "restore", folder["backup"], folder["before.abi"], "--sequence", "2");
+        Assert.That((await CliRun.SucceedAsync("db", "export", folder["last.abi"], "notes", "-")).Lines, Has.Length.EqualTo(2));
+        Assert.That((await CliRun.SucceedAsync("db", "export", folder["before.abi"], "notes", "-")).Output, Is.EqualTo(Notes));
+        await CliRun.SucceedAsync("db", "compact", path);
+        Assert.That((await CliRun.SucceedAsync("db", "export", path, "notes", "-")).Lines, Has.Length.EqualTo(2));
+        var stats = (await CliRun.SucceedAsync("db", "stats", path, "--json")).Json;
+        Assert.That(stats.GetProperty("bytes").GetInt64(), Is.EqualTo(stats.GetProperty("files").EnumerateArray().Sum(file => file.GetProperty("bytes").GetInt64())));
+        Assert.That(stats.GetProperty("collections")[0].GetProperty("vectors")[0].GetProperty("index").GetString(), Is.EqualTo("flat"));
+        Assert.That((await CliRun.SucceedAsync("db", "stats", path)).Output, Does.Contain("abi.manifest").And.Contain("notes: 2 records"));
+
+        Assert.That((await CliRun.SucceedAsync("db", "verify", path)).Output, Does.Contain("sound"));
+        var rows = Directory.GetFiles(path, "rows-*").Single();
+        var bytes = File.ReadAllBytes(rows);
+        bytes[bytes.Length / 2] ^= 1;
+        File.WriteAllBytes(rows, bytes);
+        var run = await CliRun.RunAsync("db", "verify", path, "--json");
+        Assert.That((run.Code, run.Json.GetProperty("sound").GetBoolean(), run.Json.GetProperty("problems").GetArrayLength()), Is.EqualTo((ExitCode.Failed, false, 1)));
+        Assert.That((await CliRun.RunAsync("db", "verify", path)).Output, Does.Contain("damaged").And.Contain(Path.GetFileName(rows)));
+    }
+
+    [Test]
+    public async Task VectorsComeFromFilesAndAreMeasured()
+    {
+        using var folder = new TemporaryFolder();
+        var (path, queries) = (folder["w.abi"], Fixtures.Path("vectors", "words100", "queries.f32.npy"));
+        await CliRun.SucceedAsync("db", "create", path, "words", "-d", "100", "--key", "integer", "--distance", "l2", "--index", "hnsw");
+        Assert.That((await CliRun.SucceedAsync("db", "import", path, "words", queries, "--first-key", "5", "--wait", "--json")).Json.GetProperty("records").GetInt32(), Is.EqualTo(1000));
+        await CliRun.SucceedAsync("db", "export", path, "words", folder["w.npy"], "--keys", folder["keys"]);
+        Assert.That(NpyFile.Read<float>(folder["w.npy"]).Values, Is.EqualTo(NpyFile.Read<float>(queries).Values));
+        Assert.That(File.ReadLines(folder["keys"]).First(), Is.EqualTo("5"));
+        var rows = (await CliRun.SucceedAsync("db", "bench", path, "words", "--queries", queries, "-n", "50", "--ef", "10,200", "--json")).Json.EnumerateArray().ToList();
+        Assert.That(rows.Select(row => row.GetProperty("search").GetString()), Is.EqualTo(new[] { "exact", "ef 10", "ef 200" }));
+        Assert.That(rows[2].GetProperty("recall").GetDouble(), Is.GreaterThan(0.98).And.LessThanOrEqualTo(1));
+        Assert.That(rows.Select(row => row.GetProperty("queries_per_second").GetDouble()), Is.All.Positive);
+        Assert.That((await CliRun.SucceedAsync("db", "bench", path, "words", "-n", "20")).Output, Does.StartWith("| search | queries |").And.Contain("| ef 16 | 20 |"));
+    }
+
+    [Test]
+    public async Task TextsAreEmbeddedByAModel()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder["n.abi"];
+        await CliRun.SucceedAsync("db", "create", path, "notes", "-d", "256", "--source", "text", "--field", "text:text,text");
+        string[] embedding = ["-m", "stories", "--pooling", "mean"];
+        var run = await CliRun.RunAsync(Encoding.UTF8.GetBytes("{\"Key\":\"x\",\"text\":\"Mom baked a sweet cake.\"}\n{\"Key\":\"y\",\"text\":\"The dog ran after the ball.\"}"), default, ["db", "import", path, "notes", "-", .. embedding]);
+        Assert.That(run.Code, Is.Zero, run.Error);
+        Assert.That(Keys(await CliRun.SucceedAsync(["db", "search", path, "notes", "-q", "They ate cookies and milk.", "--json", .. embedding])), Is.EqualTo(new[] { "x", "y" }));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "add", path, "notes", """{"Key":"z","text":"a"}""")).Error, Does.Contain("no embedding generator").And.Contain("-m"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "search", path, "notes", "-q", "a")).Error, Does.Contain("--model"));
+    }
+
+    [Test]
+    public async Task ADefinitionGoesFromOneDatabaseToAnother()
+    {
+        using var folder = new TemporaryFolder();
+        await CliRun.SucceedAsync(
+            "db", "create", folder["a.abi"], "c", "-d", "12", "--element", "binary", "--key", "guid", "--key-name", "id", "--ttl", "3600", "--field", "words:text,text,boost=2.5", "--field", "at:date,indexed", "--field", "a:b:textarray");
+        var json = (await CliRun.SucceedAsync("db", "info", folder["a.abi"], "c", "--json")).Output;
+        File.WriteAllText(folder["c.json"], json);
+        await CliRun.SucceedAsync("db", "create", folder["b.abi"], "c", "--definition", folder["c.json"]);
+        Assert.That((await CliRun.SucceedAsync("db", "info", folder["b.abi"], "c", "--json")).Output, Is.EqualTo(json).And.Contain("\"distance\":\"hamming\"").And.Contain("\"boost\":2.5").And.Contain("\"name\":\"a:b\""));
+        File.WriteAllText(folder["d.json"], "{\"name\":1}");
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "create", folder["b.abi"], "d", "--definition", folder["d.json"])).Error, Does.Contain("no definition"));
+    }
+
+    [Test]
+    public async Task WhatIsWrongIsSaid()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder["n.abi"];
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "import", path, "notes", "x.jsonl")).Error, Does.Contain("no database at").And.Contain("db create"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "info", path)).Error, Does.Contain("no database"));
+        await CreateAsync(folder, path);
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "create", path, "notes")).Error, Does.Contain("has a collection 'notes' already"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "get", path, "nots", "a")).Error, Does.Contain("It has: notes."));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "get", path, "notes", "x")).Error, Does.Contain("no record with the key 'x'"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "search", path, "notes")).Error, Does.Contain("--vector"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "search", path, "notes", "--vector", "1", "--like", "a")).Error, Does.Contain("one of"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "search", path, "notes", "--vector", "1,2")).Error, Does.Contain("2 elements; 3 were expected"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "delete", path, "notes")).Error, Does.Contain("KEY, --filter and --collection"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "add", path, "notes", "{}")).Error, Does.Contain("no key"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "create", path, "d", "--field", "x")).Error, Does.Contain("NAME:KIND"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "create", path, "d", "--field", "x:words")).Error, Does.Contain("boolean, integer, number"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "create", path, "d", "--quantized")).Error, Does.Contain("--dimensions"));
+        File.WriteAllText(folder["bad.jsonl"], "{\"Key\":\"q\"}\n{\"Key\":7}\n");
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "import", path, "notes", folder["bad.jsonl"])).Error, Does.Contain("bad.jsonl, line 2"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "restore", path, path)).Error, Does.Contain("not empty"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "import", path, "notes", folder["no.jsonl"])).Error, Does.Contain("no.jsonl"));
+    }
+
+    private static async Task CreateAsync(TemporaryFolder folder, string path)
+    {
+        await CliRun.SucceedAsync("db", "create", path, "notes", "-d", "3", "--field", "text:text,text", "--field", "topic:text,indexed", "--field", "stars:integer,indexed");
+        File.WriteAllText(folder["notes.jsonl"], Notes);
+        await CliRun.SucceedAsync("db", "import", path, "notes", folder["notes.jsonl"]);
+    }
+
+    private static IEnumerable<string?> Keys(CliRun run) => run.Json.GetProperty("results").EnumerateArray().Select(hit => hit.GetProperty("record").GetProperty("Key").GetString());
+}

@@ -1,0 +1,210 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Abi.Testing;
+
+namespace Abi.Database.Tests.Exchange;
+
+/// <summary>Records and vectors from files and into files.</summary>
+public sealed class ExchangeTests
+{
+    private static readonly CollectionDefinition Everything = new()
+    {
+        Key = KeyKind.Guid,
+        KeyName = "id",
+        Data =
+        [
+            new DataField("yes", DataKind.Boolean), new DataField("whole", DataKind.Integer), new DataField("number", DataKind.Number), new DataField("text", DataKind.Text), new DataField("date", DataKind.Date),
+            new DataField("wholes", DataKind.IntegerArray), new DataField("numbers", DataKind.NumberArray), new DataField("texts", DataKind.TextArray),
+        ],
+        Vectors =
+        [
+            new VectorField("f32", 3), new VectorField("f16", 2) { Element = VectorElement.Float16, DistanceFunction = DistanceFunction.DotProductSimilarity },
+            new VectorField("i8", 2) { Element = VectorElement.Int8, DistanceFunction = DistanceFunction.EuclideanSquaredDistance }, new VectorField("bits", 12) { Element = VectorElement.Binary, DistanceFunction = DistanceFunction.HammingDistance },
+        ],
+    };
+
+    [Test]
+    public async Task JsonLinesCarryEveryKindOfField()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["db"]);
+        var source = database.GetDynamicCollection("source", Everything);
+        await source.EnsureCollectionExistsAsync();
+        var random = new Random(4);
+        await source.UpsertAsync(Enumerable.Range(0, 50).Select(i => i % 7 == 0 ? new Dictionary<string, object?> { ["id"] = Guid.NewGuid() } : new()
+        {
+            ["id"] = Guid.NewGuid(), ["yes"] = i % 2 == 0, ["whole"] = random.NextInt64(long.MinValue, long.MaxValue), ["number"] = i % 5 == 0 ? double.NaN : i % 5 == 1 ? double.NegativeInfinity : random.NextDouble() * 1e300,
+            ["text"] = "Ünï \"quoted\" \n \u2028 👍", ["date"] = new DateTimeOffset(2026, 1, 2, 3, 4, 5, 678, TimeSpan.FromHours(i % 3)).AddTicks(i), ["wholes"] = new long[] { i, -1 }, ["numbers"] = new[] { 0.1, double.PositiveInfinity },
+            ["texts"] = new[] { "", "a" }, ["f32"] = new[] { random.NextSingle(), float.Epsilon, float.MaxValue }, ["f16"] = new[] { (Half)0.1f, (Half)(-2) }, ["i8"] = new sbyte[] { -128, 127 }, ["bits"] = new byte[] { (byte)i, 0x0f },
+        }));
+        Assert.That(await source.ExportAsync(folder["a.jsonl"]), Is.EqualTo(50));
+        var target = database.GetDynamicCollection("target", Everything);
+        await target.EnsureCollectionExistsAsync();
+        Assert.That(await target.ImportAsync(folder["a.jsonl"], new ImportOptions { BatchSize = 7 }), Is.EqualTo(50));
+        await target.ExportAsync(folder["b.jsonl"]);
+        Assert.That(File.ReadAllLines(folder["b.jsonl"]).Order(), Is.EqualTo(File.ReadAllLines(folder["a.jsonl"]).Order()));
+        await foreach (var record in source.ListAsync())
+        {
+            var other = (await target.GetAsync(record["id"]!))!;
+            foreach (var (name, value) in record)
+            {
+                Assert.That(Bytes(other[name]), Is.EqualTo(Bytes(value)), name);
+            }
+        }
+
+        static object? Bytes(object? value) => value switch
+        {
+            ReadOnlyMemory<float> vector => MemoryMarshal.AsBytes(vector.Span).ToArray(),
+            ReadOnlyMemory<Half> vector => MemoryMarshal.AsBytes(vector.Span).ToArray(),
+            ReadOnlyMemory<sbyte> vector => vector.ToArray(),
+            ReadOnlyMemory<byte> vector => vector.ToArray(),
+            _ => value,
+        };
+    }
+
+    [TestCase("v.npy")]
+    [TestCase("v.fvecs")]
+    public async Task VectorsComeBackWithTheirKeys(string name)
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["db"]);
+        var definition = new CollectionDefinition { Vectors = [new VectorField("v", 5) { DistanceFunction = DistanceFunction.EuclideanSquaredDistance }], Data = [new DataField("part", DataKind.Integer) { IsIndexed = true }] };
+        var source = database.GetDynamicCollection("source", definition);
+        await source.EnsureCollectionExistsAsync();
+        await source.UpsertAsync(Enumerable.Range(0, 20).Select(i => new Dictionary<string, object?> { ["Key"] = $"k\"{i}", ["part"] = i % 2, ["v"] = i == 3 ? null : new float[] { i, 0, -i, 0.1f, 1e-30f } }));
+        Assert.That(await source.ExportAsync(folder[name], new ExportOptions { KeyFile = folder["keys"], Filter = Filter.Equal("part", 1) }), Is.EqualTo(9), "one of the ten has no vector");
+        var target = database.GetDynamicCollection("target", definition);
+        await target.EnsureCollectionExistsAsync();
+        Assert.That(await target.ImportAsync(folder[name], new ImportOptions { KeyFile = folder["keys"], BatchSize = 4 }), Is.EqualTo(9));
+        Assert.That(((ReadOnlyMemory<float>)(await target.GetAsync("k\"7"))!["v"]!).ToArray(), Is.EqualTo(new float[] { 7, 0, -7, 0.1f, 1e-30f }));
+        Assert.That(await target.ImportAsync(folder[name], new ImportOptions { FirstKey = 100 }), Is.EqualTo(9));
+        Assert.That(((ReadOnlyMemory<float>)(await target.GetAsync("100"))!["v"]!).ToArray()[0], Is.EqualTo(1));
+        Assert.That(File.Exists(folder[name + ".partial"]), Is.False);
+    }
+
+    [Test]
+    public void NumPyFilesAreReadAsNumPyWritesThem()
+    {
+        var path = Fixtures.Path("vectors", "words100", "queries.f32.npy");
+        var (shape, expected) = NpyFile.Read<float>(path);
+        using var reader = VectorFileReader.Open(path);
+        Assert.That((reader.Count, reader.Dimensions), Is.EqualTo(((long)shape[0], shape[1])));
+        var row = new float[reader.Dimensions];
+        for (var i = 0; reader.Read(row); i++)
+        {
+            Assert.That(row.AsSpan().SequenceEqual(expected.AsSpan(i * row.Length, row.Length)), $"row {i}");
+        }
+    }
+
+    [TestCase("<f2", new byte[] { 0, 0x3c, 0, 0xc0 })]
+    [TestCase("<f8", new byte[] { 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0xc0 })]
+    [TestCase("|i1", new byte[] { 1, 0xfe })]
+    public void OtherElementsAreConverted(string type, byte[] data)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder["a.npy"], [.. Npy($"{{'descr': '{type}', 'fortran_order': False, 'shape': (1, 2), }}"), .. data]);
+        using var reader = VectorFileReader.Open(folder["a.npy"]);
+        var row = new float[2];
+        Assert.That(reader.Read(row));
+        Assert.That(row, Is.EqualTo(new float[] { 1, -2 }));
+        Assert.That(reader.Read(row), Is.False);
+    }
+
+    [TestCase("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 1), }", "Fortran")]
+    [TestCase("{'descr': '<c8', 'fortran_order': False, 'shape': (1, 1), }", "<c8")]
+    [TestCase("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 1), }", "[records, dimensions]")]
+    [TestCase("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 1000000), }", "bytes follow")]
+    [TestCase("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999, 1), }", "no usable lengths")]
+    [TestCase("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }", "4 bytes follow")]
+    [TestCase("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1, 1), }", "simple type")]
+    public void HeadersThatLieAreRefused(string header, string message)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder["a.npy"], [.. Npy(header), 0, 0, 128, 63]);
+        Assert.That(() => VectorFileReader.Open(folder["a.npy"]), Throws.TypeOf<ExchangeException>().With.Message.Contains(message).And.Message.Contains("a.npy"));
+    }
+
+    [Test]
+    public async Task WhateverTheBytesAFileIsReadOrRefused()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["db"], Durability = Durability.Os });
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Vectors = [new VectorField("v", 2) { DistanceFunction = DistanceFunction.DotProductSimilarity }] });
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(Enumerable.Range(0, 6).Select(i => new Dictionary<string, object?> { ["Key"] = $"{i}", ["v"] = new float[] { i, 1 } }));
+        var random = new Random(9);
+        var (read, refused) = (0, 0);
+        foreach (var name in new[] { "a.npy", "a.fvecs", "a.jsonl" })
+        {
+            await collection.ExportAsync(folder[name]);
+            var whole = await File.ReadAllBytesAsync(folder[name]);
+            for (var i = 0; i < 400; i++)
+            {
+                var bytes = (byte[])whole.Clone();
+                for (var flips = random.Next(1, 4); flips > 0; flips--)
+                {
+                    bytes[random.Next(Math.Min(bytes.Length, 200))] ^= (byte)(1 << random.Next(8));
+                }
+
+                await File.WriteAllBytesAsync(folder[name], bytes.AsMemory(0, random.Next(3) == 0 ? random.Next(bytes.Length + 1) : bytes.Length));
+                try
+                {
+                    await collection.ImportAsync(folder[name]);
+                    read++;
+                }
+                catch (AbiException error)
+                {
+                    Assert.That(error.Message, Does.Contain(name));
+                    refused++;
+                }
+            }
+        }
+
+        Assert.That((read, refused), Is.GreaterThan((50, 50)).Using<(int, int)>((a, b) => Math.Min(a.Item1 - b.Item1, a.Item2 - b.Item2)), "both happen");
+    }
+
+    [TestCase("[1]", "JSON object")]
+    [TestCase("{\"Key\":\"a\",\"v\":[1,2,3]}", "array of 2 numbers")]
+    [TestCase("{\"Key\":\"a\",\"v\":[1,\"2\"]}", "no number")]
+    [TestCase("{\"Key\":\"a\",\"v\":[0,0]}", "zero")]
+    [TestCase("{\"Key\":\"a\",\"w\":1}", "no field 'w'. There are: Key, v")]
+    [TestCase("{\"v\":[1,2]}", "no key ('Key')")]
+    [TestCase("{\"Key\":7}", "its kind is Text")]
+    [TestCase("{\"Key\":\"a\",\"Key\":\"b\"}", "stands twice")]
+    [TestCase("{\"Key\":\"a\"", "no JSON")]
+    [TestCase("{\"Key\":\"a\",\"v\":[[[[[[[[[[1]]]]]]]]]]}", "no JSON")]
+    public async Task LinesThatDoNotFitAreNamed(string line, string message)
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["db"], Durability = Durability.Os });
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Vectors = [new VectorField("v", 2)] });
+        await collection.EnsureCollectionExistsAsync();
+        using var stream = new MemoryStream(Encoding.UTF8.GetBytes($"\uFEFF{{\"Key\":\"ok\",\"v\":[1,0]}}\r\n\n{line}\n"));
+        Assert.That(async () => await collection.ImportAsync(stream, "<stdin>"), Throws.TypeOf<ExchangeException>().With.Message.Contains(message).And.Message.Contains("<stdin>").And.Message.Contains("3"));
+    }
+
+    [Test]
+    public async Task FilesThatDoNotFitTheCollectionAreRefused()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["db"], Durability = Durability.Os });
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 3), new VectorField("w", 2)] });
+        await collection.EnsureCollectionExistsAsync();
+        File.WriteAllBytes(folder["a.fvecs"], [2, 0, 0, 0, 0, 0, 128, 63, 0, 0, 0, 64]);
+        Assert.That(async () => await collection.ImportAsync(folder["a.fvecs"]), Throws.ArgumentException.With.Message.Contains("v, w"));
+        Assert.That(async () => await collection.ImportAsync(folder["a.fvecs"], new ImportOptions { VectorField = "v" }), Throws.TypeOf<ExchangeException>().With.Message.Contains("2 elements").And.Message.Contains("has 3"));
+        Assert.That(async () => await collection.ImportAsync(folder["a.bin"]), Throws.TypeOf<ExchangeException>().With.Message.Contains(".npy, .fvecs or .jsonl"));
+        File.WriteAllText(folder["keys"], "1");
+        Assert.That(await collection.ImportAsync(folder["a.fvecs"], new ImportOptions { VectorField = "w", KeyFile = folder["keys"] }), Is.EqualTo(1));
+        File.WriteAllText(folder["keys"], "\"one\"");
+        Assert.That(async () => await collection.ImportAsync(folder["a.fvecs"], new ImportOptions { VectorField = "w", KeyFile = folder["keys"] }), Throws.TypeOf<ExchangeException>().With.Message.Contains("line 1"));
+        File.WriteAllText(folder["keys"], "");
+        Assert.That(async () => await collection.ImportAsync(folder["a.fvecs"], new ImportOptions { VectorField = "w", KeyFile = folder["keys"] }), Throws.TypeOf<ExchangeException>().With.Message.Contains("fewer keys"));
+    }
+
+    private static byte[] Npy(string header)
+    {
+        var padded = header.PadRight(117) + "\n";
+        return [0x93, .. "NUMPY"u8, 1, 0, (byte)padded.Length, (byte)(padded.Length >> 8), .. Encoding.ASCII.GetBytes(padded)];
+    }
+}
