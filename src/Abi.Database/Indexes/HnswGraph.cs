@@ -59,7 +59,7 @@ internal abstract unsafe class HnswGraph
     }
 
     /// <summary>The <paramref name="effort"/> (or fewer) nearest nodes, nearest first.</summary>
-    /// <param name="query">A row.</param>
+    /// <param name="query">A prepared query.</param>
     /// <param name="effort">ef: how many candidates the walk keeps.</param>
     /// <param name="found">Packed <see cref="ScoredSlot"/>s; at least <paramref name="effort"/> long.</param>
     /// <param name="hidden">A slot that the walk treats as if it were not there, or -1.</param>
