@@ -24,6 +24,16 @@ public readonly unsafe struct BinaryHamming : IRowDistance
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
+    {
+        distances[0] = Between(query, row0, rowBytes);
+        distances[1] = Between(query, row1, rowBytes);
+        distances[2] = Between(query, row2, rowBytes);
+        distances[3] = Between(query, row3, rowBytes);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float EstimateRows(byte* a, byte* b, int rowBytes) => Between(a, b, rowBytes);
 
     /// <inheritdoc/>

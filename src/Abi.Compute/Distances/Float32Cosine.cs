@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Abi.Compute.Distances;
 
@@ -33,6 +34,15 @@ public readonly unsafe struct Float32Cosine : IRowDistance
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Estimate(byte* query, byte* row, int rowBytes) => 1 - (SplitSums.Sum<SplitSums.Query, SplitSums.Upper, SplitSums.Product>(query, row, rowBytes) * (SplitRow.QueryFactor(query, rowBytes) * SplitRow.Factor(row, rowBytes)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
+    {
+        var sums = SplitSums.SumFour<SplitSums.Upper, SplitSums.Product>(query, row0, row1, row2, row3, rowBytes);
+        var factors = Vector128.Create(SplitRow.Factor(row0, rowBytes), SplitRow.Factor(row1, rowBytes), SplitRow.Factor(row2, rowBytes), SplitRow.Factor(row3, rowBytes));
+        (Vector128<float>.One - (sums * (factors * SplitRow.QueryFactor(query, rowBytes)))).Store(distances);
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

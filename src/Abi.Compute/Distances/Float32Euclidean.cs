@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Abi.Compute.Distances;
 
@@ -33,6 +34,13 @@ public readonly unsafe struct Float32Euclidean : IRowDistance
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Estimate(byte* query, byte* row, int rowBytes) => SplitSums.Sum<SplitSums.Query, SplitSums.Upper, SplitSums.SquaredDifference>(query, row, rowBytes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
+    {
+        SplitSums.SumFour<SplitSums.Upper, SplitSums.SquaredDifference>(query, row0, row1, row2, row3, rowBytes).Store(distances);
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

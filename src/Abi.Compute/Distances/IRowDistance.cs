@@ -53,6 +53,16 @@ public unsafe interface IRowDistance
     /// <summary>About the distance of a query and a row.</summary>
     static abstract float Estimate(byte* query, byte* row, int rowBytes);
 
+    /// <summary>About the distances of a query and four rows. The last bits may be others than <see cref="Estimate"/>'s.</summary>
+    /// <param name="query">Made by <see cref="Prepare"/>.</param>
+    /// <param name="row0">A row.</param>
+    /// <param name="row1">A row.</param>
+    /// <param name="row2">A row.</param>
+    /// <param name="row3">A row.</param>
+    /// <param name="rowBytes">The bytes of each row.</param>
+    /// <param name="distances">float [4].</param>
+    static abstract void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances);
+
     /// <summary>About the distance of two rows.</summary>
     static abstract float EstimateRows(byte* a, byte* b, int rowBytes);
 

@@ -39,6 +39,51 @@ internal static unsafe class SplitSums
         return Vector512.IsHardwareAccelerated && Avx512F.IsSupported ? Sum512<TA, TB, TTerm>(a, b, rowBytes) : Sum256<TA, TB, TTerm>(a, b, rowBytes);
     }
 
+    /// <summary>The sums over a query and each of four rows: what is loaded of the query serves all four, and so does the adding up of lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> SumFour<TElements, TTerm>(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes)
+        where TElements : struct, IElements
+        where TTerm : struct, ITerm
+    {
+        if (!(Vector512.IsHardwareAccelerated && Avx512F.IsSupported))
+        {
+            return Vector128.Create(
+                Sum256<Query, TElements, TTerm>(query, row0, rowBytes), Sum256<Query, TElements, TTerm>(query, row1, rowBytes),
+                Sum256<Query, TElements, TTerm>(query, row2, rowBytes), Sum256<Query, TElements, TTerm>(query, row3, rowBytes));
+        }
+
+        var all = Vector512<int>.AllBitsSet;
+        var half = rowBytes >> 1;
+        var last = (rowBytes >> 2) - 16;
+        var sum0 = Vector512<float>.Zero;
+        var sum1 = Vector512<float>.Zero;
+        var sum2 = Vector512<float>.Zero;
+        var sum3 = Vector512<float>.Zero;
+        for (var i = 0; i < last; i += 16)
+        {
+            var elements = Query.Load512(query, i, half, all);
+            sum0 = TTerm.Add(elements, TElements.Load512(row0, i, half, all), sum0);
+            sum1 = TTerm.Add(elements, TElements.Load512(row1, i, half, all), sum1);
+            sum2 = TTerm.Add(elements, TElements.Load512(row2, i, half, all), sum2);
+            sum3 = TTerm.Add(elements, TElements.Load512(row3, i, half, all), sum3);
+        }
+
+        var mask = Vector512.Create(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0);
+        var end = Query.Load512(query, last, half, mask);
+        sum0 = TTerm.Add(end, TElements.Load512(row0, last, half, mask), sum0);
+        sum1 = TTerm.Add(end, TElements.Load512(row1, last, half, mask), sum1);
+        sum2 = TTerm.Add(end, TElements.Load512(row2, last, half, mask), sum2);
+        sum3 = TTerm.Add(end, TElements.Load512(row3, last, half, mask), sum3);
+        return Sse3.HorizontalAdd(Sse3.HorizontalAdd(Fold(sum0), Fold(sum1)), Sse3.HorizontalAdd(Fold(sum2), Fold(sum3)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Fold(Vector512<float> sum)
+    {
+        var half = sum.GetLower() + sum.GetUpper();
+        return half.GetLower() + half.GetUpper();
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Sum512<TA, TB, TTerm>(byte* a, byte* b, int rowBytes)
         where TA : struct, IElements

@@ -17,7 +17,7 @@ internal abstract unsafe class HnswGraph
         Rows = rows;
         Connections = connections;
         ConstructionEffort = constructionEffort;
-        Links = new NativeColumn(2 * connections * sizeof(int), fill: 0xFF);
+        Links = new NativeColumn(2 * connections * sizeof(int));
     }
 
     /// <summary>M: the links of a node on an upper level; twice as many on level 0.</summary>

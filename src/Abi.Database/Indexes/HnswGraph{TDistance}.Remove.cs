@@ -14,7 +14,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         {
             for (var slot = block * 1024; slot < Math.Min(slots, (block * 1024) + 1024); slot++)
             {
-                if (isRemoved[slot])
+                if (isRemoved[slot] || !isLinked(slot))
                 {
                     continue;
                 }

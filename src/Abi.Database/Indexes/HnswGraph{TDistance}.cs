@@ -138,6 +138,8 @@ internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int
         var linkBytes = Links.Stride;
         var most = 2 * Connections;
         var slots = (uint)walk.Slots;
+        var distances = stackalloc float[4];
+        var four = stackalloc byte*[4];
         pool[0] = entry;
         visited[ScoredSlot.Slot(entry)] = stamp;
         var count = 1;
@@ -179,23 +181,33 @@ internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int
                 Prefetch(chunks[neighbours[i] >> NativeColumn.Shift] + ((nint)(neighbours[i] & NativeColumn.Mask) * rowBytes), estimateBytes);
             }
 
-            for (var i = 0; i < fresh; i++)
+            for (var first = 0; first < fresh; first += 4)
             {
-                if (i + rowsAhead < fresh)
+                // Four at a time; behind the last one it is compared again.
+                for (var i = first; i < first + 4; i++)
                 {
-                    var ahead = neighbours[i + rowsAhead];
-                    Prefetch(chunks[ahead >> NativeColumn.Shift] + ((nint)(ahead & NativeColumn.Mask) * rowBytes), estimateBytes);
+                    if (i + rowsAhead < fresh)
+                    {
+                        var ahead = neighbours[i + rowsAhead];
+                        Prefetch(chunks[ahead >> NativeColumn.Shift] + ((nint)(ahead & NativeColumn.Mask) * rowBytes), estimateBytes);
+                    }
+
+                    var slot = neighbours[Math.Min(i, fresh - 1)];
+                    four[i - first] = chunks[slot >> NativeColumn.Shift] + ((nint)(slot & NativeColumn.Mask) * rowBytes);
                 }
 
-                var slot = neighbours[i];
-                var distance = TDistance.Estimate(query, chunks[slot >> NativeColumn.Shift] + ((nint)(slot & NativeColumn.Mask) * rowBytes), rowBytes);
-                if (distance < worst)
+                TDistance.EstimateFour(query, four[0], four[1], four[2], four[3], rowBytes, distances);
+                var some = Math.Min(4, fresh - first);
+                for (var i = 0; i < some; i++)
                 {
-                    var at = Insert(pool, ref count, effort, ScoredSlot.Pack(distance, slot));
-                    next = Math.Min(next, at);
-                    if (count == effort)
+                    if (distances[i] < worst)
                     {
-                        worst = ScoredSlot.Distance(pool[count - 1]);
+                        var at = Insert(pool, ref count, effort, ScoredSlot.Pack(distances[i], neighbours[first + i]));
+                        next = Math.Min(next, at);
+                        if (count == effort)
+                        {
+                            worst = ScoredSlot.Distance(pool[count - 1]);
+                        }
                     }
                 }
             }

@@ -21,7 +21,7 @@ internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes
 
     public override float Distance(byte* query, byte* row) => TDistance.Between(query, row, RowBytes);
 
-    public override bool Offer(byte* query, byte* row, int slot, TopK best) => Offer(query, row, RowBytes, slot, best, default(Anyone));
+    public override bool Offer(byte* query, byte* row, int slot, TopK best) => Offer(query, row, RowBytes, slot, best, default(Anyone), TDistance.Estimate(query, row, RowBytes));
 
     public override void Scan<TAccept>(byte* query, NativeColumn rows, int from, int to, TopK best, TAccept accept)
     {
@@ -29,18 +29,33 @@ internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes
         var rowBytes = RowBytes;
         var estimateBytes = TDistance.EstimateBytes(rowBytes);
         var ahead = (nint)Math.Max(1, BytesAhead / rowBytes) * rowBytes;
+        var distances = stackalloc float[4];
         while (from < to)
         {
             var end = Math.Min(to, (from | NativeColumn.Mask) + 1);
             var row = rows.Row(from);
-            for (var slot = from; slot < end; slot++, row += rowBytes)
+            var slot = from;
+            for (; slot + 4 <= end; slot += 4, row += 4 * (nint)rowBytes)
             {
                 if (TDistance.IsEstimated)
                 {
-                    Prefetch(row + ahead, estimateBytes); // what is read has gaps, which the hardware does not foresee
+                    // What is read has gaps, which the hardware does not foresee.
+                    Prefetch(row + ahead, estimateBytes);
+                    Prefetch(row + ahead + rowBytes, estimateBytes);
+                    Prefetch(row + ahead + (2 * (nint)rowBytes), estimateBytes);
+                    Prefetch(row + ahead + (3 * (nint)rowBytes), estimateBytes);
                 }
 
-                Offer(query, row, rowBytes, slot, best, accept);
+                TDistance.EstimateFour(query, row, row + rowBytes, row + (2 * (nint)rowBytes), row + (3 * (nint)rowBytes), rowBytes, distances);
+                for (var i = 0; i < 4; i++)
+                {
+                    Offer(query, row + (i * (nint)rowBytes), rowBytes, slot + i, best, accept, distances[i]);
+                }
+            }
+
+            for (; slot < end; slot++, row += rowBytes)
+            {
+                Offer(query, row, rowBytes, slot, best, accept, TDistance.Estimate(query, row, rowBytes));
             }
 
             from = end;
@@ -57,17 +72,17 @@ internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes
                 Prefetch(rows.Row(slots[i + 4]), TDistance.EstimateBytes(rowBytes));
             }
 
-            Offer(query, rows.Row(slots[i]), rowBytes, slots[i], best, accept);
+            var row = rows.Row(slots[i]);
+            Offer(query, row, rowBytes, slots[i], best, accept, TDistance.Estimate(query, row, rowBytes));
         }
     }
 
     public override HnswGraph CreateGraph(NativeColumn rows, int connections, int constructionEffort) => new HnswGraph<TDistance>(rows, connections, constructionEffort);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Offer<TAccept>(byte* query, byte* row, int rowBytes, int slot, TopK best, TAccept accept)
+    private static bool Offer<TAccept>(byte* query, byte* row, int rowBytes, int slot, TopK best, TAccept accept, float distance)
         where TAccept : struct, ISlotFilter
     {
-        var distance = TDistance.Estimate(query, row, rowBytes);
         if (TDistance.IsEstimated)
         {
             // "Not below", so that a sum that is no number is looked at and found out below.

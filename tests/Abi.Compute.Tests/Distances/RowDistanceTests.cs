@@ -132,6 +132,7 @@ public sealed unsafe class RowDistanceTests
         var queries = (byte*)NativeMemory.AlignedAlloc((nuint)T.QueryBytes(bytes) * 2, 64);
         byte* a = vectors, b = vectors + vectorBytes, rowA = rows, rowB = rows + bytes, queryA = queries, queryB = queries + T.QueryBytes(bytes);
         var back = new byte[vectorBytes];
+        var four = stackalloc float[4];
         for (var round = 0; round < 10; round++)
         {
             new Span<byte>(vectors, vectorBytes * 2).Clear();
@@ -156,6 +157,10 @@ public sealed unsafe class RowDistanceTests
             Assert.That(estimate, Is.EqualTo(exact).Within(spread));
             Assert.That(least, Is.EqualTo(exact).Within(2 * spread));
             Assert.That(T.EstimateRows(rowA, rowB, bytes), Is.EqualTo(exact).Within(2 * spread));
+            T.EstimateFour(queryA, rowB, rowA, rowB, rowA, bytes, four);
+            Assert.That((four[0], four[1]), Is.EqualTo((four[2], four[3])));
+            Assert.That(four[0], Is.EqualTo(estimate).Within(tolerance));
+            Assert.That(four[1], Is.EqualTo(T.Estimate(queryA, rowA, bytes)).Within(tolerance));
         }
 
         NativeMemory.AlignedFree(vectors);
