@@ -260,7 +260,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
         var vectors = includeVectors ? new VectorBytes[store.Vectors.Length] : [];
         for (var i = 0; i < vectors.Length; i++)
         {
-            vectors[i] = new VectorBytes(store.Vectors[i].Raw(slot).ToArray());
+            vectors[i] = new VectorBytes(store.Vectors[i].Raw(slot));
         }
 
         return _mapper.Create(store.Schema, key, RecordCodec.ReadValues(store.Schema, payload), vectors);

@@ -9,17 +9,32 @@ public readonly unsafe struct Float16Dot : IRowDistance
     public static int RowBytes(int dimensions) => ((dimensions * 2) + 63) & ~63;
 
     /// <inheritdoc/>
-    public static void Seal(byte* row, int dimensions)
+    public static void Encode(ReadOnlySpan<byte> vector, byte* row, int dimensions) => Sums.Fill(vector, row, RowBytes(dimensions));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Between(byte* query, byte* row, int rowBytes)
     {
-        // nothing stands beside the elements
+        return -Sums.DotHalves((ushort*)query, (ushort*)row, rowBytes >> 6, 0);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Between(byte* a, byte* b, int rowBytes)
+    public static float Estimate(byte* query, byte* row, int rowBytes) => Between(query, row, rowBytes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
     {
-        return -Sums.DotHalves((ushort*)a, (ushort*)b, rowBytes >> 6, 0);
+        distances[0] = Between(query, row0, rowBytes);
+        distances[1] = Between(query, row1, rowBytes);
+        distances[2] = Between(query, row2, rowBytes);
+        distances[3] = Between(query, row3, rowBytes);
     }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float EstimateRows(byte* a, byte* b, int rowBytes) => Between(a, b, rowBytes);
 
     /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions)

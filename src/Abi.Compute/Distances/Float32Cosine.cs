@@ -1,33 +1,56 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Abi.Compute.Distances;
 
-/// <summary>1 − cos of float32 vectors. A row: float [dimensions], zeros, 1 / norm in the last float.</summary>
+/// <summary>1 − cos of float32 vectors. A row has the upper halves of all elements first, then the lower halves (see <see cref="IRowDistance.IsEstimated"/>).</summary>
 public readonly unsafe struct Float32Cosine : IRowDistance
 {
     /// <inheritdoc/>
-    public static int RowBytes(int dimensions) => ((dimensions * 4) + 4 + 63) & ~63;
+    public static bool IsEstimated => true;
 
     /// <inheritdoc/>
-    public static void Seal(byte* row, int dimensions)
-    {
-        var sum = 0.0;
-        for (var i = 0; i < dimensions; i++)
-        {
-            var x = (double)((float*)row)[i];
-            sum += x * x;
-        }
+    public static int RowBytes(int dimensions) => SplitRow.RowBytes(dimensions);
 
-        *(float*)(row + RowBytes(dimensions) - sizeof(float)) = (float)(1 / Math.Sqrt(sum));
+    /// <inheritdoc/>
+    public static int EstimateBytes(int rowBytes) => rowBytes >> 1;
+
+    /// <inheritdoc/>
+    public static int QueryBytes(int rowBytes) => SplitRow.QueryBytes(rowBytes);
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<byte> vector, byte* row, int dimensions) => SplitRow.Encode(vector, row, dimensions, isCosine: true);
+
+    /// <inheritdoc/>
+    public static void Decode(byte* row, Span<byte> vector, int dimensions) => SplitRow.Decode(row, vector, dimensions);
+
+    /// <inheritdoc/>
+    public static void Prepare(byte* row, byte* query, int rowBytes) => SplitRow.Prepare(row, query, rowBytes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Between(byte* query, byte* row, int rowBytes) => 1 - (SplitSums.Sum<SplitSums.Query, SplitSums.Whole, SplitSums.Product>(query, row, rowBytes) * (SplitRow.QueryFactor(query, rowBytes) * SplitRow.Factor(row, rowBytes)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Estimate(byte* query, byte* row, int rowBytes) => 1 - (SplitSums.Sum<SplitSums.Query, SplitSums.Upper, SplitSums.Product>(query, row, rowBytes) * (SplitRow.QueryFactor(query, rowBytes) * SplitRow.Factor(row, rowBytes)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
+    {
+        var sums = SplitSums.SumFour<SplitSums.Upper, SplitSums.Product>(query, row0, row1, row2, row3, rowBytes);
+        var factors = Vector128.Create(SplitRow.Factor(row0, rowBytes), SplitRow.Factor(row1, rowBytes), SplitRow.Factor(row2, rowBytes), SplitRow.Factor(row3, rowBytes));
+        (Vector128<float>.One - (sums * (factors * SplitRow.QueryFactor(query, rowBytes)))).Store(distances);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Between(byte* a, byte* b, int rowBytes)
-    {
-        var dot = Sums.Dot((float*)a, (float*)b, rowBytes >> 6, 1);
-        return 1 - (dot * (((float*)(a + rowBytes))[-1] * ((float*)(b + rowBytes))[-1]));
-    }
+    public static float EstimateRows(byte* a, byte* b, int rowBytes) => 1 - (SplitSums.Sum<SplitSums.Upper, SplitSums.Upper, SplitSums.Product>(a, b, rowBytes) * (SplitRow.Factor(a, rowBytes) * SplitRow.Factor(b, rowBytes)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float LowerBound(float estimate, byte* query, byte* row, int rowBytes) => estimate - SplitRow.Off(row, rowBytes);
 
     /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions)

@@ -1,25 +1,54 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Abi.Compute.Distances;
 
-/// <summary>The negative dot product of float32 vectors. A row: float [dimensions], zeros.</summary>
+/// <summary>The negative dot product of float32 vectors. A row has the upper halves of all elements first, then the lower halves (see <see cref="IRowDistance.IsEstimated"/>).</summary>
 public readonly unsafe struct Float32Dot : IRowDistance
 {
     /// <inheritdoc/>
-    public static int RowBytes(int dimensions) => ((dimensions * 4) + 63) & ~63;
+    public static bool IsEstimated => true;
 
     /// <inheritdoc/>
-    public static void Seal(byte* row, int dimensions)
+    public static int RowBytes(int dimensions) => SplitRow.RowBytes(dimensions);
+
+    /// <inheritdoc/>
+    public static int EstimateBytes(int rowBytes) => rowBytes >> 1;
+
+    /// <inheritdoc/>
+    public static int QueryBytes(int rowBytes) => SplitRow.QueryBytes(rowBytes);
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<byte> vector, byte* row, int dimensions) => SplitRow.Encode(vector, row, dimensions, isCosine: false);
+
+    /// <inheritdoc/>
+    public static void Decode(byte* row, Span<byte> vector, int dimensions) => SplitRow.Decode(row, vector, dimensions);
+
+    /// <inheritdoc/>
+    public static void Prepare(byte* row, byte* query, int rowBytes) => SplitRow.Prepare(row, query, rowBytes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Between(byte* query, byte* row, int rowBytes) => -SplitSums.Sum<SplitSums.Query, SplitSums.Whole, SplitSums.Product>(query, row, rowBytes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Estimate(byte* query, byte* row, int rowBytes) => -SplitSums.Sum<SplitSums.Query, SplitSums.Upper, SplitSums.Product>(query, row, rowBytes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
     {
-        // nothing stands beside the elements
+        (-SplitSums.SumFour<SplitSums.Upper, SplitSums.Product>(query, row0, row1, row2, row3, rowBytes)).Store(distances);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Between(byte* a, byte* b, int rowBytes)
-    {
-        return -Sums.Dot((float*)a, (float*)b, rowBytes >> 6, 0);
-    }
+    public static float EstimateRows(byte* a, byte* b, int rowBytes) => -SplitSums.Sum<SplitSums.Upper, SplitSums.Upper, SplitSums.Product>(a, b, rowBytes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float LowerBound(float estimate, byte* query, byte* row, int rowBytes) => estimate - (SplitRow.QueryNorm(query, rowBytes) * SplitRow.Off(row, rowBytes));
 
     /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions)

@@ -10,15 +10,30 @@ public readonly unsafe struct ScalarCodeCosine : IRowDistance
     public static int RowBytes(int dimensions) => ScalarCode.RowBytes(dimensions);
 
     /// <inheritdoc/>
-    public static void Seal(byte* row, int dimensions)
+    public static void Encode(ReadOnlySpan<byte> vector, byte* row, int dimensions) => vector.CopyTo(new Span<byte>(row, RowBytes(dimensions))); // ScalarCode.Encode made it
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Between(byte* query, byte* row, int rowBytes) =>
+        1 - (Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes >> 6, 8) * (((float*)(query + rowBytes))[-2] * ((float*)(row + rowBytes))[-2]));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Estimate(byte* query, byte* row, int rowBytes) => Between(query, row, rowBytes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
     {
-        // ScalarCode.Encode wrote all of it
+        distances[0] = Between(query, row0, rowBytes);
+        distances[1] = Between(query, row1, rowBytes);
+        distances[2] = Between(query, row2, rowBytes);
+        distances[3] = Between(query, row3, rowBytes);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Between(byte* a, byte* b, int rowBytes) =>
-        1 - (Sums.DotBytes((sbyte*)a, (sbyte*)b, rowBytes >> 6, 8) * (((float*)(a + rowBytes))[-2] * ((float*)(b + rowBytes))[-2]));
+    public static float EstimateRows(byte* a, byte* b, int rowBytes) => Between(a, b, rowBytes);
 
     /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions) => 1 + ScalarCodeDot.Reference(a, b, dimensions);
@@ -31,15 +46,30 @@ public readonly unsafe struct ScalarCodeDot : IRowDistance
     public static int RowBytes(int dimensions) => ScalarCode.RowBytes(dimensions);
 
     /// <inheritdoc/>
-    public static void Seal(byte* row, int dimensions)
+    public static void Encode(ReadOnlySpan<byte> vector, byte* row, int dimensions) => vector.CopyTo(new Span<byte>(row, RowBytes(dimensions))); // ScalarCode.Encode made it
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Between(byte* query, byte* row, int rowBytes) =>
+        -(Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes >> 6, 8) * (((float*)(query + rowBytes))[-2] * ((float*)(row + rowBytes))[-2]));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Estimate(byte* query, byte* row, int rowBytes) => Between(query, row, rowBytes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
     {
-        // ScalarCode.Encode wrote all of it
+        distances[0] = Between(query, row0, rowBytes);
+        distances[1] = Between(query, row1, rowBytes);
+        distances[2] = Between(query, row2, rowBytes);
+        distances[3] = Between(query, row3, rowBytes);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Between(byte* a, byte* b, int rowBytes) =>
-        -(Sums.DotBytes((sbyte*)a, (sbyte*)b, rowBytes >> 6, 8) * (((float*)(a + rowBytes))[-2] * ((float*)(b + rowBytes))[-2]));
+    public static float EstimateRows(byte* a, byte* b, int rowBytes) => Between(a, b, rowBytes);
 
     /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions)
@@ -62,15 +92,30 @@ public readonly unsafe struct ScalarCodeEuclidean : IRowDistance
     public static int RowBytes(int dimensions) => ScalarCode.RowBytes(dimensions);
 
     /// <inheritdoc/>
-    public static void Seal(byte* row, int dimensions)
+    public static void Encode(ReadOnlySpan<byte> vector, byte* row, int dimensions) => vector.CopyTo(new Span<byte>(row, RowBytes(dimensions))); // ScalarCode.Encode made it
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Between(byte* query, byte* row, int rowBytes) =>
+        ((float*)(query + rowBytes))[-1] + ((float*)(row + rowBytes))[-1] + (2 * ScalarCodeDot.Between(query, row, rowBytes));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Estimate(byte* query, byte* row, int rowBytes) => Between(query, row, rowBytes);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
     {
-        // ScalarCode.Encode wrote all of it
+        distances[0] = Between(query, row0, rowBytes);
+        distances[1] = Between(query, row1, rowBytes);
+        distances[2] = Between(query, row2, rowBytes);
+        distances[3] = Between(query, row3, rowBytes);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Between(byte* a, byte* b, int rowBytes) =>
-        ((float*)(a + rowBytes))[-1] + ((float*)(b + rowBytes))[-1] + (2 * ScalarCodeDot.Between(a, b, rowBytes));
+    public static float EstimateRows(byte* a, byte* b, int rowBytes) => Between(a, b, rowBytes);
 
     /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions)

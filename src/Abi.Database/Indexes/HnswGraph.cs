@@ -17,7 +17,7 @@ internal abstract unsafe class HnswGraph
         Rows = rows;
         Connections = connections;
         ConstructionEffort = constructionEffort;
-        Links = new NativeColumn(2 * connections * sizeof(int), fill: 0xFF);
+        Links = new NativeColumn(2 * connections * sizeof(int));
     }
 
     /// <summary>M: the links of a node on an upper level; twice as many on level 0.</summary>
@@ -59,7 +59,7 @@ internal abstract unsafe class HnswGraph
     }
 
     /// <summary>The <paramref name="effort"/> (or fewer) nearest nodes, nearest first.</summary>
-    /// <param name="query">A row.</param>
+    /// <param name="query">A prepared query.</param>
     /// <param name="effort">ef: how many candidates the walk keeps.</param>
     /// <param name="found">Packed <see cref="ScoredSlot"/>s; at least <paramref name="effort"/> long.</param>
     /// <param name="hidden">A slot that the walk treats as if it were not there, or -1.</param>

@@ -91,9 +91,13 @@ internal sealed unsafe partial class HnswGraph<TDistance>
 
     private void Link(int slot, int level, long entry)
     {
-        var query = Rows.Row(slot);
+        var memory = QueryBuffer.Rent(TDistance.QueryBytes(_rowBytes));
+        var query = memory.Address;
+        TDistance.Prepare(Rows.Row(slot), query, _rowBytes);
         var top = (int)(entry >> 32);
-        var nearest = Descend(query, (int)entry, top, level);
+        var descent = Rent(1);
+        var nearest = Descend(query, (int)entry, top, level, descent);
+        _walks.Add(descent);
         Span<int> chosen = stackalloc int[2 * 128];
         for (var at = Math.Min(level, top); at >= 0; at--)
         {
@@ -110,6 +114,8 @@ internal sealed unsafe partial class HnswGraph<TDistance>
 
             _walks.Add(walk);
         }
+
+        memory.Return();
     }
 
     private int WalkUpper(byte* query, ulong entry, int level, int effort, WalkState walk)
@@ -177,7 +183,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
             var isKept = true;
             for (var i = 0; i < count && isKept; i++)
             {
-                isKept = TDistance.Between(row, Rows.Row(chosen[i]), _rowBytes) >= distance;
+                isKept = TDistance.EstimateRows(row, Rows.Row(chosen[i]), _rowBytes) >= distance;
             }
 
             if (isKept)
@@ -224,10 +230,10 @@ internal sealed unsafe partial class HnswGraph<TDistance>
             Span<ulong> candidates = stackalloc ulong[links.Length + 1];
             for (var i = 0; i < links.Length; i++)
             {
-                candidates[i] = ScoredSlot.Pack(Distance(query, links[i]), links[i]);
+                candidates[i] = ScoredSlot.Pack(TDistance.EstimateRows(query, Rows.Row(links[i]), _rowBytes), links[i]);
             }
 
-            candidates[^1] = ScoredSlot.Pack(Distance(query, to), to);
+            candidates[^1] = ScoredSlot.Pack(TDistance.EstimateRows(query, Rows.Row(to), _rowBytes), to);
             candidates.Sort();
             Span<int> chosen = stackalloc int[links.Length];
             var kept = Choose(candidates, links.Length, chosen, from);

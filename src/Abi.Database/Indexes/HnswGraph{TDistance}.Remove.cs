@@ -14,7 +14,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         {
             for (var slot = block * 1024; slot < Math.Min(slots, (block * 1024) + 1024); slot++)
             {
-                if (isRemoved[slot])
+                if (isRemoved[slot] || !isLinked(slot))
                 {
                     continue;
                 }
@@ -124,7 +124,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
 
                 if (!isRemoved[next])
                 {
-                    candidates.Add(ScoredSlot.Pack(Distance(query, next), next));
+                    candidates.Add(ScoredSlot.Pack(TDistance.EstimateRows(query, Rows.Row(next), _rowBytes), next));
                     continue;
                 }
 
@@ -148,7 +148,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         var distance = ScoredSlot.Distance(candidate);
         foreach (var other in chosen)
         {
-            if (TDistance.Between(row, Rows.Row(other), _rowBytes) * Slack < distance)
+            if (TDistance.EstimateRows(row, Rows.Row(other), _rowBytes) * Slack < distance)
             {
                 return false;
             }

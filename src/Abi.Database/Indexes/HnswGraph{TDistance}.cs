@@ -10,10 +10,11 @@ namespace Abi.Database.Indexes;
 internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int connections, int constructionEffort) : HnswGraph(rows, connections, constructionEffort)
     where TDistance : struct, IRowDistance
 {
-    private const int RowsAhead = 3; // rows that are asked for before they are compared: enough to hide memory, few enough for the core's fill buffers
+    private const int LinesAhead = 20; // cache lines that are asked for before they are compared: enough to hide memory, few enough for the core's fill buffers
 
     private readonly ConcurrentBag<WalkState> _walks = [];
     private readonly int _rowBytes = rows.Stride;
+    private readonly int _rowsAhead = Math.Clamp(LinesAhead * 64 / TDistance.EstimateBytes(rows.Stride), 1, 8);
 
     public override int Search(byte* query, int effort, Span<ulong> found, int hidden = -1)
     {
@@ -24,12 +25,12 @@ internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int
         }
 
         var walk = Rent(effort);
+        var nearest = Descend(query, (int)entry, (int)(entry >> 32), 0, walk);
         if (hidden >= 0)
         {
             walk.Visited[hidden] = walk.Stamp;
         }
 
-        var nearest = Descend(query, (int)entry, (int)(entry >> 32), 0);
         var count = WalkBase(query, nearest, effort, walk);
         for (var i = 0; i < count; i++)
         {
@@ -63,35 +64,62 @@ internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private float Distance(byte* query, int slot) => TDistance.Between(query, Rows.Row(slot), _rowBytes);
+    private float Distance(byte* query, int slot) => TDistance.Estimate(query, Rows.Row(slot), _rowBytes);
 
-    // Always to the nearest neighbour, level by level, until none is nearer.
-    private ulong Descend(byte* query, int slot, int fromLevel, int toLevel)
+    // Always to the nearest neighbour, level by level, until none is nearer. A node compared once is not nearer later either, on no level.
+    private ulong Descend(byte* query, int slot, int fromLevel, int toLevel, WalkState walk)
     {
         var best = Distance(query, slot);
+        if (fromLevel <= toLevel)
+        {
+            return ScoredSlot.Pack(best, slot);
+        }
+
+        var visited = walk.Visited;
+        var stamp = walk.Stamp;
+        var neighbours = walk.Neighbours;
+        var slots = (uint)walk.Slots;
+        visited[slot] = stamp;
         for (var level = fromLevel; level > toLevel; level--)
         {
             for (var moved = true; moved;)
             {
                 moved = false;
-                var links = UpperLinks[slot];
-                var start = (level - 1) * Connections;
-                if (links is null || links.Length < start + Connections)
+                var fresh = 0;
+                foreach (var link in Upper(slot, level)) // none, when the slot is another record's by now, which reaches less high
                 {
-                    break; // the slot is another record's by now, which reaches less high
+                    if ((uint)link >= slots)
+                    {
+                        break;
+                    }
+
+                    neighbours[fresh] = link;
+                    fresh += visited[link] == stamp ? 0 : 1;
+                    visited[link] = stamp;
                 }
 
-                for (var i = start; i < start + Connections && links[i] is var link and >= 0; i++)
+                for (var i = 0; i < Math.Min(fresh, _rowsAhead); i++)
                 {
-                    var distance = Distance(query, link);
+                    Prefetch(Rows.Row(neighbours[i]), TDistance.EstimateBytes(_rowBytes));
+                }
+
+                for (var i = 0; i < fresh; i++)
+                {
+                    if (i + _rowsAhead < fresh)
+                    {
+                        Prefetch(Rows.Row(neighbours[i + _rowsAhead]), TDistance.EstimateBytes(_rowBytes));
+                    }
+
+                    var distance = Distance(query, neighbours[i]);
                     if (distance < best)
                     {
-                        (best, slot, moved) = (distance, link, true);
+                        (best, slot, moved) = (distance, neighbours[i], true);
                     }
                 }
             }
         }
 
+        walk.Restamp();
         return ScoredSlot.Pack(best, slot);
     }
 
@@ -103,11 +131,15 @@ internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int
         var stamp = walk.Stamp;
         var neighbours = walk.Neighbours;
         var rowBytes = _rowBytes;
+        var estimateBytes = TDistance.EstimateBytes(rowBytes);
+        var rowsAhead = _rowsAhead;
         var chunks = Rows.Chunks;
         var linkChunks = Links.Chunks;
         var linkBytes = Links.Stride;
         var most = 2 * Connections;
         var slots = (uint)walk.Slots;
+        var distances = stackalloc float[4];
+        var four = stackalloc byte*[4];
         pool[0] = entry;
         visited[ScoredSlot.Slot(entry)] = stamp;
         var count = 1;
@@ -144,28 +176,38 @@ internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int
                 visited[link] = stamp;
             }
 
-            for (var i = 0; i < RowsAhead && i < fresh; i++)
+            for (var i = 0; i < rowsAhead && i < fresh; i++)
             {
-                Prefetch(chunks[neighbours[i] >> NativeColumn.Shift] + ((nint)(neighbours[i] & NativeColumn.Mask) * rowBytes), rowBytes);
+                Prefetch(chunks[neighbours[i] >> NativeColumn.Shift] + ((nint)(neighbours[i] & NativeColumn.Mask) * rowBytes), estimateBytes);
             }
 
-            for (var i = 0; i < fresh; i++)
+            for (var first = 0; first < fresh; first += 4)
             {
-                if (i + RowsAhead < fresh)
+                // Four at a time; behind the last one it is compared again.
+                for (var i = first; i < first + 4; i++)
                 {
-                    var ahead = neighbours[i + RowsAhead];
-                    Prefetch(chunks[ahead >> NativeColumn.Shift] + ((nint)(ahead & NativeColumn.Mask) * rowBytes), rowBytes);
+                    if (i + rowsAhead < fresh)
+                    {
+                        var ahead = neighbours[i + rowsAhead];
+                        Prefetch(chunks[ahead >> NativeColumn.Shift] + ((nint)(ahead & NativeColumn.Mask) * rowBytes), estimateBytes);
+                    }
+
+                    var slot = neighbours[Math.Min(i, fresh - 1)];
+                    four[i - first] = chunks[slot >> NativeColumn.Shift] + ((nint)(slot & NativeColumn.Mask) * rowBytes);
                 }
 
-                var slot = neighbours[i];
-                var distance = TDistance.Between(query, chunks[slot >> NativeColumn.Shift] + ((nint)(slot & NativeColumn.Mask) * rowBytes), rowBytes);
-                if (distance < worst)
+                TDistance.EstimateFour(query, four[0], four[1], four[2], four[3], rowBytes, distances);
+                var some = Math.Min(4, fresh - first);
+                for (var i = 0; i < some; i++)
                 {
-                    var at = Insert(pool, ref count, effort, ScoredSlot.Pack(distance, slot));
-                    next = Math.Min(next, at);
-                    if (count == effort)
+                    if (distances[i] < worst)
                     {
-                        worst = ScoredSlot.Distance(pool[count - 1]);
+                        var at = Insert(pool, ref count, effort, ScoredSlot.Pack(distances[i], neighbours[first + i]));
+                        next = Math.Min(next, at);
+                        if (count == effort)
+                        {
+                            worst = ScoredSlot.Distance(pool[count - 1]);
+                        }
                     }
                 }
             }
@@ -219,11 +261,11 @@ internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* row, int rowBytes)
+    private static void Prefetch(byte* row, int bytes)
     {
         if (Sse.IsSupported)
         {
-            for (var at = 0; at < rowBytes; at += 64)
+            for (var at = 0; at < bytes; at += 64)
             {
                 Sse.Prefetch0(row + at);
             }

@@ -89,10 +89,13 @@ internal sealed unsafe partial class VectorIndex
     private double RecallAt(HnswGraph graph, int effort, int count)
     {
         var rented = ArrayPool<ulong>.Shared.Rent(effort);
+        var (rows, space) = (Codes ?? Rows, CodeSpace ?? Space);
+        var memory = QueryBuffer.Rent(space.QueryBytes);
         var (hits, all) = (0, 0);
         foreach (var (slot, nearest) in _truth)
         {
-            var found = Math.Min(graph.Search((Codes ?? Rows).Row(slot), effort, rented, slot), Codes is null ? count : RerankFactor * count);
+            space.Prepare(rows.Row(slot), memory.Address);
+            var found = Math.Min(graph.Search(memory.Address, effort, rented, slot), Codes is null ? count : RerankFactor * count);
             all += Math.Min(count, nearest.Length);
             for (var i = 0; i < Math.Min(count, nearest.Length); i++)
             {
@@ -107,6 +110,7 @@ internal sealed unsafe partial class VectorIndex
             }
         }
 
+        memory.Return();
         ArrayPool<ulong>.Shared.Return(rented);
         return (double)hits / Math.Max(all, 1);
     }
@@ -126,14 +130,17 @@ internal sealed unsafe partial class VectorIndex
         var step = Math.Max(1, linked.Count / Samples);
         List<(int, int[])> truth = [];
         var all = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(linked);
+        var memory = QueryBuffer.Rent(Space.QueryBytes);
         for (var i = step / 2; i < linked.Count && truth.Count < Samples; i += step)
         {
             var slot = linked[i];
             var best = new TopK(count);
-            Space.Scan(Rows.Row(slot), Rows, all, best, new AllBut(slot));
+            Space.Prepare(Rows.Row(slot), memory.Address);
+            Space.Scan(memory.Address, Rows, all, best, new AllBut(slot));
             truth.Add((slot, [.. best.Items.ToArray().Select(ScoredSlot.Slot)]));
         }
 
+        memory.Return();
         return [.. truth];
     }
 

@@ -10,6 +10,7 @@ internal sealed unsafe partial class VectorIndex
 {
     private const int UsualEffort = 128;
     private const long ParallelScanBytes = 32L << 20;
+    private const int RuledOutInARow = 8;
     private const int RerankFactor = 4; // of the codes' best, how many are compared exactly for each one wanted
 
     /// <summary>The nearest records that a reader sees: always min(k, those that match).</summary>
@@ -27,15 +28,17 @@ internal sealed unsafe partial class VectorIndex
             return best;
         }
 
-        var memory = QueryBuffer.Rent(Space.RowBytes + (CodeSpace?.RowBytes ?? 0));
+        var memory = QueryBuffer.Rent(Space.QueryBytes + Space.RowBytes + (CodeSpace?.RowBytes ?? 0));
         try
         {
             var query = memory.Address;
-            var code = query + Space.RowBytes;
-            Space.Encode(raw, query);
+            var row = query + Space.QueryBytes;
+            var code = row + Space.RowBytes;
+            Space.Encode(raw, row);
+            Space.Prepare(row, query);
             if (Codes is not null)
             {
-                Compute.Distances.ScalarCode.Encode((float*)query, code, Field.Dimensions, Field.DistanceFunction == DistanceFunction.CosineSimilarity);
+                EncodeCode(raw, code);
             }
 
             // What the graph lacks is read first: a slot moves from there into the graph, never back.
@@ -85,7 +88,20 @@ internal sealed unsafe partial class VectorIndex
     {
         var rented = ArrayPool<ulong>.Shared.Rent(effort);
         var found = graph.Search(walkQuery, effort, rented);
-        if (Codes is null)
+        if (Codes is null && Space.IsEstimated)
+        {
+            // By estimate, nearest first: compared exactly until the next ones are out of the question.
+            var ruledOut = 0;
+            for (var i = 0; i < found && ruledOut < RuledOutInARow; i++)
+            {
+                var slot = ScoredSlot.Slot(rented[i]);
+                if (visible.Accepts(slot))
+                {
+                    ruledOut = Space.Offer(query, Rows.Row(slot), slot, best) ? 0 : ruledOut + 1;
+                }
+            }
+        }
+        else if (Codes is null)
         {
             for (var i = 0; i < found && best.Count < best.Capacity; i++)
             {
@@ -103,7 +119,7 @@ internal sealed unsafe partial class VectorIndex
                 var slot = ScoredSlot.Slot(rented[i]);
                 if (visible.Accepts(slot))
                 {
-                    best.Add(Space.Distance(query, Rows.Row(slot)), slot);
+                    Space.Offer(query, Rows.Row(slot), slot, best);
                     left--;
                 }
             }
@@ -131,7 +147,7 @@ internal sealed unsafe partial class VectorIndex
         foreach (var item in rough.Items)
         {
             var slot = ScoredSlot.Slot(item);
-            best.Add(Space.Distance(query, Rows.Row(slot)), slot);
+            Space.Offer(query, Rows.Row(slot), slot, best);
         }
     }
 

@@ -72,7 +72,7 @@ internal sealed unsafe partial class VectorIndex
         Space.Encode(raw, Rows.Row(slot));
         if (Codes is not null)
         {
-            ScalarCode.Encode((float*)Rows.Row(slot), Codes.Row(slot), Field.Dimensions, Field.DistanceFunction == DistanceFunction.CosineSimilarity);
+            EncodeCode(raw, Codes.Row(slot));
         }
 
         AddSlot(slot);
@@ -81,11 +81,13 @@ internal sealed unsafe partial class VectorIndex
     /// <summary>Makes the codes of all slots anew.</summary>
     public void EncodeCodes(int slots)
     {
+        var raw = new byte[RawBytes];
         for (var slot = 0; slot < slots; slot++)
         {
             if (States[slot] != SlotState.None)
             {
-                ScalarCode.Encode((float*)Rows.Row(slot), Codes!.Row(slot), Field.Dimensions, Field.DistanceFunction == DistanceFunction.CosineSimilarity);
+                Space.Decode(Rows.Row(slot), raw);
+                EncodeCode(raw, Codes!.Row(slot));
             }
         }
     }
@@ -102,7 +104,18 @@ internal sealed unsafe partial class VectorIndex
     }
 
     /// <summary>The bytes of a slot's vector; empty when it has none.</summary>
-    public ReadOnlySpan<byte> Raw(int slot) => States[slot] == SlotState.None ? [] : new ReadOnlySpan<byte>(Rows.Row(slot), RawBytes);
+    public byte[] Raw(int slot)
+    {
+        if (States[slot] == SlotState.None)
+        {
+            return [];
+        }
+
+        var raw = new byte[RawBytes];
+        Space.Decode(Rows.Row(slot), raw);
+        GC.KeepAlive(this);
+        return raw;
+    }
 
     /// <summary>Lets the vectors set since the last call be found. By the writer, before it publishes its sequence.</summary>
     /// <param name="slots">All slots are below this.</param>
@@ -138,6 +151,14 @@ internal sealed unsafe partial class VectorIndex
                 return true;
             default:
                 return false;
+        }
+    }
+
+    private void EncodeCode(ReadOnlySpan<byte> raw, byte* code)
+    {
+        fixed (byte* vector = raw)
+        {
+            ScalarCode.Encode((float*)vector, code, Field.Dimensions, Field.DistanceFunction == DistanceFunction.CosineSimilarity);
         }
     }
 

@@ -48,10 +48,26 @@ internal abstract unsafe class VectorSpace(int dimensions, int rawBytes, int row
         _ => distance,
     };
 
+    /// <summary>The bytes of a query.</summary>
+    public abstract int QueryBytes { get; }
+
+    /// <summary>Whether walks compare by estimates, so that their distances are not the exact ones.</summary>
+    public abstract bool IsEstimated { get; }
+
     /// <summary>Makes a row of a vector's bytes.</summary>
     public abstract void Encode(ReadOnlySpan<byte> raw, byte* row);
 
-    public abstract float Distance(byte* a, byte* b);
+    /// <summary>Gives a row's vector back.</summary>
+    public abstract void Decode(byte* row, Span<byte> raw);
+
+    /// <summary>Makes a query of a row.</summary>
+    public abstract void Prepare(byte* row, byte* query);
+
+    public abstract float Distance(byte* query, byte* row);
+
+    /// <summary>Compares one row and keeps it if it is among the nearest.</summary>
+    /// <returns>Whether it was compared exactly; else an estimate had ruled it out.</returns>
+    public abstract bool Offer(byte* query, byte* row, int slot, TopK best);
 
     /// <summary>Compares every row of a range and keeps the nearest that are accepted.</summary>
     public abstract void Scan<TAccept>(byte* query, NativeColumn rows, int from, int to, TopK best, TAccept accept)

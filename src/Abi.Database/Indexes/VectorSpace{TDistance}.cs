@@ -9,30 +9,53 @@ namespace Abi.Database.Indexes;
 internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes) : VectorSpace(dimensions, rawBytes, TDistance.RowBytes(dimensions))
     where TDistance : struct, IRowDistance
 {
-    public override void Encode(ReadOnlySpan<byte> raw, byte* row)
-    {
-        var target = new Span<byte>(row, RowBytes);
-        raw.CopyTo(target);
-        target[raw.Length..].Clear();
-        TDistance.Seal(row, Dimensions);
-    }
+    public override int QueryBytes => TDistance.QueryBytes(RowBytes);
 
-    public override float Distance(byte* a, byte* b) => TDistance.Between(a, b, RowBytes);
+    public override bool IsEstimated => TDistance.IsEstimated;
+
+    public override void Encode(ReadOnlySpan<byte> raw, byte* row) => TDistance.Encode(raw, row, Dimensions);
+
+    public override void Decode(byte* row, Span<byte> raw) => TDistance.Decode(row, raw, Dimensions);
+
+    public override void Prepare(byte* row, byte* query) => TDistance.Prepare(row, query, RowBytes);
+
+    public override float Distance(byte* query, byte* row) => TDistance.Between(query, row, RowBytes);
+
+    public override bool Offer(byte* query, byte* row, int slot, TopK best) => Offer(query, row, RowBytes, slot, best, default(Anyone), TDistance.Estimate(query, row, RowBytes));
 
     public override void Scan<TAccept>(byte* query, NativeColumn rows, int from, int to, TopK best, TAccept accept)
     {
+        const int BytesAhead = 4096;
         var rowBytes = RowBytes;
+        var estimateBytes = TDistance.EstimateBytes(rowBytes);
+        var ahead = (nint)Math.Max(1, BytesAhead / rowBytes) * rowBytes;
+        var distances = stackalloc float[4];
         while (from < to)
         {
             var end = Math.Min(to, (from | NativeColumn.Mask) + 1);
             var row = rows.Row(from);
-            for (var slot = from; slot < end; slot++, row += rowBytes)
+            var slot = from;
+            for (; slot + 4 <= end; slot += 4, row += 4 * (nint)rowBytes)
             {
-                var distance = TDistance.Between(query, row, rowBytes);
-                if (distance < best.Threshold && accept.Accepts(slot))
+                if (TDistance.IsEstimated)
                 {
-                    best.Add(distance, slot);
+                    // What is read has gaps, which the hardware does not foresee.
+                    Prefetch(row + ahead, estimateBytes);
+                    Prefetch(row + ahead + rowBytes, estimateBytes);
+                    Prefetch(row + ahead + (2 * (nint)rowBytes), estimateBytes);
+                    Prefetch(row + ahead + (3 * (nint)rowBytes), estimateBytes);
                 }
+
+                TDistance.EstimateFour(query, row, row + rowBytes, row + (2 * (nint)rowBytes), row + (3 * (nint)rowBytes), rowBytes, distances);
+                for (var i = 0; i < 4; i++)
+                {
+                    Offer(query, row + (i * (nint)rowBytes), rowBytes, slot + i, best, accept, distances[i]);
+                }
+            }
+
+            for (; slot < end; slot++, row += rowBytes)
+            {
+                Offer(query, row, rowBytes, slot, best, accept, TDistance.Estimate(query, row, rowBytes));
             }
 
             from = end;
@@ -46,29 +69,55 @@ internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes
         {
             if (i + 4 < slots.Length)
             {
-                Prefetch(rows.Row(slots[i + 4]), rowBytes);
+                Prefetch(rows.Row(slots[i + 4]), TDistance.EstimateBytes(rowBytes));
             }
 
-            var distance = TDistance.Between(query, rows.Row(slots[i]), rowBytes);
-            if (distance < best.Threshold && accept.Accepts(slots[i]))
-            {
-                best.Add(distance, slots[i]);
-            }
+            var row = rows.Row(slots[i]);
+            Offer(query, row, rowBytes, slots[i], best, accept, TDistance.Estimate(query, row, rowBytes));
         }
     }
 
     public override HnswGraph CreateGraph(NativeColumn rows, int connections, int constructionEffort) => new HnswGraph<TDistance>(rows, connections, constructionEffort);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool Offer<TAccept>(byte* query, byte* row, int rowBytes, int slot, TopK best, TAccept accept, float distance)
+        where TAccept : struct, ISlotFilter
+    {
+        if (TDistance.IsEstimated)
+        {
+            // "Not below", so that a sum that is no number is looked at and found out below.
+            if (TDistance.LowerBound(distance, query, row, rowBytes) >= best.Threshold || !accept.Accepts(slot))
+            {
+                return false;
+            }
+
+            best.Add(TDistance.Between(query, row, rowBytes), slot);
+            return true;
+        }
+
+        if (distance < best.Threshold && accept.Accepts(slot))
+        {
+            best.Add(distance, slot);
+        }
+
+        return true;
+    }
+
     // May point behind a chunk: asking for a line is no access.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* row, int rowBytes)
+    private static void Prefetch(byte* row, int bytes)
     {
         if (Sse.IsSupported)
         {
-            for (var at = 0; at < rowBytes; at += 64)
+            for (var at = 0; at < bytes; at += 64)
             {
                 Sse.Prefetch0(row + at);
             }
         }
+    }
+
+    private readonly struct Anyone : ISlotFilter
+    {
+        public bool Accepts(int slot) => true;
     }
 }

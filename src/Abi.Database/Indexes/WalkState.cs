@@ -32,6 +32,16 @@ internal sealed unsafe class WalkState
         NativeMemory.AlignedFree(Neighbours);
     }
 
+    /// <summary>Forgets where the walk has been.</summary>
+    public void Restamp()
+    {
+        if (++_stamp == 0)
+        {
+            NativeMemory.Clear(Visited, (nuint)_capacity * sizeof(ushort));
+            _stamp = 1;
+        }
+    }
+
     /// <summary>Gets ready for a walk.</summary>
     public void Begin(int slots, int effort)
     {
@@ -44,12 +54,7 @@ internal sealed unsafe class WalkState
             _stamp = ushort.MaxValue;
         }
 
-        if (++_stamp == 0)
-        {
-            NativeMemory.Clear(Visited, (nuint)_capacity * sizeof(ushort));
-            _stamp = 1;
-        }
-
+        Restamp();
         if (effort + 1 > PoolCapacity)
         {
             NativeMemory.AlignedFree(Pool);

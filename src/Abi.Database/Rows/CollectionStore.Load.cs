@@ -87,12 +87,27 @@ internal sealed partial class CollectionStore
             var index = Vectors[i];
             var section = reader.Section(RowsFile.Vectors + i);
             var has = reader.ReadAll<byte>(RowsFile.HasVector + i);
-            if (section.Length != (long)rows * index.Rows.Stride || has.Length != rows)
+            var plain = reader.Section(RowsFile.PlainVectors + i);
+            var isPlain = section.Length == 0 && plain.Length >= (long)rows * index.RawBytes && plain.Length % rows == 0;
+            if ((!isPlain && section.Length != (long)rows * index.Rows.Stride) || has.Length != rows)
             {
                 throw reader.Corrupt($"The vectors '{index.Field.Name}' have {section.Length} bytes; {(long)rows * index.Rows.Stride} were expected.", section.Offset);
             }
 
-            if (index.Codes is not null || section.Length > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4)
+            if (isPlain)
+            {
+                index.Rows.Grow(rows);
+                var raw = new byte[index.RawBytes];
+                for (var slot = 0; slot < rows; slot++)
+                {
+                    reader.Read(RowsFile.PlainVectors + i, plain.Length / rows * slot, raw);
+                    if (has[slot] != 0)
+                    {
+                        index.Space.Encode(raw, index.Rows.Row(slot));
+                    }
+                }
+            }
+            else if (index.Codes is not null || section.Length > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4)
             {
                 index.Rows.Adopt(view, section.Offset, rows);
             }

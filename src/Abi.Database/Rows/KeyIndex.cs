@@ -45,7 +45,7 @@ internal sealed class KeyIndex(SlotArray<nint> keyOf)
 
     public void Add(ReadOnlySpan<byte> key, int slot)
     {
-        if ((_used + 1) * 4L > _table.Length * 3L)
+        if ((_used + 1) * 5L > _table.Length * 4L)
         {
             Rebuild();
         }
@@ -72,9 +72,9 @@ internal sealed class KeyIndex(SlotArray<nint> keyOf)
     /// <summary>Makes room for that many keys.</summary>
     public void Reserve(int keys)
     {
-        if (keys * 2L > _table.Length)
+        if (keys * 5L > _table.Length * 4L)
         {
-            Resize((int)BitOperations.RoundUpToPowerOf2((uint)Math.Min(keys * 3L / 2, 1 << 30)));
+            Resize((int)BitOperations.RoundUpToPowerOf2((uint)Math.Min((keys * 5L / 4) + 1, 1 << 30)));
         }
     }
 
@@ -89,7 +89,7 @@ internal sealed class KeyIndex(SlotArray<nint> keyOf)
         Volatile.Write(ref table[at], ((ulong)hash << 32) | ((uint)slot + 1));
     }
 
-    private void Rebuild() => Resize((_live + 1) * 2L > _table.Length ? _table.Length * 2 : _table.Length);
+    private void Rebuild() => Resize((_live + 1) * 5L > _table.Length * 3L ? _table.Length * 2 : _table.Length);
 
     private void Resize(int length)
     {

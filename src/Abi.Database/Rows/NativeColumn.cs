@@ -17,14 +17,12 @@ internal sealed unsafe class NativeColumn
     private const int HugePage = 1 << 21;
 
     private readonly byte** _chunks; // [MaximumChunks]; zeroed memory that is not touched takes no room
-    private readonly byte _fill;
     private readonly List<nint> _owned = [];
     private readonly List<StorageView> _views = []; // kept alive with the column
 
-    public NativeColumn(int stride, byte fill = 0)
+    public NativeColumn(int stride)
     {
         Stride = stride;
-        _fill = fill;
         _chunks = (byte**)NativeMemory.AllocZeroed(MaximumChunks, (nuint)sizeof(byte*));
     }
 
@@ -50,26 +48,28 @@ internal sealed unsafe class NativeColumn
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* Row(int slot) => _chunks[slot >> Shift] + ((nint)(slot & Mask) * Stride);
 
-    /// <summary>Makes room for slots below a number.</summary>
-    public void Grow(int slots)
+    /// <summary>Makes room for slots below a number; what stands there is not defined.</summary>
+    public void Grow(int slots) => Grow(slots, ChunkSlots);
+
+    private void Grow(int slots, int lastChunkSlots)
     {
-        for (var chunk = (slots - 1) >> Shift; chunk >= 0 && _chunks[chunk] == null; chunk--)
+        var last = (slots - 1) >> Shift;
+        for (var chunk = last; chunk >= 0 && _chunks[chunk] == null; chunk--)
         {
             var bytes = (nint)ChunkSlots * Stride;
             var address = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, bytes >= HugePage ? (nuint)HugePage : 64);
             if (slots > ChunkSlots)
             {
-                // Not for a first chunk alone: it is often nearly empty, and a huge page is taken whole.
-                LibC.AdviseHuge((nint)address, bytes);
+                // Not for a first chunk alone, nor for the last one while it is nearly empty: a huge page is taken whole.
+                if (chunk < last || lastChunkSlots > ChunkSlots / 2)
+                {
+                    LibC.AdviseHuge((nint)address, bytes);
+                }
+
                 if (_chunks[0] != null)
                 {
                     LibC.AdviseHuge((nint)_chunks[0], bytes);
                 }
-            }
-
-            if (_fill != 0)
-            {
-                NativeMemory.Fill(address, (nuint)bytes, _fill);
             }
 
             _owned.Add((nint)address);
@@ -80,7 +80,7 @@ internal sealed unsafe class NativeColumn
     /// <summary>Reads rows from the beginning on out of a section.</summary>
     public void Load(SegmentReader reader, long section, int slots)
     {
-        Grow(slots);
+        Grow(slots, ((slots - 1) & Mask) + 1);
         for (var chunk = 0; chunk << Shift < slots; chunk++)
         {
             var bytes = (long)Math.Min(ChunkSlots, slots - (chunk << Shift)) * Stride;

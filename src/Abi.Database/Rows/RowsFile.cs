@@ -14,8 +14,11 @@ internal static class RowsFile
     /// <summary>Section: i64 [rows], when each row is outlived; only for collections with a time to live.</summary>
     public const long Expires = 3;
 
-    /// <summary>Section 16 + i: the rows of vector field i.</summary>
-    public const long Vectors = 16;
+    /// <summary>Section 16 + i: the elements of vector field i, each row in as many bytes as the section has of it. As first written; read only.</summary>
+    public const long PlainVectors = 16;
+
+    /// <summary>Section 96 + i: the rows of vector field i, as they stand in memory.</summary>
+    public const long Vectors = 96;
 
     /// <summary>Section 64 + i: byte [rows], whether a row has vector i.</summary>
     public const long HasVector = 64;

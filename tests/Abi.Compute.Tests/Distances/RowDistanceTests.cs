@@ -50,6 +50,26 @@ public sealed unsafe class RowDistanceTests
     }
 
     [Test]
+    public void EveryFloatComesBackBitByBit()
+    {
+        var row = (byte*)NativeMemory.AlignedAlloc(128, 64);
+        var vector = new float[2];
+        var back = new byte[8];
+        for (long bits = 0; bits <= uint.MaxValue; bits += 299993)
+        {
+            (vector[0], vector[1]) = (BitConverter.UInt32BitsToSingle((uint)bits), 1);
+            if (float.IsFinite(vector[0]))
+            {
+                Float32Dot.Encode(MemoryMarshal.AsBytes(vector.AsSpan()), row, 2);
+                Float32Dot.Decode(row, back, 2);
+                Assert.That(BitConverter.ToUInt32(back), Is.EqualTo((uint)bits));
+            }
+        }
+
+        NativeMemory.AlignedFree(row);
+    }
+
+    [Test]
     public void HalvesOfEveryKindAreExact()
     {
         var row = (Half*)NativeMemory.AlignedAlloc(64, 64);
@@ -105,24 +125,47 @@ public sealed unsafe class RowDistanceTests
     {
         var random = new Random(dimensions);
         var bytes = T.RowBytes(dimensions);
+        var vectorBytes = typeof(T) == typeof(BinaryHamming) ? (dimensions + 7) / 8 : dimensions * (typeof(T).Name.StartsWith("Float32", StringComparison.Ordinal) ? 4 : typeof(T).Name.StartsWith("Float16", StringComparison.Ordinal) ? 2 : 1);
         Assert.That(bytes % 64, Is.Zero);
-        var a = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
-        var b = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        var vectors = (byte*)NativeMemory.AlignedAlloc((nuint)vectorBytes * 2, 64);
+        var rows = (byte*)NativeMemory.AlignedAlloc((nuint)bytes * 2, 64);
+        var queries = (byte*)NativeMemory.AlignedAlloc((nuint)T.QueryBytes(bytes) * 2, 64);
+        byte* a = vectors, b = vectors + vectorBytes, rowA = rows, rowB = rows + bytes, queryA = queries, queryB = queries + T.QueryBytes(bytes);
+        var back = new byte[vectorBytes];
+        var four = stackalloc float[4];
         for (var round = 0; round < 10; round++)
         {
-            new Span<byte>(a, bytes).Clear();
-            new Span<byte>(b, bytes).Clear();
+            new Span<byte>(vectors, vectorBytes * 2).Clear();
+            new Span<byte>(rows, bytes * 2).Fill(0xFF); // what was there does not matter
             fill(a, dimensions, random);
             fill(b, dimensions, random);
-            T.Seal(a, dimensions);
-            T.Seal(b, dimensions);
-            Assert.That(T.Between(a, b, bytes), Is.EqualTo(T.Reference(a, b, dimensions)).Within(tolerance), $"{typeof(T).Name}, {dimensions}");
-            Assert.That(T.Between(a, b, bytes), Is.EqualTo(T.Between(b, a, bytes)));
-            Assert.That(T.Between(a, a, bytes), Is.EqualTo(T.Reference(a, a, dimensions)).Within(tolerance));
+            T.Encode(new ReadOnlySpan<byte>(a, vectorBytes), rowA, dimensions);
+            T.Encode(new ReadOnlySpan<byte>(b, vectorBytes), rowB, dimensions);
+            T.Prepare(rowA, queryA, bytes);
+            T.Prepare(rowB, queryB, bytes);
+            T.Decode(rowB, back, dimensions);
+            Assert.That(back, Is.EqualTo(new ReadOnlySpan<byte>(b, vectorBytes).ToArray()));
+            var exact = T.Between(queryA, rowB, bytes);
+            Assert.That(exact, Is.EqualTo(T.Reference(a, b, dimensions)).Within(tolerance), $"{typeof(T).Name}, {dimensions}");
+            Assert.That(exact, Is.EqualTo(T.Between(queryB, rowA, bytes)));
+            Assert.That(T.Between(queryA, rowA, bytes), Is.EqualTo(T.Reference(a, a, dimensions)).Within(tolerance));
+            var estimate = T.Estimate(queryA, rowB, bytes);
+            var least = T.LowerBound(estimate, queryA, rowB, bytes);
+            Assert.That(least, Is.LessThanOrEqualTo(exact));
+            Assert.That(T.LowerBound(T.Estimate(queryA, rowA, bytes), queryA, rowA, bytes), Is.LessThanOrEqualTo(T.Between(queryA, rowA, bytes)));
+            var spread = T.IsEstimated ? 0.01 * (typeof(T) == typeof(Float32Cosine) ? 1 : dimensions) : 0;
+            Assert.That(estimate, Is.EqualTo(exact).Within(spread));
+            Assert.That(least, Is.EqualTo(exact).Within(2 * spread));
+            Assert.That(T.EstimateRows(rowA, rowB, bytes), Is.EqualTo(exact).Within(2 * spread));
+            T.EstimateFour(queryA, rowB, rowA, rowB, rowA, bytes, four);
+            Assert.That((four[0], four[1]), Is.EqualTo((four[2], four[3])));
+            Assert.That(four[0], Is.EqualTo(estimate).Within(tolerance));
+            Assert.That(four[1], Is.EqualTo(T.Estimate(queryA, rowA, bytes)).Within(tolerance));
         }
 
-        NativeMemory.AlignedFree(a);
-        NativeMemory.AlignedFree(b);
+        NativeMemory.AlignedFree(vectors);
+        NativeMemory.AlignedFree(rows);
+        NativeMemory.AlignedFree(queries);
     }
 
     private static void CompareCodes<T>(int dimensions, bool isNormalised)

@@ -1,0 +1,91 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Abi.Compute.Distances;
+
+/// <summary>
+/// The row of a float32 vector, in two halves: the upper 16 bits of each element, rounded (ushort [dimensions]), zeros and a tail of two floats; then the lower 16 bits (ushort [dimensions]) and zeros.
+/// An element is (upper &lt;&lt; 16) + (short)lower, bit by bit. The upper halves alone are the vector rounded to 8 significant bits, in half the memory. The tail: a factor (for cosine 1 / norm, else 1) and
+/// how far at most an estimate is off for a query of norm 1.
+/// </summary>
+internal static unsafe class SplitRow
+{
+    /// <summary>Bytes of the tail.</summary>
+    public const int TailBytes = 8;
+
+    public static int RowBytes(int dimensions) => ((dimensions * 4) + (2 * TailBytes) + 63) & ~63;
+
+    /// <summary>The bytes of a query: float [rowBytes / 4], zeros behind the elements, then a factor and a norm in 64 bytes.</summary>
+    public static int QueryBytes(int rowBytes) => rowBytes + 64;
+
+    public static void Encode(ReadOnlySpan<byte> vector, byte* row, int dimensions, bool isCosine)
+    {
+        var rowBytes = RowBytes(dimensions);
+        new Span<byte>(row, rowBytes).Clear();
+        var upper = (ushort*)row;
+        var lower = (ushort*)(row + (rowBytes >> 1));
+        var (squares, left) = (0.0, 0.0);
+        var values = MemoryMarshal.Cast<byte, float>(vector);
+        for (var i = 0; i < dimensions; i++)
+        {
+            var bits = BitConverter.SingleToUInt32Bits(values[i]);
+            upper[i] = (ushort)((bits + 0x8000) >> 16);
+            lower[i] = (ushort)bits;
+            squares += (double)values[i] * values[i];
+            var difference = values[i] - (double)BitConverter.UInt32BitsToSingle((uint)upper[i] << 16);
+            left += difference * difference;
+        }
+
+        // What rounding left out, and what the additions of floats, sixteen lanes and four sums wide, may be off; twice, since the exact distance has it, too.
+        var norm = Math.Sqrt(squares);
+        var off = (Math.Sqrt(left) * 1.0001) + (2 * ((dimensions / 64.0) + 8) * norm / (1 << 24));
+        var tail = (float*)(row + (rowBytes >> 1));
+        tail[-2] = isCosine ? (float)(1 / norm) : 1;
+        tail[-1] = isCosine ? (float)(off / norm) : (float)off;
+    }
+
+    public static void Decode(byte* row, Span<byte> vector, int dimensions)
+    {
+        var half = RowBytes(dimensions) >> 1;
+        var values = MemoryMarshal.Cast<byte, float>(vector);
+        for (var i = 0; i < dimensions; i++)
+        {
+            values[i] = Element(row, half, i);
+        }
+    }
+
+    public static void Prepare(byte* row, byte* query, int rowBytes)
+    {
+        var half = rowBytes >> 1;
+        var count = (half - TailBytes) / sizeof(ushort);
+        var values = (float*)query;
+        var squares = 0.0;
+        for (var i = 0; i < count; i++)
+        {
+            values[i] = Element(row, half, i);
+            squares += (double)values[i] * values[i];
+        }
+
+        new Span<byte>(query + (count * sizeof(float)), QueryBytes(rowBytes) - (count * sizeof(float))).Clear();
+        ((float*)(query + rowBytes))[0] = ((float*)(row + half))[-2];
+        ((float*)(query + rowBytes))[1] = (float)Math.Sqrt(squares);
+    }
+
+    /// <summary>The factor of a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Factor(byte* row, int rowBytes) => ((float*)(row + (rowBytes >> 1)))[-2];
+
+    /// <summary>How far an estimate is off at most, for a query of norm 1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Off(byte* row, int rowBytes) => ((float*)(row + (rowBytes >> 1)))[-1];
+
+    /// <summary>The factor of a query.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float QueryFactor(byte* query, int rowBytes) => ((float*)(query + rowBytes))[0];
+
+    /// <summary>The norm of a query.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float QueryNorm(byte* query, int rowBytes) => ((float*)(query + rowBytes))[1];
+
+    private static float Element(byte* row, int half, int i) => BitConverter.Int32BitsToSingle((((ushort*)row)[i] << 16) + ((short*)(row + half))[i]);
+}
