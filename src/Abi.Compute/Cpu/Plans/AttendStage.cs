@@ -130,11 +130,12 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
 
     private float* PartialOf(int index, int span) => (float*)_partial!.Address + ((((long)index * _mostSpans) + span) * PartialFloats);
 
-    /// <summary>Large tiles, but some for each worker, and whole groups of queries in them.</summary>
+    /// <summary>Large tiles, but some for each worker, and whole groups of queries in them; never more rows than the step has, for which scratch was reserved.</summary>
     private int RowsOfTiles()
     {
         var rows = Frame.Inputs.RowCount * _shape.Heads / (8 * Frame.Workers);
         rows = Math.Clamp(rows, Math.Max(1, LeastTileQueries / _group), Math.Max(1, MostTileQueries / _group));
+        rows = Math.Min(rows, Frame.Inputs.RowCount);
         return rows > Together ? rows / Together * Together : rows;
     }
 
