@@ -27,7 +27,7 @@ internal sealed record CollectionJson(string? Name, int? Records, string? Key, s
         var definition = statistics.Definition;
         return new CollectionJson(
             statistics.Name, statistics.Count, NameOf(Keys, definition.Key), definition.KeyName, definition.TimeToLive?.TotalSeconds,
-            [.. definition.Data.Select(field => new DataFieldJson(field.Name, field.Kind.ToString().ToLowerInvariant(), field.IsIndexed, field.IsFullTextIndexed, field.Boost))],
+            [.. definition.Data.Select(field => new DataFieldJson(field.Name, field.Kind.ToString().ToLowerInvariant(), field.IsIndexed, field.IsFullTextIndexed, field.Boost, field.Stemming == Stemming.None ? null : field.Stemming.ToString().ToLowerInvariant()))],
             [.. definition.Vectors.Select(field => new VectorFieldJson(
                 field.Name, field.Dimensions, NameOf(Elements, field.Element), NameOf(Distances, field.DistanceFunction), NameOf(Indexes, field.IndexKind), field.Connections, field.ConstructionEffort, field.IsQuantized, field.SourceField))],
             statistics.Damage?.Message);

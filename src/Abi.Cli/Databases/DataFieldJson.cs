@@ -4,13 +4,13 @@ using Abi.Database;
 
 namespace Abi.Cli.Databases;
 
-/// <summary>A data field in JSON, and as <c>--field NAME:KIND[,indexed][,text][,boost=N]</c>.</summary>
-internal sealed record DataFieldJson(string Name, string Kind, bool Indexed = false, bool Text = false, double Boost = 1)
+/// <summary>A data field in JSON, and as <c>--field NAME:KIND[,indexed][,text][,boost=N][,stemming=english]</c>.</summary>
+internal sealed record DataFieldJson(string Name, string Kind, bool Indexed = false, bool Text = false, double Boost = 1, string? Stemming = null)
 {
     /// <summary>The field.</summary>
     /// <exception cref="UsageException">There is no such kind.</exception>
     public DataField ToField() => Enum.TryParse<DataKind>(Kind, ignoreCase: true, out var kind) && !char.IsAsciiDigit(Kind[0])
-        ? new DataField(Name, kind) { IsIndexed = Indexed, IsFullTextIndexed = Text, Boost = Boost == 0 ? 1 : Boost }
+        ? new DataField(Name, kind) { IsIndexed = Indexed, IsFullTextIndexed = Text, Boost = Boost == 0 ? 1 : Boost, Stemming = Stem() }
         : throw new UsageException($"The field '{Name}' has the kind '{Kind}'; it must be one of: {string.Join(", ", Enum.GetNames<DataKind>().Select(name => name.ToLowerInvariant()))}.");
 
     /// <summary>Reads a field from the command line.</summary>
@@ -26,6 +26,7 @@ internal sealed record DataFieldJson(string Name, string Kind, bool Indexed = fa
             {
                 "indexed" => field with { Indexed = true },
                 "text" => field with { Text = true },
+                _ when part.StartsWith("stemming=", StringComparison.Ordinal) => field with { Stemming = part["stemming=".Length..] },
                 _ when part.StartsWith("boost=", StringComparison.Ordinal) => field with { Boost = double.Parse(part["boost=".Length..], NumberStyles.Float, CultureInfo.InvariantCulture) },
                 _ => throw new FormatException(),
             };
@@ -33,4 +34,8 @@ internal sealed record DataFieldJson(string Name, string Kind, bool Indexed = fa
 
         return field;
     }
+
+    private Stemming Stem() => Stemming is null ? Abi.Database.Stemming.None
+        : Enum.TryParse<Stemming>(Stemming, ignoreCase: true, out var stemming) && !char.IsAsciiDigit(Stemming[0]) ? stemming
+        : throw new UsageException($"The field '{Name}' has the stemming '{Stemming}'; it must be one of: {string.Join(", ", Enum.GetNames<Stemming>().Select(name => name.ToLowerInvariant()))}.");
 }

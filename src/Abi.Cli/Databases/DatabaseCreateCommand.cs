@@ -21,7 +21,7 @@ internal sealed class DatabaseCreateCommand : DatabaseCommand
     private static readonly Option<int> Effort = Options.Integer("--ef-construction", "how many candidates are weighed when a vector is inserted", 200, minimum: 8);
     private static readonly Option<bool> Quantized = Options.Switch("--quantized", "let the graph walk over one byte an element");
     private static readonly Option<string?> Source = Options.Text("--source", "FIELD", "the text field that vectors are made of when records come without them");
-    private static readonly Option<DataFieldJson> Field = new(["--field"], "NAME:KIND[,indexed][,text][,boost=N]", "a data field, whether filters may use it, and whether its words can be searched", new DataFieldJson("", ""), DataFieldJson.Parse) { IsRepeatable = true };
+    private static readonly Option<DataFieldJson> Field = new(["--field"], "NAME:KIND[,indexed][,text][,boost=N][,stemming=english]", "a data field, whether filters may use it, and whether and how its words can be searched", new DataFieldJson("", ""), DataFieldJson.Parse) { IsRepeatable = true };
     private static readonly Option<string> Key = Options.Choice("--key", "KIND", "the kind of the keys", "text", [.. CollectionJson.Keys.Select(pair => pair.Name)]);
     private static readonly Option<string> KeyName = new(["--key-name"], "NAME", "the name of the key in records", "Key", text => text) { DefaultText = "Key" };
     private static readonly Option<int?> TimeToLive = Options.OptionalInteger("--ttl", "how many seconds records live", "for ever", minimum: 1);

@@ -84,7 +84,7 @@ internal sealed class DatabaseInfoCommand : DatabaseCommand
 
         foreach (var field in collection.Data)
         {
-            var marks = string.Concat(field.Indexed ? ", indexed" : "", field.Text ? ", words" : "", field.Boost != 1 ? string.Create(CultureInfo.InvariantCulture, $" × {field.Boost}") : "");
+            var marks = string.Concat(field.Indexed ? ", indexed" : "", field.Text ? field.Stemming is { } stemming ? $", words ({stemming} stems)" : ", words" : "", field.Boost != 1 ? string.Create(CultureInfo.InvariantCulture, $" × {field.Boost}") : "");
             console.Out.WriteLine($"  {field.Name,-16} {field.Kind}{marks}");
         }
 

@@ -16,6 +16,7 @@ internal sealed class DatabaseSearchCommand : DatabaseCommand
     private static readonly Option<float[]?> Vector = new(["--vector"], "N,N,…", "search by this vector", null, text => [.. text.Trim('[', ']', ' ').Split([',', ' '], StringSplitOptions.RemoveEmptyEntries).Select(Options.ReadNumber)]);
     private static readonly Option<string?> Like = Options.Text("--like", "KEY", "search by the vector of this record");
     private static readonly Option<string?> Text = Options.Text("--text", "TEXT", "search by words, best first by BM25; beside one of the others, by both");
+    private static readonly Option<bool> Highlight = Options.Switch("--highlight", "show the words that were found where they stand");
     private static readonly Option<int> Top = Options.Integer("-k --top", "how many records", 10, minimum: 1);
     private static readonly Option<int?> Effort = Options.OptionalInteger("--ef", "candidates that the walk over the graph keeps", "as the collection has it", minimum: 1);
     private static readonly Option<float?> Recall = new(["--recall"], "N", "the share of the true nearest to find, 0.5 to 0.999; measures the effort it takes", null, text => Options.ReadNumber(text));
@@ -34,12 +35,15 @@ internal sealed class DatabaseSearchCommand : DatabaseCommand
     /// <inheritdoc/>
     public override ImmutableArray<OptionGroup> Groups =>
     [
-        new("options", [Query, Vector, Like, Text, Top, DatabaseArguments.Filter, DatabaseArguments.VectorField, Effort, Recall, Exact, WithVectors, ModelOptions.Json]),
+        new("options", [Query, Vector, Like, Text, Top, DatabaseArguments.Filter, DatabaseArguments.VectorField, Effort, Recall, Exact, WithVectors, Highlight, ModelOptions.Json]),
         new("embedding", EmbeddingModel.All),
     ];
 
     /// <inheritdoc/>
-    public override string Remarks => DatabaseArguments.FilterRemarks;
+    public override string Remarks => $"""
+        --text finds any of its words; "words in quotes" stand so, begin* is how a word begins, +must be there, -must not, field:word looks into one field, word^2 counts twice.
+        {DatabaseArguments.FilterRemarks}
+        """;
 
     /// <inheritdoc/>
     public override async Task<int> RunAsync(ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
@@ -61,28 +65,33 @@ internal sealed class DatabaseSearchCommand : DatabaseCommand
             return ExitCode.Success;
         }
 
-        foreach (var (record, score, vectorScore, textScore) in hits)
+        foreach (var (record, score, vectorScore, textScore, highlights) in hits)
         {
             var parts = vectorScore is null && textScore is null ? "" : string.Create(CultureInfo.InvariantCulture, $" ({(vectorScore is { } v ? $"vector {v:F4}" : "no vector")}, {(textScore is { } t ? $"words {t:F4}" : "no words")})");
             console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{score:F4}{parts} {RecordJson.Format(record, definition, arguments.Get(WithVectors))}"));
+            foreach (var found in highlights)
+            {
+                console.Out.WriteLine($"  {found.Field}: {found.Mark("[", "]").ReplaceLineEndings(" ")}");
+            }
         }
 
         return ExitCode.Success;
     }
 
-    private static async Task<List<(Dictionary<string, object?> Record, double Score, double? VectorScore, double? TextScore)>> SearchAsync(
+    private static async Task<List<SearchHit>> SearchAsync(
         ParsedArguments arguments, VectorCollection<object, Dictionary<string, object?>> collection, CollectionDefinition definition, CancellationToken cancellationToken)
     {
         var filter = FilterParser.Parse(arguments.Get(DatabaseArguments.Filter), definition);
         var (top, field, includeVectors) = (arguments.Get(Top), arguments.Get(DatabaseArguments.VectorField), arguments.Get(WithVectors));
+        var highlight = arguments.Get(Highlight) ? new HighlightOptions() : null;
         var target = arguments.Get(Query) ?? (object?)arguments.Get(Vector) ?? await VectorOfAsync(arguments, collection, definition, field, cancellationToken).ConfigureAwait(false);
-        List<(Dictionary<string, object?>, double, double?, double?)> hits = [];
+        List<SearchHit> hits = [];
         switch (target, arguments.Get(Text))
         {
             case (null, var text):
-                await foreach (var hit in collection.SearchTextAsync(text!, top, new TextSearchOptions { Filter = filter, IncludeVectors = includeVectors }, cancellationToken).ConfigureAwait(false))
+                await foreach (var hit in collection.SearchTextAsync(TextQuery.Parse(text!), top, new TextSearchOptions { Filter = filter, IncludeVectors = includeVectors, Highlight = highlight }, cancellationToken).ConfigureAwait(false))
                 {
-                    hits.Add((hit.Record, hit.Score, null, null));
+                    hits.Add(new SearchHit(hit.Record, hit.Score, null, null, hit.Highlights));
                 }
 
                 break;
@@ -90,14 +99,14 @@ internal sealed class DatabaseSearchCommand : DatabaseCommand
                 var options = new VectorSearchOptions { Filter = filter, IncludeVectors = includeVectors, VectorField = field, Effort = arguments.Get(Effort), Recall = arguments.Get(Recall), IsExact = arguments.Get(Exact) };
                 await foreach (var hit in collection.SearchAsync(vector, top, options, cancellationToken).ConfigureAwait(false))
                 {
-                    hits.Add((hit.Record, hit.Score, null, null));
+                    hits.Add(new SearchHit(hit.Record, hit.Score, null, null, []));
                 }
 
                 break;
             case (var vector, var text):
-                await foreach (var hit in collection.HybridSearchAsync(vector, text, top, new HybridSearchOptions { Filter = filter, IncludeVectors = includeVectors, VectorField = field }, cancellationToken).ConfigureAwait(false))
+                await foreach (var hit in collection.HybridSearchAsync(vector, TextQuery.Parse(text), top, new HybridSearchOptions { Filter = filter, IncludeVectors = includeVectors, VectorField = field, Highlight = highlight }, cancellationToken).ConfigureAwait(false))
                 {
-                    hits.Add((hit.Record, hit.Score, hit.VectorScore, hit.TextScore));
+                    hits.Add(new SearchHit(hit.Record, hit.Score, hit.VectorScore, hit.TextScore, hit.Highlights));
                 }
 
                 break;
@@ -119,14 +128,14 @@ internal sealed class DatabaseSearchCommand : DatabaseCommand
         return record.GetValueOrDefault(name) ?? throw new AbiException($"The record '{key}' has no vector '{name}'.");
     }
 
-    private static void WriteJson(CliConsole console, CollectionDefinition definition, List<(Dictionary<string, object?> Record, double Score, double? VectorScore, double? TextScore)> hits, bool includeVectors)
+    private static void WriteJson(CliConsole console, CollectionDefinition definition, List<SearchHit> hits, bool includeVectors)
     {
         console.Out.Flush();
         using (var writer = new Utf8JsonWriter(console.Output, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             writer.WriteStartObject();
             writer.WriteStartArray("results");
-            foreach (var (record, score, vectorScore, textScore) in hits)
+            foreach (var (record, score, vectorScore, textScore, highlights) in hits)
             {
                 writer.WriteStartObject();
                 writer.WriteNumber("score", score);
@@ -138,6 +147,40 @@ internal sealed class DatabaseSearchCommand : DatabaseCommand
                 if (textScore is { } byText)
                 {
                     writer.WriteNumber("text_score", byText);
+                }
+
+                foreach (var field in highlights.GroupBy(found => found.Field, StringComparer.Ordinal))
+                {
+                    if (field.Key == highlights[0].Field)
+                    {
+                        writer.WriteStartObject("highlights");
+                    }
+
+                    writer.WriteStartArray(field.Key);
+                    foreach (var found in field)
+                    {
+                        writer.WriteStartObject();
+                        writer.WriteString("snippet", found.Snippet);
+                        writer.WriteNumber("start", found.Start);
+                        writer.WriteStartArray("ranges");
+                        foreach (var range in found.Ranges)
+                        {
+                            writer.WriteStartArray();
+                            writer.WriteNumberValue(range.Start);
+                            writer.WriteNumberValue(range.Length);
+                            writer.WriteEndArray();
+                        }
+
+                        writer.WriteEndArray();
+                        writer.WriteEndObject();
+                    }
+
+                    writer.WriteEndArray();
+                }
+
+                if (!highlights.IsEmpty)
+                {
+                    writer.WriteEndObject();
                 }
 
                 writer.WritePropertyName("record");

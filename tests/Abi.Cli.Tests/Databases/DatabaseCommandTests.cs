@@ -28,6 +28,10 @@ public sealed class DatabaseCommandTests
         Assert.That(Keys(await CliRun.SucceedAsync("db", "search", path, "notes", "--vector", "1,0,0", "--json")), Is.EqualTo(new[] { "a", "c", "b" }));
         Assert.That(Keys(await CliRun.SucceedAsync("db", "search", path, "notes", "--like", "b", "-k", "1", "--json")), Is.EqualTo(new[] { "b" }));
         Assert.That(Keys(await CliRun.SucceedAsync("db", "search", path, "notes", "--text", "cat", "--filter", "stars > 4", "--json")), Is.EqualTo(new[] { "c" }));
+        Assert.That(Keys(await CliRun.SucceedAsync("db", "search", path, "notes", "--text", "\"young cat\" dog*", "--json")), Is.EquivalentTo(new[] { "b", "c" }));
+        Assert.That((await CliRun.SucceedAsync("db", "search", path, "notes", "--text", "+cat -kitten", "--highlight")).Lines[1], Is.EqualTo("  text: The [cat] sat on the mat."));
+        var highlight = (await CliRun.SucceedAsync("db", "search", path, "notes", "--text", "bark", "--highlight", "--json")).Json.GetProperty("results")[0].GetProperty("highlights").GetProperty("text")[0];
+        Assert.That(highlight.GetRawText(), Is.EqualTo("""{"snippet":"Dogs bark at night.","start":0,"ranges":[[5,4]]}"""));
         var hybrid = (await CliRun.SucceedAsync("db", "search", path, "notes", "--vector", "[0, 1, 0]", "--text", "cat", "--json")).Json.GetProperty("results");
         Assert.That(hybrid.EnumerateArray().Select(hit => (hit.TryGetProperty("vector_score", out _), hit.TryGetProperty("text_score", out _))), Has.Member((true, true)).And.Member((true, false)));
         Assert.That((await CliRun.SucceedAsync("db", "search", path, "notes", "--vector", "1,0,0", "-k", "1")).Output, Does.StartWith("1.0000 {\"Key\":\"a\""));
@@ -110,11 +114,11 @@ public sealed class DatabaseCommandTests
     {
         using var folder = new TemporaryFolder();
         await CliRun.SucceedAsync(
-            "db", "create", folder["a.abi"], "c", "-d", "12", "--element", "binary", "--key", "guid", "--key-name", "id", "--ttl", "3600", "--field", "words:text,text,boost=2.5", "--field", "at:date,indexed", "--field", "a:b:textarray");
+            "db", "create", folder["a.abi"], "c", "-d", "12", "--element", "binary", "--key", "guid", "--key-name", "id", "--ttl", "3600", "--field", "words:text,text,boost=2.5,stemming=english", "--field", "at:date,indexed", "--field", "a:b:textarray");
         var json = (await CliRun.SucceedAsync("db", "info", folder["a.abi"], "c", "--json")).Output;
         File.WriteAllText(folder["c.json"], json);
         await CliRun.SucceedAsync("db", "create", folder["b.abi"], "c", "--definition", folder["c.json"]);
-        Assert.That((await CliRun.SucceedAsync("db", "info", folder["b.abi"], "c", "--json")).Output, Is.EqualTo(json).And.Contain("\"distance\":\"hamming\"").And.Contain("\"boost\":2.5").And.Contain("\"name\":\"a:b\""));
+        Assert.That((await CliRun.SucceedAsync("db", "info", folder["b.abi"], "c", "--json")).Output, Is.EqualTo(json).And.Contain("\"distance\":\"hamming\"").And.Contain("\"boost\":2.5,\"stemming\":\"english\"").And.Contain("\"name\":\"a:b\""));
         File.WriteAllText(folder["d.json"], "{\"name\":1}");
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "create", folder["b.abi"], "d", "--definition", folder["d.json"])).Error, Does.Contain("no definition"));
     }
@@ -137,6 +141,7 @@ public sealed class DatabaseCommandTests
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "add", path, "notes", "{}")).Error, Does.Contain("no key"));
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "create", path, "d", "--field", "x")).Error, Does.Contain("NAME:KIND"));
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "create", path, "d", "--field", "x:words")).Error, Does.Contain("boolean, integer, number"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "create", path, "d", "--field", "x:text,stemming=latin")).Error, Does.Contain("none, english"));
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "create", path, "d", "--quantized")).Error, Does.Contain("--dimensions"));
         File.WriteAllText(folder["bad.jsonl"], "{\"Key\":\"q\"}\n{\"Key\":7}\n");
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "import", path, "notes", folder["bad.jsonl"])).Error, Does.Contain("bad.jsonl, line 2"));
