@@ -4,7 +4,7 @@ using Abi.Database;
 namespace Abi.CompareVectors;
 
 /// <summary>The same measurements through the public interface of Abi.Database: keys and scores out, as the peer gives labels and distances.</summary>
-internal sealed class Own(VectorSet set, string folder, DistanceFunction function, bool isQuantized = false) : IDisposable
+internal sealed class Own(VectorSet set, string folder, DistanceFunction function, bool isQuantized = false, IndexKind indexKind = IndexKind.Hnsw) : IDisposable
 {
     private VectorDatabase? _database;
     private VectorCollection<long, Row>? _collection;
@@ -24,7 +24,7 @@ internal sealed class Own(VectorSet set, string folder, DistanceFunction functio
         {
             Key = KeyKind.Integer,
             KeyName = "Id",
-            Vectors = [new VectorField("Vector", set.Dimensions) { DistanceFunction = function, IndexKind = IndexKind.Hnsw, IsQuantized = isQuantized }],
+            Vectors = [new VectorField("Vector", set.Dimensions) { DistanceFunction = function, IndexKind = indexKind, IsQuantized = isQuantized }],
         };
         _collection = _database!.GetCollection<long, Row>("rows", definition);
         _collection.EnsureCollectionExistsAsync().GetAwaiter().GetResult();

@@ -17,7 +17,7 @@ if (args is ["latency", var where])
 
 if (args is not [var what, var peerPath, var fixtures, var scratch])
 {
-    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|synth PEER FIXTURES SCRATCH | durable SCRATCH | latency SCRATCH");
+    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH | durable SCRATCH | latency SCRATCH");
     return 2;
 }
 
@@ -26,18 +26,21 @@ var set = what switch
 {
     "words-cos" => VectorSet.Words(fixtures, isCosine: true),
     "words-l2" => VectorSet.Words(fixtures, isCosine: false),
+    "words-cos-100k" => VectorSet.Words(fixtures, isCosine: true).Enlarge(100_000, isCosine: true),
+    "words-l2-100k" => VectorSet.Words(fixtures, isCosine: false).Enlarge(100_000, isCosine: false),
     _ => VectorSet.Synthetic(fixtures),
 };
-var function = what == "words-l2" ? DistanceFunction.EuclideanSquaredDistance : DistanceFunction.CosineSimilarity;
+var isEuclidean = what.StartsWith("words-l2", StringComparison.Ordinal);
+var function = isEuclidean ? DistanceFunction.EuclideanSquaredDistance : DistanceFunction.CosineSimilarity;
 int[] efforts = what switch
 {
-    "words-cos" => [32, 40, 48, 64, 96, 112, 128, 192, 256, 320],
-    "words-l2" => [32, 48, 64, 96, 128, 192, 256, 400, 800],
+    "words-cos" or "words-cos-100k" => [32, 40, 48, 64, 96, 112, 128, 192, 256, 320],
+    "words-l2" or "words-l2-100k" => [32, 48, 64, 96, 128, 192, 256, 400, 800],
     _ => [10, 12, 16, 24, 32, 48],
 };
 var files = set.WriteFor(scratch);
 using var peer = new Peer(peerPath);
-peer.Ask($"load {files.Base} {files.Queries} {files.Truth} {(what == "words-l2" ? "l2" : "cos")}");
+peer.Ask($"load {files.Base} {files.Queries} {files.Truth} {(isEuclidean ? "l2" : "cos")}");
 using var own = new Own(set, Path.Combine(scratch, "own"), function);
 Console.WriteLine($"{set.Name}: {set.Rows} × {set.Dimensions}");
 foreach (var threads in new[] { 2, 1 })
@@ -74,7 +77,7 @@ foreach (var effort in efforts)
     Console.WriteLine($"ef {effort,4}: recall {recalls[effort].Peer:f4} {recalls[effort].Own:f4}; queries/s peer {rates[effort].Max(r => r.Peer):f0}, own {rates[effort].Max(r => r.Own):f0}; ratio, median of three {rates[effort].Select(r => r.Own / r.Peer).Order().ElementAt(1):f2}");
 }
 
-foreach (var target in what == "words-l2" ? [0.95, recalls[800].Peer] : new[] { 0.95, 0.99 })
+foreach (var target in isEuclidean ? [0.95, recalls[800].Peer] : new[] { 0.95, 0.99 })
 {
     var p = efforts.FirstOrDefault(effort => recalls[effort].Peer >= target - 1e-9);
     var o = efforts.FirstOrDefault(effort => recalls[effort].Own >= target - 1e-9);
@@ -98,6 +101,17 @@ foreach (var effort in efforts.Where(effort => effort is 16 or 24 or 64 or 128 o
 {
     var o = codes.Search(effort, 3);
     Console.WriteLine($"int8, ef {effort,4}: recall {o.Recall:f4} ({o.Recall / recalls[effort].Own:f4} of the unquantised), {o.Rate:f0} queries/s");
+}
+
+using var inverted = new Own(set, Path.Combine(scratch, "inverted"), function, indexKind: IndexKind.IvfPq);
+var invertedBuild = inverted.Build(1);
+inverted.Reopen();
+var (_, _, _, invertedPrivate) = inverted.Reopen();
+Console.WriteLine($"inverted file: built in {invertedBuild.Cpu:f2} s CPU, {invertedPrivate:f0} B/vector private");
+foreach (var effort in efforts.Where(effort => effort is 16 or 48 or 64 or 128 or 256))
+{
+    var o = inverted.Search(effort, 3);
+    Console.WriteLine($"inverted file, effort {effort,4}: recall {o.Recall:f4}, {o.Rate:f0} queries/s");
 }
 
 return 0;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -23,6 +24,48 @@ internal sealed record VectorSet(string Name, int Dimensions, float[] Base, floa
         isCosine ? "words100 cosine" : "words100 L2", 100, Npy<float>(Path.Combine(folder, "words100", "base.f32.npy")), Npy<float>(Path.Combine(folder, "words100", "queries.f32.npy")),
         Npy<int>(Path.Combine(folder, "words100", isCosine ? "truth.cos.i32.npy" : "truth.l2.i32.npy")));
 
+    /// <summary>
+    /// The set with more rows than a processor's cache holds: each further one is a row of it, shortened by a fifth, with noise of about its own size. The truth is found by comparing all.
+    /// </summary>
+    public VectorSet Enlarge(int rows, bool isCosine)
+    {
+        var random = new Random(5);
+        var vectors = new float[rows * Dimensions];
+        Base.CopyTo(vectors, 0);
+        var spread = MathF.Sqrt(TensorPrimitives.SumOfSquares<float>(Base) / Base.Length);
+        for (var row = Rows; row < rows; row++)
+        {
+            var source = random.Next(Rows);
+            for (var i = 0; i < Dimensions; i++)
+            {
+                var noise = 0f;
+                for (var j = 0; j < 6; j++)
+                {
+                    noise += random.NextSingle() - 0.5f;
+                }
+
+                vectors[(row * Dimensions) + i] = (0.8f * Base[(source * Dimensions) + i]) + (1.05f * spread * noise);
+            }
+        }
+
+        var truth = new int[QueryCount * 100];
+        Parallel.For(0, QueryCount, query =>
+        {
+            var vector = Queries.AsSpan(query * Dimensions, Dimensions);
+            var distances = new float[rows];
+            for (var row = 0; row < rows; row++)
+            {
+                var other = vectors.AsSpan(row * Dimensions, Dimensions);
+                distances[row] = isCosine ? -TensorPrimitives.CosineSimilarity<float>(vector, other) : TensorPrimitives.Distance<float>(vector, other);
+            }
+
+            var order = Enumerable.Range(0, rows).ToArray();
+            Array.Sort(distances, order);
+            order.AsSpan(0, 100).CopyTo(truth.AsSpan(query * 100));
+        });
+        return this with { Name = $"{Name}, {rows} rows", Base = vectors, Truth = truth };
+    }
+
     /// <summary>The set that the recipe beside the fixtures makes, bit by bit.</summary>
     public static VectorSet Synthetic(string folder)
     {
@@ -33,7 +76,7 @@ internal sealed record VectorSet(string Name, int Dimensions, float[] Base, floa
     /// <summary>Writes the files that the peer reads: a line "rows columns", then the numbers.</summary>
     public (string Base, string Queries, string Truth) WriteFor(string folder)
     {
-        var stem = Path.Combine(folder, Name.Replace(' ', '-'));
+        var stem = Path.Combine(folder, Name.Replace(' ', '-').Replace(",", "", StringComparison.Ordinal));
         Write(stem + ".base", Rows, Dimensions, MemoryMarshal.AsBytes(Base.AsSpan()));
         Write(stem + ".queries", QueryCount, Dimensions, MemoryMarshal.AsBytes(Queries.AsSpan()));
         Write(stem + ".truth", QueryCount, TruthColumns, MemoryMarshal.AsBytes(Truth.AsSpan()));

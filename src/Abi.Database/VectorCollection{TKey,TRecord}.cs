@@ -215,7 +215,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
 
         var store = handle.Store;
         return new CollectionStatistics(Name, store.View.Live, handle.Schema.Definition,
-            [.. store.Vectors.Select(index => new VectorStatistics(index.Field.Name, index.Graph is null ? IndexKind.Flat : IndexKind.Hnsw, index.Graph?.Count ?? 0, index.Pending.Count))], null);
+            [.. store.Vectors.Select(index => new VectorStatistics(index.Field.Name, index.Graph?.Kind ?? IndexKind.Flat, index.Graph?.Count ?? 0, index.Pending.Count))], null);
     }
 
     private Task UpsertAsync(CollectionSchema schema, IEnumerable<TRecord> records, Dictionary<int, byte[]?>?[]? embedded)

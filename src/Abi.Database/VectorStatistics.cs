@@ -2,7 +2,7 @@ namespace Abi.Database;
 
 /// <summary>How a vector field is searched.</summary>
 /// <param name="Name">The field.</param>
-/// <param name="IndexKind"><see cref="IndexKind.Hnsw"/> when there is a graph, else <see cref="IndexKind.Flat"/>.</param>
+/// <param name="IndexKind"><see cref="IndexKind.Hnsw"/> when there is a graph, <see cref="IndexKind.IvfPq"/> when there is an inverted file, else <see cref="IndexKind.Flat"/>.</param>
 /// <param name="Linked">Vectors in the graph.</param>
 /// <param name="Pending">Vectors that the graph is still to get; searches compare them one by one, so they are found all the same.</param>
 public sealed record VectorStatistics(string Name, IndexKind IndexKind, int Linked, int Pending)

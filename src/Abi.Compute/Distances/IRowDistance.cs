@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Abi.Compute.Distances;
 
 /// <summary>
-/// A distance between encoded vectors ("rows"). A row is a run of <see cref="RowBytes"/> bytes, a multiple of 64, that starts on a multiple of 64; unused
+/// A distance between encoded vectors ("rows"). A row is a run of <see cref="RowBytes"/> bytes, a multiple of 64 (of codes: of 16), that starts on a multiple of as much; unused
 /// elements are zero, so that kernels have no tail loop. What a kernel needs of a vector besides its elements (an inverse norm, a scale) stands in the row, where
 /// the cache lines that hold the elements bring it along. Smaller is nearer.
 /// </summary>

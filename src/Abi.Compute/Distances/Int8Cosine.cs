@@ -26,7 +26,7 @@ public readonly unsafe struct Int8Cosine : IRowDistance
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Between(byte* query, byte* row, int rowBytes)
     {
-        var dot = Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes >> 6, 4);
+        var dot = Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes, 4);
         return 1 - (dot * (((float*)(query + rowBytes))[-1] * ((float*)(row + rowBytes))[-1]));
     }
 

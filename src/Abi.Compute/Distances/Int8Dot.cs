@@ -15,7 +15,7 @@ public readonly unsafe struct Int8Dot : IRowDistance
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Between(byte* query, byte* row, int rowBytes)
     {
-        return -Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes >> 6, 0);
+        return -Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes, 0);
     }
 
     /// <inheritdoc/>

@@ -15,7 +15,7 @@ public readonly unsafe struct ScalarCodeCosine : IRowDistance
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Between(byte* query, byte* row, int rowBytes) =>
-        1 - (Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes >> 6, 8) * (((float*)(query + rowBytes))[-2] * ((float*)(row + rowBytes))[-2]));
+        1 - (Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes, 8) * (((float*)(query + rowBytes))[-2] * ((float*)(row + rowBytes))[-2]));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -51,7 +51,7 @@ public readonly unsafe struct ScalarCodeDot : IRowDistance
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Between(byte* query, byte* row, int rowBytes) =>
-        -(Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes >> 6, 8) * (((float*)(query + rowBytes))[-2] * ((float*)(row + rowBytes))[-2]));
+        -(Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes, 8) * (((float*)(query + rowBytes))[-2] * ((float*)(row + rowBytes))[-2]));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

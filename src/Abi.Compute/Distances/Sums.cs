@@ -18,29 +18,36 @@ internal static unsafe class Sums
         target[vector.Length..].Clear();
     }
 
-    /// <summary>Σ a·b over signed bytes; the last <paramref name="maskedBytes"/> bytes of the last block do not count.</summary>
+    /// <summary>Σ a·b over signed bytes; the last <paramref name="maskedBytes"/> bytes do not count.</summary>
+    /// <param name="a">sbyte [bytes].</param>
+    /// <param name="b">sbyte [bytes].</param>
+    /// <param name="bytes">A multiple of 16, at least 64.</param>
+    /// <param name="maskedBytes">At most 31.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int DotBytes(sbyte* a, sbyte* b, int blocks, int maskedBytes)
+    public static int DotBytes(sbyte* a, sbyte* b, int bytes, int maskedBytes)
     {
         if (Avx512BW.IsSupported)
         {
             var sum0 = Vector512<int>.Zero;
             var sum1 = Vector512<int>.Zero;
-            var count = blocks * 64;
+            var last = bytes - 64;
             var i = 0;
-            for (; i < count - 64; i += 64)
+            for (; i < last; i += 64)
             {
                 sum0 += Avx512BW.MultiplyAddAdjacent(Avx512BW.ConvertToVector512Int16(Vector256.Load(a + i)), Avx512BW.ConvertToVector512Int16(Vector256.Load(b + i)));
                 sum1 += Avx512BW.MultiplyAddAdjacent(Avx512BW.ConvertToVector512Int16(Vector256.Load(a + i + 32)), Avx512BW.ConvertToVector512Int16(Vector256.Load(b + i + 32)));
             }
 
-            var mask = Vector256.LessThan(Vector256<sbyte>.Indices, Vector256.Create((sbyte)(32 - maskedBytes)));
-            sum0 += Avx512BW.MultiplyAddAdjacent(Avx512BW.ConvertToVector512Int16(Vector256.Load(a + i)), Avx512BW.ConvertToVector512Int16(Vector256.Load(b + i)));
-            sum1 += Avx512BW.MultiplyAddAdjacent(Avx512BW.ConvertToVector512Int16(Vector256.Load(a + i + 32) & mask), Avx512BW.ConvertToVector512Int16(Vector256.Load(b + i + 32)));
+            // The last 64 bytes, without those that were added already.
+            var done = Vector256.Create((sbyte)(i - last));
+            var low = Vector256.GreaterThanOrEqual(Vector256<sbyte>.Indices, done);
+            var high = Vector256.GreaterThanOrEqual(Vector256<sbyte>.Indices + Vector256.Create((sbyte)32), done) & Vector256.LessThan(Vector256<sbyte>.Indices, Vector256.Create((sbyte)(32 - maskedBytes)));
+            sum0 += Avx512BW.MultiplyAddAdjacent(Avx512BW.ConvertToVector512Int16(Vector256.Load(a + last) & low), Avx512BW.ConvertToVector512Int16(Vector256.Load(b + last)));
+            sum1 += Avx512BW.MultiplyAddAdjacent(Avx512BW.ConvertToVector512Int16(Vector256.Load(a + last + 32) & high), Avx512BW.ConvertToVector512Int16(Vector256.Load(b + last + 32)));
             return Vector512.Sum(sum0 + sum1);
         }
 
-        return DotBytesNarrow(a, b, (blocks * 64) - maskedBytes);
+        return DotBytesNarrow(a, b, bytes - maskedBytes);
     }
 
     /// <summary>Σ (a − b)² over signed bytes.</summary>

@@ -8,7 +8,7 @@ namespace Abi.Database.Indexes;
 /// Navigable Small World graphs", 2016). A node is a slot. Walks take no locks and may run while nodes are linked or unlinked: every link names a slot that has a row, so
 /// a walk that meets a half-changed list loses or gains a way, never its footing.
 /// </summary>
-internal abstract unsafe class HnswGraph
+internal abstract unsafe class HnswGraph : NearIndex
 {
     private readonly int[] _locks = new int[4096];
 
@@ -24,7 +24,9 @@ internal abstract unsafe class HnswGraph
     public int Connections { get; }
 
     /// <summary>The nodes linked.</summary>
-    public int Count => Volatile.Read(ref NodeCount);
+    public override int Count => Volatile.Read(ref NodeCount);
+
+    public override IndexKind Kind => IndexKind.Hnsw;
 
     /// <summary>The links of level 0: int [2 M] a slot, -1 behind the last.</summary>
     public NativeColumn Links { get; }
@@ -57,24 +59,6 @@ internal abstract unsafe class HnswGraph
             Capacity = (slots + NativeColumn.Mask) & ~NativeColumn.Mask;
         }
     }
-
-    /// <summary>The <paramref name="effort"/> (or fewer) nearest nodes, nearest first.</summary>
-    /// <param name="query">A prepared query.</param>
-    /// <param name="effort">ef: how many candidates the walk keeps.</param>
-    /// <param name="found">Packed <see cref="ScoredSlot"/>s; at least <paramref name="effort"/> long.</param>
-    /// <param name="hidden">A slot that the walk treats as if it were not there, or -1.</param>
-    /// <returns>How many were found.</returns>
-    public abstract int Search(byte* query, int effort, Span<ulong> found, int hidden = -1);
-
-    /// <summary>Links slots whose rows are in place. Blocks until all are linked.</summary>
-    public abstract void Insert(IReadOnlyList<int> slots, int threads);
-
-    /// <summary>Takes nodes out: every node that links to one of them gets links to what is nearest among its own and the removed ones' neighbours instead.</summary>
-    /// <param name="isRemoved">Whether a slot is to go, by slot.</param>
-    /// <param name="isLinked">Whether a slot is a node.</param>
-    /// <param name="slots">All slots are below this.</param>
-    /// <param name="threads">How many threads to use.</param>
-    public abstract void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads);
 
     /// <summary>Takes over a graph that was saved: links of level 0 are in <see cref="Links"/> already.</summary>
     /// <returns>False when a link leads nowhere.</returns>

@@ -269,6 +269,11 @@ internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int
             {
                 Sse.Prefetch0(row + at);
             }
+
+            if ((bytes & 63) != 0)
+            {
+                Sse.Prefetch0(row + bytes - 1); // it may reach into one line more
+            }
         }
     }
 }

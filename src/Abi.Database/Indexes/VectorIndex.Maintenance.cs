@@ -11,7 +11,7 @@ internal sealed unsafe partial class VectorIndex
     private readonly Lock _graphGate = new(); // insertions and removals, never searches
 
     /// <summary>Takes a graph that was saved; slots that it lacks must be added before this.</summary>
-    public void Adopt(HnswGraph graph, int slots)
+    public void Adopt(NearIndex graph, int slots)
     {
         for (var slot = 0; slot < slots; slot++)
         {
@@ -65,6 +65,7 @@ internal sealed unsafe partial class VectorIndex
             }
 
             graph.Insert(linked, threads);
+            Replace(graph, linked, threads);
             foreach (var slot in linked)
             {
                 States[slot] = SlotState.Linked;
@@ -76,6 +77,29 @@ internal sealed unsafe partial class VectorIndex
                 return _pending.Count > 0;
             }
         }
+    }
+
+    // An inverted file that is outgrown is learnt anew, and a graph gives way to one when it must. Searches use the old one until the new one has all.
+    private void Replace(NearIndex graph, List<int> linked, int threads)
+    {
+        if (graph is InvertedFile { IsOutgrown: false } || (graph is HnswGraph && !UsesInvertedFile(VectorCount)))
+        {
+            return;
+        }
+
+        List<int> all = [.. linked];
+        for (var slot = 0; States.Has(slot); slot++)
+        {
+            if (States[slot] == SlotState.Linked)
+            {
+                all.Add(slot);
+            }
+        }
+
+        var file = InvertedFile.Train(Space, Field.DistanceFunction, Rows, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(all), threads);
+        file.Insert(all, threads);
+        Interlocked.MemoryBarrier();
+        Graph = file;
     }
 
     /// <summary>Takes the slots out of the graph whose records no reader can see any more.</summary>

@@ -50,7 +50,7 @@ internal sealed unsafe partial class VectorIndex
         }
     }
 
-    private int Measure(HnswGraph graph, double recall, int count)
+    private int Measure(NearIndex graph, double recall, int count)
     {
         if (_truth.Length == 0 || _truth[0].Nearest.Length < count)
         {
@@ -86,7 +86,7 @@ internal sealed unsafe partial class VectorIndex
         return Math.Min(high, LargestEffort);
     }
 
-    private double RecallAt(HnswGraph graph, int effort, int count)
+    private double RecallAt(NearIndex graph, int effort, int count)
     {
         var rented = ArrayPool<ulong>.Shared.Rent(effort);
         var (rows, space) = (Codes ?? Rows, CodeSpace ?? Space);
@@ -95,7 +95,7 @@ internal sealed unsafe partial class VectorIndex
         foreach (var (slot, nearest) in _truth)
         {
             space.Prepare(rows.Row(slot), memory.Address);
-            var found = Math.Min(graph.Search(memory.Address, effort, rented, slot), Codes is null ? count : RerankFactor * count);
+            var found = Math.Min(graph.Search(memory.Address, effort, rented, slot), graph is InvertedFile ? effort : Codes is null ? count : RerankFactor * count);
             all += Math.Min(count, nearest.Length);
             for (var i = 0; i < Math.Min(count, nearest.Length); i++)
             {

@@ -74,21 +74,34 @@ internal sealed unsafe partial class VectorIndex
     }
 
     // The effort of a walk that finds enough of what matches, or 0 when comparing all matches is cheaper.
-    private int Plan(HnswGraph graph, int count, SearchEffort effort, int matches)
+    private int Plan(NearIndex graph, int count, SearchEffort effort, int matches)
     {
         const int NodesPerStep = 24;  // new nodes that a step of the walk meets, about
         const int NodeCost = 2;       // a node anywhere in memory beside one of a scan
         var wanted = Math.Max(effort.Effort > 0 ? effort.Effort : effort.Recall > 0 ? EffortFor(effort.Recall, count) : Math.Max(UsualEffort, 2 * count), count);
         var share = Math.Min(1.0, (double)matches / graph.Count);
         var scaled = Math.Min(wanted / Math.Max(share, 1e-9), graph.Count);
+        scaled = Codes is null ? scaled : Math.Min(scaled * 1.125, graph.Count); // codes put a few of the nearest farther back
         return scaled * NodesPerStep * NodeCost < matches ? (int)Math.Ceiling(scaled) : share > 0.9 && scaled < graph.Count / 4 && effort.Effort > 0 ? (int)Math.Ceiling(scaled) : 0;
     }
 
-    private void Walk(byte* query, byte* walkQuery, HnswGraph graph, int effort, int count, TopK best, VisibleSlots visible)
+    private void Walk(byte* query, byte* walkQuery, NearIndex graph, int effort, int count, TopK best, VisibleSlots visible)
     {
         var rented = ArrayPool<ulong>.Shared.Rent(effort);
         var found = graph.Search(walkQuery, effort, rented);
-        if (Codes is null && Space.IsEstimated)
+        if (graph is InvertedFile)
+        {
+            // Codes of a byte for four elements tell the nearest from the near only roughly: every candidate is compared.
+            foreach (var item in rented.AsSpan(0, found))
+            {
+                var slot = ScoredSlot.Slot(item);
+                if (visible.Accepts(slot))
+                {
+                    Space.Offer(query, Rows.Row(slot), slot, best);
+                }
+            }
+        }
+        else if (Codes is null && Space.IsEstimated)
         {
             // By estimate, nearest first: compared exactly until the next ones are out of the question.
             var ruledOut = 0;

@@ -44,7 +44,13 @@ internal sealed unsafe partial class VectorIndex
     public SlotArray<SlotState> States { get; } = new(SlotState.None);
 
     /// <summary>The graph; null while every search is a scan.</summary>
-    public HnswGraph? Graph { get; private set; }
+    public NearIndex? Graph { get; private set; }
+
+    /// <summary>From how many bytes of rows on <see cref="IndexKind.Automatic"/> keeps an inverted file.</summary>
+    public long LargestResident { get; set; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+
+    /// <summary>Whether the rows may stay in the mapped file.</summary>
+    public bool IsMapped(int rows) => Codes is not null || UsesInvertedFile(rows) || (long)rows * Space.RowBytes > LargestResident / 2;
 
     /// <summary>Whether a graph is being built for vectors that had one or need one.</summary>
     public bool IsBuilding => Graph is not null && Volatile.Read(ref _pending).Count > 0;
@@ -121,7 +127,7 @@ internal sealed unsafe partial class VectorIndex
     /// <param name="slots">All slots are below this.</param>
     public void Publish(int slots)
     {
-        if (Graph is null && (Field.IndexKind == IndexKind.Hnsw || (Field.IndexKind == IndexKind.Automatic && VectorCount >= AutomaticGraph)))
+        if (Graph is null && (Field.IndexKind == IndexKind.Hnsw || (Field.IndexKind != IndexKind.Flat && VectorCount >= AutomaticGraph)))
         {
             StartGraph(slots);
         }
@@ -162,9 +168,29 @@ internal sealed unsafe partial class VectorIndex
         }
     }
 
+    private bool UsesInvertedFile(int vectors) => vectors >= AutomaticGraph && Field.Element == VectorElement.Float32
+        && (Field.IndexKind == IndexKind.IvfPq || (Field.IndexKind == IndexKind.Automatic && Codes is null && (long)vectors * Space.RowBytes > LargestResident));
+
+    private HnswGraph NewGraph() => (CodeSpace ?? Space).CreateGraph(Codes ?? Rows, Field.Connections, Field.ConstructionEffort);
+
+    // From the vectors that are there, deleted ones included. The writer waits for it: once at first; later the work in the background does it.
+    private InvertedFile Learn(int slots)
+    {
+        List<int> all = [];
+        for (var slot = 0; slot < slots; slot++)
+        {
+            if (States[slot] != SlotState.None)
+            {
+                all.Add(slot);
+            }
+        }
+
+        return InvertedFile.Train(Space, Field.DistanceFunction, Rows, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(all), Environment.ProcessorCount);
+    }
+
     private void StartGraph(int slots)
     {
-        var graph = (CodeSpace ?? Space).CreateGraph(Codes ?? Rows, Field.Connections, Field.ConstructionEffort);
+        NearIndex graph = UsesInvertedFile(VectorCount) ? Learn(slots) : NewGraph();
         _new.Clear();
         for (var slot = 0; slot < slots; slot++)
         {

@@ -113,6 +113,11 @@ internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes
             {
                 Sse.Prefetch0(row + at);
             }
+
+            if ((bytes & 63) != 0)
+            {
+                Sse.Prefetch0(row + bytes - 1); // it may reach into one line more
+            }
         }
     }
 

@@ -107,7 +107,7 @@ internal sealed partial class CollectionStore
                     }
                 }
             }
-            else if (index.Codes is not null || section.Length > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4)
+            else if (index.IsMapped(rows))
             {
                 index.Rows.Adopt(view, section.Offset, rows);
             }
@@ -157,6 +157,11 @@ internal sealed partial class CollectionStore
 
     private bool TryAdopt(VectorIndex index, SegmentReader reader)
     {
+        if (reader.Section(GraphFile.InvertedParameters).Length > 0)
+        {
+            return TryAdoptInverted(index, reader);
+        }
+
         var parameters = reader.ReadAll<long>(GraphFile.Parameters);
         if (parameters.Length != 4 || parameters[0] != _slots || parameters[1] != index.Field.Connections || parameters[3] != (index.Codes?.Stride ?? 0)
             || reader.Section(GraphFile.Levels).Length != _slots || reader.Section(GraphFile.Links).Length != (long)_slots * 2 * index.Field.Connections * sizeof(int)
@@ -196,6 +201,41 @@ internal sealed partial class CollectionStore
         }
 
         index.Adopt(graph, _slots);
+        return true;
+    }
+
+    private bool TryAdoptInverted(VectorIndex index, SegmentReader reader)
+    {
+        var parameters = reader.ReadAll<long>(GraphFile.InvertedParameters);
+        var cellOf = reader.ReadAll<int>(GraphFile.CellOf);
+        if (parameters.Length != 2 || parameters[0] != _slots || parameters[1] > int.MaxValue || cellOf.Length != _slots || index.Field.Element != VectorElement.Float32 || index.Codes is not null)
+        {
+            return false;
+        }
+
+        for (var slot = 0; slot < _slots; slot++)
+        {
+            if (cellOf[slot] >= 0 && index.States[slot] == SlotState.None)
+            {
+                return false;
+            }
+        }
+
+        var file = InvertedFile.Restore(index.Space, index.Field.DistanceFunction, index.Rows, reader.ReadAll<float>(GraphFile.Cells), reader.ReadAll<float>(GraphFile.Parts), cellOf, reader.ReadAll<byte>(GraphFile.PartCodes), (int)parameters[1]);
+        if (file is null)
+        {
+            return false;
+        }
+
+        for (var slot = 0; slot < _slots; slot++)
+        {
+            if (cellOf[slot] >= 0)
+            {
+                index.States[slot] = SlotState.Linked;
+            }
+        }
+
+        index.Adopt(file, _slots);
         return true;
     }
 }

@@ -58,7 +58,7 @@ internal sealed partial class CollectionStore
     public unsafe uint? SaveGraph(IStorage storage, string name, int vector, int[] order)
     {
         var index = Vectors[vector];
-        if (index.Graph is not { } graph)
+        if (index.Graph is null)
         {
             return null;
         }
@@ -66,6 +66,13 @@ internal sealed partial class CollectionStore
         uint? checksum = null;
         index.WithStillGraph(() =>
         {
+            if (index.Graph is InvertedFile file)
+            {
+                checksum = SaveInverted(storage, name, file, order);
+                return;
+            }
+
+            var graph = (HnswGraph)index.Graph;
             var row = new Dictionary<int, int>(order.Length);
             for (var i = 0; i < order.Length; i++)
             {
@@ -136,6 +143,40 @@ internal sealed partial class CollectionStore
         return checksum;
     }
 
+    private static uint SaveInverted(IStorage storage, string name, InvertedFile file, int[] order)
+    {
+        var row = new Dictionary<int, int>(order.Length);
+        for (var i = 0; i < order.Length; i++)
+        {
+            row[order[i]] = i;
+        }
+
+        var cellOf = new int[order.Length];
+        Array.Fill(cellOf, -1);
+        var codes = new byte[(long)order.Length * file.CodeBytes];
+        foreach (var (slot, cell, code) in file.Entries())
+        {
+            if (row.TryGetValue(slot, out var target))
+            {
+                cellOf[target] = cell;
+                code.Span.CopyTo(codes.AsSpan(target * file.CodeBytes));
+            }
+        }
+
+        using var writer = new SegmentWriter(storage, name, GraphFile.Kind);
+        writer.BeginSection(GraphFile.InvertedParameters);
+        writer.Write<long>([order.Length, file.TrainedFor]);
+        writer.BeginSection(GraphFile.Cells);
+        writer.Write<float>(file.CellPoints);
+        writer.BeginSection(GraphFile.Parts);
+        writer.Write<float>(file.PartsPoints);
+        writer.BeginSection(GraphFile.CellOf);
+        writer.Write<int>(cellOf);
+        writer.BeginSection(GraphFile.PartCodes);
+        writer.Write<byte>(codes);
+        return writer.Finish();
+    }
+
     private static void Translate(ReadOnlySpan<int> links, Span<int> translated, Dictionary<int, int> row, byte[] levels)
     {
         var count = 0;
@@ -165,13 +206,24 @@ internal sealed partial class CollectionStore
             order[count++] = slot;
         }
 
-        if (Array.Find(Vectors, index => index.Graph is not null) is { } index && index.Graph!.EntryPoint >= 0)
+        var first = Array.Find(Vectors, index => index.Graph is not null)?.Graph;
+        if (first is InvertedFile file)
         {
-            var graph = index.Graph;
-            var first = (int)graph.EntryPoint;
-            if (first < slots && visible.IsVisible(first))
+            foreach (var (slot, _, _) in file.Entries())
             {
-                Take(first);
+                if (slot < slots && !taken[slot] && visible.IsVisible(slot))
+                {
+                    Take(slot);
+                }
+            }
+        }
+
+        if (first is HnswGraph { EntryPoint: >= 0 } graph)
+        {
+            var entry = (int)graph.EntryPoint;
+            if (entry < slots && visible.IsVisible(entry))
+            {
+                Take(entry);
                 for (var next = 0; next < count; next++)
                 {
                     foreach (var link in new ReadOnlySpan<int>(graph.Links.Row(order[next]), 2 * graph.Connections))

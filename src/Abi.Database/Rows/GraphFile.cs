@@ -1,6 +1,6 @@
 namespace Abi.Database.Rows;
 
-/// <summary>The sections of a graph file (kind 2): the graph of one vector field over the slots of a rows file. Derived: when it is damaged or missing, it is built anew.</summary>
+/// <summary>The sections of a graph file (kind 2): the graph, or the inverted file, of one vector field over the slots of a rows file. Derived: when it is damaged or missing, it is built anew.</summary>
 internal static class GraphFile
 {
     public const int Kind = 2;
@@ -19,4 +19,19 @@ internal static class GraphFile
 
     /// <summary>Section: the codes of a quantized field, a row a slot.</summary>
     public const long Codes = 5;
+
+    /// <summary>Section, of an inverted file only: i64 [2]: rows, how many vectors it was learnt for.</summary>
+    public const long InvertedParameters = 6;
+
+    /// <summary>Section: f32 [cells, dimensions].</summary>
+    public const long Cells = 7;
+
+    /// <summary>Section: f32, the points of each part of the product quantizer, part by part.</summary>
+    public const long Parts = 8;
+
+    /// <summary>Section: i32 [rows], the cell of each row, or -1.</summary>
+    public const long CellOf = 9;
+
+    /// <summary>Section: byte [rows, parts].</summary>
+    public const long PartCodes = 10;
 }
