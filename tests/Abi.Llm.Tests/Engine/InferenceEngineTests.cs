@@ -70,6 +70,26 @@ public sealed class InferenceEngineTests
     }
 
     [Test]
+    public async Task MakingASessionTakesAFewHundredBytesAndNoStep()
+    {
+        const int Sessions = 1000;
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf");
+        var sessions = new List<InferenceSession>(Sessions + 1) { model.CreateSession() };
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < Sessions; i++)
+        {
+            sessions.Add(model.CreateSession());
+        }
+
+        var bytes = (GC.GetAllocatedBytesForCurrentThread() - before) / Sessions;
+        await TestContext.Out.WriteLineAsync($"{bytes} bytes a session");
+        Assert.That(bytes, Is.LessThan(1024));
+        var statistics = model.Engine.Statistics;
+        Assert.That((statistics.Steps, statistics.UsedPages, statistics.IdleSequences), Is.EqualTo((0L, 0, 0)), "nothing is computed or reserved");
+        sessions.ForEach(session => session.Dispose());
+    }
+
+    [Test]
     public async Task ASessionComputesOnlyWhatIsNew()
     {
         await using var model = await TestModels.LoadAsync("models", "llama.gguf");

@@ -152,6 +152,19 @@ public sealed class SchedulingTests
     }
 
     [Test]
+    public void NoLimitOfTimeIsSetUnlessTheCallerSetsIt()
+    {
+        // every option of the assembly that is a time, whichever class it is in
+        var options = typeof(LanguageModel).Assembly.GetExportedTypes().Where(type => type.Name.EndsWith("Options", StringComparison.Ordinal) && type.GetConstructor(Type.EmptyTypes) is not null).ToList();
+        var times = options.SelectMany(type => type.GetProperties().Where(property => property.PropertyType == typeof(TimeSpan) || property.PropertyType == typeof(TimeSpan?)).Select(property => (type, property))).ToList();
+        Assert.That(times.Select(time => time.property.Name), Does.Contain("TimeLimit").And.Contain("CallTimeout"));
+        foreach (var (type, property) in times.Where(time => time.type.Namespace != "Abi.Llm.Downloads")) // a download's are those of its connection
+        {
+            Assert.That(property.GetValue(Activator.CreateInstance(type)), Is.Null.Or.EqualTo(Timeout.InfiniteTimeSpan), $"{type.Name}.{property.Name}");
+        }
+    }
+
+    [Test]
     public async Task TheEnginesTokenLimitIsEverybodys()
     {
         await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, TokenLimit = 5 });
