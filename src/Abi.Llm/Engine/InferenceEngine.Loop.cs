@@ -282,7 +282,7 @@ public sealed partial class InferenceEngine
     {
         while (!(sequence.State.TryReserve(0, sequence.Count) && (sequence.EncoderTokens.Length == 0 || sequence.IsEncoded || sequence.State.TryReserve(1, sequence.EncoderTokens.Length))))
         {
-            if (_prefixes?.TryEvict() == true)
+            if (_prefixes?.TryEvict() == true || _checkpoints?.TryEvict() == true)
             {
                 continue;
             }
@@ -486,6 +486,7 @@ public sealed partial class InferenceEngine
         request.IsActive = false;
         if (sequence.IsTemporary || sequence.IsDisposed)
         {
+            sequence.AddCheckpoint();
             sequence.DropState();
             sequence.UseAdapters(null);
         }

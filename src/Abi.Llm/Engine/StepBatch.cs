@@ -1,10 +1,11 @@
 using Abi.Compute.Devices;
+using Abi.Llm.Cache;
 
 namespace Abi.Llm.Engine;
 
 /// <summary>The step that is built and run next: which requests take part, with how many rows.</summary>
 /// <remarks>For the engine's thread. Reused, so a steady state allocates nothing.</remarks>
-internal sealed class StepBatch
+internal sealed class StepBatch(CheckpointCache? checkpoints = null)
 {
     private readonly List<EngineRequest> _prompts = [];
 
@@ -70,6 +71,7 @@ internal sealed class StepBatch
             }
 
             var rows = Math.Min(request.Sequence.Pending, Math.Max(left / equals, 1));
+            rows = checkpoints?.Rows(request.Sequence.Cached, request.Sequence.Count, rows) ?? rows;
 
             // rows whose output is wanted come last; no more of them than the plan gives
             var plain = Math.Clamp(request.FirstOutput - request.Sequence.Cached, 0, rows);
