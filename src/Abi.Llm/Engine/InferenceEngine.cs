@@ -138,7 +138,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
                 var (reusable, slots) = _checkpoints?.CountUnshared() ?? (_prefixes?.CountUnshared() ?? 0, 0);
                 return new EngineStatistics(
                     _active.Count, _waiting.Count, _idle.Count, _pool.Pages.UsedCount - reusable, reusable, _pool.Pages.Count,
-                    _pool.UsedBytes - (reusable * _pool.Store.PageMemoryBytes) - (slots * _pool.Store.SlotMemoryBytes), _pool.TotalBytes, _isDisposed ? 0 : (_plan?.ScratchBytes ?? 0) + (_adaptedPlan?.ScratchBytes ?? 0) + (_encoderPlan?.ScratchBytes ?? 0) + _embeddingPlans.Values.Sum(static plan => plan.ScratchBytes), _steps, _preemptions);
+                    _pool.UsedBytes - (reusable * _pool.Store.PageMemoryBytes) - (slots * _pool.Store.SlotMemoryBytes), _pool.TotalBytes, _isDisposed ? 0 : (_plan?.ScratchBytes ?? 0) + (_adaptedPlan?.ScratchBytes ?? 0) + (_hookedPlan?.ScratchBytes ?? 0) + (_encoderPlan?.ScratchBytes ?? 0) + _embeddingPlans.Values.Sum(static plan => plan.ScratchBytes), _steps, _preemptions);
             }
         }
     }
@@ -238,6 +238,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             EndAll(new ObjectDisposedException(nameof(InferenceEngine), "The engine was disposed of while the request ran."));
             _plan?.Dispose();
             _adaptedPlan?.Dispose();
+            _hookedPlan?.Dispose();
             _encoderPlan?.Dispose();
             foreach (var plan in _embeddingPlans.Values)
             {
@@ -296,7 +297,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         GenerationRequest request;
         try
         {
-            UseAdapters(sequence, options.Adapters);
+            UseAdapters(sequence, options.Adapters, options.ActivationHooks, options.ControlVectors);
             request = new GenerationRequest(sequence, promptTokens ?? promptIds.Length, options, Tokenizer, VocabularySize, ContextLength, cancellationToken);
             request.Stream.Engine = this;
             Submit(request, Shorter(options.TimeLimit, Options.TimeLimit));

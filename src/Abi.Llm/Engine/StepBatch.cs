@@ -14,6 +14,9 @@ internal sealed class StepBatch(CheckpointCache? checkpoints = null)
     /// <summary>Whether a sequence has adapters.</summary>
     public bool HasAdapters { get; private set; }
 
+    /// <summary>Whether a sequence has hooks.</summary>
+    public bool HasHooks { get; private set; }
+
     /// <summary>The requests that take part, in the order of their rows.</summary>
     public List<EngineRequest> Requests { get; } = [];
 
@@ -109,6 +112,7 @@ internal sealed class StepBatch(CheckpointCache? checkpoints = null)
         Requests.Clear();
         Inputs.Clear();
         HasAdapters = false;
+        HasHooks = false;
     }
 
     private void Add(EngineRequest request, int rows)
@@ -118,6 +122,8 @@ internal sealed class StepBatch(CheckpointCache? checkpoints = null)
         step.Slot = sequence.State.Slot;
         step.Adapters = sequence.Adapters?.Set;
         HasAdapters |= step.Adapters is not null;
+        step.Hook = sequence.Adapters?.Hooks;
+        HasHooks |= step.Hook is not null;
         for (var group = 0; group < sequence.State.Groups; group++)
         {
             var table = sequence.State.Table(group);
