@@ -71,6 +71,12 @@ public sealed record GenerationOptions
     /// <summary>Adapters that change the model for this request, in order; none when empty. Requests with and without run together.</summary>
     public ImmutableArray<AdapterUse> Adapters { get; init; } = [];
 
+    /// <summary>Code of yours that looks at the request's hidden states and may change them; none when empty, and then at no cost.</summary>
+    public ImmutableArray<IActivationHook> ActivationHooks { get; init; } = [];
+
+    /// <summary>Directions that are added to the request's hidden states, before <see cref="ActivationHooks"/> see them; none when empty.</summary>
+    public ImmutableArray<ControlVectorUse> ControlVectors { get; init; } = [];
+
     /// <summary>Whether and how tokens are guessed to save steps; unset, they are not. The text is the same either way.</summary>
     public SpeculationOptions? Speculation { get; init; }
 

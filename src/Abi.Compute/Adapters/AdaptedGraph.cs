@@ -27,6 +27,6 @@ public static class AdaptedGraph
             operations.Add(new Adapt(product.X, plain, product.Weight, result) { Block = product.Block });
         }
 
-        return new Graph(values.ToImmutable(), operations.ToImmutable(), graph.State, graph.Outputs, graph.Blocks);
+        return new Graph(values.ToImmutable(), operations.ToImmutable(), graph.State, graph.Outputs, graph.Blocks, graph.Points);
     }
 }

@@ -1,4 +1,5 @@
 using Abi.Compute.Adapters;
+using Abi.Compute.Hooks;
 
 namespace Abi.Compute.Devices;
 
@@ -19,6 +20,9 @@ public sealed class StepSequence
 
     /// <summary>The changes of weights that apply to its rows, or null; read only by graphs with places for them (<see cref="AdaptedGraph"/>).</summary>
     public AdapterSet? Adapters { get; set; }
+
+    /// <summary>Looks at its rows, or null; called only by graphs with places for it (<see cref="HookedGraph"/>).</summary>
+    public IRowHook? Hook { get; set; }
 
     /// <summary>How many positions of a group hold keys and values once this step's own are stored.</summary>
     public int Length(int group) => group < _lengths.Length ? _lengths[group] : 0;
@@ -49,6 +53,7 @@ public sealed class StepSequence
         RowCount = 0;
         Slot = -1;
         Adapters = null;
+        Hook = null;
         Array.Clear(_lengths);
     }
 }

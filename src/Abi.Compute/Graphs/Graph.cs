@@ -6,13 +6,14 @@ namespace Abi.Compute.Graphs;
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed class Graph
 {
-    internal Graph(ImmutableArray<Value> values, ImmutableArray<Operation> operations, StateLayout state, ImmutableArray<Value> outputs, int blocks)
+    internal Graph(ImmutableArray<Value> values, ImmutableArray<Operation> operations, StateLayout state, ImmutableArray<Value> outputs, int blocks, ImmutableArray<GraphPoint> points)
     {
         Values = values;
         Operations = operations;
         State = state;
         Outputs = outputs;
         Blocks = blocks;
+        Points = points;
     }
 
     /// <summary>Every value, by id.</summary>
@@ -26,6 +27,9 @@ public sealed class Graph
 
     /// <summary>The values that callers read after a step; all observed.</summary>
     public ImmutableArray<Value> Outputs { get; }
+
+    /// <summary>The places that hooks may look into (<see cref="Hooks.HookedGraph"/>), in the order of computing.</summary>
+    public ImmutableArray<GraphPoint> Points { get; }
 
     /// <summary>The number of blocks; cancellation is looked at between them.</summary>
     public int Blocks { get; }

@@ -12,6 +12,7 @@ public sealed class GraphBuilder
     private readonly List<Value> _outputs = [];
     private readonly List<CacheLayer> _cache = [];
     private readonly List<RecurrentLayer> _recurrent = [];
+    private readonly List<GraphPoint> _points = [];
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private int _block = -1;
     private bool _isBehindBlocks;
@@ -58,9 +59,16 @@ public sealed class GraphBuilder
         _outputs.Add(value);
     }
 
+    /// <summary>Names a place that hooks may look into: a value of token or output rows that an operation made.</summary>
+    public void AddPoint(string name, Value value)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        _points.Add(new GraphPoint(name, Math.Max(_block, 0), value));
+    }
+
     /// <summary>Finishes the graph.</summary>
     public Graph Build() =>
-        new([.. _values], [.. _operations], new StateLayout([.. _cache], [.. _recurrent]), [.. _outputs], _isBehindBlocks ? _block : _block + 1);
+        new([.. _values], [.. _operations], new StateLayout([.. _cache], [.. _recurrent]), [.. _outputs], _isBehindBlocks ? _block : _block + 1, [.. _points]);
 
     /// <inheritdoc cref="Graphs.Embed"/>
     public Value Embed(WeightTensor table, string? name = null) =>

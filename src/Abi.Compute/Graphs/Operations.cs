@@ -29,6 +29,9 @@ public sealed record MatMul(Value X, WeightTensor Weight, WeightTensor? Bias, Va
 /// </summary>
 public sealed record Adapt(Value X, Value Y, WeightTensor Weight, Value Result) : Operation([X, Y], Result);
 
+/// <summary>Calls the hooks that sequences of the step have for a point, which may change its value in place: rows of token or output space.</summary>
+public sealed record Hook(GraphPoint Point) : Operation([Point.Value], null);
+
 /// <summary>
 /// A matrix of its own for each group of columns: x is [rows, groups × in] or, shared by all groups, [rows, in]; W is [groups, out, in] (GGUF shape
 /// [in, out, groups]); the result is [rows, groups × out].

@@ -2,20 +2,22 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Abi.Compute.Adapters;
 using Abi.Compute.Tensors;
+using Abi.Llm.Activations;
 
 namespace Abi.Llm.Adapters;
 
-/// <summary>The adapters of one sequence, held as long as it uses them.</summary>
+/// <summary>What makes one sequence's model another than the model itself: adapters, held as long as it uses them, and hooks.</summary>
 internal sealed class AppliedAdapters : IDisposable
 {
     private readonly ImmutableArray<AdapterUse> _uses;
     private int _isDisposed;
 
-    private AppliedAdapters(ImmutableArray<AdapterUse> uses)
+    private AppliedAdapters(ImmutableArray<AdapterUse> uses, RequestHooks? hooks)
     {
         _uses = uses;
-        Key = string.Join(',', uses.Select(use => string.Create(CultureInfo.InvariantCulture, $"{use.Adapter.Id}:{use.Scale:R}")));
-        Set = new AdapterSet(uses
+        Hooks = hooks;
+        Key = string.Join(',', uses.Select(use => string.Create(CultureInfo.InvariantCulture, $"{use.Adapter.Id}:{use.Scale:R}"))) + (hooks is null ? string.Empty : $"; {hooks.Key}");
+        Set = uses.IsEmpty ? null : new AdapterSet(uses
             .SelectMany(use => use.Adapter.Changes.Select(change => (Weight: change.Key, Change: change.Value with { Scale = change.Value.Scale * use.Scale })))
             .GroupBy(change => change.Weight)
             .ToDictionary(group => group.Key, group => group.Select(change => change.Change).ToImmutableArray()));
@@ -24,14 +26,19 @@ internal sealed class AppliedAdapters : IDisposable
     /// <summary>Tells sets apart whose state differs.</summary>
     public string Key { get; }
 
-    public AdapterSet Set { get; }
+    /// <summary>The adapters' changes; null without adapters.</summary>
+    public AdapterSet? Set { get; }
+
+    /// <summary>The hooks; null for none.</summary>
+    public RequestHooks? Hooks { get; }
 
     /// <summary>Holds the adapters; null for none.</summary>
     /// <exception cref="ObjectDisposedException">One of them is disposed of.</exception>
     /// <exception cref="ArgumentException">One belongs to another model, or a scale is not finite.</exception>
-    public static AppliedAdapters? Hold(ImmutableArray<AdapterUse> uses, Func<WeightTensor, bool> isOurs)
+    public static AppliedAdapters? Hold(ImmutableArray<AdapterUse> uses, Func<WeightTensor, bool> isOurs, RequestHooks? hooks = null)
     {
-        if (uses.IsDefaultOrEmpty)
+        uses = uses.IsDefault ? [] : uses;
+        if (uses.IsEmpty && hooks is null)
         {
             return null;
         }
@@ -57,7 +64,7 @@ internal sealed class AppliedAdapters : IDisposable
                 uses[held].Adapter.Acquire();
             }
 
-            return new AppliedAdapters(uses);
+            return new AppliedAdapters(uses, hooks);
         }
         catch
         {

@@ -39,6 +39,9 @@ internal sealed class IndexAllocator
         return true;
     }
 
+    /// <summary>How many hold it.</summary>
+    public int References(int index) => _references[index];
+
     public bool IsShared(int index) => _references[index] > 1;
 
     public void Retain(int index)

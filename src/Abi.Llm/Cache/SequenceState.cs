@@ -24,7 +24,10 @@ internal sealed class SequenceState
 
     public PageTable Table(int group) => _tables[group];
 
-    /// <summary>Makes positions of the group writable, and takes a cleared slot when the model has recurrent state. False when there is too little.</summary>
+    /// <summary>
+    /// Makes positions of the group writable, and the recurrent slot too when the model has one: a cleared one at the beginning, a copy of one that is shared. False when there is
+    /// too little.
+    /// </summary>
     public bool TryReserve(int group, int length)
     {
         if (_pool.HasRecurrent && Slot < 0)
@@ -36,6 +39,18 @@ internal sealed class SequenceState
 
             _pool.Store.ClearSlot(slot);
             Slot = slot;
+        }
+
+        if (Slot >= 0 && _pool.Slots.IsShared(Slot))
+        {
+            if (!_pool.Slots.TryRent(out var copy))
+            {
+                return false;
+            }
+
+            _pool.Store.CopySlot(Slot, copy);
+            _pool.Slots.Release(Slot);
+            Slot = copy;
         }
 
         return group >= _tables.Length || _tables[group].TryReserve(length);
@@ -68,26 +83,19 @@ internal sealed class SequenceState
         return _tables.Length == 0 || _tables[0].TryTruncate(length, _pool.Windows[0]);
     }
 
-    /// <summary>Shares everything with an empty state (a fork); recurrent state is copied. False when there is no slot for the copy.</summary>
-    public bool TryShareWith(SequenceState other)
+    /// <summary>Shares everything with an empty state (a fork, a checkpoint): who writes first takes a copy of what it writes.</summary>
+    public void ShareWith(SequenceState other)
     {
         if (Slot >= 0)
         {
-            if (!_pool.Slots.TryRent(out var slot))
-            {
-                return false;
-            }
-
-            _pool.Store.CopySlot(Slot, slot);
-            other.Slot = slot;
+            _pool.Slots.Retain(Slot);
+            other.Slot = Slot;
         }
 
         for (var group = 0; group < _tables.Length; group++)
         {
             _tables[group].ShareWith(other._tables[group]);
         }
-
-        return true;
     }
 
     /// <summary>Gives everything back.</summary>

@@ -54,6 +54,13 @@ public static class ContextSizing
         return (int)Math.Clamp(SharedBytes / Math.Max(bytes, 1), 2, Math.Max(2, maximumSequences));
     }
 
+    /// <summary>The recurrent states to remember of texts for others that begin like them: as many as fit into 256 MB, at most 64.</summary>
+    public static int Checkpoints(StateLayout layout)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        return layout.IsPositional ? 0 : (int)Math.Clamp(SharedBytes / Math.Max(layout.Recurrent.Sum(static layer => (long)layer.Floats) * sizeof(float), 1), 1, 64);
+    }
+
     /// <summary>The bytes of keys and values of one token, over all layers.</summary>
     /// <param name="layout">The model's state.</param>
     /// <param name="keyType">The format of keys.</param>

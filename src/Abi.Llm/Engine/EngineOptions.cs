@@ -44,6 +44,12 @@ public sealed record EngineOptions
     /// <summary>The most tokens that any generation may sample, whatever it asks for. Unset, any number.</summary>
     public int? TokenLimit { get; init; }
 
+    /// <summary>
+    /// For models with recurrent state, which cannot be cut: with <see cref="ReusePrefixes"/> the state is remembered after every so many tokens, and before the last token of a
+    /// prompt, as long as there is room. A rewind, or a text that begins like another, goes on from the longest one that fits. Steps of prompts end there.
+    /// </summary>
+    public int CheckpointInterval { get; init; } = 256;
+
     /// <summary>When weights are rearranged for the device.</summary>
     public RepackMode Repack { get; init; } = RepackMode.Lazy;
 
@@ -66,6 +72,7 @@ public sealed record EngineOptions
         }
 
         Positive(MaximumRows, nameof(MaximumRows));
+        Positive(CheckpointInterval, nameof(CheckpointInterval));
         Positive(MaximumPromptRowsBesideDecode, nameof(MaximumPromptRowsBesideDecode));
         CacheFormat(CacheType, nameof(CacheType));
         CacheFormat(ValueCacheType ?? CacheType, nameof(ValueCacheType));

@@ -1,14 +1,17 @@
 using System.Collections.Immutable;
 using Abi.Compute.Adapters;
 using Abi.Compute.Devices;
+using Abi.Compute.Hooks;
+using Abi.Llm.Activations;
 using Abi.Llm.Adapters;
 
 namespace Abi.Llm.Engine;
 
-/// <summary>Requests whose model is changed by adapters: steps with any of them run a plan with a place for changes behind every product.</summary>
+/// <summary>Requests whose model is changed by adapters or looked into by hooks: steps with any of them run a plan with a place for changes behind every product, or for calls.</summary>
 public sealed partial class InferenceEngine
 {
     private StepPlan? _adaptedPlan; // made at the first use
+    private StepPlan? _hookedPlan;  // the same, with places for adapters too
     private AdapterTargets? _targets;
 
     private LoweringOptions Lowering => new()
@@ -34,14 +37,28 @@ public sealed partial class InferenceEngine
         return _adaptedPlan;
     }
 
-    private void UseAdapters(Sequence sequence, ImmutableArray<AdapterUse> uses)
+    private StepPlan HookedPlan()
+    {
+        if (_hookedPlan is null)
+        {
+            var plan = _device.Lower(HookedGraph.Create(AdaptedGraph.Create(Definition.DecoderGraph!)), Lowering);
+            lock (_gate)
+            {
+                _hookedPlan = plan;
+            }
+        }
+
+        return _hookedPlan;
+    }
+
+    private void UseAdapters(Sequence sequence, ImmutableArray<AdapterUse> uses, ImmutableArray<IActivationHook> hooks = default, ImmutableArray<ControlVectorUse> vectors = default)
     {
         if (!uses.IsDefaultOrEmpty)
         {
             _targets ??= AdapterTargets.Of(Definition.DecoderGraph ?? throw CannotGenerate());
         }
 
-        var adapters = AppliedAdapters.Hold(uses, weight => _targets!.Owns(weight));
+        var adapters = AppliedAdapters.Hold(uses, weight => _targets!.Owns(weight), RequestHooks.Create(hooks, vectors, Definition.DecoderGraph!, Definition.Architecture));
         if (sequence.UseAdapters(adapters) && sequence.Cached > 0)
         {
             Post(sequence.DropState);

@@ -282,7 +282,7 @@ public sealed partial class InferenceEngine
     {
         while (!(sequence.State.TryReserve(0, sequence.Count) && (sequence.EncoderTokens.Length == 0 || sequence.IsEncoded || sequence.State.TryReserve(1, sequence.EncoderTokens.Length))))
         {
-            if (_prefixes?.TryEvict() == true)
+            if (_prefixes?.TryEvict() == true || _checkpoints?.TryEvict() == true)
             {
                 continue;
             }
@@ -320,7 +320,7 @@ public sealed partial class InferenceEngine
         StepPlan plan;
         try
         {
-            plan = _batch.HasAdapters ? AdaptedPlan() : _plan!;
+            plan = _batch.HasHooks ? HookedPlan() : _batch.HasAdapters ? AdaptedPlan() : _plan!;
             plan.Run(_batch.Inputs, _pool.Store, _stepCancellation.Token);
         }
         catch (OperationCanceledException) when (_stepCancellation.IsCancellationRequested)
@@ -358,6 +358,12 @@ public sealed partial class InferenceEngine
             request.Sequence.Advance(request.RowsInStep, request.Drafted);
             try
             {
+                if (request.Sequence.Adapters?.Hooks?.Failure is { } failure)
+                {
+                    request.Sequence.DropState();
+                    System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+                }
+
                 if (request.OnStep(logits.Slice(output * VocabularySize, outputs * VocabularySize), _candidates))
                 {
                     MarkFinished(request, null);
@@ -486,6 +492,7 @@ public sealed partial class InferenceEngine
         request.IsActive = false;
         if (sequence.IsTemporary || sequence.IsDisposed)
         {
+            sequence.AddCheckpoint();
             sequence.DropState();
             sequence.UseAdapters(null);
         }

@@ -29,7 +29,8 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     private readonly Value? _logits;    // the same
     private readonly StatePool _pool;
     private readonly PrefixCache? _prefixes;                  // null where a prefix cannot be shared: recurrent state, or state behind an encoder
-    private readonly StepBatch _batch = new();
+    private readonly CheckpointCache? _checkpoints;           // where a prefix cannot be shared page by page: recurrent state
+    private readonly StepBatch _batch;
     private readonly Candidates _candidates = new();
     private readonly List<object> _inbox = [];                // EngineRequest or Action, in the order of arrival
     private readonly List<EngineRequest> _waiting = [];       // first come, first admitted
@@ -78,6 +79,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             pages = 0;
         }
 
+        var checkpoints = Options.ReusePrefixes && graph is not null ? ContextSizing.Checkpoints(definition.State) : 0;
         StateStore? store = null;
         try
         {
@@ -86,7 +88,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
                 CacheType = Options.CacheType,
                 ValueCacheType = Options.ValueCacheType,
                 Pages = pages,
-                RecurrentSlots = ContextSizing.RecurrentSlots(definition.State, Options.MaximumSequences),
+                RecurrentSlots = ContextSizing.RecurrentSlots(definition.State, Options.MaximumSequences) + checkpoints,
             });
             _plan = graph is null ? null : device.Lower(graph, Lowering);
         }
@@ -104,6 +106,8 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         _maximumOutputs = Math.Min(_maximumOutputs, Options.MaximumRows);
         _pool = new StatePool(store);
         _prefixes = Options.ReusePrefixes && pages > 0 && definition.State.IsPositional && definition.Kind == ModelKind.Decoder ? new PrefixCache(_pool) : null;
+        _checkpoints = checkpoints > 0 && definition.Kind == ModelKind.Decoder ? new CheckpointCache(_pool, checkpoints, Options.CheckpointInterval) : null;
+        _batch = new StepBatch(_checkpoints);
         Name = definition.Architecture;
         Telemetry.EngineTelemetry.Add(this);
         EngineLog.Started(_logger, definition.Architecture, device.Name, ContextLength, (long)pages * StateStore.PageLength, _pool.TotalBytes, _pool.Slots.Count);
@@ -131,10 +135,10 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         {
             lock (_gate)
             {
-                var reusable = _prefixes?.CountUnshared() ?? 0;
+                var (reusable, slots) = _checkpoints?.CountUnshared() ?? (_prefixes?.CountUnshared() ?? 0, 0);
                 return new EngineStatistics(
                     _active.Count, _waiting.Count, _idle.Count, _pool.Pages.UsedCount - reusable, reusable, _pool.Pages.Count,
-                    _pool.UsedBytes - (reusable * _pool.Store.PageMemoryBytes), _pool.TotalBytes, _isDisposed ? 0 : (_plan?.ScratchBytes ?? 0) + (_adaptedPlan?.ScratchBytes ?? 0) + (_encoderPlan?.ScratchBytes ?? 0) + _embeddingPlans.Values.Sum(static plan => plan.ScratchBytes), _steps, _preemptions);
+                    _pool.UsedBytes - (reusable * _pool.Store.PageMemoryBytes) - (slots * _pool.Store.SlotMemoryBytes), _pool.TotalBytes, _isDisposed ? 0 : (_plan?.ScratchBytes ?? 0) + (_adaptedPlan?.ScratchBytes ?? 0) + (_hookedPlan?.ScratchBytes ?? 0) + (_encoderPlan?.ScratchBytes ?? 0) + _embeddingPlans.Values.Sum(static plan => plan.ScratchBytes), _steps, _preemptions);
             }
         }
     }
@@ -234,6 +238,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             EndAll(new ObjectDisposedException(nameof(InferenceEngine), "The engine was disposed of while the request ran."));
             _plan?.Dispose();
             _adaptedPlan?.Dispose();
+            _hookedPlan?.Dispose();
             _encoderPlan?.Dispose();
             foreach (var plan in _embeddingPlans.Values)
             {
@@ -278,6 +283,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             }
 
             sequence.EncoderTokens = promptIds.ToArray();
+            Post(sequence.DropState); // a session rewound to its beginning, or a fork of one, may hold another text's
             sequence.Append(Definition.DecoderStartId ?? Tokenizer.BeginId ?? Tokenizer.PadId ?? 0);
         }
         else
@@ -291,7 +297,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         GenerationRequest request;
         try
         {
-            UseAdapters(sequence, options.Adapters);
+            UseAdapters(sequence, options.Adapters, options.ActivationHooks, options.ControlVectors);
             request = new GenerationRequest(sequence, promptTokens ?? promptIds.Length, options, Tokenizer, VocabularySize, ContextLength, cancellationToken);
             request.Stream.Engine = this;
             Submit(request, Shorter(options.TimeLimit, Options.TimeLimit));
@@ -360,7 +366,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         }
     }
 
-    internal Sequence NewSequence(bool isTemporary) => new(_pool, _prefixes) { IsTemporary = isTemporary };
+    internal Sequence NewSequence(bool isTemporary) => new(_pool, _prefixes, _checkpoints) { IsTemporary = isTemporary };
 
     /// <summary>Lets a copy of a sequence share its state; done before any request that comes later.</summary>
     internal void Fork(Sequence sequence, Sequence copy) => Post(() =>

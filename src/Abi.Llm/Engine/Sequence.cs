@@ -11,10 +11,12 @@ namespace Abi.Llm.Engine;
 internal sealed partial class Sequence
 {
     private readonly PrefixCursor _prefix;
+    private readonly CheckpointCache? _checkpoints;
     private int[] _tokens = []; // [capacity]
 
-    public Sequence(StatePool pool, PrefixCache? prefixes)
+    public Sequence(StatePool pool, PrefixCache? prefixes, CheckpointCache? checkpoints = null)
     {
+        _checkpoints = checkpoints;
         State = new SequenceState(pool);
         _prefix = new PrefixCursor(prefixes, State);
     }
@@ -96,6 +98,19 @@ internal sealed partial class Sequence
         if (Adapters is null)
         {
             _prefix.Lend(Tokens, Cached);
+            if (_checkpoints?.IsWanted(Cached, Count, tokens) == true)
+            {
+                _checkpoints.Add(Tokens[..Cached], State);
+            }
+        }
+    }
+
+    /// <summary>Remembers the state where it stands, for texts that go on from here.</summary>
+    public void AddCheckpoint()
+    {
+        if (_checkpoints is not null && Adapters is null && Cached > 0)
+        {
+            _checkpoints.Add(Tokens[..Cached], State);
         }
     }
 
@@ -105,6 +120,11 @@ internal sealed partial class Sequence
         if (Adapters is null && Cached + StateStore.PageLength <= limit)
         {
             Cached = _prefix.Take(Tokens, Cached, limit);
+        }
+
+        if (Adapters is null && _checkpoints is not null)
+        {
+            Cached = _checkpoints.Take(Tokens, Cached, limit, State);
         }
     }
 
@@ -155,7 +175,7 @@ internal sealed partial class Sequence
         return changes;
     }
 
-    /// <summary>Becomes a copy of another's tokens and, when there is room, shares its state.</summary>
+    /// <summary>Becomes a copy of another's tokens.</summary>
     public void CopyTokens(Sequence other)
     {
         _tokens = [.. other.Tokens];
@@ -167,8 +187,9 @@ internal sealed partial class Sequence
     /// <summary>Shares another's state up to what the tokens have in common.</summary>
     public void ShareState(Sequence other)
     {
-        if (Cached == 0 && !IsDisposed && other.Cached > 0 && Adapters is null && other.Adapters is null && other.State.TryShareWith(State))
+        if (Cached == 0 && !IsDisposed && other.Cached > 0 && Adapters is null && other.Adapters is null)
         {
+            other.State.ShareWith(State);
             Cached = other.Cached;
             IsEncoded = other.IsEncoded;
             _prefix.MoveTo(other._prefix);

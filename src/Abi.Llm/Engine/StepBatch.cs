@@ -1,10 +1,11 @@
 using Abi.Compute.Devices;
+using Abi.Llm.Cache;
 
 namespace Abi.Llm.Engine;
 
 /// <summary>The step that is built and run next: which requests take part, with how many rows.</summary>
 /// <remarks>For the engine's thread. Reused, so a steady state allocates nothing.</remarks>
-internal sealed class StepBatch
+internal sealed class StepBatch(CheckpointCache? checkpoints = null)
 {
     private readonly List<EngineRequest> _prompts = [];
 
@@ -12,6 +13,9 @@ internal sealed class StepBatch
 
     /// <summary>Whether a sequence has adapters.</summary>
     public bool HasAdapters { get; private set; }
+
+    /// <summary>Whether a sequence has hooks.</summary>
+    public bool HasHooks { get; private set; }
 
     /// <summary>The requests that take part, in the order of their rows.</summary>
     public List<EngineRequest> Requests { get; } = [];
@@ -70,6 +74,7 @@ internal sealed class StepBatch
             }
 
             var rows = Math.Min(request.Sequence.Pending, Math.Max(left / equals, 1));
+            rows = checkpoints?.Rows(request.Sequence.Cached, request.Sequence.Count, rows) ?? rows;
 
             // rows whose output is wanted come last; no more of them than the plan gives
             var plain = Math.Clamp(request.FirstOutput - request.Sequence.Cached, 0, rows);
@@ -107,6 +112,7 @@ internal sealed class StepBatch
         Requests.Clear();
         Inputs.Clear();
         HasAdapters = false;
+        HasHooks = false;
     }
 
     private void Add(EngineRequest request, int rows)
@@ -116,6 +122,8 @@ internal sealed class StepBatch
         step.Slot = sequence.State.Slot;
         step.Adapters = sequence.Adapters?.Set;
         HasAdapters |= step.Adapters is not null;
+        step.Hook = sequence.Adapters?.Hooks;
+        HasHooks |= step.Hook is not null;
         for (var group = 0; group < sequence.State.Groups; group++)
         {
             var table = sequence.State.Table(group);

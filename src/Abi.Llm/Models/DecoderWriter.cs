@@ -35,6 +35,7 @@ internal sealed partial class DecoderWriter
         _graph = new GraphBuilder();
         var x = WriteBlocks();
         x = Norm(_graph.SelectOutputs(x), _architecture.FinalNorm, name: "result_norm");
+        _graph.AddPoint(ActivationPoint.FinalNormName, x);
         x = _architecture.HeadBaseWidth > 0 ? _graph.Scale(x, _architecture.HeadBaseWidth / _numbers.EmbeddingLength) : x;
         var output = _tensors.Find("output.weight", _numbers.EmbeddingLength, _numbers.VocabularySize) ?? _tensors.Require("token_embd.weight", _numbers.EmbeddingLength, _numbers.VocabularySize);
         var (scale, cap) = (Number("logit_scale", 0), _architecture.CapsLogits ? Number("final_logit_softcapping", 0) : 0);
@@ -62,6 +63,7 @@ internal sealed partial class DecoderWriter
         _firstValues = null;
         var x = Embed();
         _embedded = x;
+        _graph.AddPoint(ActivationPoint.EmbeddingsName, x);
         var loops = Loops();
         for (var loop = 0; loop < loops; loop++)
         {
@@ -70,6 +72,7 @@ internal sealed partial class DecoderWriter
             {
                 _graph.NextBlock();
                 x = WriteSinglePart(x, block) ?? WriteRwkvBlock(x, block) ?? WriteBlock(x, block);
+                _graph.AddPoint(ActivationPoint.LayerName((loop * _numbers.BlockCount) + block), x);
             }
         }
 

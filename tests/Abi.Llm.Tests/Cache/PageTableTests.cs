@@ -18,10 +18,11 @@ public sealed class PageTableTests
             var random = new Random(seed);
             using var store = new ArrayStore(pages: 40, slots: 6, withRecurrent: random.Next(2) == 0);
             var pool = new StatePool(store);
+            var checkpoints = new CheckpointCache(pool, capacity: 4, interval: 32);
             var sequences = new List<(SequenceState State, List<int> Written)>();
             for (var step = 0; step < 200; step++)
             {
-                switch (random.Next(5))
+                switch (random.Next(7))
                 {
                     case 0 when sequences.Count < 5:
                         sequences.Add((new SequenceState(pool), []));
@@ -29,8 +30,9 @@ public sealed class PageTableTests
                     case 1 when sequences.Count is > 0 and < 5:
                         var parent = sequences[random.Next(sequences.Count)];
                         var child = new SequenceState(pool);
-                        if (parent.Written.Count > 0 && parent.State.TryShareWith(child))
+                        if (parent.Written.Count > 0)
                         {
+                            parent.State.ShareWith(child);
                             sequences.Add((child, [.. parent.Written]));
                         }
 
@@ -44,6 +46,21 @@ public sealed class PageTableTests
                         }
 
                         break;
+                    case 4 when sequences.Count > 0 && pool.HasRecurrent:
+                        var remembered = sequences[random.Next(sequences.Count)];
+                        if (remembered.Written.Count > 0)
+                        {
+                            checkpoints.Add(remembered.Written.ToArray(), remembered.State);
+                        }
+
+                        break;
+                    case 5 when sequences.Count is > 0 and < 5 && pool.HasRecurrent:
+                        // another text that begins like one of those
+                        var like = sequences[random.Next(sequences.Count)].Written;
+                        var taker = new SequenceState(pool);
+                        var taken = checkpoints.Take(like.ToArray(), 0, random.Next(like.Count + 1), taker);
+                        sequences.Add((taker, like[..taken]));
+                        break;
                     case 3 when sequences.Count > 0 && random.Next(4) == 0:
                         var gone = random.Next(sequences.Count);
                         sequences[gone].State.Clear();
@@ -52,7 +69,7 @@ public sealed class PageTableTests
                     default:
                         if (sequences.Count > 0)
                         {
-                            Write(store, sequences[random.Next(sequences.Count)], random);
+                            Write(store, sequences[random.Next(sequences.Count)], random, checkpoints);
                         }
 
                         break;
@@ -60,6 +77,7 @@ public sealed class PageTableTests
 
                 foreach (var (state, written) in sequences)
                 {
+                    Assert.That(state.Slot < 0 ? 0 : store.Sums[state.Slot], Is.EqualTo(pool.HasRecurrent ? written.Aggregate(0L, ArrayStore.Next) : 0));
                     for (var p = 0; p < written.Count; p++)
                     {
                         Assert.That(store.Cells[state.Table(0).Pages[p / StateStore.PageLength], p % StateStore.PageLength], Is.EqualTo(written[p]));
@@ -70,6 +88,12 @@ public sealed class PageTableTests
             foreach (var (state, _) in sequences)
             {
                 state.Clear();
+            }
+
+            Assert.That(checkpoints.Count, Is.LessThanOrEqualTo(4));
+            Assert.That(checkpoints.CountUnshared(), Is.EqualTo((pool.Pages.UsedCount, pool.Slots.UsedCount)), "what is left is the checkpoints'");
+            while (checkpoints.TryEvict())
+            {
             }
 
             Assert.That(pool.Pages.FreeCount, Is.EqualTo(40));
@@ -103,12 +127,15 @@ public sealed class PageTableTests
         Assert.That(state.TryTruncate(150, 199), Is.False);
     }
 
-    private static void Write(ArrayStore store, (SequenceState State, List<int> Written) sequence, Random random)
+    private static void Write(ArrayStore store, (SequenceState State, List<int> Written) sequence, Random random, CheckpointCache checkpoints)
     {
         var count = random.Next(1, 70);
-        if (!sequence.State.TryReserve(0, sequence.Written.Count + count))
+        while (!sequence.State.TryReserve(0, sequence.Written.Count + count))
         {
-            return;
+            if (!checkpoints.TryEvict())
+            {
+                return;
+            }
         }
 
         for (var i = 0; i < count; i++)
@@ -117,6 +144,10 @@ public sealed class PageTableTests
             var value = random.Next();
             store.Cells[sequence.State.Table(0).Pages[p / StateStore.PageLength], p % StateStore.PageLength] = value;
             sequence.Written.Add(value);
+            if (sequence.State.Slot >= 0)
+            {
+                store.Sums[sequence.State.Slot] = ArrayStore.Next(store.Sums[sequence.State.Slot], value);
+            }
         }
 
         sequence.State.Advance(0, sequence.Written.Count);
@@ -132,6 +163,11 @@ public sealed class PageTableTests
         }
 
         public int[,] Cells { get; }
+
+        /// <summary>The recurrent state of each slot: all that was written, taken together.</summary>
+        public long[] Sums { get; } = new long[16];
+
+        public static long Next(long sum, int value) => unchecked((sum * 31) + value);
 
         public override StateLayout Layout { get; }
 
@@ -149,13 +185,9 @@ public sealed class PageTableTests
             }
         }
 
-        public override void CopySlot(int from, int to)
-        {
-        }
+        public override void CopySlot(int from, int to) => Sums[to] = Sums[from];
 
-        public override void ClearSlot(int slot)
-        {
-        }
+        public override void ClearSlot(int slot) => Sums[slot] = 0;
 
         public override void ReadPage(int page, Span<byte> destination) => throw new NotSupportedException();
 

@@ -5,7 +5,7 @@ using Abi.Compute.Graphs;
 
 namespace Abi.Compute.Cpu.Plans;
 
-/// <summary>Attention and scans.</summary>
+/// <summary>Attention, scans and hooks.</summary>
 internal sealed unsafe partial class CpuLowering
 {
     private void LowerAttend(Attend o)
@@ -28,6 +28,12 @@ internal sealed unsafe partial class CpuLowering
         var stage = new AttendStage(_frame, o.Block, new AttentionScores(o.Settings with { Causal = false }), source, Read(o.Queries), Make(o.Result), shape);
         _stages[^1] = stage;
         _owned.Add(stage);
+    }
+
+    private void LowerHook(Hook o)
+    {
+        _stages.Add(null!);
+        _stages[^1] = new HookStage(_frame, o.Block, o.Point, Read(o.Point.Value));
     }
 
     private void LowerScan(Operation operation)

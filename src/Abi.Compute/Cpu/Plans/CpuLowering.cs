@@ -102,6 +102,7 @@ internal sealed partial class CpuLowering
             case GroupedMatMul o: LowerGrouped(o); break;
             case ExpertMatMul o: LowerExperts(o, index); break;
             case Attend o: LowerAttend(o); break;
+            case Hook o: LowerHook(o); break;
             case AttendWithin o: LowerAttendWithin(o); break;
             case Convolve or SelectiveScan or HeadScan or ShiftRows or Wkv6 or Wkv7 or DeltaScan or GatedLinearScan: LowerScan(operation); break;
             default: LowerRows(operation); break;
