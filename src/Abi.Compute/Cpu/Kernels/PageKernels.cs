@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Abi.Compute.Cpu.Products.Emission;
 using Abi.Compute.Cpu.State;
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
@@ -134,6 +135,12 @@ internal static unsafe class PageKernels
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Widen(Half* from, float* to, int count)
     {
+        if (HalfWidening.Emitted is { } emitted)
+        {
+            emitted.Widen(from, to, count);
+            return;
+        }
+
         var special = Vector512<ushort>.Zero;
         for (var i = 0; i < count; i += 2 * Lanes.Count)
         {

@@ -33,6 +33,28 @@ public sealed class Int8TileTests
         Assert.That(Int8Tile.Best<Q4_KLevels>(), Is.InstanceOf<EmittedInt8Tile>());
     }
 
+    [Test]
+    public void FewRowsMeetPackedPanelsInEmittedCodeWhereTheyCan()
+    {
+        if (!Emitter.HasVnni512 || OperatingSystem.IsWindows())
+        {
+            Assert.Ignore("This process makes no machine code for it.");
+        }
+
+        // one of every kind of codes and scales; what is there has equalled the definition
+        Assert.That(PackedRows<Q4_0Levels>.Emitted, Is.Not.Null, "nibbles");
+        Assert.That(PackedRows<Q5_1Levels>.Emitted, Is.Not.Null, "nibbles and bits, a minimum");
+        Assert.That(PackedRows<Q6_KLevels>.Emitted, Is.Not.Null, "nibbles and pairs, two scales");
+        Assert.That(PackedRows<Q4_KLevels>.Emitted, Is.Not.Null, "multiples of a unit");
+        Assert.That(PackedRows<Q2_KLevels>.Emitted, Is.Not.Null, "two scales and minimums that share bytes");
+        Assert.That(PackedRows<Q3_KLevels>.Emitted, Is.Not.Null, "pairs and bits");
+        Assert.That(PackedRows<Q8_0Levels>.Emitted, Is.Not.Null, "bytes");
+        Assert.That(PackedRows<Q1_0Levels>.Emitted, Is.Not.Null, "bits");
+        Assert.That(PackedRows<IQ4_XSLevels>.Emitted, Is.Not.Null, "a table");
+        Assert.That(PackedRows<IQ2_XXSLevels>.Emitted, Is.Not.Null, "a codebook");
+        Assert.That(HalfWidening.Emitted, Is.Not.Null, "half precision");
+    }
+
     private static void Check<TFormat>()
         where TFormat : struct, ILevelFormat
     {
