@@ -7,11 +7,10 @@ namespace Abi.Compare;
 /// <summary>Runs a benchmark command that takes llama-bench's options and prints its JSON.</summary>
 internal static class BenchProcess
 {
-    public static BenchResult Run(string command, string model, BenchTest test, int threads)
+    public static BenchResult Run(string command, bool isPeer, string model, BenchTest test, int threads)
     {
         var words = command.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         // llama-bench writes JSON with `-o json`, Abi with `--json`.
-        var isPeer = command.Contains("llama", StringComparison.Ordinal);
         string[] arguments =
         [
             .. words[1..], .. isPeer ? new[] { "-m", model, "-o", "json" } : [model, "--json"],

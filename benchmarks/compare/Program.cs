@@ -7,30 +7,49 @@ if (ComparisonOptions.Parse(args) is not { } options)
     return 2;
 }
 
-Console.WriteLine($"{options.Rounds} rounds in turn, {options.Threads} threads; command: compare {string.Join(' ', args)}");
+var log = new MeasurementLog(options.State);
+Console.WriteLine($"{options.Rounds} rounds in turn, {options.Threads} threads, medians");
 Console.WriteLine();
-Console.WriteLine("| model | test | llama.cpp t/s | Abi t/s | ratio | read GB/s | Abi, of limit | llama.cpp MiB | Abi MiB |");
-Console.WriteLine("|---|---|---:|---:|---:|---:|---:|---:|---:|");
+Console.WriteLine($"| model | test | {string.Join(" | ", options.Peers.Select(peer => $"{peer.Name} t/s"))} | Abi t/s | {string.Join(" | ", options.Peers.Select(peer => $"ratio to {peer.Name}"))} | read GB/s | Abi, of limit | {string.Join(" | ", options.Peers.Select(peer => $"{peer.Name} MiB"))} | Abi MiB |");
+Console.WriteLine($"|---|---|{string.Concat(Enumerable.Repeat("---:|", (3 * options.Peers.Count) + 4))}");
 foreach (var model in options.Models)
 {
+    var name = Path.GetFileNameWithoutExtension(model);
+    var bandwidth = new List<double>();
+    var own = options.Tests.ToDictionary(test => test, _ => new List<BenchResult>());
+    var peers = options.Tests.ToDictionary(test => test, _ => options.Peers.Select(_ => new List<BenchResult>()).ToArray());
+    for (var round = 0; round < options.Rounds; round++)
+    {
+        bandwidth.Add(log.Get($"{round} read {model}", () => new BenchResult(ReadBandwidth.Measure(model, options.Threads, TimeSpan.FromSeconds(options.BandwidthSeconds)), 0)).TokensPerSecond);
+        foreach (var test in options.Tests)
+        {
+            foreach (var (peer, results) in options.Peers.Zip(peers[test]))
+            {
+                results.Add(log.Get($"{round} {test} {model} {peer.Command}", () => BenchProcess.Run(peer.Command, true, options.PeerPath(model), test, options.Threads)));
+            }
+
+            own[test].Add(log.Get($"{round} {test} {model} {options.Abi}", () => BenchProcess.Run(options.Abi, false, model, test, options.Threads)));
+        }
+    }
+
     foreach (var test in options.Tests)
     {
-        var (peer, own, bandwidth) = (new List<BenchResult>(), new List<BenchResult>(), new List<double>());
-        for (var round = 0; round < options.Rounds; round++)
-        {
-            peer.Add(BenchProcess.Run(options.Peer, options.PeerPath(model), test, options.Threads));
-            bandwidth.Add(ReadBandwidth.Measure(model, options.Threads, TimeSpan.FromSeconds(options.BandwidthSeconds)));
-            own.Add(BenchProcess.Run(options.Abi, model, test, options.Threads));
-        }
-
-        var (peerSpeed, ownSpeed, read) = (Median(peer.Select(r => r.TokensPerSecond)), Median(own.Select(r => r.TokensPerSecond)), Median(bandwidth));
-        // A decoded token reads all weights once: the share of the limit is what that would take of the bandwidth just measured.
-        var share = test.IsDecode ? (ownSpeed * new FileInfo(model).Length / 1e9 / read).ToString("P0", CultureInfo.InvariantCulture) : "";
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {Path.GetFileNameWithoutExtension(model)} | {test} | {peerSpeed:F1} | {ownSpeed:F1} | {ownSpeed / peerSpeed:F2} | {read:F1} | {share} | {peer.Max(r => r.PeakMebibytes)} | {own.Max(r => r.PeakMebibytes)} |"));
+        var speed = Median(own[test].Select(result => result.TokensPerSecond));
+        var peerSpeeds = peers[test].Select(results => Median(results.Select(result => result.TokensPerSecond))).ToArray();
+        var read = Median(bandwidth);
+        // A decoded token reads these bytes once: the share of the limit is what that would take of the bandwidth just measured.
+        var share = test.IsDecode ? Text(speed * TokenBytes.Of(model, test) / 1e9 / read, "P0") : "";
+        Console.WriteLine($"| {name} | {test} | {Join(peerSpeeds, "F1")} | {Text(speed, "F1")} | {Join(peerSpeeds.Select(peer => speed / peer), "F2")} | {Text(read, "F1")} | {share} | {Join(peers[test].Select(Peak), "F0")} | {Text(Peak(own[test]), "F0")} |");
     }
 }
 
 return 0;
+
+static double Peak(IEnumerable<BenchResult> results) => results.Max(result => result.PeakMebibytes);
+
+static string Text(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+
+static string Join(IEnumerable<double> values, string format) => string.Join(" | ", values.Select(value => Text(value, format)));
 
 static double Median(IEnumerable<double> values)
 {
