@@ -21,7 +21,11 @@ public static class DatabaseFeatureExtensions
                 StartsAfter = ["Llm"],
                 Create = static (services, options) =>
                 {
-                    options.Embedder = (services.GetService(typeof(EmbeddingChoice)) as EmbeddingChoice)?.ToEmbedder(services) ?? options.Embedder;
+                    if (services.GetService(typeof(EmbeddingChoice)) is EmbeddingChoice choice)
+                    {
+                        (options.Generator, options.GeneratorSource, options.Embedding) = (null, () => choice.Resolve(services), choice.Options);
+                    }
+
                     options.Clock = services.GetService(typeof(TimeProvider)) as TimeProvider ?? options.Clock;
                     return new DatabaseFeature(options);
                 },

@@ -13,7 +13,11 @@ public sealed partial class VectorDatabase : IAsyncDisposable, IDisposable
 {
     private DatabaseEngine _engine;
 
-    internal VectorDatabase(DatabaseEngine engine) => _engine = engine;
+    internal VectorDatabase(DatabaseEngine engine)
+    {
+        _engine = engine;
+        Embedder = TextEmbedder.Of(engine.Options);
+    }
 
     /// <summary>What opening it found.</summary>
     public RecoveryReport Recovery => Engine.Report;
@@ -30,7 +34,7 @@ public sealed partial class VectorDatabase : IAsyncDisposable, IDisposable
     /// <summary>Why it takes no more writes, after one failed; null while it does.</summary>
     public Exception? WriteFailure => Engine.Failure;
 
-    internal TextEmbedder? Embedder => Engine.Options.Embedder;
+    internal TextEmbedder? Embedder { get; }
 
     internal DatabaseEngine Engine => Volatile.Read(ref _engine);
 

@@ -13,10 +13,13 @@ internal sealed class TextEmbedder
     /// <param name="options">How.</param>
     public TextEmbedder(Func<IEmbeddingGenerator<string, Embedding<float>>> generator, TextEmbeddingOptions options)
     {
-        options.Validate();
         _generator = new Lazy<IEmbeddingGenerator<string, Embedding<float>>>(generator, LazyThreadSafetyMode.PublicationOnly);
         _options = options;
     }
+
+    /// <summary>The embedder that a database's options ask for; null for none.</summary>
+    public static TextEmbedder? Of(DatabaseOptions options) => options.Generator is { } generator ? new TextEmbedder(() => generator, options.Embedding)
+        : options.GeneratorSource is { } source ? new TextEmbedder(source, options.Embedding) : null;
 
     /// <summary>The vectors of records' texts, in their order.</summary>
     public async Task<ReadOnlyMemory<float>[]> EmbedDocumentsAsync(VectorField field, IReadOnlyList<string> texts, CancellationToken cancellationToken)

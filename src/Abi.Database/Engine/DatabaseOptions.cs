@@ -1,4 +1,3 @@
-using Abi.Database.Embeddings;
 using Microsoft.Extensions.AI;
 
 namespace Abi.Database;
@@ -39,8 +38,12 @@ public sealed class DatabaseOptions
     /// <summary>Where the time comes from: the container's, for the feature.</summary>
     internal TimeProvider Clock = TimeProvider.System;
 
-    /// <summary>What makes vectors of texts; null for nothing.</summary>
-    internal TextEmbedder? Embedder;
+    /// <summary>What makes vectors of texts, or gives that when it is first needed; both null for nothing.</summary>
+    internal IEmbeddingGenerator<string, Embedding<float>>? Generator;
+    internal Func<IEmbeddingGenerator<string, Embedding<float>>>? GeneratorSource;
+
+    /// <summary>How vectors are made of texts.</summary>
+    internal TextEmbeddingOptions Embedding = new();
 
     /// <summary>Embeds texts by a generator: on upsert those of vector fields with a <see cref="VectorField.SourceField"/>, on search those that are given instead of a vector.</summary>
     /// <param name="generator">The generator; it must outlive the database, which does not dispose of it.</param>
@@ -49,7 +52,9 @@ public sealed class DatabaseOptions
     public DatabaseOptions WithEmbeddings(IEmbeddingGenerator<string, Embedding<float>> generator, TextEmbeddingOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(generator);
-        Embedder = new TextEmbedder(() => generator, options ?? new TextEmbeddingOptions());
+        options ??= new TextEmbeddingOptions();
+        options.Validate();
+        (Generator, GeneratorSource, Embedding) = (generator, null, options);
         return this;
     }
 }

@@ -53,7 +53,7 @@ public sealed class TextChunker(TextChunkerOptions? options = null)
         return options;
     }
 
-    private int Count(string text, int start, int end) => _options.Count(text[start..end]);
+    private int Count(string text, int start, int end) => _options.CountTokens is { } count ? count(text[start..end]) : Tokenizer.Words(text[start..end]).Count;
 
     // What parts are made of, without the white space between: sentences, and of sentences that are too long as many words as may be repeated.
     private List<(int Start, int End)> Pieces(string text)

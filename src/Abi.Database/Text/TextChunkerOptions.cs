@@ -1,5 +1,3 @@
-using Abi.Database.Text;
-
 namespace Abi.Database;
 
 /// <summary>How a text is cut into parts.</summary>
@@ -14,8 +12,6 @@ public sealed record TextChunkerOptions
 
     /// <summary>Counts the tokens of a text: best by the model that embeds it (<c>text => model.Tokenizer.Encode(text).Length</c>). Unset, words are counted.</summary>
     public Func<string, int>? CountTokens { get; init; }
-
-    internal int Count(string text) => CountTokens is null ? Tokenizer.Words(text).Count : CountTokens(text);
 
     internal void Validate()
     {
