@@ -4,6 +4,7 @@ using Abi.Compute.Devices;
 using Abi.Compute.Formats;
 
 // Abi.Benchmarks model=FILE [threads=2] [depth=0] [sequences=1] [steps=64]: the steps of a model
+// Abi.Benchmarks sampling=150000 [seconds=1]   the choice of a token
 // Abi.Benchmarks prompt=MODEL.gguf [rows=512] [depth=0] [threads=2] [seconds=1] [activations=Int8]   the stages of a step
 // Abi.Benchmarks [threads=2] [rows=512] [repack=Lazy] [seconds=1] [activations=Int8] [types=Q4_0,Q8_0,…]
 var options = args.Select(arg => arg.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[^1], StringComparer.OrdinalIgnoreCase);
@@ -14,6 +15,12 @@ var seconds = double.Parse(Option("seconds", "1"), CultureInfo.InvariantCulture)
 var repack = Enum.Parse<RepackMode>(Option("repack", "Lazy"), ignoreCase: true);
 var activations = Enum.Parse<ActivationPrecision>(Option("activations", "Int8"), ignoreCase: true);
 var types = Option("types", "Q4_0,Q8_0,Q4_K,Q6_K,F16").Split(',').Select(name => Enum.Parse<TensorType>(name, ignoreCase: true));
+if (options.TryGetValue("sampling", out var vocabulary))
+{
+    SamplingBenchmark.Run(int.Parse(vocabulary, CultureInfo.InvariantCulture), seconds);
+    return;
+}
+
 if (options.TryGetValue("prompt", out var prompt))
 {
     foreach (var depth in Option("depth", "0").Split(','))
