@@ -36,7 +36,7 @@ internal sealed class ChatCommand : Command
     [
         new("conversation", [SystemPrompt, First, SingleTurn, TemplateFile, Count, HidesReasoning]),
         SamplingArguments.Group,
-        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.ValueCacheType, ModelOptions.Batch, ModelOptions.Lora]),
+        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.ValueCacheType, ModelOptions.Batch, ModelOptions.Lora, ModelOptions.ControlVector]),
     ];
 
     /// <inheritdoc/>
@@ -74,6 +74,7 @@ internal sealed class ChatCommand : Command
                 Sampling = SamplingArguments.Read(arguments, loaded.Model.ContextLength),
                 MaximumTokens = arguments.Get(Count) < 0 ? null : arguments.Get(Count),
                 Adapters = await loaded.OpenAdaptersAsync(arguments, cancellationToken).ConfigureAwait(false),
+                ControlVectors = LoadedModel.ReadControlVectors(arguments),
             },
         });
         var history = new List<ChatMessage>();

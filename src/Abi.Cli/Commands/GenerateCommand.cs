@@ -56,7 +56,7 @@ internal sealed class GenerateCommand : Command
         SamplingArguments.Group,
         new("form", [GrammarText, GrammarFile, JsonSchema, JsonSchemaFile, Pattern]),
         new("speculation", [DraftModel, Lookup, DraftMaximum]),
-        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.ValueCacheType, ModelOptions.Batch, ModelOptions.Lora]),
+        new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.ValueCacheType, ModelOptions.Batch, ModelOptions.Lora, ModelOptions.ControlVector]),
     ];
 
     /// <inheritdoc/>
@@ -89,6 +89,7 @@ internal sealed class GenerateCommand : Command
         {
             Grammar = grammar,
             Adapters = await loaded.OpenAdaptersAsync(arguments, cancellationToken).ConfigureAwait(false),
+            ControlVectors = LoadedModel.ReadControlVectors(arguments),
             Speculation = draft is not null || arguments.Get(Lookup) ? new SpeculationOptions { DraftModel = draft, MaximumTokens = arguments.Get(DraftMaximum) } : null,
         };
         var ids = arguments.Get(Ids) ?? model.Encode(prompt!, options);

@@ -103,9 +103,16 @@ internal sealed class LoadedModel : IAsyncDisposable
         return uses.ToImmutable();
     }
 
+    /// <summary>Reads the control vectors that the options name.</summary>
+    /// <exception cref="AbiException">One cannot be read.</exception>
+    public static ImmutableArray<ControlVectorUse> ReadControlVectors(ParsedArguments arguments) =>
+        [.. arguments.GetAll(ModelOptions.ControlVector).Select(static value => ReadScaled(value, ModelOptions.ControlVector)).Select(static read => new ControlVectorUse(ControlVector.Load(read.Path), read.Scale))];
+
     /// <summary>The path and the scale of an adapter, from <c>FILE[=SCALE]</c>.</summary>
     /// <exception cref="UsageException">The scale is no number.</exception>
-    public static (string Path, float Scale) ReadAdapter(string value)
+    public static (string Path, float Scale) ReadAdapter(string value) => ReadScaled(value, ModelOptions.Lora);
+
+    private static (string Path, float Scale) ReadScaled(string value, Option<string> option)
     {
         // a file may have an equals sign in its name
         var sign = value.LastIndexOf('=');
@@ -116,7 +123,7 @@ internal sealed class LoadedModel : IAsyncDisposable
 
         return float.TryParse(value.AsSpan(sign + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var scale) && float.IsFinite(scale)
             ? (value[..sign], scale)
-            : throw new UsageException($"'{ModelOptions.Lora.Name}' has the scale '{value[(sign + 1)..]}'; a number was expected.");
+            : throw new UsageException($"'{option.Name}' has the scale '{value[(sign + 1)..]}'; a number was expected.");
     }
 
     /// <summary>Unloads the models, then the device.</summary>

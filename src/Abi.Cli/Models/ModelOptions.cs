@@ -14,6 +14,9 @@ internal static class ModelOptions
     /// <summary>Adapters, with a scale behind an equals sign.</summary>
     public static readonly Option<string> Lora = Options.Texts("--lora", "FILE[=SCALE]", "a LoRA adapter to apply, GGUF or a PEFT folder, and what its changes are multiplied by");
 
+    /// <summary>Control vectors, with a scale behind an equals sign.</summary>
+    public static readonly Option<string> ControlVector = Options.Texts("--control-vector", "FILE[=SCALE]", "a control vector to add, GGUF, and what its directions are multiplied by");
+
     /// <summary>The model, by name.</summary>
     public static readonly Option<string?> Model = Options.File("-m --model", "the model, instead of as an argument", "MODEL");
 

@@ -116,6 +116,9 @@ public sealed class SavedSessionTests
         Refused(half, bytes, "F16");
         Refused(model, [], "too early");
         Refused(model, [.. "GGUF"u8, .. new byte[100]], "not a saved session");
+        var newer = bytes.ToArray();
+        newer[8]++;
+        Refused(model, newer, "has version 2; this release reads version 1");
         var random = new Random(1);
         for (var round = 0; round < 200; round++)
         {
