@@ -58,6 +58,9 @@ public sealed class LlmOptions
     /// <summary>Whether keys and values of finished texts are kept, as long as there is room, and shared by requests that begin with the same tokens.</summary>
     public bool ReusePrefixes { get; set; } = true;
 
+    /// <summary>For models with recurrent state: with <see cref="ReusePrefixes"/> the state is remembered after every so many tokens, to go on from.</summary>
+    public int CheckpointInterval { get; set; } = 256;
+
     /// <summary>The most requests that may wait to be admitted; a further one is a <see cref="QueueFullException"/>. Unset, any number.</summary>
     public int? QueueLimit { get; set; }
 

@@ -29,6 +29,7 @@ internal static class LlmOptionKeys
         [nameof(LlmOptions.MaximumRows)] = static (section, options) => options.MaximumRows = Number<int>(section),
         [nameof(LlmOptions.MaximumPromptRowsBesideDecode)] = static (section, options) => options.MaximumPromptRowsBesideDecode = Number<int>(section),
         [nameof(LlmOptions.ReusePrefixes)] = static (section, options) => options.ReusePrefixes = Flag(section),
+        [nameof(LlmOptions.CheckpointInterval)] = static (section, options) => options.CheckpointInterval = Number<int>(section),
         [nameof(LlmOptions.QueueLimit)] = static (section, options) => options.QueueLimit = Number<int>(section),
         [nameof(LlmOptions.TimeLimit)] = static (section, options) => options.TimeLimit = Duration(section),
         [nameof(LlmOptions.TokenLimit)] = static (section, options) => options.TokenLimit = Number<int>(section),
@@ -88,6 +89,7 @@ internal static class LlmOptionKeys
         Within(options.MaximumSequences, nameof(options.MaximumSequences), 1, 4096);
         Within(options.MaximumRows, nameof(options.MaximumRows), 1, 65536);
         Within(options.MaximumPromptRowsBesideDecode, nameof(options.MaximumPromptRowsBesideDecode), 1, 65536);
+        Within(options.CheckpointInterval, nameof(options.CheckpointInterval), 1);
         CacheFormat(options.CacheType, nameof(options.CacheType));
         CacheFormat(options.ValueCacheType, nameof(options.ValueCacheType));
         Defined(options.Activations, nameof(options.Activations));

@@ -28,6 +28,7 @@ internal static class ModelLoading
             MaximumRows = options.MaximumRows,
             MaximumPromptRowsBesideDecode = options.MaximumPromptRowsBesideDecode,
             ReusePrefixes = options.ReusePrefixes,
+            CheckpointInterval = options.CheckpointInterval,
             QueueLimit = options.QueueLimit,
             TimeLimit = options.TimeLimit,
             TokenLimit = options.TokenLimit,

@@ -26,15 +26,24 @@ public sealed class SchedulingTests
         var alone = await InferenceEngineTests.Run(model, prompt, Tokens(100, seed: 0));
         var ended = new ConcurrentQueue<string>();
 
-        // one that runs, three that wait, one that is more urgent than all
+        // one that runs, three that wait, one that is more urgent than all; each holds the engine up until the one before it has been read, so that readers cannot overtake each other
         var gate = new Gate();
-        var running = Read("running", Tokens(100, seed: 0) with { Sampling = new SamplingOptions { Temperature = 1, Seed = 0, Processors = [gate] }, BufferedTokens = 200 });
+        Task urgent = Task.CompletedTask;
+        var running = Read("running", Tokens(100, seed: 0) with
+        {
+            Sampling = new SamplingOptions { Temperature = 1, Seed = 0, Processors = [gate, new After(() => urgent, prompt.Length + 90)] }, BufferedTokens = 200,
+        });
         await WaitUntil(() => model.Engine.Statistics.Active == 1);
-        var waiting = Enumerable.Range(0, 3).Select(i => Read($"low {i}", Tokens(3, seed: i) with { Priority = -1 })).ToList();
-        var urgent = Read("urgent", Tokens(3) with { Priority = 5 });
+        List<Task> waiting = [];
+        for (var i = 0; i < 3; i++)
+        {
+            var before = i == 0 ? running : waiting[^1];
+            waiting.Add(Read($"low {i}", Tokens(3) with { Priority = -1, Sampling = new SamplingOptions { Temperature = 1, Seed = i, Processors = [new After(() => before)] } }));
+        }
+
+        urgent = Read("urgent", Tokens(3) with { Priority = 5 });
         gate.Open();
-        await urgent;
-        await Task.WhenAll(waiting.Append(running));
+        await Task.WhenAll([urgent, running, .. waiting]);
         Assert.That(ended, Is.EqualTo(new[] { "urgent", "running", "low 0", "low 1", "low 2" }));
         Assert.That((await running).Ids, Is.EqualTo(alone.Ids));
         Assert.That((await running).Scores, Is.EqualTo(alone.Scores), "it gave its place away and was computed anew");
@@ -141,7 +150,10 @@ public sealed class SchedulingTests
         Assert.That((await InferenceEngineTests.Read(session.Start([], Tokens(4)))).Ids, Has.Length.EqualTo(4), "the session goes on");
 
         // a reader that does not read, and a text that the grammar has not ended
-        var result = await model.CompleteAsync(new[] { 3, 4 }, endless with { Grammar = Grammar.FromGbnf("root ::= [a-z ]+ \"#\" [0-9]{2000}"), IgnoreEndOfGeneration = false });
+        var result = await model.CompleteAsync(new[] { 3, 4 }, endless with
+        {
+            Grammar = Grammar.FromGbnf("root ::= [a-z ]+ \"#\" [0-9]{2000}"), IgnoreEndOfGeneration = false, Sampling = new SamplingOptions { Processors = [new Slow()] },
+        });
         Assert.That((result.Outcome.FinishReason, result.Outcome.IsGrammarComplete), Is.EqualTo((FinishReason.TimeLimit, (bool?)false)));
         await using var unread = model.Engine.Start([3], endless with { BufferedTokens = 1 });
         await WaitUntil(() => unread.Outcome is not null);
@@ -278,6 +290,24 @@ public sealed class SchedulingTests
     }
 
     /// <summary>Holds the engine's thread at the first token until it is opened.</summary>
+    /// <summary>Holds a sequence up, from a length on, until a task is done.</summary>
+    private sealed class After(Func<Task> task, int length = 0) : ILogitProcessor
+    {
+        public void Process(ReadOnlySpan<int> history, Span<float> logits)
+        {
+            if (history.Length >= length)
+            {
+                task().Wait(TimeSpan.FromSeconds(10));
+            }
+        }
+    }
+
+    /// <summary>A token a millisecond at most.</summary>
+    private sealed class Slow : ILogitProcessor
+    {
+        public void Process(ReadOnlySpan<int> history, Span<float> logits) => Thread.Sleep(1);
+    }
+
     private sealed class Gate : ILogitProcessor
     {
         private readonly TaskCompletionSource _opened = new();
