@@ -95,7 +95,7 @@ public sealed class SchedulingTests
         var prompt = TestModels.Ids(4, model.Engine.VocabularySize, 1);
         var slow = Tokens(60) with { BufferedTokens = 60 };
         using var session = model.CreateSession();
-        var gate = new Gate();
+        var gate = new Gate(() => model.Engine.Statistics.Active == 2); // it would hold up the engine, which has to admit the second, too
         var streams = new List<GenerationStream>();
         for (var i = 0; i < 2; i++)
         {
@@ -189,11 +189,13 @@ public sealed class SchedulingTests
     public async Task EveryoneWhoGeneratesGoesOnAtTheSamePace()
     {
         // more sequences than rows, and prompts that keep coming: nobody stalls, and prompts get their turn beside those that generate
-        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, MaximumSequences = 16, MaximumRows = 9, MaximumPromptRowsBesideDecode = 4 });
-        var order = new ConcurrentQueue<int>();
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, CacheTokens = 2048, MaximumSequences = 16, MaximumRows = 9, MaximumPromptRowsBesideDecode = 4 });
+        var order = new List<int>(); // the engine's thread writes it
+        var gate = new Gate();
         var prompt = TestModels.Ids(3, model.Engine.VocabularySize, 1);
         var first = Enumerable.Range(0, 8).Select(i => Read(i, prompt, 60)).ToList();
         var late = Read(8, TestModels.Ids(40, model.Engine.VocabularySize, 2), 4);
+        gate.Open();
         await Task.WhenAll(first.Append(late));
         var counts = new int[9];
         var spread = 0;
@@ -209,17 +211,8 @@ public sealed class SchedulingTests
         Assert.That(lastOfLate, Is.LessThan(order.Count - 50), "the late prompt did not wait for the others to end");
         TestContext.Out.WriteLine($"tokens between the first and the last of those that generate: {spread} at most");
 
-        async Task Read(int who, int[] ids, int tokens)
-        {
-            await using var stream = model.Engine.Start(ids, Tokens(tokens, who) with { BufferedTokens = 2 });
-            await foreach (var piece in stream.ReadPiecesAsync())
-            {
-                for (var i = 0; i < piece.Tokens.Length; i++)
-                {
-                    order.Enqueue(who);
-                }
-            }
-        }
+        Task Read(int who, int[] ids, int tokens) =>
+            InferenceEngineTests.Run(model, ids, Tokens(tokens) with { BufferedTokens = tokens, Sampling = new SamplingOptions { Temperature = 1, Seed = who, Processors = [gate, new Note(who, order)] } });
     }
 
     [Test]
@@ -302,18 +295,35 @@ public sealed class SchedulingTests
         }
     }
 
+    /// <summary>Notes whose token is chosen.</summary>
+    private sealed class Note(int who, List<int> order) : ILogitProcessor
+    {
+        public void Process(ReadOnlySpan<int> history, Span<float> logits) => order.Add(who);
+    }
+
     /// <summary>A token a millisecond at most.</summary>
     private sealed class Slow : ILogitProcessor
     {
         public void Process(ReadOnlySpan<int> history, Span<float> logits) => Thread.Sleep(1);
     }
 
-    private sealed class Gate : ILogitProcessor
+    /// <summary>Holds a sequence up until it is opened, once a condition holds.</summary>
+    private sealed class Gate(Func<bool>? condition = null) : ILogitProcessor
     {
         private readonly TaskCompletionSource _opened = new();
 
         public void Open() => _opened.TrySetResult();
 
-        public void Process(ReadOnlySpan<int> history, Span<float> logits) => _opened.Task.Wait(TimeSpan.FromSeconds(30));
+        public void Process(ReadOnlySpan<int> history, Span<float> logits)
+        {
+            if (condition is null || condition())
+            {
+                _opened.Task.Wait(TimeSpan.FromSeconds(30));
+            }
+            else
+            {
+                Thread.Sleep(1); // not far
+            }
+        }
     }
 }
