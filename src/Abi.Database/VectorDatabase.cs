@@ -34,6 +34,9 @@ public sealed partial class VectorDatabase : IAsyncDisposable, IDisposable
     /// <summary>Why it takes no more writes, after one failed; null while it does.</summary>
     public Exception? WriteFailure => Engine.Failure;
 
+    /// <summary>How far the archive of the log is; null without <see cref="DatabaseOptions.LogArchive"/>.</summary>
+    public LogArchiveStatus? LogArchive => Engine.ArchiveStatus;
+
     internal TextEmbedder? Embedder { get; }
 
     internal DatabaseEngine Engine => Volatile.Read(ref _engine);
@@ -104,92 +107,8 @@ public sealed partial class VectorDatabase : IAsyncDisposable, IDisposable
     /// <returns>How many.</returns>
     public Task<int> DeleteExpiredAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.DeleteExpired(), cancellationToken);
 
-    /// <summary>Writes every collection anew, without what was deleted, and gives the memory back. Writes wait meanwhile; reads do not.</summary>
+    /// <summary>Writes every collection anew, without what was deleted, and gives the memory back. Writes wait while collections that were written to meanwhile are saved again; reads do not.</summary>
     public Task CompactAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Compact(), cancellationToken);
-
-    /// <summary>
-    /// Copies the database into a folder while it is in use, and checks the copy. When the folder has an earlier backup of it and the log since was kept
-    /// (<see cref="DatabaseOptions.KeepLog"/>), only that log is copied, and the backup can be restored to any commit since its first.
-    /// </summary>
-    public Task<BackupReport> BackupAsync(string folder, CancellationToken cancellationToken = default)
-    {
-        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        return Task.Run(
-            () =>
-            {
-                using var target = new DiskStorage(folder, create: true);
-                return Engine.Backup(target);
-            },
-            cancellationToken);
-    }
-
-    /// <summary>Makes a database in an empty or new folder out of a backup, which is checked first.</summary>
-    /// <param name="backup">The backup's folder.</param>
-    /// <param name="folder">The database's folder.</param>
-    /// <param name="options">Which state to restore; unset, the last.</param>
-    /// <param name="cancellationToken">Cancels before it is begun.</param>
-    /// <returns>The last commit of the restored database.</returns>
-    /// <exception cref="DatabaseCorruptException">The backup is damaged.</exception>
-    public static Task<long> RestoreAsync(string backup, string folder, RestoreOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentException.ThrowIfNullOrWhiteSpace(backup);
-        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        return Task.Run(
-            () =>
-            {
-                var full = System.IO.Path.GetFullPath(folder);
-                if (Directory.Exists(full) && Directory.EnumerateFileSystemEntries(full).Any())
-                {
-                    throw new DatabaseException($"The folder {full} is not empty; restore into a new one.");
-                }
-
-                using var source = new DiskStorage(backup, create: false);
-                if (Backup.Verification.Run(source) is { IsSound: false } report)
-                {
-                    throw new DatabaseCorruptException(string.Join(' ', report.Problems), source.Folder);
-                }
-
-                // Beside, so that a restore that is cut short never looks like a database.
-                var temporary = full.TrimEnd(System.IO.Path.DirectorySeparatorChar) + ".restoring";
-                if (Directory.Exists(temporary))
-                {
-                    Directory.Delete(temporary, recursive: true);
-                }
-
-                var target = new DiskStorage(temporary, create: true);
-                foreach (var name in source.List())
-                {
-                    Backup.FileCopy.Copy(source, target, name);
-                }
-
-                var sequence = DatabaseEngine.Restore(target, new DatabaseOptions { Path = temporary }, options ?? new RestoreOptions());
-                if (Directory.Exists(full))
-                {
-                    Directory.Delete(full);
-                }
-
-                Directory.Move(temporary, full);
-                LibC.FlushFolder(System.IO.Path.GetDirectoryName(full) ?? full);
-                return sequence;
-            },
-            cancellationToken);
-    }
-
-    /// <summary>Reads and checks every byte of the database's files.</summary>
-    public Task<VerificationReport> VerifyAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Verify(), cancellationToken);
-
-    /// <summary>Reads and checks every byte of a database or backup that nobody writes to.</summary>
-    public static Task<VerificationReport> VerifyAsync(string path, CancellationToken cancellationToken = default)
-    {
-        ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        return Task.Run(
-            () =>
-            {
-                using var storage = new DiskStorage(path, create: false);
-                return Backup.Verification.Run(storage);
-            },
-            cancellationToken);
-    }
 
     /// <summary>Reads what the writing process has committed since; for a database that is open read-only.</summary>
     public Task RefreshAsync(CancellationToken cancellationToken = default) => Task.Run(

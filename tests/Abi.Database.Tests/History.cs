@@ -23,16 +23,26 @@ internal sealed class History
     public static DatabaseOptions Options(Durability durability = Durability.Full, RecoveryMode recovery = RecoveryMode.Strict) =>
         new() { LogSegmentBytes = 4096, CheckpointBytes = long.MaxValue, Durability = durability, Recovery = recovery, GroupInterval = TimeSpan.FromMinutes(1) };
 
-    public static async Task<History> RunAsync(int commits, int seed, Durability durability = Durability.Full, int[]? checkpointsAfter = null)
+    /// <param name="commits">How many.</param>
+    /// <param name="seed">Of what they do.</param>
+    /// <param name="durability">When they are acknowledged.</param>
+    /// <param name="checkpointsAfter">The commits after which a checkpoint is made.</param>
+    /// <param name="change">Changes the options.</param>
+    /// <param name="afterCommit">Done after each; after the creation of the collection as after commit 0.</param>
+    public static async Task<History> RunAsync(
+        int commits, int seed, Durability durability = Durability.Full, int[]? checkpointsAfter = null, Action<History, DatabaseOptions>? change = null, Func<int, VectorDatabase, Task>? afterCommit = null)
     {
         var history = new History();
+        var options = Options(durability);
+        change?.Invoke(history, options);
         var random = new Random(seed);
         var model = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        using var engine = new DatabaseEngine(history.Storage, Options(durability));
+        using var engine = new DatabaseEngine(history.Storage, options);
         using var database = new VectorDatabase(engine);
         var collection = database.GetDynamicCollection("things", Definition);
         await collection.EnsureCollectionExistsAsync();
         history.Note("");
+        await (afterCommit?.Invoke(0, database) ?? Task.CompletedTask);
         for (var i = 1; i <= commits; i++)
         {
             if (model.Count > 0 && random.Next(4) == 0)
@@ -64,6 +74,8 @@ internal sealed class History
                 await database.WaitForIndexAsync();
                 await database.CheckpointAsync();
             }
+
+            await (afterCommit?.Invoke(i, database) ?? Task.CompletedTask);
         }
 
         return history;

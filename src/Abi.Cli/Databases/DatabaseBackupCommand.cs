@@ -4,36 +4,57 @@ using Abi.Cli.CommandLine;
 using Abi.Cli.Models;
 using Abi.Cli.Output;
 using Abi.Cli.Terminal;
+using Abi.Database;
 
 namespace Abi.Cli.Databases;
 
-/// <summary>Copies a database into a folder.</summary>
+/// <summary>Copies a database into a folder or a stream.</summary>
 internal sealed class DatabaseBackupCommand : DatabaseCommand
 {
-    private static readonly Argument Target = new("TO", "the folder of the backup") { TakesFile = true };
+    private static readonly Argument Target = new("TO", "the folder of the backup, unless --output is given", IsRequired: false) { TakesFile = true };
+    private static readonly Option<string?> Output = Options.File("-o --output", "write one stream instead of a folder; - is stdout");
+    private static readonly Option<long?> After = new(["--after"], "N", "with --output: only the log after this commit", null, text => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture)) { DefaultText = "all" };
 
     /// <inheritdoc/>
     public override string Name => "backup";
 
     /// <inheritdoc/>
-    public override string Summary => "Copy a database into a folder, and check the copy.";
+    public override string Summary => "Copy a database into a folder or a stream, and check it.";
 
     /// <inheritdoc/>
     public override ImmutableArray<Argument> Arguments => [DatabaseArguments.Path, Target];
 
     /// <inheritdoc/>
-    public override ImmutableArray<OptionGroup> Groups => [new("options", [ModelOptions.Json])];
+    public override ImmutableArray<OptionGroup> Groups => [new("options", [Output, After, ModelOptions.Json])];
 
     /// <inheritdoc/>
-    public override string Remarks => "Needs to open the database for writing: a program that has it open makes its backups itself (BackupAsync).";
+    public override string Remarks => "Only reads the database, also beside a program that writes to it. A folder that has an earlier backup gets only what came since, where the log was kept.";
 
     /// <inheritdoc/>
     public override async Task<int> RunAsync(ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
     {
-        var database = await WriteAsync(arguments, null, cancellationToken).ConfigureAwait(false);
+        var (folder, output, after) = (arguments.Find(Target), arguments.Get(Output), arguments.Get(After));
+        if (folder is null == output is null)
+        {
+            throw new UsageException("Give either TO, a folder, or --output, a file.");
+        }
+
+        if (output is null && after is not null)
+        {
+            throw new UsageException("--after needs --output; a folder knows by itself what it has.");
+        }
+
+        if (output == "-" && arguments.Get(ModelOptions.Json))
+        {
+            throw new UsageException("--json and --output - would both write to stdout.");
+        }
+
+        var database = await ReadAsync(arguments, null, cancellationToken).ConfigureAwait(false);
         await using var close = database.ConfigureAwait(false);
-        var target = arguments.Get(Target);
-        var report = await database.BackupAsync(target, cancellationToken).ConfigureAwait(false);
+        var report = folder is not null ? await database.BackupAsync(folder, cancellationToken).ConfigureAwait(false)
+            : output == "-" ? await database.BackupAsync(console.Output, after, cancellationToken).ConfigureAwait(false)
+            : await WriteFileAsync(database, output!, after, cancellationToken).ConfigureAwait(false);
+        var target = folder ?? output!;
         if (arguments.Get(ModelOptions.Json))
         {
             CliJson.WriteLine(console, new DatabaseBackupResult(database.Path, target, report.IsIncremental, report.CopiedFiles, report.CopiedBytes, report.Sequence), CliJson.Results.DatabaseBackupResult);
@@ -44,5 +65,29 @@ internal sealed class DatabaseBackupCommand : DatabaseCommand
         }
 
         return ExitCode.Success;
+    }
+
+    // Beside, so that a backup that is cut short does not replace a whole one.
+    private static async Task<BackupReport> WriteFileAsync(VectorDatabase database, string path, long? after, CancellationToken cancellationToken)
+    {
+        var temporary = path + ".tmp";
+        try
+        {
+            BackupReport report;
+            var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1);
+            await using (file.ConfigureAwait(false))
+            {
+                report = await database.BackupAsync(file, after, cancellationToken).ConfigureAwait(false);
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, path, overwrite: true);
+            return report;
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
     }
 }

@@ -5,9 +5,12 @@ namespace Abi.Database.Backup;
 /// <summary>Copies files between storages.</summary>
 internal static class FileCopy
 {
+    /// <summary>What is read and written at a time.</summary>
+    public const int PartBytes = 1 << 20;
+
     /// <summary>Copies a file and makes the copy durable before it gets its name.</summary>
     /// <returns>Its bytes.</returns>
-    public static long Copy(IStorage from, IStorage to, string name)
+    public static long Copy(IStorageFile source, IStorage to, string name)
     {
         var temporary = name + ".tmp";
         if (to.Exists(temporary))
@@ -16,10 +19,9 @@ internal static class FileCopy
         }
 
         long at = 0;
-        using (var source = from.OpenRead(name))
         using (var target = to.Open(temporary, create: true))
         {
-            var buffer = new byte[1 << 20];
+            var buffer = new byte[PartBytes];
             for (int read; (read = source.Read(at, buffer)) > 0; at += read)
             {
                 target.Write(at, buffer.AsSpan(0, read));
@@ -32,15 +34,14 @@ internal static class FileCopy
         return at;
     }
 
-    /// <summary>Whether both have a file of the same length under a name.</summary>
-    public static bool IsThere(IStorage from, IStorage to, string name)
+    /// <summary>Whether a storage has a file of the same length under a name.</summary>
+    public static bool IsThere(IStorageFile source, IStorage to, string name)
     {
         if (!to.Exists(name))
         {
             return false;
         }
 
-        using var source = from.OpenRead(name);
         using var target = to.OpenRead(name);
         return source.Length == target.Length;
     }

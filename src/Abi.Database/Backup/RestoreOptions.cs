@@ -8,4 +8,7 @@ public sealed record RestoreOptions
 
     /// <summary>The last moment whose commits to keep; unset, all.</summary>
     public DateTimeOffset? ToTime { get; init; }
+
+    /// <summary>The archive (<see cref="DatabaseOptions.LogArchive"/>) whose log goes on where the backup ends; null for the backup alone.</summary>
+    public string? LogArchive { get; init; }
 }

@@ -42,17 +42,9 @@ internal static class Verification
             return new VerificationReport(1, 0, 0, [error.Message]);
         }
 
-        foreach (var entry in manifest.Collections)
+        foreach (var (name, checksum, kind) in Segments(manifest))
         {
-            if (entry.Rows is { } rows)
-            {
-                Try(rows.Name, () => Check(storage, rows, RowsFile.Kind));
-            }
-
-            foreach (var graph in entry.Graphs.OfType<(string Name, uint Checksum)>())
-            {
-                Try(graph.Name, () => Check(storage, graph, GraphFile.Kind));
-            }
+            Try(name, () => Check(storage, name, checksum, kind));
         }
 
         Try(Manifest.FileName, () =>
@@ -64,9 +56,35 @@ internal static class Verification
         return new VerificationReport(files, bytes, sequence, [.. problems]);
     }
 
-    private static void Check(IStorage storage, (string Name, uint Checksum) file, int kind)
+    /// <summary>Checks every page of the files that a manifest names.</summary>
+    /// <exception cref="DatabaseCorruptException">Names the first page that is damaged.</exception>
+    public static void CheckFiles(IStorage storage, Manifest manifest)
     {
-        using var reader = new SegmentReader(storage, file.Name, kind, file.Checksum);
+        foreach (var (name, checksum, kind) in Segments(manifest))
+        {
+            Check(storage, name, checksum, kind);
+        }
+    }
+
+    private static IEnumerable<(string Name, uint Checksum, int Kind)> Segments(Manifest manifest)
+    {
+        foreach (var entry in manifest.Collections)
+        {
+            if (entry.Rows is { } rows)
+            {
+                yield return (rows.Name, rows.Checksum, RowsFile.Kind);
+            }
+
+            foreach (var graph in entry.Graphs.OfType<(string Name, uint Checksum)>())
+            {
+                yield return (graph.Name, graph.Checksum, GraphFile.Kind);
+            }
+        }
+    }
+
+    private static void Check(IStorage storage, string name, uint checksum, int kind)
+    {
+        using var reader = new SegmentReader(storage, name, kind, checksum);
         reader.Verify();
     }
 }

@@ -17,64 +17,44 @@ internal sealed partial class DatabaseEngine
         EnterFiles();
         try
         {
-            Manifest manifest;
-            long lastSegment, sequence;
-            lock (_commitGate)
-            {
-                if (_log is null)
-                {
-                    throw new DatabaseException($"The database {_storage.Folder} was opened read-only; the process that writes makes its backups.");
-                }
+            var time = Now;
+            using var source = OpenSource(manifest => FolderBackup.FirstSegment(_storage, manifest, target), checksFiles: false);
+            var report = FolderBackup.Write(source, new ThrottledStorage(target, _throttle));
+            NoteBackup(time, source.LastSegment);
+            return report;
+        }
+        finally
+        {
+            _checkpointGate.Release();
+        }
+    }
 
-                _log.Rotate(_sequence + 1);
-                (manifest, lastSegment, sequence) = (_manifest, _log.Segment - 1, _sequence);
+    /// <summary>Writes a piece of a backup to a stream while commits go on: all, or the log after a commit.</summary>
+    public async Task<BackupReport> BackupAsync(Stream target, long? after, CancellationToken cancellationToken)
+    {
+        await _checkpointGate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
+            var time = Now;
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
+            using var source = OpenSource(manifest => after is { } commit ? FirstSegmentAfter(manifest, commit) : null, checksFiles: true);
+            if (after > source.Sequence)
+            {
+                throw new DatabaseException($"The database ends with commit {source.Sequence}, so nothing of it can follow commit {after}. Give the Sequence of the backup before, of this very database.");
             }
 
-            var (files, bytes) = (0, 0L);
-            var isIncremental = CanContinue(target, manifest, out var firstSegment);
-            List<string> names = isIncremental ? [] : [.. manifest.Files()];
-            for (var segment = isIncremental ? firstSegment : manifest.FirstLogSegment; segment <= lastSegment; segment++)
+            var report = await BackupPieceWriter.WriteAsync(source, target, _throttle, time, ended.Token).ConfigureAwait(false);
+            if (!source.IsIncremental)
             {
-                names.Add(LogFormat.Name(segment));
+                NoteBackup(time, source.LastSegment);
             }
 
-            if (!isIncremental && target.Exists(Manifest.FileName))
-            {
-                // Without its manifest an old backup is none: better than half of two.
-                target.Delete(Manifest.FileName);
-                target.FlushFolder();
-                foreach (var old in target.List().Where(name => LogFormat.Number(name) >= 0))
-                {
-                    target.Delete(old);
-                }
-            }
-
-            foreach (var name in names)
-            {
-                if (!isIncremental && LogFormat.Number(name) < 0 && FileCopy.IsThere(_storage, target, name))
-                {
-                    continue;
-                }
-
-                bytes += FileCopy.Copy(_storage, target, name);
-                files++;
-            }
-
-            target.FlushFolder();
-            if (!isIncremental)
-            {
-                manifest.Write(target);
-                HashSet<string> known = [.. manifest.Files()];
-                foreach (var name in target.List().Where(name => (name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal)) && !known.Contains(name)))
-                {
-                    target.Delete(name);
-                }
-            }
-
-            var report = Verification.Run(target);
-            return report.IsSound && report.Sequence == sequence
-                ? new BackupReport(sequence, files, bytes, isIncremental)
-                : throw new DatabaseException($"The backup at {target.Folder} is not sound: {string.Join(' ', report.Problems.Append($"it ends with commit {report.Sequence} of {sequence}."))} Make it again in an empty folder.");
+            return report;
+        }
+        catch (OperationCanceledException) when (_closing.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new ObjectDisposedException(nameof(VectorDatabase), "The database was closed before the backup was whole.");
         }
         finally
         {
@@ -99,20 +79,22 @@ internal sealed partial class DatabaseEngine
         }
     }
 
-    /// <summary>Writes every collection anew, without what was deleted, and goes on with the new files. Writes wait; reads do not.</summary>
+    /// <summary>Writes every collection anew, without what was deleted, and goes on with the new files. Writes wait for those that were written to meanwhile; reads do not.</summary>
     public void Compact()
     {
         EnterFiles();
         try
         {
+            foreach (var handle in _byId.Values)
+            {
+                handle.IsDirty = true;
+            }
+
+            // Once while writes go on, at the pace of background work; what they changed meanwhile again while they wait.
+            WriteCheckpoint(_background, isClosing: false);
             lock (_commitGate)
             {
-                foreach (var handle in _byId.Values)
-                {
-                    handle.IsDirty = true;
-                }
-
-                WriteCheckpoint(isClosing: false);
+                WriteCheckpoint(_storage, isClosing: false);
                 foreach (var handle in _byId.Values)
                 {
                     if (handle is { StoreOrNull: not null, Saved.Rows: { } rows })
@@ -137,37 +119,56 @@ internal sealed partial class DatabaseEngine
     public static long Restore(IStorage storage, DatabaseOptions options, RestoreOptions limits)
     {
         using var engine = new DatabaseEngine(storage, options, limits);
+        if (engine.Sequence < limits.ToSequence)
+        {
+            throw new DatabaseException($"Commit {limits.ToSequence} is not there: the log ends with commit {engine.Sequence}. Give a later backup, or the archive of the log.");
+        }
+
         engine.Checkpoint();
         return engine.Sequence;
     }
 
-    private bool CanContinue(IStorage target, Manifest manifest, out long firstSegment)
+    private BackupSource OpenSource(Func<Manifest, long?> chooseFirst, bool checksFiles)
     {
-        firstSegment = 0;
-        if (!target.Exists(Manifest.FileName))
+        if (IsReadOnly)
         {
-            return false;
+            return Retry(() => BackupSource.TryOfReader(_storage, chooseFirst, checksFiles) ?? throw new IOException($"The process that writes to {_storage.Folder} makes checkpoints faster than a backup can follow. Try again, or let that process make its backups."));
         }
 
-        try
+        Manifest manifest;
+        long lastSegment, sequence;
+        lock (_commitGate)
         {
-            var old = Manifest.Read(target);
-            if (old.DatabaseId != manifest.DatabaseId || !Verification.Run(target).IsSound)
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
+            _log!.Rotate(_sequence + 1);
+            (manifest, lastSegment, sequence) = (_manifest, _log.Segment - 1, _sequence);
+        }
+
+        _archiver?.Notice(lastSegment + 1);
+        return BackupSource.OfWriter(_storage, manifest, chooseFirst(manifest), lastSegment, sequence, checksFiles);
+    }
+
+    // The first segment that holds a commit after another, and those without any beside it.
+    private long FirstSegmentAfter(Manifest manifest, long commit)
+    {
+        var numbers = LogSegment.NumbersIn(_storage);
+        var (first, begins) = (-1L, long.MaxValue);
+        for (var i = numbers.Count - 1; i >= 0 && (first < 0 || numbers[i] == first - 1); i--)
+        {
+            if (LogSegment.ReadFirstSequence(_storage, manifest.DatabaseId, numbers[i]) is var sequence && sequence <= commit && begins == commit + 1)
             {
-                return false;
+                break;
             }
 
-            firstSegment = old.FirstLogSegment;
-            while (target.Exists(LogFormat.Name(firstSegment)))
+            (first, begins) = (numbers[i], sequence);
+            if (sequence <= commit)
             {
-                firstSegment++;
+                break;
             }
+        }
 
-            return _storage.Exists(LogFormat.Name(firstSegment)) && firstSegment > old.FirstLogSegment;
-        }
-        catch (DatabaseCorruptException)
-        {
-            return false; // a damaged backup is replaced
-        }
+        return begins <= commit + 1
+            ? first
+            : throw new DatabaseException($"The log after commit {commit} is not kept: what there is begins with commit {begins}. Make a full backup, and set DatabaseOptions.KeepLog for incremental ones.");
     }
 }

@@ -1,6 +1,7 @@
 #pragma warning disable MA0048 // a part of DatabaseEngine
 using System.Globalization;
 using Abi.Database.Rows;
+using Abi.Database.Storage;
 
 namespace Abi.Database.Engine;
 
@@ -27,7 +28,7 @@ internal sealed partial class DatabaseEngine
         EnterFiles(isClosing);
         try
         {
-            WriteCheckpoint(isClosing);
+            WriteCheckpoint(_background, isClosing);
         }
         finally
         {
@@ -46,7 +47,7 @@ internal sealed partial class DatabaseEngine
         }
     }
 
-    private void WriteCheckpoint(bool isClosing)
+    private void WriteCheckpoint(IStorage target, bool isClosing)
     {
         List<(CollectionHandle Handle, CollectionStore Store, int Place, CollectionView View)> dirty = [];
         List<CollectionHandle> all;
@@ -55,6 +56,7 @@ internal sealed partial class DatabaseEngine
         bool hasDamage;
         lock (_commitGate)
         {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0 && !isClosing, this);
             if (Failure is { } failure)
             {
                 throw new DatabaseException("The database takes no more writes, so no checkpoint can be made.", failure);
@@ -87,7 +89,7 @@ internal sealed partial class DatabaseEngine
         {
             foreach (var (handle, store, _, view) in dirty)
             {
-                saved[handle] = Save(store, view, sequence, generation);
+                saved[handle] = Save(target, store, view, sequence, generation);
             }
 
             // With damage the log is read again from before other collections' files: each says itself where it stands.
@@ -95,6 +97,7 @@ internal sealed partial class DatabaseEngine
                 .Select(handle => saved.GetValueOrDefault(handle) ?? (handle.StoreOrNull is null ? handle.Saved! : handle.Saved! with { Sequence = sequence })).ToList();
             var manifest = new Manifest(_manifest.DatabaseId, generation, hasDamage ? _manifest.Sequence : sequence, firstSegment, nextId, entries);
             manifest.Write(_storage);
+            var keptFrom = FirstKeptSegment(firstSegment);
             lock (_commitGate)
             {
                 _manifest = manifest;
@@ -107,11 +110,10 @@ internal sealed partial class DatabaseEngine
                 }
 
                 DeleteOrphans();
-                if (!_options.KeepLog)
-                {
-                    _log!.Release(firstSegment, mayRecycle: !isClosing);
-                }
+                _log!.Release(keptFrom, mayRecycle: !isClosing);
             }
+
+            _archiver?.Notice(_log.Segment);
         }
         catch
         {
@@ -131,16 +133,16 @@ internal sealed partial class DatabaseEngine
         }
     }
 
-    private ManifestEntry Save(CollectionStore store, CollectionView view, long sequence, long generation)
+    private ManifestEntry Save(IStorage target, CollectionStore store, CollectionView view, long sequence, long generation)
     {
         var tag = string.Create(CultureInfo.InvariantCulture, $"{store.Schema.Id:d6}-{generation:d10}");
         var rowsName = $"rows-{tag}.abi";
-        var (checksum, order) = store.SaveRows(_storage, rowsName, view);
+        var (checksum, order) = store.SaveRows(target, rowsName, view);
         var graphs = new (string, uint)?[store.Vectors.Length];
         for (var i = 0; i < graphs.Length; i++)
         {
             var name = string.Create(CultureInfo.InvariantCulture, $"graph-{tag}-{i}.abi");
-            graphs[i] = store.SaveGraph(_storage, name, i, order) is { } graph ? (name, graph) : null;
+            graphs[i] = store.SaveGraph(target, name, i, order) is { } graph ? (name, graph) : null;
         }
 
         return new ManifestEntry(store.Schema, sequence, (rowsName, checksum), graphs);

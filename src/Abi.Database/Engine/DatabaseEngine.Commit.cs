@@ -193,6 +193,7 @@ internal sealed partial class DatabaseEngine
             }
         }
 
+        _archiver?.Notice(_log!.Segment);
         CheckpointWhenDue();
     }
 

@@ -126,8 +126,9 @@ internal sealed partial class DatabaseEngine
         }
     }
 
-    private void SweepExpired()
+    private void Sweep()
     {
+        _archiver?.Start();
         try
         {
             if (Volatile.Read(ref _isDisposed) == 0 && Failure is null)

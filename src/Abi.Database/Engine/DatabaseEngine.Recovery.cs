@@ -161,7 +161,7 @@ internal sealed partial class DatabaseEngine
         {
             if (name.EndsWith(".tmp", StringComparison.Ordinal)
                 || ((name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal)) && !known.Contains(name))
-                || (!_options.KeepLog && LogFormat.Number(name) is >= 0 and var number && number < _manifest.FirstLogSegment))
+                || (!_options.KeepLog && _options.LogArchive is null && LogFormat.Number(name) is >= 0 and var number && number < _manifest.FirstLogSegment))
             {
                 _storage.Delete(name);
             }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Abi.Database.Backup;
 using Abi.Database.Log;
 using Abi.Database.Rows;
 using Abi.Database.Schema;
@@ -23,6 +24,11 @@ internal sealed partial class DatabaseEngine : IDisposable
     private readonly SemaphoreSlim _checkpointGate = new(1, 1);
     private readonly List<string> _warnings = [];
     private readonly ITimer? _sweep;
+    private readonly CancellationTokenSource _closing = new();
+    private readonly WriteThrottle _throttle;
+    private readonly IStorage _background; // the storage as background work writes to it
+    private readonly LogArchiver? _archiver;
+    private readonly BackupList? _backups; // under a lock on itself
     private List<CommitRequest> _queue = [];
     private List<CommitRequest> _group = [];
     private bool _isLeading;
@@ -44,6 +50,8 @@ internal sealed partial class DatabaseEngine : IDisposable
         _options = options;
         IndexThreads = options.IndexThreads > 0 ? options.IndexThreads : Math.Max(1, Environment.ProcessorCount / 2);
         ScanThreads = options.ScanThreads > 0 ? options.ScanThreads : Environment.ProcessorCount;
+        _throttle = new WriteThrottle(options.BackgroundBytesPerSecond, options.Clock, _closing.Token);
+        _background = new ThrottledStorage(storage, _throttle);
         try
         {
             if (!IsReadOnly)
@@ -57,6 +65,7 @@ internal sealed partial class DatabaseEngine : IDisposable
                 Recover(limits);
                 return _manifest;
             });
+            _backups = IsReadOnly || options.LogRetention is null ? null : new BackupList(storage, _manifest.DatabaseId);
         }
         catch
         {
@@ -68,7 +77,9 @@ internal sealed partial class DatabaseEngine : IDisposable
 
         if (!IsReadOnly)
         {
-            _sweep = options.Clock.CreateTimer(_ => SweepExpired(), null, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1));
+            _archiver = options.LogArchive is null || limits is not null ? null : new LogArchiver(storage, _manifest.DatabaseId, options, _throttle, () => _log!.Segment, FirstNeededSegment);
+            _archiver?.Start();
+            _sweep = options.Clock.CreateTimer(_ => Sweep(), null, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1));
             foreach (var handle in _byId.Values)
             {
                 Maintain(handle);
@@ -150,8 +161,10 @@ internal sealed partial class DatabaseEngine : IDisposable
             return;
         }
 
+        _closing.Cancel(); // what waits for the limit of background work goes on at once, and a backup to a stream ends
         _sweep?.Dispose();
         StopMaintenance();
+        _archiver?.Dispose();
         try
         {
             if (_log is not null && Failure is null)

@@ -1,3 +1,5 @@
+using Abi.Database.Backup;
+using Abi.Database.Storage;
 using Microsoft.Extensions.AI;
 
 namespace Abi.Database;
@@ -29,6 +31,21 @@ public sealed class DatabaseOptions
     /// <summary>Whether segments of the log that a checkpoint made superfluous are kept, so that incremental backups and a restore to any moment since are possible.</summary>
     public bool KeepLog { get; set; }
 
+    /// <summary>
+    /// A folder, best on another disk, into which every finished segment of the log is copied before the database gives it up: with it a backup can be restored to any commit since. It must
+    /// be there; the database makes one of its own in it. While it cannot be written to, the log stays in the database's folder (<see cref="VectorDatabase.LogArchive"/> tells). Null: none.
+    /// </summary>
+    public string? LogArchive { get; set; }
+
+    /// <summary>
+    /// How far back the database can be restored to any moment: log that was kept (<see cref="KeepLog"/>) or archived is deleted once all of its commits are older than this and it lies before
+    /// the newest of the backups that are older than this, or before the oldest backup when none is. Nothing is deleted before the first backup. Null: all is kept.
+    /// </summary>
+    public TimeSpan? LogRetention { get; set; }
+
+    /// <summary>The most that checkpoints, compaction, backups and archiving write in a second together, in bytes, at least 1,024; commits are not limited. 0: no limit.</summary>
+    public long BackgroundBytesPerSecond { get; set; }
+
     /// <summary>How many threads may build graphs; 0: half of the processors.</summary>
     public int IndexThreads { get; set; }
 
@@ -37,6 +54,9 @@ public sealed class DatabaseOptions
 
     /// <summary>Where the time comes from: the container's, for the feature.</summary>
     internal TimeProvider Clock = TimeProvider.System;
+
+    /// <summary>Opens the folder of a database in an archive; tests put another disk in its place.</summary>
+    internal Func<string, Guid, IStorage> OpenArchive = ArchivedLog.Open;
 
     /// <summary>What makes vectors of texts, or gives that when it is first needed; both null for nothing.</summary>
     internal IEmbeddingGenerator<string, Embedding<float>>? Generator;

@@ -66,17 +66,7 @@ internal sealed class LogScan
         var name = LogFormat.Name(Segment);
         var path = Path.Combine(_storage.Folder, name);
         using var file = _storage.OpenRead(name);
-        if (file.Length > Array.MaxLength)
-        {
-            throw new DatabaseCorruptException($"The log segment has {file.Length} bytes; at most {Array.MaxLength} are written.", path, 0);
-        }
-
-        var bytes = new byte[(int)file.Length];
-        if (file.Read(0, bytes) != bytes.Length)
-        {
-            throw new IOException($"{path} became shorter while it was read.");
-        }
-
+        var bytes = LogSegment.ReadBytes(file, path);
         try
         {
             return ReadFrames(bytes, path, handler);
@@ -134,14 +124,7 @@ internal sealed class LogScan
     // A segment is complete and durable before the next one is made: whatever is missing was damaged later.
     private void CheckContinuation(string path, long expected)
     {
-        var next = LogFormat.Name(Segment + 1);
-        var header = new byte[LogFormat.HeaderBytes];
-        using (var file = _storage.OpenRead(next))
-        {
-            _ = file.Read(0, header);
-        }
-
-        if (LogFormat.ReadHeader(header, _database, Segment + 1, Path.Combine(_storage.Folder, next)) is var first && first != expected)
+        if (LogSegment.ReadFirstSequence(_storage, _database, Segment + 1) is var first && first != expected)
         {
             throw new DatabaseCorruptException($"The frame of sequence {expected} is damaged, but later ones (from {first} on) were acknowledged. Restore a backup, or open with RecoveryMode.Salvage to keep what goes before.", path, End);
         }

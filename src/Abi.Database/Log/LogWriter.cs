@@ -50,7 +50,12 @@ internal sealed class LogWriter : IDisposable
         }
         else if (scan.CutReason is not null)
         {
-            // What was cut off must never become valid again behind newer frames: leave it behind in a segment that is over.
+            // What was cut off must never become valid again behind newer frames: leave it behind in a segment that is over, and durable, as all are that another one follows.
+            using (var old = storage.Open(LogFormat.Name(scan.Segment), create: false))
+            {
+                old.Flush();
+            }
+
             writer.StartSegment(scan.Segment + 1, scan.LastSequence + 1, 0);
         }
         else
@@ -116,12 +121,15 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Makes everything written durable.</summary>
     public void Flush() => Guard(FlushFile);
 
-    /// <summary>Ends the current segment, makes it durable, and starts the next.</summary>
+    /// <summary>Ends the current segment, makes it durable, and starts the next; nothing, while the current one has no frame.</summary>
     /// <param name="nextSequence">The sequence of the next frame.</param>
     public void Rotate(long nextSequence) => Guard(() =>
     {
-        FlushFile();
-        StartSegment(Segment + 1, nextSequence, 0);
+        if (_end > LogFormat.HeaderBytes)
+        {
+            FlushFile();
+            StartSegment(Segment + 1, nextSequence, 0);
+        }
     });
 
     /// <summary>Deletes the segments below a number; keeps one of the usual size for use again.</summary>

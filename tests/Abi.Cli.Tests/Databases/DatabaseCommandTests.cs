@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Abi.Cli.CommandLine;
+using Abi.Database;
 using Abi.Testing;
 
 namespace Abi.Cli.Tests.Databases;
@@ -76,6 +77,61 @@ public sealed class DatabaseCommandTests
         var run = await CliRun.RunAsync("db", "verify", path, "--json");
         Assert.That((run.Code, run.Json.GetProperty("sound").GetBoolean(), run.Json.GetProperty("problems").GetArrayLength()), Is.EqualTo((ExitCode.Failed, false, 1)));
         Assert.That((await CliRun.RunAsync("db", "verify", path)).Output, Does.Contain("damaged").And.Contain(Path.GetFileName(rows)));
+    }
+
+    [Test]
+    public async Task AStreamIsABackupToo()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder["n.abi"];
+        await CreateAsync(folder, path);
+        var first = (await CliRun.SucceedAsync("db", "backup", path, "--output", folder["full"], "--json")).Json;
+        Assert.That((first.GetProperty("incremental").GetBoolean(), first.GetProperty("sequence").GetInt64(), first.GetProperty("backup").GetString()), Is.EqualTo((false, 2, folder["full"])));
+        await CliRun.SucceedAsync("db", "delete", path, "notes", "a");
+        var piped = await CliRun.SucceedAsync("db", "backup", path, "-o", "-", "--after", "2");
+        Assert.That(piped.Error, Does.Contain("what came since the last backup").And.Contain("up to commit 3"));
+
+        byte[] all = [.. File.ReadAllBytes(folder["full"]), .. piped.OutputBytes];
+        Assert.That((await CliRun.RunAsync(all, default, "db", "restore", "-", folder["last.abi"])).Code, Is.Zero);
+        await CliRun.SucceedAsync("db", "restore", folder["full"], folder["before.abi"]);
+        Assert.That((await CliRun.SucceedAsync("db", "export", folder["last.abi"], "notes", "-")).Lines, Has.Length.EqualTo(2));
+        Assert.That((await CliRun.SucceedAsync("db", "export", folder["before.abi"], "notes", "-")).Output, Is.EqualTo(Notes));
+
+        File.WriteAllBytes(folder["cut"], all[..^9]);
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "restore", folder["cut"], folder["cut.abi"])).Error, Does.Contain("cut off"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "restore", folder["nothing"], folder["cut.abi"])).Error, Does.Contain("There is no backup"));
+        Assert.That(Directory.Exists(folder["cut.abi"]), Is.False);
+        await CliRun.FailAsync(ExitCode.Failed, "db", "backup", path, "--output", folder["full"], "--after", "7");
+        Assert.That(File.ReadAllBytes(folder["full"]), Is.EqualTo(all[..^piped.OutputBytes.Length]), "a backup that fails replaces none");
+        await CliRun.FailAsync(ExitCode.Usage, "db", "backup", path);
+        await CliRun.FailAsync(ExitCode.Usage, "db", "backup", path, folder["to"], "--output", "-");
+        await CliRun.FailAsync(ExitCode.Usage, "db", "backup", path, folder["to"], "--after", "1");
+        await CliRun.FailAsync(ExitCode.Usage, "db", "backup", path, "--output", "-", "--json");
+    }
+
+    /// <summary>A program has the database open, writes on and archives its log.</summary>
+    [Test]
+    public async Task ADatabaseThatIsWrittenToIsBackedUpAndItsArchiveRestored()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder["n.abi"];
+        await CreateAsync(folder, path);
+        Directory.CreateDirectory(folder["archive"]);
+        await using (var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = path, LogArchive = folder["archive"] }))
+        {
+            var notes = database.GetDynamicCollection("notes");
+            await notes.DeleteAsync("a");
+            Assert.That((await CliRun.SucceedAsync("db", "backup", path, folder["backup"], "--json")).Json.GetProperty("sequence").GetInt64(), Is.EqualTo(3));
+            await notes.DeleteAsync("b");
+            Assert.That((await CliRun.SucceedAsync("db", "backup", path, folder["backup"], "--json")).Json.GetProperty("incremental").GetBoolean());
+            await notes.DeleteAsync("c");
+            await database.ArchiveLogAsync();
+        }
+
+        await CliRun.SucceedAsync("db", "restore", folder["backup"], folder["at backup.abi"]);
+        await CliRun.SucceedAsync("db", "restore", folder["backup"], folder["last.abi"], "--archive", folder["archive"]);
+        Assert.That((await CliRun.SucceedAsync("db", "export", folder["at backup.abi"], "notes", "-")).Lines, Has.Length.EqualTo(1));
+        Assert.That((await CliRun.SucceedAsync("db", "export", folder["last.abi"], "notes", "-")).Lines, Is.Empty);
     }
 
     [Test]

@@ -1,0 +1,108 @@
+using Abi.Database.Engine;
+using Abi.Database.Log;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Backup;
+
+/// <summary>Backups that are folders: a manifest, its files, and the log since, which later backups lengthen.</summary>
+internal static class FolderBackup
+{
+    /// <summary>The segment with which a sound backup in a folder can be gone on with; null when there is none, or the log since is not kept.</summary>
+    public static long? FirstSegment(IStorage storage, Manifest manifest, IStorage target)
+    {
+        if (!target.Exists(Manifest.FileName))
+        {
+            return null;
+        }
+
+        try
+        {
+            var old = Manifest.Read(target);
+            if (old.DatabaseId != manifest.DatabaseId || !Verification.Run(target).IsSound)
+            {
+                return null;
+            }
+
+            var tail = new LogTail(target, old);
+            if (tail.Segment >= old.FirstLogSegment && storage.Exists(LogFormat.Name(tail.Segment)))
+            {
+                return IsSame(storage, target, old.DatabaseId, tail.Segment) ? tail.Segment : null;
+            }
+
+            return storage.Exists(LogFormat.Name(tail.Segment + 1)) && LogSegment.ReadFirstSequence(storage, old.DatabaseId, tail.Segment + 1) == tail.Sequence + 1 ? tail.Segment + 1 : null;
+        }
+        catch (DatabaseCorruptException)
+        {
+            return null; // a damaged backup is replaced
+        }
+    }
+
+    /// <summary>Writes a backup and checks it.</summary>
+    public static BackupReport Write(BackupSource source, IStorage target)
+    {
+        var (files, bytes) = source.IsIncremental ? Lengthen(source, target) : Replace(source, target);
+        var report = Verification.Run(target);
+        return report.IsSound && report.Sequence == source.Sequence
+            ? new BackupReport(source.Sequence, files, bytes, source.IsIncremental)
+            : throw new DatabaseException($"The backup at {target.Folder} is not sound: {string.Join(' ', report.Problems.Append($"it ends with commit {report.Sequence} of {source.Sequence}."))} Make it again in an empty folder.");
+    }
+
+    private static (int Files, long Bytes) Lengthen(BackupSource source, IStorage target)
+    {
+        var tail = new LogTail(target, Manifest.Read(target));
+        var (files, bytes) = (0, 0L);
+        foreach (var segment in source.Log)
+        {
+            var written = tail.Append(segment);
+            files += written > 0 ? 1 : 0;
+            bytes += written;
+        }
+
+        target.FlushFolder();
+        return (files, bytes);
+    }
+
+    private static (int Files, long Bytes) Replace(BackupSource source, IStorage target)
+    {
+        if (target.Exists(Manifest.FileName))
+        {
+            // Without its manifest an old backup is none: better than half of two.
+            target.Delete(Manifest.FileName);
+            target.FlushFolder();
+            foreach (var old in target.List().Where(name => LogFormat.Number(name) >= 0))
+            {
+                target.Delete(old);
+            }
+        }
+
+        var (files, bytes) = (0, 0L);
+        foreach (var (name, file) in source.Files.Where(file => file.Name != Manifest.FileName && !FileCopy.IsThere(file.File, target, file.Name)))
+        {
+            bytes += FileCopy.Copy(file, target, name);
+            files++;
+        }
+
+        foreach (var segment in source.Log)
+        {
+            segment.WriteTo(target);
+            bytes += segment.Bytes.Length;
+            files++;
+        }
+
+        target.FlushFolder();
+        source.Manifest.Write(target);
+        HashSet<string> known = [.. source.Manifest.Files()];
+        foreach (var name in target.List().Where(name => (name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal)) && !known.Contains(name)))
+        {
+            target.Delete(name);
+        }
+
+        return (files, bytes);
+    }
+
+    private static bool IsSame(IStorage storage, IStorage target, Guid database, long number)
+    {
+        var (here, there) = (LogSegment.Read(storage, database, number), LogSegment.Read(target, database, number));
+        return here.IsBeginningOf(there) || there.IsBeginningOf(here);
+    }
+}

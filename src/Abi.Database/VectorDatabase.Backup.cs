@@ -1,0 +1,178 @@
+#pragma warning disable MA0048 // a part of VectorDatabase
+using Abi.Database.Backup;
+using Abi.Database.Engine;
+using Abi.Database.Storage;
+
+namespace Abi.Database;
+
+/// <content>Backup, restore, verification, the archive of the log.</content>
+public sealed partial class VectorDatabase
+{
+    /// <summary>
+    /// Copies the database into a folder while it is in use, and checks the copy. When the folder has an earlier backup of it and the log since was kept
+    /// (<see cref="DatabaseOptions.KeepLog"/>), only that log is copied, and the backup can be restored to any commit since its first.
+    /// </summary>
+    /// <remarks>No checkpoint is made meanwhile. A database that is open read-only can be backed up, too, beside the process that writes to it.</remarks>
+    /// <exception cref="DatabaseException">The folder is the database's own, or the copy is not sound.</exception>
+    public Task<BackupReport> BackupAsync(string folder, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return Task.Run(
+            () =>
+            {
+                using var target = new DiskStorage(folder, create: true);
+                return System.IO.Path.TrimEndingDirectorySeparator(target.Folder) == System.IO.Path.TrimEndingDirectorySeparator(Engine.Folder) ? throw new DatabaseException($"{target.Folder} is the database itself. Name another folder for its backup.") : Engine.Backup(target);
+            },
+            cancellationToken);
+    }
+
+    /// <summary>
+    /// Writes a backup to a stream, from its beginning to its end, while the database is in use: all of it, or the log after a commit. Pieces that follow one another can be kept apart, or in one
+    /// stream one after another, and are restored together.
+    /// </summary>
+    /// <param name="target">The stream; only written to and flushed. After an exception what it has is not a backup, and is refused as one.</param>
+    /// <param name="afterSequence">For an incremental backup: the commit that it is to follow, usually <see cref="BackupReport.Sequence"/> of the one before. Null for a full one.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <remarks>No checkpoint is made meanwhile. Closing the database ends it.</remarks>
+    /// <exception cref="DatabaseException">The log after that commit is not kept (<see cref="DatabaseOptions.KeepLog"/>).</exception>
+    /// <exception cref="DatabaseCorruptException">A file of the database is damaged, so that its backup would be.</exception>
+    public Task<BackupReport> BackupAsync(Stream target, long? afterSequence = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        ArgumentOutOfRangeException.ThrowIfNegative(afterSequence.GetValueOrDefault(), nameof(afterSequence));
+        return Task.Run(() => Engine.BackupAsync(target, afterSequence, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Ends the current segment of the log and waits until everything committed so far is in the archive (<see cref="DatabaseOptions.LogArchive"/>).</summary>
+    /// <returns>The last commit that is in the archive.</returns>
+    /// <exception cref="DatabaseException">There is no archive, or it cannot be written to. Nothing is lost.</exception>
+    public Task<long> ArchiveLogAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.ArchiveLog(), cancellationToken);
+
+    /// <summary>Makes a database in an empty or new folder out of a backup, which is checked first.</summary>
+    /// <param name="backup">The backup's folder.</param>
+    /// <param name="folder">The database's folder.</param>
+    /// <param name="options">Which state to restore, and the archive whose log goes on where the backup ends; unset, the backup's last.</param>
+    /// <param name="cancellationToken">Cancels before it is begun.</param>
+    /// <returns>The last commit of the restored database.</returns>
+    /// <exception cref="DatabaseCorruptException">The backup or the archive is damaged.</exception>
+    /// <exception cref="DatabaseException">The folder is not empty, commits are missing between the backup and the archive, or the commit that is wanted is not there.</exception>
+    public static Task<long> RestoreAsync(string backup, string folder, RestoreOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(backup);
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return RestoreAsync(folder, options, target => Task.Run(() => CopyBackup(backup, target)), cancellationToken);
+    }
+
+    /// <summary>Makes a database in an empty or new folder out of a stream with a full backup and any incremental ones after it; see <see cref="RestoreAsync(IEnumerable{Stream}, string, RestoreOptions, CancellationToken)"/>.</summary>
+    public static Task<long> RestoreAsync(Stream backup, string folder, RestoreOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(backup);
+        return RestoreAsync([backup], folder, options, cancellationToken);
+    }
+
+    /// <summary>Makes a database in an empty or new folder out of a full backup and incremental ones.</summary>
+    /// <param name="backups">The streams in order, each read from where it stands to its end: the first begins with a full backup, and every one that follows goes on where the one before ended.</param>
+    /// <param name="folder">The database's folder.</param>
+    /// <param name="options">Which state to restore, and the archive whose log goes on where the backups end; unset, their last.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>The last commit of the restored database.</returns>
+    /// <exception cref="DatabaseCorruptException">A stream is damaged or was cut off.</exception>
+    /// <exception cref="DatabaseException">The folder is not empty, the streams are of several databases, commits are missing between them, or the commit that is wanted is not there.</exception>
+    public static Task<long> RestoreAsync(IEnumerable<Stream> backups, string folder, RestoreOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(backups);
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return RestoreAsync(
+            folder,
+            options,
+            async target =>
+            {
+                var reader = new BackupPieceReader(target);
+                var number = 0;
+                foreach (var backup in backups)
+                {
+                    await reader.ReadAsync(backup, $"stream {++number}", cancellationToken).ConfigureAwait(false);
+                }
+
+                if (number == 0)
+                {
+                    throw new ArgumentException("There is no stream to restore.", nameof(backups));
+                }
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Reads and checks every byte of the database's files.</summary>
+    public Task<VerificationReport> VerifyAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Verify(), cancellationToken);
+
+    /// <summary>Reads and checks every byte of a database or backup that nobody writes to.</summary>
+    public static Task<VerificationReport> VerifyAsync(string path, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        return Task.Run(
+            () =>
+            {
+                using var storage = new DiskStorage(path, create: false);
+                return Backup.Verification.Run(storage);
+            },
+            cancellationToken);
+    }
+
+    // Beside, so that a restore that is cut short never looks like a database.
+    private static Task<long> RestoreAsync(string folder, RestoreOptions? options, Func<IStorage, Task> fill, CancellationToken cancellationToken) => Task.Run(
+        async () =>
+        {
+            var full = System.IO.Path.GetFullPath(folder);
+            if (Directory.Exists(full) && Directory.EnumerateFileSystemEntries(full).Any())
+            {
+                throw new DatabaseException($"The folder {full} is not empty; restore into a new one.");
+            }
+
+            var temporary = full.TrimEnd(System.IO.Path.DirectorySeparatorChar) + ".restoring";
+            if (Directory.Exists(temporary))
+            {
+                Directory.Delete(temporary, recursive: true);
+            }
+
+            try
+            {
+                var target = new DiskStorage(temporary, create: true);
+                await fill(target).ConfigureAwait(false);
+                if (options?.LogArchive is not null)
+                {
+                    ArchivedLog.Append(target, options);
+                }
+
+                var sequence = DatabaseEngine.Restore(target, new DatabaseOptions { Path = temporary }, options ?? new RestoreOptions());
+                if (Directory.Exists(full))
+                {
+                    Directory.Delete(full);
+                }
+
+                Directory.Move(temporary, full);
+                LibC.FlushFolder(System.IO.Path.GetDirectoryName(full) ?? full);
+                return sequence;
+            }
+            catch
+            {
+                Directory.Delete(temporary, recursive: true);
+                throw;
+            }
+        },
+        cancellationToken);
+
+    private static void CopyBackup(string backup, IStorage target)
+    {
+        using var source = new DiskStorage(backup, create: false);
+        if (Verification.Run(source) is { IsSound: false } report)
+        {
+            throw new DatabaseCorruptException(string.Join(' ', report.Problems), source.Folder);
+        }
+
+        foreach (var name in source.List())
+        {
+            using var file = source.OpenRead(name);
+            FileCopy.Copy(file, target, name);
+        }
+    }
+}

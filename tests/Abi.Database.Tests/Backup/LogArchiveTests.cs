@@ -1,0 +1,381 @@
+using Abi.Database.Backup;
+using Abi.Database.Engine;
+using Abi.Database.Log;
+using Abi.Database.Tests.Storage;
+
+namespace Abi.Database.Tests.Backup;
+
+/// <summary>The archive of the log: restores by it, power cuts, failures, and how long it is kept.</summary>
+public sealed class LogArchiveTests
+{
+    [TestCase(1500, 12)]
+    [TestCase(10_000, 50, Explicit = true, Reason = "long: 10,000 operations and 50 marks")]
+    public async Task ABackupAndTheArchiveAreRestoredToEveryMark(int operations, int marks)
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["archive"]);
+        var (clock, random, stream) = (new StepClock(), new Random(operations), new MemoryStream());
+        var model = new SortedDictionary<long, long>();
+        List<(long Sequence, DateTimeOffset Time, string State)> history = [];
+        var options = new DatabaseOptions { Path = folder["live"], LogArchive = folder["archive"], LogSegmentBytes = 1 << 14, CheckpointBytes = 1 << 15, Durability = Durability.Os, Clock = clock };
+        for (var session = 0; session < 3; session++)
+        {
+            await using var database = await VectorDatabase.OpenAsync(options);
+            var collection = database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer, Data = [new DataField("n", DataKind.Integer)], Vectors = [new VectorField("v", 4) { IndexKind = IndexKind.Hnsw }] });
+            await collection.EnsureCollectionExistsAsync();
+            if (session == 0)
+            {
+                await database.BackupAsync(folder["backup"]);
+                await database.BackupAsync(stream);
+            }
+
+            for (var i = session * operations / 3; i < (session + 1) * operations / 3; i++)
+            {
+                clock.Step();
+                var key = random.Next(300);
+                if (random.Next(3) == 0)
+                {
+                    model.Remove(key);
+                    await collection.DeleteAsync((long)key);
+                }
+                else
+                {
+                    model[key] = i;
+                    await collection.UpsertAsync(new Dictionary<string, object?> { ["Key"] = key, ["n"] = i, ["v"] = new float[] { i + 1, key, 1, 2 } });
+                }
+
+                if (i % (operations / marks) == 7)
+                {
+                    history.Add((database.Sequence, clock.GetUtcNow(), Show(model)));
+                }
+            }
+
+            Assert.That(database.LogArchive!.Failure, Is.Null);
+            Assert.That(await database.ArchiveLogAsync(), Is.EqualTo(database.Sequence));
+            Assert.That((database.LogArchive.Sequence, database.LogArchive.PendingSegments), Is.EqualTo((database.Sequence, 0)));
+            await database.CheckpointAsync();
+            Assert.That(Directory.GetFiles(folder["live"], "log-*"), Has.Length.EqualTo(1), "what is archived is given up");
+        }
+
+        Assert.That(Directory.GetFiles(Directory.GetDirectories(folder["archive"]).Single()), Has.Length.GreaterThan(3));
+        Assert.That(history, Has.Count.GreaterThanOrEqualTo(marks));
+        for (var i = 0; i < history.Count; i++)
+        {
+            var target = folder[$"restored{i}"];
+            var limits = i % 2 == 0 ? new RestoreOptions { ToSequence = history[i].Sequence, LogArchive = folder["archive"] } : new RestoreOptions { ToTime = history[i].Time, LogArchive = folder["archive"] };
+            stream.Position = 0;
+            var sequence = i % 3 == 0 ? await VectorDatabase.RestoreAsync(stream, target, limits) : await VectorDatabase.RestoreAsync(folder["backup"], target, limits);
+            Assert.That(sequence, Is.EqualTo(history[i].Sequence));
+            await using var restored = await VectorDatabase.OpenAsync(target);
+            var state = new SortedDictionary<long, long>();
+            await foreach (var record in restored.GetDynamicCollection("c").ListAsync())
+            {
+                state.Add((long)record["Key"]!, (long)record["n"]!);
+            }
+
+            Assert.That(Show(state), Is.EqualTo(history[i].State), $"mark {i}, commit {history[i].Sequence}");
+        }
+    }
+
+    /// <summary>Two disks lose power at the same moment, any: what the database gave up is in the archive, and nothing there is another history.</summary>
+    [TestCase(Durability.Full)]
+    [TestCase(Durability.Os)]
+    public async Task APowerCutLeavesAllOfTheLogInOneOfBothPlaces(Durability durability)
+    {
+        MemoryStorage archive = new(), backup = new();
+        List<(int Main, int Archive)> moments = [];
+        List<(long Sequence, int Main)> acknowledged = [];
+        void Watch(History history, DatabaseOptions options)
+        {
+            Func<int, string, bool> note = (_, _) =>
+            {
+                lock (moments)
+                {
+                    moments.Add((history.Storage.Journal.Count, archive.Journal.Count));
+                }
+
+                return false;
+            };
+            (options.LogArchive, options.OpenArchive, history.Storage.Fails, archive.Fails) = ("archive", (_, _) => archive, note, note);
+        }
+
+        var history = await History.RunAsync(24, seed: 5, durability, checkpointsAfter: [8, 17], Watch, async (i, database) =>
+        {
+            if (i == 0)
+            {
+                database.Engine.Backup(backup);
+            }
+            else if (i % 5 == 4)
+            {
+                await database.ArchiveLogAsync();
+            }
+        });
+        var seed = 0;
+        foreach (var (main, there) in moments.Distinct().Where(moment => moment.Main >= history.Acknowledged[1]))
+        {
+            var random = new Random(++seed);
+            var (disk, archived) = (history.Storage.CutAfter(main, random), archive.CutAfter(there, random));
+            var options = History.Options();
+            (options.LogArchive, options.OpenArchive) = ("archive", (_, _) => archived);
+            var place = $"cut behind steps {main} and {there}";
+            using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
+            {
+                var state = await History.StateOfAsync(database);
+                Assert.That(history.States.FindLastIndex(known => known == state), Is.GreaterThanOrEqualTo(durability == Durability.Full ? history.Acknowledged.FindLastIndex(at => at <= main) : 0), place);
+                await database.ArchiveLogAsync();
+                if (database.Sequence < 1)
+                {
+                    continue; // cut before the backup was made
+                }
+
+                var copy = MemoryStorage.Of(backup.Files());
+                ArchivedLog.Append(copy, Manifest.Read(copy), archived, new RestoreOptions());
+                using var restored = new VectorDatabase(new DatabaseEngine(copy, History.Options()));
+                Assert.That(restored.Sequence, Is.EqualTo(database.Sequence), place);
+                Assert.That(await History.StateOfAsync(restored), Is.EqualTo(state), place);
+            }
+        }
+
+        Assert.That(moments, Has.Count.GreaterThan(100));
+    }
+
+    [Test]
+    public async Task AnArchiveThatFailsLosesNothingAndSaysSo()
+    {
+        var (disk, archive, backup, clock) = (new MemoryStorage(), new MemoryStorage(), new MemoryStorage(), new StepClock());
+        var options = History.Options();
+        var isGone = true;
+        (options.LogArchive, options.Clock) = ("the archive", clock);
+        options.OpenArchive = (_, _) => isGone ? throw new DatabaseException("There is no disk.") : archive;
+        using var database = new VectorDatabase(new DatabaseEngine(disk, options));
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        database.Engine.Backup(backup);
+        for (var i = 0; i < 200; i++)
+        {
+            await collection.UpsertAsync(CrashTests.Record(i, 0));
+            if (i % 20 == 10)
+            {
+                await database.CheckpointAsync();
+            }
+        }
+
+        var error = Assert.ThrowsAsync<DatabaseException>(() => database.ArchiveLogAsync());
+        Assert.That(error!.Message, Does.Contain("the archive").And.Contain("There is no disk.").And.Contain("safe"));
+        Assert.That(database.WriteFailure, Is.Null);
+        var status = database.LogArchive!;
+        Assert.That(status.Failure!.Message, Is.EqualTo("There is no disk."));
+        Assert.That((status.Sequence, status.FailingSince), Is.EqualTo((0L, clock.GetUtcNow())));
+        var segments = LogSegment.NumbersIn(disk);
+        Assert.That(status.PendingSegments, Is.EqualTo(segments.Count - 1).And.GreaterThan(10));
+        Assert.That(segments[0], Is.EqualTo(1));
+        clock.Step();
+        Assert.That(async () => await database.ArchiveLogAsync(), Throws.InstanceOf<DatabaseException>());
+        Assert.That(database.LogArchive!.FailingSince, Is.EqualTo(status.FailingSince));
+
+        // Each call to the archive's disk fails once; each time it goes on where it stood.
+        isGone = false;
+        var (failing, failures) = (0, 0);
+        archive.Fails = (call, _) => call == failing;
+        while (true)
+        {
+            try
+            {
+                failing = archive.Calls + 1 + (failures % 7);
+                Assert.That(await database.ArchiveLogAsync(), Is.EqualTo(database.Sequence));
+                break;
+            }
+            catch (DatabaseException)
+            {
+                failures++;
+            }
+        }
+
+        Assert.That(failures, Is.GreaterThan(3));
+        Assert.That(database.LogArchive, Is.EqualTo(new LogArchiveStatus(database.Sequence, 0, null, null)));
+        await database.CheckpointAsync();
+        Assert.That(LogSegment.NumbersIn(disk), Has.Count.EqualTo(1));
+        ArchivedLog.Append(backup, Manifest.Read(backup), archive, new RestoreOptions());
+        using var restored = new VectorDatabase(new DatabaseEngine(backup, History.Options()));
+        Assert.That(await restored.GetDynamicCollection("c").CountAsync(), Is.EqualTo(200));
+    }
+
+    [Test]
+    public async Task AFolderThatIsNotThereIsNotMade()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["live"], LogArchive = folder["unmounted"] });
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => database.ArchiveLogAsync())!.Message, Does.Contain(folder["unmounted"]));
+        Assert.That(Directory.Exists(folder["unmounted"]), Is.False);
+        await using var plain = await VectorDatabase.OpenAsync(folder["plain"]);
+        Assert.That(plain.LogArchive, Is.Null);
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => plain.ArchiveLogAsync())!.Message, Does.Contain("LogArchive"));
+    }
+
+    [Test]
+    public async Task AGapOrDamageInTheArchiveIsNamed()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["archive"]);
+        await using (var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["live"], LogArchive = folder["archive"] }))
+        {
+            var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+            await collection.EnsureCollectionExistsAsync();
+            await database.BackupAsync(folder["backup"]);
+            for (var i = 0; i < 4; i++)
+            {
+                await collection.UpsertAsync(CrashTests.Record(i, 0));
+                await collection.UpsertAsync(CrashTests.Record(i, 1));
+                await database.ArchiveLogAsync();
+            }
+        }
+
+        var archived = Directory.GetFiles(Directory.GetDirectories(folder["archive"]).Single()).Order(StringComparer.Ordinal).ToArray();
+        Assert.That(archived, Has.Length.EqualTo(5));
+        var options = new RestoreOptions { LogArchive = folder["archive"] };
+        var bytes = await File.ReadAllBytesAsync(archived[4]);
+        await File.WriteAllBytesAsync(archived[4], [.. bytes[..600], (byte)(bytes[600] ^ 1), .. bytes[601..]]);
+        Assert.That(Assert.ThrowsAsync<DatabaseCorruptException>(() => VectorDatabase.RestoreAsync(folder["backup"], folder["damaged"], options))!.Path, Is.EqualTo(archived[4]));
+        File.Delete(archived[2]);
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => VectorDatabase.RestoreAsync(folder["backup"], folder["gap"], options))!.Message, Does.Contain("ends with commit 3 (segment 2)").And.Contain("begins with commit 6 (segment 4)"));
+        Assert.That(Directory.Exists(folder["gap"]), Is.False);
+        Assert.That(await VectorDatabase.RestoreAsync(folder["backup"], folder["before"], options with { ToSequence = 3 }), Is.EqualTo(3));
+        Directory.Delete(Path.GetDirectoryName(archived[0])!, recursive: true);
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => VectorDatabase.RestoreAsync(folder["backup"], folder["none"], options))!.Message, Does.Contain("no log of the database"));
+    }
+
+    /// <summary>A copy of the folder that goes on by itself must not write its log among that of the first.</summary>
+    [Test]
+    public async Task AnotherHistoryIsNotMixedIn()
+    {
+        var archive = new MemoryStorage();
+        var options = History.Options();
+        (options.LogArchive, options.OpenArchive) = ("archive", (_, _) => archive);
+        var disk = new MemoryStorage();
+        IReadOnlyDictionary<string, byte[]> copy;
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
+        {
+            var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+            await collection.EnsureCollectionExistsAsync();
+            await database.ArchiveLogAsync();
+            copy = disk.Files();
+            await collection.UpsertAsync(CrashTests.Record(1, 0));
+            await database.ArchiveLogAsync();
+        }
+
+        var before = archive.Files();
+        using var other = new VectorDatabase(new DatabaseEngine(MemoryStorage.Of(copy), options));
+        await other.GetDynamicCollection("c").UpsertAsync(CrashTests.Record(2, 0));
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => other.ArchiveLogAsync())!.Message, Does.Contain("other commits"));
+        Assert.That(archive.Files(), Is.EqualTo(before));
+    }
+
+    /// <summary>Days go by with a commit and a segment each, and backups now and then: every moment of the last ten days can be restored, and nothing is kept for longer than that takes.</summary>
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task LogIsKeptAsLongAsARestoreMayNeedIt(bool isArchived)
+    {
+        var (disk, archive, clock) = (new MemoryStorage(), new MemoryStorage(), new StepClock());
+        var options = History.Options();
+        (options.Clock, options.KeepLog, options.LogArchive, options.OpenArchive) = (clock, !isArchived, isArchived ? "archive" : null, (_, _) => archive);
+        options.LogRetention = TimeSpan.FromDays(10);
+        var kept = isArchived ? archive : disk;
+        List<(int Day, MemoryStorage Backup)> backups = [];
+        var oldest = 1L;
+        VectorDatabase Open() => new(new DatabaseEngine(disk, options));
+        var database = Open();
+        try
+        {
+            var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+            await collection.EnsureCollectionExistsAsync();
+            for (var day = 1; day <= 60; day++)
+            {
+                clock.Step(TimeSpan.FromDays(1));
+                await collection.UpsertAsync(CrashTests.Record(day, 0));
+                if (day is 7 or 9 or 21 or 40 or 58)
+                {
+                    var backup = new MemoryStorage();
+                    database.Engine.Backup(backup);
+                    backups.Add((day, backup));
+                }
+
+                await database.CheckpointAsync();
+                if (isArchived)
+                {
+                    await database.ArchiveLogAsync();
+                }
+
+                if (day % 13 == 0)
+                {
+                    database.Dispose(); // the list of backups is read again
+                    database = Open();
+                    collection = database.GetDynamicCollection("c");
+                }
+
+                // Commit 1 made the collection, and commit n + 1 came on day n.
+                var needed = backups.LastOrDefault(backup => backup.Day <= day - 10, backups.FirstOrDefault()).Day;
+                var expected = needed == 0 ? 1 : Math.Max(1, Math.Min(needed + 2, day - 9));
+                oldest = LogSegment.ReadFirstSequence(kept, Manifest.Read(disk).DatabaseId, LogSegment.NumbersIn(kept)[0]);
+                Assert.That(oldest, Is.EqualTo(expected == 2 ? 1 : expected), $"day {day}"); // commits 1 and 2 are in one segment
+            }
+
+            if (!isArchived)
+            {
+                Assert.That(database.Engine.Backup(backups[3].Backup).IsIncremental);
+            }
+        }
+        finally
+        {
+            database.Dispose();
+        }
+
+        Assert.That(oldest, Is.EqualTo(42), "after the backup of day 40");
+        var last = backups[3].Backup;
+        if (isArchived)
+        {
+            ArchivedLog.Append(last, Manifest.Read(last), archive, new RestoreOptions());
+        }
+
+        using var restored = new VectorDatabase(new DatabaseEngine(last, History.Options()));
+        Assert.That(await restored.GetDynamicCollection("c").CountAsync(), Is.EqualTo(60));
+    }
+
+    /// <summary>A list of backups that cannot be read keeps log; it never gives it up.</summary>
+    [Test]
+    public void ADamagedListOfBackupsKeepsTheLog()
+    {
+        var disk = new MemoryStorage();
+        var id = Guid.NewGuid();
+        var list = new BackupList(disk, id);
+        Assert.That(list.FirstNeeded(long.MaxValue), Is.Zero);
+        list.Add(time: 100, segment: 4, oldest: 0);
+        list.Add(time: 200, segment: 8, oldest: 0);
+        list.Add(time: 300, segment: 9, oldest: 0);
+        list = new BackupList(disk, id);
+        Assert.That((list.FirstNeeded(50), list.FirstNeeded(150), list.FirstNeeded(200), list.FirstNeeded(1000)), Is.EqualTo((5L, 5L, 9L, 10L)));
+        list.Add(time: 400, segment: 12, oldest: 250);
+        Assert.That(new BackupList(disk, id).FirstNeeded(0), Is.EqualTo(9), "of those before 250 the newest is left");
+        Assert.That(new BackupList(disk, Guid.NewGuid()).FirstNeeded(1000), Is.Zero, "of another database");
+        var bytes = disk.Files()[BackupList.FileName];
+        for (var at = 0; at < bytes.Length; at++)
+        {
+            byte[] damaged = [.. bytes];
+            damaged[at] ^= 16;
+            Assert.That(new BackupList(MemoryStorage.Of(new Dictionary<string, byte[]> { [BackupList.FileName] = damaged }), id).FirstNeeded(1000), Is.Zero, $"byte {at}");
+            Assert.That(new BackupList(MemoryStorage.Of(new Dictionary<string, byte[]> { [BackupList.FileName] = bytes[..at] }), id).FirstNeeded(1000), Is.Zero, $"cut at {at}");
+        }
+
+        for (var i = 0; i < 10_000; i++)
+        {
+            disk.Journal.Clear(); // it would hold every version
+            list.Add(time: 500 + i, segment: 20 + i, oldest: 0);
+        }
+
+        list = new BackupList(disk, id);
+        Assert.That((list.FirstNeeded(0), list.FirstNeeded(long.MaxValue)), Is.EqualTo((9L, 10_020L)));
+        Assert.That(list.FirstNeeded(5500), Is.InRange(4000, 5021), "more than is needed is kept, never less");
+        Assert.That(disk.Files()[BackupList.FileName], Has.Length.LessThan(100_000));
+    }
+
+    private static string Show(SortedDictionary<long, long> model) => string.Join(' ', model.Select(item => $"{item.Key}={item.Value}"));
+}
