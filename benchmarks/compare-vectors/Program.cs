@@ -15,9 +15,15 @@ if (args is ["latency", var where])
     return 0;
 }
 
+if (args is ["postgres", var connection, var vectors, var folder])
+{
+    await Stores.RunAsync(connection, vectors, folder);
+    return 0;
+}
+
 if (args is not [var what, var peerPath, var fixtures, var scratch])
 {
-    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH | durable SCRATCH | latency SCRATCH");
+    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH | durable SCRATCH | latency SCRATCH | postgres CONNECTION FIXTURES SCRATCH");
     return 2;
 }
 

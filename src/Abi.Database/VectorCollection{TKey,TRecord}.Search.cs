@@ -25,10 +25,10 @@ public sealed partial class VectorCollection<TKey, TRecord>
         where TVector : notnull
     {
         options ??= new VectorSearchOptions();
-        Check(top);
-        options.Validate();
-        var field = Schema.Vectors[Schema.VectorIndex(options.VectorField)];
-        var query = await ToQueryAsync(field, vector, cancellationToken).ConfigureAwait(false);
+        options.Validate(top);
+        var schema = Handle.Store.Schema;
+        var field = schema.Vectors[schema.VectorIndex(options.VectorField)];
+        var query = await _records.ToQueryAsync(schema, field, vector, cancellationToken).ConfigureAwait(false);
         var store = Handle.Store;
         var index = store.Vectors[store.Schema.VectorIndex(field.Name)];
         var (place, view) = store.BeginRead();
@@ -53,8 +53,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
     public IReadOnlyList<KeyMatch<TKey>> SearchKeys(ReadOnlySpan<float> vector, int top, VectorSearchOptions? options = null)
     {
         options ??= new VectorSearchOptions();
-        Check(top);
-        options.Validate();
+        options.Validate(top);
         var store = Handle.Store;
         var index = store.Vectors[store.Schema.VectorIndex(options.VectorField)];
         var query = index.Field.Element == VectorElement.Float32 ? MemoryMarshal.AsBytes(vector) : VectorCodec.Floats(index.Field, vector);
@@ -88,14 +87,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
     {
         ArgumentNullException.ThrowIfNull(query);
         options ??= new TextSearchOptions();
-        Check(top);
-        options.Scoring.Validate();
-        options.Highlight?.Validate();
-        if (options.Skip < 0)
-        {
-            throw new ArgumentException($"Skip ({options.Skip}) must not be negative.", nameof(options));
-        }
-
+        options.Validate(top);
         await Task.CompletedTask.ConfigureAwait(false);
         var store = Handle.Store;
         var (place, view) = store.BeginRead();
@@ -126,19 +118,12 @@ public sealed partial class VectorCollection<TKey, TRecord>
     {
         ArgumentNullException.ThrowIfNull(words);
         options ??= new HybridSearchOptions();
-        Check(top);
-        options.TextScoring.Validate();
-        options.Highlight?.Validate();
-        if (options.Candidates is < 1 || options.RankConstant < 0 || options.VectorWeight < 0 || options.TextWeight < 0 || options.Skip < 0)
-        {
-            throw new ArgumentException("Candidates must be 1 or more; RankConstant, the weights and Skip must not be negative.", nameof(options));
-        }
-
-        var field = Schema.Vectors[Schema.VectorIndex(options.VectorField)];
-        var query = await ToQueryAsync(field, vector, cancellationToken).ConfigureAwait(false);
+        var candidates = options.Validate(top);
+        var schema = Handle.Store.Schema;
+        var field = schema.Vectors[schema.VectorIndex(options.VectorField)];
+        var query = await _records.ToQueryAsync(schema, field, vector, cancellationToken).ConfigureAwait(false);
         var store = Handle.Store;
         var index = store.Vectors[store.Schema.VectorIndex(field.Name)];
-        var candidates = Math.Max(options.Candidates ?? Math.Max(50, 5 * (top + options.Skip)), top + options.Skip);
         var (place, view) = store.BeginRead();
         try
         {
@@ -156,16 +141,6 @@ public sealed partial class VectorCollection<TKey, TRecord>
         finally
         {
             store.EndRead(place);
-        }
-    }
-
-    private CollectionSchema Schema => Handle.Store.Schema;
-
-    private static void Check(int top)
-    {
-        if (top is < 1 or > 1_000_000)
-        {
-            throw new ArgumentOutOfRangeException(nameof(top), top, "A search gives from 1 to 1,000,000 records.");
         }
     }
 
@@ -221,14 +196,12 @@ public sealed partial class VectorCollection<TKey, TRecord>
         }
 
         var values = RecordCodec.ReadValues(store.Schema, store.Payload(slot));
-        return [.. fields.SelectMany(field => values[store.Schema.DataIndex(field.Field.Name)] is string text ? Highlighter.Highlight(field.Field, text, query, options) : [])];
+        return [.. fields.SelectMany(field => values[store.Schema.DataIndex(field.Field.Name)] is string text ? TextHighlight.Find(field.Field, text, query, options) : [])];
     }
 
-    private List<TextIndex> TextFields(CollectionStore store, IReadOnlyList<string> names)
+    private static List<TextIndex> TextFields(CollectionStore store, IReadOnlyList<string> names)
     {
-        List<TextIndex> fields = [.. store.TextIndexes.Where(field => names.Count == 0 || names.Contains(field.Field.Name, StringComparer.Ordinal))];
-        return fields.Count >= Math.Max(1, names.Count)
-            ? fields
-            : throw new ArgumentException($"The collection '{Name}' has no full-text index of {(names.Count == 0 ? "any field" : string.Join(", ", names))}. Set IsFullTextIndexed in its definition.");
+        var fields = store.Schema.TextFields(names);
+        return [.. store.TextIndexes.Where(index => fields.Contains(index.Field))];
     }
 }

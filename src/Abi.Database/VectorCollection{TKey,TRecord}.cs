@@ -16,19 +16,19 @@ namespace Abi.Database;
 /// Thread-safe. A read sees the state of one commit, whole, and never waits. A call that writes several records writes all or none. Writes are acknowledged, by completing their task,
 /// as <see cref="DatabaseOptions.Durability"/> says; when no other write is going on, they are done on the caller's thread.
 /// </remarks>
-public sealed partial class VectorCollection<TKey, TRecord>
+public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<TKey, TRecord>
     where TKey : notnull
     where TRecord : class
 {
     private readonly VectorDatabase _database;
-    private readonly RecordMapper<TRecord> _mapper;
+    private readonly RecordConverter<TRecord> _records;
     private readonly CollectionDefinition? _definition;
 
-    internal VectorCollection(VectorDatabase database, string name, RecordMapper<TRecord> mapper, CollectionDefinition? definition)
+    internal VectorCollection(VectorDatabase database, string name, RecordConverter<TRecord> records, CollectionDefinition? definition)
     {
         _database = database;
-        _mapper = mapper;
-        _definition = definition ?? mapper.Definition;
+        _records = records;
+        _definition = definition ?? records.Definition;
         Name = name;
     }
 
@@ -59,11 +59,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
 
     /// <summary>The condition as a filter. Properties stand for their fields; values are taken as they are now.</summary>
     /// <exception cref="ArgumentException">The condition has a form that no filter has.</exception>
-    public Filter Where(Expression<Func<TRecord, bool>> condition)
-    {
-        ArgumentNullException.ThrowIfNull(condition);
-        return new FilterTranslator(_mapper.FieldOf).Translate(condition);
-    }
+    public Filter Where(Expression<Func<TRecord, bool>> condition) => _records.Where(condition);
 
     /// <summary>The record with a key, or null.</summary>
     /// <param name="key">The key.</param>
@@ -174,11 +170,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
     public async IAsyncEnumerable<TRecord> ListAsync(ListOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         options ??= new ListOptions();
-        if (options.Skip < 0 || options.Top is < 0)
-        {
-            throw new ArgumentException($"Skip ({options.Skip}) and Top ({options.Top}) must not be negative.", nameof(options));
-        }
-
+        options.Validate();
         await Task.CompletedTask.ConfigureAwait(false);
         var store = Handle.Store;
         var (place, view) = store.BeginRead();
@@ -225,7 +217,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
         var count = 0;
         foreach (var record in records)
         {
-            _mapper.WriteUpsert(writer, schema, record ?? throw new ArgumentException("A record is null.", nameof(records)), expires, embedded?[count]);
+            _records.Mapper.WriteUpsert(writer, schema, record ?? throw new ArgumentException("A record is null.", nameof(records)), expires, embedded?[count]);
             count++;
         }
 
@@ -263,6 +255,6 @@ public sealed partial class VectorCollection<TKey, TRecord>
             vectors[i] = new VectorBytes(store.Vectors[i].Raw(slot));
         }
 
-        return _mapper.Create(store.Schema, key, RecordCodec.ReadValues(store.Schema, payload), vectors);
+        return _records.Mapper.Create(store.Schema, key, RecordCodec.ReadValues(store.Schema, payload), vectors);
     }
 }

@@ -9,7 +9,7 @@ namespace Abi.Database;
 
 /// <summary>An embedded vector database: a folder. One process writes to it, any number read it.</summary>
 /// <remarks>Thread-safe. Dispose of it to close it; what was acknowledged is safe also without.</remarks>
-public sealed partial class VectorDatabase : IAsyncDisposable, IDisposable
+public sealed partial class VectorDatabase : IVectorDatabase
 {
     private DatabaseEngine _engine;
 
@@ -37,7 +37,7 @@ public sealed partial class VectorDatabase : IAsyncDisposable, IDisposable
     /// <summary>How far the archive of the log is; null without <see cref="DatabaseOptions.LogArchive"/>.</summary>
     public LogArchiveStatus? LogArchive => Engine.ArchiveStatus;
 
-    internal TextEmbedder? Embedder { get; }
+    private TextEmbedder? Embedder { get; }
 
     internal DatabaseEngine Engine => Volatile.Read(ref _engine);
 
@@ -64,7 +64,7 @@ public sealed partial class VectorDatabase : IAsyncDisposable, IDisposable
         where TRecord : class, new()
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        return new VectorCollection<TKey, TRecord>(this, name, PropertyMapper<TRecord>.Instance, definition);
+        return new VectorCollection<TKey, TRecord>(this, name, RecordConverter.OfClass<TRecord>(Embedder), definition);
     }
 
     /// <summary>A collection of records that are dictionaries from field names to values. It need not exist yet.</summary>
@@ -73,8 +73,12 @@ public sealed partial class VectorDatabase : IAsyncDisposable, IDisposable
     public VectorCollection<object, Dictionary<string, object?>> GetDynamicCollection(string name, CollectionDefinition? definition = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        return new VectorCollection<object, Dictionary<string, object?>>(this, name, new DictionaryMapper(), definition);
+        return new VectorCollection<object, Dictionary<string, object?>>(this, name, RecordConverter.OfDictionaries(Embedder), definition);
     }
+
+    IVectorCollection<TKey, TRecord> IVectorDatabase.GetCollection<TKey, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TRecord>(string name, CollectionDefinition? definition) => GetCollection<TKey, TRecord>(name, definition);
+
+    IVectorCollection<object, Dictionary<string, object?>> IVectorDatabase.GetDynamicCollection(string name, CollectionDefinition? definition) => GetDynamicCollection(name, definition);
 
     /// <summary>The names of the collections, in order.</summary>
     public async IAsyncEnumerable<string> ListCollectionNamesAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)

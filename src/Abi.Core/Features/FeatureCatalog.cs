@@ -7,10 +7,13 @@ internal static class FeatureCatalog
     [
         "Llm",
         "Database",
+        "Postgres",
     ];
 
     /// <summary>The switch that a build with the feature's property set to false leaves in the program's runtimeconfig.json.</summary>
     internal static bool IsCompiledOut(string feature) => AppContext.TryGetSwitch($"Abi.Features.{feature}", out var enabled) && !enabled;
+
+    internal static string PackageOf(string feature) => feature == "Postgres" ? "Abi.Database.Postgres" : $"Abi.{feature}";
 
     internal static string PropertyOf(string feature) => $"AbiEnable{feature}";
 }

@@ -44,7 +44,7 @@ internal sealed class FeatureStates
     internal string ReasonFor(string name) => _byName.TryGetValue(name, out var entry) ? entry.Info.Reason : NotAdded(name).Info.Reason;
 
     private static (FeatureInfo Info, string Property) NotAdded(string name) =>
-        (new FeatureInfo(name, FeatureStatus.Off, $"it was not added. Reference the package Abi.{name} and call Add{name} on the builder."), $"Add{name}");
+        (new FeatureInfo(name, FeatureStatus.Off, $"it was not added. Reference the package {FeatureCatalog.PackageOf(name)} and call Add{name} on the builder."), $"Add{name}");
 
     private static (FeatureInfo Info, string Property) CompiledOut(string name, string property) =>
         (new FeatureInfo(name, FeatureStatus.CompiledOut, FeatureDisabledException.CompiledOutReason(name, property)), property);

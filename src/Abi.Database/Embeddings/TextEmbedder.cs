@@ -3,26 +3,28 @@ using Microsoft.Extensions.AI;
 namespace Abi.Database.Embeddings;
 
 /// <summary>Makes vectors of texts by a generator, in batches, each text of a call once. Thread-safe, as generators are.</summary>
-internal sealed class TextEmbedder
+public sealed class TextEmbedder
 {
     private readonly Lazy<IEmbeddingGenerator<string, Embedding<float>>> _generator;
     private readonly TextEmbeddingOptions _options;
 
-    /// <summary>Makes an embedder.</summary>
+    /// <summary>Makes an embedder; stores outside this assembly give it to their converters of records.</summary>
     /// <param name="generator">Gives the generator when it is first needed: a container's may have a model to load.</param>
     /// <param name="options">How.</param>
     public TextEmbedder(Func<IEmbeddingGenerator<string, Embedding<float>>> generator, TextEmbeddingOptions options)
     {
+        ArgumentNullException.ThrowIfNull(generator);
+        ArgumentNullException.ThrowIfNull(options);
         _generator = new Lazy<IEmbeddingGenerator<string, Embedding<float>>>(generator, LazyThreadSafetyMode.PublicationOnly);
         _options = options;
     }
 
     /// <summary>The embedder that a database's options ask for; null for none.</summary>
-    public static TextEmbedder? Of(DatabaseOptions options) => options.Generator is { } generator ? new TextEmbedder(() => generator, options.Embedding)
+    internal static TextEmbedder? Of(DatabaseOptions options) => options.Generator is { } generator ? new TextEmbedder(() => generator, options.Embedding)
         : options.GeneratorSource is { } source ? new TextEmbedder(source, options.Embedding) : null;
 
     /// <summary>The vectors of records' texts, in their order.</summary>
-    public async Task<ReadOnlyMemory<float>[]> EmbedDocumentsAsync(VectorField field, IReadOnlyList<string> texts, CancellationToken cancellationToken)
+    internal async Task<ReadOnlyMemory<float>[]> EmbedDocumentsAsync(VectorField field, IReadOnlyList<string> texts, CancellationToken cancellationToken)
     {
         Dictionary<string, int> places = new(StringComparer.Ordinal);
         List<string> distinct = [];
@@ -45,7 +47,7 @@ internal sealed class TextEmbedder
     }
 
     /// <summary>The vector to search for.</summary>
-    public async Task<ReadOnlyMemory<float>> EmbedQueryAsync(VectorField field, string text, CancellationToken cancellationToken) =>
+    internal async Task<ReadOnlyMemory<float>> EmbedQueryAsync(VectorField field, string text, CancellationToken cancellationToken) =>
         (await GenerateAsync(field, [_options.QueryPrefix + text], cancellationToken).ConfigureAwait(false))[0];
 
     private async Task<ReadOnlyMemory<float>[]> GenerateAsync(VectorField field, string[] texts, CancellationToken cancellationToken)

@@ -20,13 +20,23 @@ public sealed class Filter
         Operands = operands;
     }
 
-    internal FilterOperator Operator { get; }
+    /// <summary>The deepest that filters may be nested.</summary>
+    public const int MaximumDepth = 64;
 
-    internal string? Field { get; }
+    /// <summary>The Earth's mean radius, in metres.</summary>
+    public const double EarthRadius = 6_371_008.8;
 
-    internal ImmutableArray<object?> Values { get; }
+    /// <summary>What it does.</summary>
+    public FilterOperator Operator { get; }
 
-    internal ImmutableArray<Filter> Operands { get; }
+    /// <summary>The field that it looks at; null for <see cref="FilterOperator.And"/>, <see cref="FilterOperator.Or"/> and <see cref="FilterOperator.Not"/>.</summary>
+    public string? Field { get; }
+
+    /// <summary>What the field is compared with. For <see cref="FilterOperator.WithinRadius"/>: the field of the longitude, latitude, longitude, metres.</summary>
+    public ImmutableArray<object?> Values { get; }
+
+    /// <summary>The filters that it joins.</summary>
+    public ImmutableArray<Filter> Operands { get; }
 
     /// <summary>The field has this value; null: it has none.</summary>
     public static Filter Equal(string field, object? value) => Make(FilterOperator.Equal, field, value);

@@ -5,15 +5,12 @@ namespace Abi.Database.Filters;
 /// <summary>Evaluates filters over the columns of a collection.</summary>
 internal static class FilterEvaluator
 {
-    private const int MaximumDepth = 64;
-    private const double EarthRadius = 6_371_008.8; // metres, mean
-
     /// <summary>One bit a slot: where the filter holds.</summary>
     public static ulong[] Evaluate(Filter filter, CollectionSchema schema, FieldColumn?[] columns, int slots, int depth = 0)
     {
-        if (depth > MaximumDepth)
+        if (depth > Filter.MaximumDepth)
         {
-            throw new ArgumentException($"The filter is nested more than {MaximumDepth} deep.");
+            throw new ArgumentException($"The filter is nested more than {Filter.MaximumDepth} deep.");
         }
 
         switch (filter.Operator)
@@ -51,13 +48,7 @@ internal static class FilterEvaluator
         }
     }
 
-    private static FieldColumn Column(string name, CollectionSchema schema, FieldColumn?[] columns)
-    {
-        var index = schema.DataIndex(name);
-        return index < 0
-            ? throw new ArgumentException($"The collection '{schema.Name}' has no data field '{name}'; it has {string.Join(", ", schema.Data.Select(field => field.Name))}.")
-            : columns[index] ?? throw new ArgumentException($"The field '{name}' of the collection '{schema.Name}' is not indexed, so filters cannot use it. Set IsIndexed in the collection's definition.");
-    }
+    private static FieldColumn Column(string name, CollectionSchema schema, FieldColumn?[] columns) => columns[schema.FilterIndex(name)]!;
 
     private static ulong[] WithinRadius(Filter filter, CollectionSchema schema, FieldColumn?[] columns, int slots)
     {
@@ -73,7 +64,7 @@ internal static class FilterEvaluator
             var (φ, λ) = (Radians(latitudes[slot]), Radians(longitudes[slot]));
             var (a, b) = (Math.Sin((φ - latitude) / 2), Math.Sin((λ - longitude) / 2));
             var haversine = (a * a) + (Math.Cos(φ) * Math.Cos(latitude) * b * b);
-            if (2 * EarthRadius * Math.Asin(Math.Min(1, Math.Sqrt(haversine))) <= metres)
+            if (2 * Filter.EarthRadius * Math.Asin(Math.Min(1, Math.Sqrt(haversine))) <= metres)
             {
                 bits[slot >> 6] |= 1ul << (slot & 63);
             }

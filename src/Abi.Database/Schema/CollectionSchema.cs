@@ -2,31 +2,42 @@ using Abi.Database.Storage;
 
 namespace Abi.Database.Schema;
 
-/// <summary>A collection's definition, checked, with its name and number, as the log and the manifest hold it.</summary>
-internal sealed class CollectionSchema
+/// <summary>A collection's definition, checked, with its name, and the number under which the log and the manifest hold it.</summary>
+/// <remarks>Immutable and thread-safe. Public for stores outside this assembly.</remarks>
+public sealed class CollectionSchema
 {
-    public const int MaximumFields = 64;
+    internal const int MaximumFields = 64;
     private const int Format = 2; // 2: stemming of text fields, source fields of vectors
 
-    public CollectionSchema(int id, string name, CollectionDefinition definition)
+    /// <summary>Checks a definition.</summary>
+    /// <exception cref="ArgumentException">The name is empty, or the definition contradicts itself.</exception>
+    public CollectionSchema(string name, CollectionDefinition definition) : this(0, name, definition) { }
+
+    internal CollectionSchema(int id, string name, CollectionDefinition definition)
     {
+        ArgumentNullException.ThrowIfNull(definition);
         (Id, Name, Definition) = (id, name, definition);
         Check();
     }
 
-    public int Id { get; }
+    internal int Id { get; }
 
+    /// <summary>The collection's name.</summary>
     public string Name { get; }
 
+    /// <summary>The definition.</summary>
     public CollectionDefinition Definition { get; }
 
+    /// <summary>The data fields, in their order.</summary>
     public IReadOnlyList<DataField> Data => Definition.Data;
 
+    /// <summary>The vector fields, in their order.</summary>
     public IReadOnlyList<VectorField> Vectors => Definition.Vectors;
 
     /// <summary>Whether a vector is made of a text when a record comes without it.</summary>
     public bool HasSources => Vectors.Any(vector => vector.SourceField is not null);
 
+    /// <summary>The place of a data field, or -1.</summary>
     public int DataIndex(string name)
     {
         for (var i = 0; i < Data.Count; i++)
@@ -40,6 +51,31 @@ internal sealed class CollectionSchema
         return -1;
     }
 
+    /// <summary>The place of a data field that filters may use.</summary>
+    /// <exception cref="ArgumentException">There is no such field, or it is not indexed.</exception>
+    public int FilterIndex(string name)
+    {
+        var index = DataIndex(name);
+        return index < 0
+            ? throw new ArgumentException($"The collection '{Name}' has no data field '{name}'; it has {string.Join(", ", Data.Select(field => field.Name))}.")
+            : Data[index].IsIndexed ? index : throw new ArgumentException($"The field '{name}' of the collection '{Name}' is not indexed, so filters cannot use it. Set IsIndexed in the collection's definition.");
+    }
+
+    /// <summary>The text fields that a search by words looks into.</summary>
+    /// <param name="names">Their names; empty, all that are full-text indexed.</param>
+    /// <exception cref="ArgumentException">There is none, or one of those named is not full-text indexed.</exception>
+    public IReadOnlyList<DataField> TextFields(IReadOnlyList<string> names)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        List<DataField> fields = [.. Data.Where(field => field.IsFullTextIndexed && (names.Count == 0 || names.Contains(field.Name, StringComparer.Ordinal)))];
+        return fields.Count >= Math.Max(1, names.Count)
+            ? fields
+            : throw new ArgumentException($"The collection '{Name}' has no full-text index of {(names.Count == 0 ? "any field" : string.Join(", ", names))}. Set IsFullTextIndexed in its definition.");
+    }
+
+    /// <summary>The place of a vector field.</summary>
+    /// <param name="name">Its name; may be null when there is only one.</param>
+    /// <exception cref="ArgumentException">There is no such field, or the name is needed.</exception>
     public int VectorIndex(string? name)
     {
         if (name is null)
@@ -58,7 +94,7 @@ internal sealed class CollectionSchema
         throw new ArgumentException($"The collection '{Name}' has no vector field '{name}'; it has {string.Join(", ", Vectors.Select(v => v.Name))}.");
     }
 
-    public void Write(ByteWriter writer)
+    internal void Write(ByteWriter writer)
     {
         writer.Byte(Format);
         writer.Int32(Id);
@@ -91,7 +127,7 @@ internal sealed class CollectionSchema
         }
     }
 
-    public static CollectionSchema Read(ref ByteReader reader)
+    internal static CollectionSchema Read(ref ByteReader reader)
     {
         var format = reader.Byte();
         if (format is < 1 or > Format)

@@ -1,11 +1,19 @@
 namespace Abi.Database;
 
 /// <summary>Two ranked lists made one.</summary>
-internal static class Fusion
+public static class Fusion
 {
+    /// <summary>The records of both lists, best first; equal ones by their numbers.</summary>
+    /// <param name="byVector">The numbers of the records that are near a vector, nearest first, with the values of the distance function.</param>
+    /// <param name="byText">The numbers of the records that have words, best first, with their scores.</param>
+    /// <param name="function">The distance function.</param>
+    /// <param name="options">How.</param>
     public static IEnumerable<(int Slot, double Score, double? VectorScore, double? TextScore)> Fuse(
-        List<(int Slot, double Score)> byVector, List<(int Slot, double Score)> byText, DistanceFunction function, HybridSearchOptions options)
+        IReadOnlyList<(int Slot, double Score)> byVector, IReadOnlyList<(int Slot, double Score)> byText, DistanceFunction function, HybridSearchOptions options)
     {
+        ArgumentNullException.ThrowIfNull(byVector);
+        ArgumentNullException.ThrowIfNull(byText);
+        ArgumentNullException.ThrowIfNull(options);
         var isNearSmall = function is DistanceFunction.EuclideanSquaredDistance or DistanceFunction.HammingDistance;
         Dictionary<int, (double Score, double? Vector, double? Text)> all = [];
         for (var i = 0; i < byVector.Count; i++)
@@ -24,7 +32,7 @@ internal static class Fusion
         return all.Select(item => (item.Key, item.Value.Score, item.Value.Vector, item.Value.Text)).OrderByDescending(item => item.Score).ThenBy(item => item.Key);
     }
 
-    private static double Scaled(List<(int Slot, double Score)> list, int at, bool isNearSmall)
+    private static double Scaled(IReadOnlyList<(int Slot, double Score)> list, int at, bool isNearSmall)
     {
         var (first, last) = (list[0].Score, list[^1].Score);
         var range = isNearSmall ? last - first : first - last;

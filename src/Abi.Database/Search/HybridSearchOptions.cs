@@ -40,4 +40,17 @@ public sealed record HybridSearchOptions
 
     /// <summary>How long each list is; unset, five times what is asked for, and at least 50.</summary>
     public int? Candidates { get; init; }
+
+    /// <summary>Checks the options and how many records are asked for.</summary>
+    /// <returns>How long each list is.</returns>
+    /// <exception cref="ArgumentException">One is out of its range.</exception>
+    public int Validate(int top)
+    {
+        VectorSearchOptions.CheckTop(top);
+        TextScoring.Validate();
+        Highlight?.Validate();
+        return Candidates is < 1 || RankConstant < 0 || VectorWeight < 0 || TextWeight < 0 || Skip < 0
+            ? throw new ArgumentException("Candidates must be 1 or more; RankConstant, the weights and Skip must not be negative.")
+            : Math.Max(Candidates ?? Math.Max(50, 5 * (top + Skip)), top + Skip);
+    }
 }

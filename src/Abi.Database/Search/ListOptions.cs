@@ -14,4 +14,14 @@ public sealed record ListOptions
 
     /// <summary>Whether records come with their vectors.</summary>
     public bool IncludeVectors { get; init; } = true;
+
+    /// <summary>Checks the options.</summary>
+    /// <exception cref="ArgumentException">One is out of its range.</exception>
+    public void Validate()
+    {
+        if (Skip < 0 || Top is < 0)
+        {
+            throw new ArgumentException($"Skip ({Skip}) and Top ({Top}) must not be negative.");
+        }
+    }
 }

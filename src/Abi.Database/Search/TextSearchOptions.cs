@@ -22,4 +22,17 @@ public sealed record TextSearchOptions
 
     /// <summary>How results show why they were found; unset, not at all.</summary>
     public HighlightOptions? Highlight { get; init; }
+
+    /// <summary>Checks the options and how many records are asked for.</summary>
+    /// <exception cref="ArgumentException">One is out of its range.</exception>
+    public void Validate(int top)
+    {
+        VectorSearchOptions.CheckTop(top);
+        Scoring.Validate();
+        Highlight?.Validate();
+        if (Skip < 0)
+        {
+            throw new ArgumentException($"Skip ({Skip}) must not be negative.");
+        }
+    }
 }

@@ -24,11 +24,22 @@ public sealed record VectorSearchOptions
     /// <summary>ef: how many candidates the walk keeps. Goes before <see cref="Recall"/>.</summary>
     public int? Effort { get; init; }
 
-    internal void Validate()
+    /// <summary>Checks the options and how many records are asked for.</summary>
+    /// <exception cref="ArgumentException">One is out of its range.</exception>
+    public void Validate(int top)
     {
+        CheckTop(top);
         if (Skip < 0 || Effort is < 1 or > 1_000_000 || Recall is < 0.5 or > 0.999 || Recall is double.NaN)
         {
             throw new ArgumentException($"Skip ({Skip}) must not be negative, Effort ({Effort}) must be from 1 to 1,000,000, Recall ({Recall}) from 0.5 to 0.999.");
+        }
+    }
+
+    internal static void CheckTop(int top)
+    {
+        if (top is < 1 or > 1_000_000)
+        {
+            throw new ArgumentOutOfRangeException(nameof(top), top, "A search gives from 1 to 1,000,000 records.");
         }
     }
 }

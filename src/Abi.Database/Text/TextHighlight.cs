@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using Abi.Database.Text;
 
 namespace Abi.Database;
 
@@ -10,6 +11,22 @@ namespace Abi.Database;
 /// <param name="Ranges">What of it was searched for, in order, without overlap; counted from the beginning of the snippet.</param>
 public sealed record TextHighlight(string Field, string Snippet, int Start, ImmutableArray<TextRange> Ranges)
 {
+    /// <summary>The parts of a text that show what a query finds in it, in order; none when nothing of it is there.</summary>
+    /// <param name="field">The field that has the text.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="query">The query.</param>
+    /// <param name="options">How many parts, and how long.</param>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public static ImmutableArray<TextHighlight> Find(DataField field, string text, TextQuery query, HighlightOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(field);
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        return [.. Highlighter.Highlight(field, text, query, options)];
+    }
+
     /// <summary>The snippet with marks around what was searched for. Nothing is escaped: for HTML, encode the pieces between the ranges.</summary>
     public string Mark(string before, string after)
     {

@@ -12,15 +12,23 @@ public sealed class TextQuery
 {
     private TextQuery(TextQueryKind kind, string text, ImmutableArray<TextQuery> parts, string? field = null, double weight = 1) => (Kind, Text, Parts, Field, Weight) = (kind, text, parts, field, weight);
 
-    internal TextQueryKind Kind { get; }
+    /// <summary>The most parts of a query, those of its parts included.</summary>
+    public const int MaximumParts = 1024;
 
-    internal string Text { get; }
+    /// <summary>What it asks for.</summary>
+    public TextQueryKind Kind { get; }
 
-    internal ImmutableArray<TextQuery> Parts { get; }
+    /// <summary>Its text; empty for those that join others.</summary>
+    public string Text { get; }
 
-    internal string? Field { get; }
+    /// <summary>The queries that it joins.</summary>
+    public ImmutableArray<TextQuery> Parts { get; }
 
-    internal double Weight { get; }
+    /// <summary>The one field that it looks into; null for all.</summary>
+    public string? Field { get; }
+
+    /// <summary>How many times as high its scores are.</summary>
+    public double Weight { get; }
 
     /// <summary>Records that have any of the words of a text; the more and rarer, the better.</summary>
     public static TextQuery Words(string text) => Leaf(TextQueryKind.Words, text);

@@ -1,7 +1,7 @@
 namespace Abi.Database.Text;
 
-/// <summary>What a query asks for.</summary>
-internal enum TextQueryKind
+/// <summary>What a <see cref="TextQuery"/> asks for.</summary>
+public enum TextQueryKind
 {
     /// <summary>Any of the words of a text.</summary>
     Words,

@@ -10,8 +10,6 @@ namespace Abi.Database.Text;
 /// <param name="slots">The slots of the reader's view.</param>
 internal sealed class TextSearcher(string collection, IReadOnlyList<TextIndex> fields, TextScoring scoring, VisibleSlots visible, int slots)
 {
-    private const int MostParts = 1024; // of a query, all together: each costs a table of scores
-
     private int _parts;
 
     /// <summary>The best records, best first; equal scores by the lower slot.</summary>
@@ -24,9 +22,10 @@ internal sealed class TextSearcher(string collection, IReadOnlyList<TextIndex> f
 
     private void Score(TextQuery query, IReadOnlyList<TextIndex> within, double weight, TextScores scores)
     {
-        if (++_parts > MostParts)
+        // Each costs a table of scores.
+        if (++_parts > TextQuery.MaximumParts)
         {
-            throw new ArgumentException($"The query has more than {MostParts} parts.");
+            throw new ArgumentException($"The query has more than {TextQuery.MaximumParts} parts.");
         }
 
         if (query.Field is { } name)

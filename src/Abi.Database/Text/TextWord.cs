@@ -7,4 +7,4 @@ namespace Abi.Database.Text;
 /// <param name="Start">Where it begins in the text, in UTF-16 code units.</param>
 /// <param name="Length">How long it is there.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct TextWord(string Term, int Start, int Length);
+public readonly record struct TextWord(string Term, int Start, int Length);

@@ -6,12 +6,12 @@ namespace Abi.Database.Text;
 /// Cuts text into words as they are indexed and searched: the segments of <see cref="WordBreaker"/> that are words, in lower case and composed (see <see cref="Composition"/>), final sigmas and curled
 /// apostrophes made plain, and reduced to their stems where the field asks for it.
 /// </summary>
-internal static class Tokenizer
+public static class Tokenizer
 {
     private const int LongestWord = 256; // characters; what is longer is no word, and is cut
 
     /// <summary>The words, in order, unstemmed.</summary>
-    public static List<string> Words(string text) => Cut(text, Stemming.None).ConvertAll(word => word.Term);
+    internal static List<string> Words(string text) => Cut(text, Stemming.None).ConvertAll(word => word.Term);
 
     /// <summary>The words with their places, in order.</summary>
     public static List<TextWord> Cut(string text, Stemming stemming)

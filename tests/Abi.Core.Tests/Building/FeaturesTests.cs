@@ -11,11 +11,12 @@ public sealed class FeaturesTests
         await using var abi = await AbiBuilder.Create().AddAlpha().AddCompiledOut("Beta", "AbiEnableBeta").BuildAsync();
         Assert.That(abi.Features.Select(feature => (feature.Name, feature.Status)), Is.EqualTo(new[]
         {
-            ("Alpha", FeatureStatus.On), ("Beta", FeatureStatus.CompiledOut), ("Database", FeatureStatus.Off), ("Llm", FeatureStatus.Off),
+            ("Alpha", FeatureStatus.On), ("Beta", FeatureStatus.CompiledOut), ("Database", FeatureStatus.Off), ("Llm", FeatureStatus.Off), ("Postgres", FeatureStatus.Off),
         }));
         Assert.That(abi.Features.Select(feature => feature.Reason), Is.All.Not.Empty);
         Assert.That(abi.Features[1].Reason, Does.Contain("AbiEnableBeta"));
         Assert.That(abi.Features[3].Reason, Does.Contain("AddLlm"));
+        Assert.That(abi.Features[4].Reason, Does.Contain("Abi.Database.Postgres").And.Contain("AddPostgres"));
     }
 
     [Test]

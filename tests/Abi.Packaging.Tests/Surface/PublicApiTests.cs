@@ -12,6 +12,7 @@ public sealed class PublicApiTests
     [TestCase("Abi.Compute")]
     [TestCase("Abi.Llm")]
     [TestCase("Abi.Database")]
+    [TestCase("Abi.Database.Postgres")]
     public void IsAsWrittenDown(string assembly)
     {
         var file = Path.Combine(Folder, $"{assembly}.txt");

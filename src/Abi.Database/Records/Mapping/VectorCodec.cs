@@ -31,6 +31,15 @@ internal static class VectorCodec
         return bytes;
     }
 
+    /// <summary>How many bytes a vector of a field has.</summary>
+    public static int Bytes(VectorField field) => field.Element switch
+    {
+        VectorElement.Float32 => field.Dimensions * 4,
+        VectorElement.Float16 => field.Dimensions * 2,
+        VectorElement.Int8 => field.Dimensions,
+        _ => (field.Dimensions + 7) / 8,
+    };
+
     /// <summary>The bytes of float elements.</summary>
     public static byte[] Floats(VectorField field, ReadOnlySpan<float> floats)
     {
@@ -82,13 +91,7 @@ internal static class VectorCodec
     /// <summary>Checks a vector's bytes.</summary>
     public static void Check(VectorField field, ReadOnlySpan<byte> bytes)
     {
-        var expected = field.Element switch
-        {
-            VectorElement.Float32 => field.Dimensions * 4,
-            VectorElement.Float16 => field.Dimensions * 2,
-            VectorElement.Int8 => field.Dimensions,
-            _ => (field.Dimensions + 7) / 8,
-        };
+        var expected = Bytes(field);
         if (bytes.Length != expected)
         {
             throw new ArgumentException($"The vector '{field.Name}' has {(long)bytes.Length * field.Dimensions / expected} elements; {field.Dimensions} were expected.");
