@@ -1,4 +1,5 @@
 using Abi.Compute.Cpu.Plans;
+using Abi.Compute.Cpu.Products.Packing;
 using Abi.Compute.Tensors;
 
 namespace Abi.Compute.Cpu.Rows;
@@ -6,6 +7,8 @@ namespace Abi.Compute.Cpu.Rows;
 /// <summary>Entries of a table, by the row's id or position, or one for all.</summary>
 internal sealed unsafe class EmbedRow(WeightTensor table, EmbedIndex index, int offset, Slot result) : RowOperation
 {
+    private const int ManyRows = 16; // of a chunk: a prompt's, not a few sequences' that generate
+
     public override string Name => $"Embed {table.Name}";
 
     public override int Cost => result.Width;
@@ -26,6 +29,12 @@ internal sealed unsafe class EmbedRow(WeightTensor table, EmbedIndex index, int 
             }
 
             table.DecodeRow(entry, new Span<float>(result.Row(row), result.Width));
+        }
+
+        // The system maps the pages around each one that is read, so that a prompt's rows would hold most of a table.
+        if (end - first >= ManyRows)
+        {
+            SystemMemory.GiveBack(table.Memory, table.Address, table.ByteLength);
         }
     }
 }

@@ -46,7 +46,7 @@ internal sealed unsafe class ProductCase : IDisposable
     /// <summary>[rows, columns].</summary>
     public float[] X { get; }
 
-    /// <summary>Multiplies with weight rows [firstRow, firstRow + count), asking for outputs in chunks: [rows, count].</summary>
+    /// <summary>Multiplies with weight rows [firstRow, firstRow + count), asking for outputs in chunks, twice: the second use packs a matrix and must give the same bits: [rows, count].</summary>
     public float[] Multiply(ProductMatrix matrix, int chunk = int.MaxValue)
     {
         var length = ActivationRows.ByteLength(matrix.Form, Columns);
@@ -55,7 +55,7 @@ internal sealed unsafe class ProductCase : IDisposable
         var scratch = Take(matrix.ScratchBytes);
         var xs = stackalloc byte*[Rows];
         var ys = stackalloc float*[Rows];
-        new Span<float>((void*)y.Address, matrix.Rows * Rows).Fill(float.NaN);
+        var outputs = new Span<float>((void*)y.Address, matrix.Rows * Rows);
         fixed (float* values = X)
         {
             for (var row = 0; row < Rows; row++)
@@ -66,12 +66,24 @@ internal sealed unsafe class ProductCase : IDisposable
             }
         }
 
-        for (var first = 0; first < matrix.Rows; first += Math.Min(chunk, matrix.Rows))
+        float[] results = [];
+        for (var use = 0; use < 2; use++)
         {
-            matrix.Multiply(xs, ys, Rows, first, Math.Min(chunk, matrix.Rows - first), (byte*)scratch.Address);
+            outputs.Fill(float.NaN);
+            for (var first = 0; first < matrix.Rows; first += Math.Min(chunk, matrix.Rows))
+            {
+                matrix.Multiply(xs, ys, Rows, first, Math.Min(chunk, matrix.Rows - first), (byte*)scratch.Address);
+            }
+
+            if (use > 0 && !MemoryMarshal.AsBytes(outputs).SequenceEqual(MemoryMarshal.AsBytes(results.AsSpan())))
+            {
+                throw new InvalidOperationException("The second use of the matrix gave other bits than the first.");
+            }
+
+            results = outputs.ToArray();
         }
 
-        return new Span<float>((void*)y.Address, matrix.Rows * Rows).ToArray();
+        return results;
     }
 
     /// <summary>What the plain device gives for weight rows [firstRow, firstRow + count): [rows, count].</summary>

@@ -26,9 +26,20 @@ internal static unsafe class FloatElements
         for (var start = 0; start < columns; start += 32)
         {
             var end = Math.Min(start + 32, columns);
-            for (var output = 0; output < outputs; output++)
+            for (var output = 0; output < outputs;)
             {
                 var row = rows + ((long)output * columns * TFormat.BlockBytes);
+                if (TFormat.BlockBytes == sizeof(ushort) && Sse2.IsSupported && outputs - output >= 8 && end - start == 32)
+                {
+                    for (var column = start; column < end; column += 8)
+                    {
+                        Transpose((ushort*)row + column, columns, (ushort*)packed + ((long)column * FloatTile.Outputs) + output);
+                    }
+
+                    output += 8;
+                    continue;
+                }
+
                 for (var column = start; column < end; column++)
                 {
                     if (TFormat.BlockBytes == sizeof(float))
@@ -40,8 +51,43 @@ internal static unsafe class FloatElements
                         ((ushort*)packed)[((long)column * FloatTile.Outputs) + output] = Unsafe.ReadUnaligned<ushort>(row + (column * sizeof(ushort)));
                     }
                 }
+
+                output++;
             }
         }
+    }
+
+    /// <summary>Turns 8 rows of 8 elements into 8 columns.</summary>
+    /// <param name="from">The first row's elements; the next row is <paramref name="stride"/> elements on.</param>
+    /// <param name="stride">From one row to the next.</param>
+    /// <param name="to">The first column's 8 outputs; the next column is 64 elements on.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Transpose(ushort* from, long stride, ushort* to)
+    {
+        var (r0, r1) = (Vector128.Load(from), Vector128.Load(from + stride));
+        var (r2, r3) = (Vector128.Load(from + (2 * stride)), Vector128.Load(from + (3 * stride)));
+        var (r4, r5) = (Vector128.Load(from + (4 * stride)), Vector128.Load(from + (5 * stride)));
+        var (r6, r7) = (Vector128.Load(from + (6 * stride)), Vector128.Load(from + (7 * stride)));
+
+        // pairs of outputs, then fours, then all eight: columns 0 to 3 in the low halves, 4 to 7 in the high ones
+        var (a0, a1) = (Sse2.UnpackLow(r0, r1).AsUInt32(), Sse2.UnpackLow(r2, r3).AsUInt32());
+        var (a2, a3) = (Sse2.UnpackLow(r4, r5).AsUInt32(), Sse2.UnpackLow(r6, r7).AsUInt32());
+        var (b0, b1) = (Sse2.UnpackHigh(r0, r1).AsUInt32(), Sse2.UnpackHigh(r2, r3).AsUInt32());
+        var (b2, b3) = (Sse2.UnpackHigh(r4, r5).AsUInt32(), Sse2.UnpackHigh(r6, r7).AsUInt32());
+        PutColumns(a0, a1, a2, a3, to);
+        PutColumns(b0, b1, b2, b3, to + (4 * FloatTile.Outputs));
+    }
+
+    /// <summary>Puts four columns of 8 outputs down: pairs of outputs become fours and eights.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PutColumns(Vector128<uint> p0, Vector128<uint> p1, Vector128<uint> p2, Vector128<uint> p3, ushort* to)
+    {
+        var (low0, high0) = (Sse2.UnpackLow(p0, p1).AsUInt64(), Sse2.UnpackHigh(p0, p1).AsUInt64());
+        var (low1, high1) = (Sse2.UnpackLow(p2, p3).AsUInt64(), Sse2.UnpackHigh(p2, p3).AsUInt64());
+        Sse2.UnpackLow(low0, low1).AsUInt16().Store(to);
+        Sse2.UnpackHigh(low0, low1).AsUInt16().Store(to + FloatTile.Outputs);
+        Sse2.UnpackLow(high0, high1).AsUInt16().Store(to + (2 * FloatTile.Outputs));
+        Sse2.UnpackHigh(high0, high1).AsUInt16().Store(to + (3 * FloatTile.Outputs));
     }
 
     /// <summary>Makes 16-bit elements float32.</summary>
@@ -61,7 +107,7 @@ internal static unsafe class FloatElements
 
             if (typeof(TFormat) == typeof(F16))
             {
-                HalfNumber.Read16(packed).Store(values + i);
+                HalfNumber.Widen16(packed, values + i);
             }
             else
             {

@@ -34,11 +34,16 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
             return;
         }
 
-        var panels = (rows + FloatTile.Outputs - 1) / FloatTile.Outputs;
-        _store = new PanelStore(weight, _rows, rows * weight.RowByteLength, panels, (long)Columns * FloatTile.Outputs * TFormat.BlockBytes);
+        _store = new PanelStore(weight, _rows, rows * weight.RowByteLength, FloatTile.Outputs * weight.RowByteLength, PackedBytes);
         if (repack == RepackMode.AtLoad)
         {
-            Parallel.For(0, panels, panel => _ = Packed(panel * FloatTile.Outputs, Math.Min(FloatTile.Outputs, Rows - (panel * FloatTile.Outputs))));
+            Parallel.For(0, _store.Panels, panel =>
+            {
+                if (_store.Claim(panel, atOnce: true) == PanelClaim.Make)
+                {
+                    Make(panel * FloatTile.Outputs, Math.Min(FloatTile.Outputs, Rows - (panel * FloatTile.Outputs)));
+                }
+            });
         }
     }
 
@@ -52,7 +57,13 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
 
     public override long OwnBytes => _store?.Bytes ?? 0;
 
-    public override int ScratchBytes => PanelBytes + (PanelColumns * 16 * sizeof(float)) + (ApartRows * FloatTile.Outputs * sizeof(float));
+    public override int ScratchBytes => checked(PanelBytes + DecodedBytes + ApartBytes + (int)(_store is null ? 0 : PackedBytes));
+
+    private static int DecodedBytes => PanelColumns * 16 * sizeof(float);
+
+    private static int ApartBytes => ApartRows * FloatTile.Outputs * sizeof(float);
+
+    private long PackedBytes => (long)Columns * FloatTile.Outputs * TFormat.BlockBytes;
 
     private static int PanelBytes => PanelColumns * FloatTile.Outputs * sizeof(float);
 
@@ -81,7 +92,7 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
     /// <summary>Tiles write 64 outputs: those of a narrower panel go to scratch first.</summary>
     private void MultiplyNarrowPanel(float** x, float** y, int rows, int first, int outputs, byte* scratch)
     {
-        var apart = (float*)(scratch + PanelBytes + (PanelColumns * 16 * sizeof(float)));
+        var apart = (float*)(scratch + PanelBytes + DecodedBytes);
         var pointers = stackalloc float*[ApartRows];
         for (var i = 0; i < ApartRows; i++)
         {
@@ -102,7 +113,7 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
     /// <summary>Writes the 64 outputs of a panel to <c>y[row] + to</c>.</summary>
     private void MultiplyPanel(float** x, float** y, int to, int rows, int first, int outputs, byte* scratch)
     {
-        var packed = _store is null ? null : Packed(first, outputs);
+        var packed = _store is null ? null : Packed(first, outputs, scratch);
         if (packed != null && rows <= HalfRows.MostRows && typeof(TFormat) == typeof(F16) && HalfRows.Emitted is { } halves)
         {
             halves.Multiply(packed, Columns, x, y, to, rows);
@@ -161,17 +172,26 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
         }
     }
 
-    /// <summary>The packed panel [columns][64] of the outputs from <paramref name="first"/> on, made now if it is not there yet.</summary>
-    private byte* Packed(int first, int outputs)
+    /// <summary>The packed panel [columns][64] of the outputs from <paramref name="first"/> on, made now if it is not there yet: in its place, or the first time in scratch.</summary>
+    private byte* Packed(int first, int outputs, byte* scratch)
     {
-        var index = first / FloatTile.Outputs;
-        var packed = _store![index];
-        if (_store.Claim(index))
+        switch (_store!.Claim(first / FloatTile.Outputs))
         {
-            FloatElements.Interleave<TFormat>(_rows + (first * _weight.RowByteLength), outputs, Columns, packed);
-            _store.Finish(index);
+            case PanelClaim.MakeAside:
+                var aside = scratch + PanelBytes + DecodedBytes + ApartBytes;
+                FloatElements.Interleave<TFormat>(_rows + (first * _weight.RowByteLength), outputs, Columns, aside);
+                return aside;
+            case PanelClaim.Make:
+                Make(first, outputs);
+                break;
         }
 
-        return packed;
+        return _store[first / FloatTile.Outputs];
+    }
+
+    private void Make(int first, int outputs)
+    {
+        FloatElements.Interleave<TFormat>(_rows + (first * _weight.RowByteLength), outputs, Columns, _store![first / FloatTile.Outputs]);
+        _store.Finish(first / FloatTile.Outputs);
     }
 }

@@ -28,4 +28,35 @@ internal static unsafe class HalfNumber
         value = Vector512.ConditionalSelect(Vector512.GreaterThan(magnitude, Vector512.Create((31u << 23) - 1)), unbounded, value);
         return (value | ((bits & Vector512.Create(0x8000u)) << 16)).AsSingle();
     }
+
+    /// <summary>Eight numbers, as <see cref="Read16"/> makes them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Read8(byte* at)
+    {
+        var halves = Vector128.Load((ushort*)at);
+        var bits = Vector256.Create(Vector128.WidenLower(halves), Vector128.WidenUpper(halves));
+        var magnitude = (bits & Vector256.Create(0x7fffu)) << 13;
+        var normal = magnitude + Vector256.Create(112u << 23);
+        var denormal = ((magnitude + Vector256.Create(113u << 23)).AsSingle() - Vector256.Create(113u << 23).AsSingle()).AsUInt32();
+        var unbounded = normal + Vector256.Create(112u << 23);
+
+        // magnitudes lie below 2^28, so that signed comparisons, which AVX2 has, are the same
+        var value = Vector256.ConditionalSelect(Vector256.LessThan(magnitude.AsInt32(), Vector256.Create(1 << 23)).AsUInt32(), denormal, normal);
+        value = Vector256.ConditionalSelect(Vector256.GreaterThan(magnitude.AsInt32(), Vector256.Create((31 << 23) - 1)).AsUInt32(), unbounded, value);
+        return (value | ((bits & Vector256.Create(0x8000u)) << 16)).AsSingle();
+    }
+
+    /// <summary>Widens sixteen numbers; where vectors of 512 bits are not the machine's, the compiler makes calls of them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Widen16(byte* at, float* to)
+    {
+        if (Vector512.IsHardwareAccelerated)
+        {
+            Read16(at).Store(to);
+            return;
+        }
+
+        Read8(at).Store(to);
+        Read8(at + 16).Store(to + 8);
+    }
 }

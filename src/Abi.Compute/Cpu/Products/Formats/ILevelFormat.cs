@@ -35,6 +35,11 @@ internal unsafe interface ILevelFormat
     /// <summary>The levels behind packed codes, at most 16; empty where a code is the level plus the offset.</summary>
     static virtual ReadOnlySpan<sbyte> Table => default;
 
+    /// <summary>
+    /// Where in a block of 32 its codes lie just as they are packed (nibbles of columns j and j + 16, or signed bytes), behind a scale and minimum of half precision; −1 where they do not.
+    /// </summary>
+    static virtual int CodesAt => -1;
+
     /// <summary>With <see cref="ScaleForm.Super"/>: scales are whole multiples of the unit times this power of two.</summary>
     static virtual float UnitFactor => 1;
 

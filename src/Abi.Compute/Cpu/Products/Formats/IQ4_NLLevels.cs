@@ -21,6 +21,8 @@ internal readonly unsafe struct IQ4_NLLevels : ILevelFormat
 
     public static ScaleForm ScaleForm => ScaleForm.Half;
 
+    public static int CodesAt => 2;
+
     public static ReadOnlySpan<sbyte> Table => IQ4_NL.Values;
 
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)

@@ -22,6 +22,8 @@ internal readonly unsafe struct Q8_1Levels : ILevelFormat
 
     public static ScaleForm ScaleForm => ScaleForm.Half;
 
+    public static int CodesAt => 4;
+
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         scales[0] = HalfNumber.Read(block);

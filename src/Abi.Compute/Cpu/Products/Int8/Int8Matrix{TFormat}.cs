@@ -31,14 +31,15 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
             return;
         }
 
-        var panels = (rows + Int8Panel.Outputs - 1) / Int8Panel.Outputs;
-        _store = new PanelStore(weight, _rows, rows * weight.RowByteLength, panels, PackedPanel<TFormat>.Bytes(Columns / ActivationBlock.Columns));
+        _store = new PanelStore(weight, _rows, rows * weight.RowByteLength, Int8Panel.Outputs * weight.RowByteLength, PackedPanel<TFormat>.Bytes(Columns / ActivationBlock.Columns));
         if (repack == RepackMode.AtLoad)
         {
-            Parallel.For(0, panels, panel =>
+            Parallel.For(0, _store.Panels, panel =>
             {
-                var scratch = stackalloc byte[PanelBytes + 64];
-                _ = Packed(panel * Int8Panel.Outputs, Math.Min(Int8Panel.Outputs, Rows - (panel * Int8Panel.Outputs)), (byte*)(((nint)scratch + 63) & ~63));
+                if (_store.Claim(panel, atOnce: true) == PanelClaim.Make)
+                {
+                    Make(panel * Int8Panel.Outputs, Math.Min(Int8Panel.Outputs, Rows - (panel * Int8Panel.Outputs)));
+                }
             });
         }
     }
@@ -53,7 +54,9 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
 
     public override long OwnBytes => _store?.Bytes ?? 0;
 
-    public override int ScratchBytes => PanelBytes + (ApartRows * Int8Panel.Outputs * sizeof(float));
+    public override int ScratchBytes => checked(PanelBytes + ApartBytes + (int)(_store is null ? 0 : PackedPanel<TFormat>.Bytes(Columns / ActivationBlock.Columns)));
+
+    private static int ApartBytes => ApartRows * Int8Panel.Outputs * sizeof(float);
 
     private static int PanelBytes => Int8Panel.MaximumBlocks * Int8Panel<TFormat>.RecordBytes;
 
@@ -159,26 +162,26 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
     /// <summary>Where the first of some rows has a block of 32 columns.</summary>
     private byte* Source(int first, int block) => _rows + (first * _weight.RowByteLength) + (block * ActivationBlock.Columns / TFormat.BlockLength * TFormat.BlockBytes);
 
-    /// <summary>The packed panel of the outputs from <paramref name="first"/> on, made now if it is not there yet.</summary>
-    private byte* Packed(int first, int outputs, byte* panel)
+    /// <summary>The packed panel of the outputs from <paramref name="first"/> on, made now if it is not there yet: in its place, or the first time in scratch.</summary>
+    private byte* Packed(int first, int outputs, byte* scratch)
     {
-        var index = first / Int8Panel.Outputs;
-        var packed = _store![index];
-        if (!_store.Claim(index))
+        switch (_store!.Claim(first / Int8Panel.Outputs))
         {
-            return packed;
+            case PanelClaim.MakeAside:
+                var aside = scratch + PanelBytes + ApartBytes;
+                PanelPacking<TFormat>.Pack(Source(first, 0), _weight.RowByteLength, outputs, Columns / ActivationBlock.Columns, aside);
+                return aside;
+            case PanelClaim.Make:
+                Make(first, outputs);
+                break;
         }
 
-        var blocks = Columns / ActivationBlock.Columns;
-        for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)
-        {
-            var some = Math.Min(Int8Panel.MaximumBlocks, blocks - block);
-            var start = Source(first, block);
-            Int8Panel<TFormat>.FillFromRows(start, _weight.RowByteLength, outputs, some, panel);
-            PackedPanel<TFormat>.Pack(panel, start, _weight.RowByteLength, outputs, some, packed + PackedPanel<TFormat>.PieceOffset(block));
-        }
+        return _store[first / Int8Panel.Outputs];
+    }
 
-        _store.Finish(index);
-        return packed;
+    private void Make(int first, int outputs)
+    {
+        PanelPacking<TFormat>.Pack(Source(first, 0), _weight.RowByteLength, outputs, Columns / ActivationBlock.Columns, _store![first / Int8Panel.Outputs]);
+        _store.Finish(first / Int8Panel.Outputs);
     }
 }

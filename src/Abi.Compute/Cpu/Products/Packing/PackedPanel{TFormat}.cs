@@ -19,12 +19,11 @@ internal static unsafe class PackedPanel<TFormat>
     /// <summary>How far ahead of reading memory is asked for: what a core reads while memory answers.</summary>
     public const int Ahead = 8192;
 
-    private static readonly byte[] Codes = CreateCodes();
-
     /// <summary>The bytes of the codes of a group of 16 outputs in a block.</summary>
     public static int CodeBytes => 64 * TFormat.CodeBits;
 
-    private static bool HasSharedByte => TFormat.Scales == 2 && TFormat.HasMinimum;
+    /// <summary>Whether a scale and its minimum are halves of one byte.</summary>
+    public static bool HasSharedByte => TFormat.Scales == 2 && TFormat.HasMinimum;
 
     /// <summary>The bytes of a whole panel.</summary>
     /// <param name="blocks">The blocks of 32 columns.</param>
@@ -33,29 +32,6 @@ internal static unsafe class PackedPanel<TFormat>
 
     /// <summary>Where the piece that begins with a block lies.</summary>
     public static long PieceOffset(int block) => (long)(block / Int8Panel.MaximumBlocks) * PieceBytes(Int8Panel.MaximumBlocks);
-
-    /// <summary>Packs one piece.</summary>
-    /// <param name="panel">What <see cref="Int8Panel{TFormat}.FillFromRows"/> made.</param>
-    /// <param name="rows">The rows that it was made from.</param>
-    /// <param name="rowBytes">From one row to the next.</param>
-    /// <param name="count">The rows, at most 64.</param>
-    /// <param name="blocks">The blocks of 32 columns.</param>
-    /// <param name="packed">Where the piece goes.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Pack(byte* panel, byte* rows, long rowBytes, int count, int blocks, byte* packed)
-    {
-        for (var group = 0; group < 4; group++)
-        {
-            for (var block = 0; block < blocks; block++, packed += CodeBytes)
-            {
-                PackCodes(panel + (block * Int8Panel<TFormat>.RecordBytes) + (group * 512), packed);
-            }
-
-            var scales = (float*)(panel + Int8Panel<TFormat>.LevelBytes) + (group * Group);
-            PackScales(scales, rows + (group * Group * rowBytes), rowBytes, Math.Clamp(count - (group * Group), 0, Group), blocks, packed);
-            packed += ScaleBytes(blocks);
-        }
-    }
 
     /// <summary>Unpacks one piece to the records that tiles read.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -101,7 +77,10 @@ internal static unsafe class PackedPanel<TFormat>
         }
     }
 
-    private static long PieceBytes(int blocks) => blocks == 0 ? 0 : 4 * ((blocks * CodeBytes) + ScaleBytes(blocks));
+    private static long PieceBytes(int blocks) => blocks == 0 ? 0 : 4 * GroupBytes(blocks);
+
+    /// <summary>The bytes of a group of 16 outputs in a piece of some blocks.</summary>
+    public static int GroupBytes(int blocks) => (blocks * CodeBytes) + ScaleBytes(blocks);
 
     /// <summary>The bytes of the scales of a group of 16 outputs in a piece of some blocks.</summary>
     public static int ScaleBytes(int blocks)
@@ -115,18 +94,6 @@ internal static unsafe class PackedPanel<TFormat>
             _ => blocks * each * 64,
         };
         return (bytes + 63) & ~63;
-    }
-
-    /// <summary>The code of each unsigned level: [256].</summary>
-    private static byte[] CreateCodes()
-    {
-        var codes = new byte[256];
-        for (var i = TFormat.Table.Length - 1; i >= 0; i--)
-        {
-            codes[TFormat.Table[i] + (1 << TFormat.OffsetShift)] = (byte)i;
-        }
-
-        return codes;
     }
 
     /// <summary>The unsigned levels of the codes, for each 16 bytes again; nothing where a code is a level.</summary>
@@ -144,67 +111,6 @@ internal static unsafe class PackedPanel<TFormat>
         }
 
         return Vector512.Load(levels);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PackCodes(byte* levels, byte* packed)
-    {
-        if (TFormat.CodeBits == 8)
-        {
-            Unsafe.CopyBlockUnaligned(packed, levels, 512);
-            return;
-        }
-
-        var codes = levels;
-        if (!TFormat.Table.IsEmpty)
-        {
-            var mapped = stackalloc byte[512];
-            for (var i = 0; i < 512; i++)
-            {
-                mapped[i] = Codes[levels[i]];
-            }
-
-            codes = mapped;
-        }
-
-        var shift = 0;
-        if ((TFormat.CodeBits & 4) != 0)
-        {
-            for (var j = 0; j < 4; j++, packed += 64)
-            {
-                var nibble = Vector512.Create((byte)15);
-                ((Vector512.Load(codes + (64 * j)) & nibble) | ((Vector512.Load(codes + (64 * j) + 256) & nibble) << 4)).Store(packed);
-            }
-
-            shift = 4;
-        }
-
-        if ((TFormat.CodeBits & 2) != 0)
-        {
-            for (var half = 0; half < 2; half++, packed += 64)
-            {
-                var pairs = Vector512<byte>.Zero;
-                for (var j = 0; j < 4; j++)
-                {
-                    pairs |= ((Vector512.Load(codes + (64 * ((4 * half) + j))) >> shift) & Vector512.Create((byte)3)) << (2 * j);
-                }
-
-                pairs.Store(packed);
-            }
-
-            shift += 2;
-        }
-
-        if ((TFormat.CodeBits & 1) != 0)
-        {
-            var bits = Vector512<byte>.Zero;
-            for (var j = 0; j < 8; j++)
-            {
-                bits |= ((Vector512.Load(codes + (64 * j)) >> shift) & Vector512<byte>.One) << j;
-            }
-
-            bits.Store(packed);
-        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -283,82 +189,21 @@ internal static unsafe class PackedPanel<TFormat>
             Vector256.Create(Vector128.Shuffle(sixteen, high.GetLower()), Vector128.Shuffle(sixteen, high.GetUpper())));
     }
 
-    private static void PackScales(float* scales, byte* rows, long rowBytes, int count, int blocks, byte* packed)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void UnpackScales(byte* packed, int blocks, float* scales)
     {
-        new Span<byte>(packed, ScaleBytes(blocks)).Clear();
-        var units = stackalloc float[Group];
-        var minimumUnits = stackalloc float[Group];
-        if (TFormat.ScaleForm == ScaleForm.Super)
+        if (Vector512.IsHardwareAccelerated)
         {
-            for (var output = 0; output < count; output++)
-            {
-                var (unit, minimumUnit) = (TFormat.Unit(rows + (output * rowBytes)), TFormat.MinimumUnit(rows + (output * rowBytes)));
-                ((ushort*)packed)[output] = unit;
-                units[output] = (float)BitConverter.UInt16BitsToHalf(unit) * TFormat.UnitFactor;
-                if (TFormat.HasMinimum)
-                {
-                    ((ushort*)packed)[Group + output] = minimumUnit;
-                    minimumUnits[output] = -(float)BitConverter.UInt16BitsToHalf(minimumUnit);
-                }
-            }
-
-            packed += TFormat.HasMinimum ? 64 : 32;
+            UnpackScales512(packed, blocks, scales);
         }
-
-        for (var block = 0; block < blocks; block++, scales = (float*)((byte*)scales + Int8Panel<TFormat>.RecordBytes))
+        else
         {
-            if (TFormat.ScaleForm == ScaleForm.Super && HasSharedByte)
-            {
-                for (var i = 0; i < TFormat.Scales * Group; i++)
-                {
-                    var (s, output) = (i / Group, i % Group);
-                    var multiple = Multiple(scales[(s * Int8Panel.Outputs) + output], units[output]);
-                    packed[i] = (byte)(multiple | (Multiple(scales[((TFormat.Scales + s) * Int8Panel.Outputs) + output], minimumUnits[output]) << 4));
-                }
-
-                packed += TFormat.Scales * Group;
-                continue;
-            }
-
-            for (var s = 0; s < TFormat.Scales * (TFormat.HasMinimum ? 2 : 1); s++)
-            {
-                for (var output = 0; output < Group; output++)
-                {
-                    var value = scales[(s * Int8Panel.Outputs) + output];
-                    switch (TFormat.ScaleForm)
-                    {
-                        case ScaleForm.Half:
-                            ((Half*)packed)[output] = (Half)value;
-                            break;
-                        case ScaleForm.Super:
-                            packed[output] = (byte)Multiple(value, (s >= TFormat.Scales ? minimumUnits : units)[output]);
-                            break;
-                        case ScaleForm.Power:
-                            // The two smallest powers are denormal: 2^−128 and 2^−127.
-                            var bits = BitConverter.SingleToUInt32Bits(value);
-                            packed[output] = (byte)(bits >= 1u << 23 ? (bits >> 23) + 1 : bits >> 22);
-                            break;
-                        default:
-                            ((float*)packed)[output] = value;
-                            break;
-                    }
-                }
-
-                packed += TFormat.ScaleForm switch
-                {
-                    ScaleForm.Half => 32,
-                    ScaleForm.Super or ScaleForm.Power => 16,
-                    _ => 64,
-                };
-            }
+            UnpackScales256(packed, blocks, scales);
         }
     }
 
-    /// <summary>How many units a scale is: a whole number, but for units that are zero or not numbers, where it does not matter.</summary>
-    private static int Multiple(float value, float unit) => unit == 0 || !float.IsFinite(unit) ? 0 : (int)MathF.Round(value / unit);
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void UnpackScales(byte* packed, int blocks, float* scales)
+    private static void UnpackScales512(byte* packed, int blocks, float* scales)
     {
         var (unit, minimumUnit) = (Vector512<float>.Zero, Vector512<float>.Zero);
         if (TFormat.ScaleForm == ScaleForm.Super)
@@ -421,4 +266,74 @@ internal static unsafe class PackedPanel<TFormat>
         var (low, high) = Vector128.Widen(Vector128.Load((sbyte*)bytes));
         return Vector512.Create(Vector256.Create(Vector128.WidenLower(low), Vector128.WidenUpper(low)), Vector256.Create(Vector128.WidenLower(high), Vector128.WidenUpper(high)));
     }
+
+    /// <summary>The same in vectors of 8, which stay vectors where those of 16 become calls.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void UnpackScales256(byte* packed, int blocks, float* scales)
+    {
+        var (unit0, unit1) = (Vector256<float>.Zero, Vector256<float>.Zero);
+        var (minimum0, minimum1) = (unit0, unit1);
+        if (TFormat.ScaleForm == ScaleForm.Super)
+        {
+            (unit0, unit1) = (HalfNumber.Read8(packed) * TFormat.UnitFactor, HalfNumber.Read8(packed + 16) * TFormat.UnitFactor);
+            packed += 32;
+            if (TFormat.HasMinimum)
+            {
+                (minimum0, minimum1) = (-HalfNumber.Read8(packed), -HalfNumber.Read8(packed + 16));
+                packed += 32;
+            }
+        }
+
+        for (var block = 0; block < blocks; block++, scales = (float*)((byte*)scales + Int8Panel<TFormat>.RecordBytes))
+        {
+            for (var s = 0; s < TFormat.Scales * (TFormat.HasMinimum && !HasSharedByte ? 2 : 1); s++)
+            {
+                var to = scales + (s * Int8Panel.Outputs);
+                switch (TFormat.ScaleForm)
+                {
+                    case ScaleForm.Half:
+                        HalfNumber.Widen16(packed, to);
+                        packed += 32;
+                        break;
+                    case ScaleForm.Super:
+                        var (low, high) = Integers(packed);
+                        packed += 16;
+                        if (HasSharedByte)
+                        {
+                            var minimums = to + (TFormat.Scales * Int8Panel.Outputs);
+                            (minimum0 * Vector256.ConvertToSingle((low >> 4) & Vector256.Create(15))).Store(minimums);
+                            (minimum1 * Vector256.ConvertToSingle((high >> 4) & Vector256.Create(15))).Store(minimums + 8);
+                            (low, high) = (low & Vector256.Create(15), high & Vector256.Create(15));
+                        }
+
+                        ((s >= TFormat.Scales ? minimum0 : unit0) * Vector256.ConvertToSingle(low)).Store(to);
+                        ((s >= TFormat.Scales ? minimum1 : unit1) * Vector256.ConvertToSingle(high)).Store(to + 8);
+                        break;
+                    case ScaleForm.Power:
+                        var (e0, e1) = Integers(packed);
+                        Power(e0 & Vector256.Create(255)).Store(to);
+                        Power(e1 & Vector256.Create(255)).Store(to + 8);
+                        packed += 16;
+                        break;
+                    default:
+                        Vector256.Load((float*)packed).Store(to);
+                        Vector256.Load((float*)packed + 8).Store(to + 8);
+                        packed += 64;
+                        break;
+                }
+            }
+        }
+    }
+
+    /// <summary>Sixteen signed bytes as integers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector256<int> Low, Vector256<int> High) Integers(byte* bytes)
+    {
+        var (low, high) = Vector128.Widen(Vector128.Load((sbyte*)bytes));
+        return (Vector256.Create(Vector128.WidenLower(low), Vector128.WidenUpper(low)), Vector256.Create(Vector128.WidenLower(high), Vector128.WidenUpper(high)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Power(Vector256<int> e) =>
+        Vector256.ConditionalSelect(Vector256.LessThan(e, Vector256.Create(2)), Vector256.Create(1 << 21) + (e << 21), (e - Vector256<int>.One) << 23).AsSingle();
 }

@@ -3,36 +3,51 @@ using Abi.Compute.Tensors;
 
 namespace Abi.Compute.Cpu.Products.Packing;
 
-/// <summary>The packed panels of a matrix, each made by whoever needs it first. When all are made, the mapped pages that they came from are given back.</summary>
+/// <summary>
+/// The packed panels of a matrix, each made by whoever needs it for the second time: new memory costs more than packing, and a first token need not wait for it. The mapped pages that
+/// they came from are given back part by part, so that little is held twice.
+/// </summary>
 /// <remarks>Thread-safe, but for disposal, which must come after the last use.</remarks>
 internal sealed unsafe class PanelStore : IDisposable
 {
-    private const int Missing = 0;
-    private const int InWork = 1;
-    private const int Made = 2;
+    private const int New = 0;
+    private const int Seen = 1;
+    private const int InWork = 2;
+    private const int Made = 3;
+    private const long PartBytes = 2 << 20; // of the source: a call to the system for each is nothing beside packing it
 
     private readonly WeightTensor _weight;
     private readonly byte* _source;
     private readonly long _sourceBytes;
+    private readonly long _panelSourceBytes;
     private readonly long _panelBytes;
     private readonly int[] _states;
+    private readonly int _partPanels;
+    private readonly int[] _missing; // panels of each part
     private byte* _memory;
-    private int _missing;
 
     /// <summary>Takes room for the panels.</summary>
     /// <param name="weight">The tensor.</param>
     /// <param name="source">The first byte of what is packed.</param>
     /// <param name="sourceBytes">The bytes of what is packed.</param>
-    /// <param name="panels">The number of panels.</param>
+    /// <param name="panelSourceBytes">The bytes of what a panel is packed from; the last may have fewer.</param>
     /// <param name="panelBytes">The bytes of one, a multiple of 64.</param>
-    public PanelStore(WeightTensor weight, byte* source, long sourceBytes, int panels, long panelBytes)
+    public PanelStore(WeightTensor weight, byte* source, long sourceBytes, long panelSourceBytes, long panelBytes)
     {
         _weight = weight;
         _source = source;
         _sourceBytes = sourceBytes;
+        _panelSourceBytes = panelSourceBytes;
         _panelBytes = panelBytes;
+        var panels = checked((int)((sourceBytes + panelSourceBytes - 1) / panelSourceBytes));
         _states = new int[panels];
-        _missing = panels;
+        _partPanels = (int)Math.Clamp(PartBytes / panelSourceBytes, 1, panels);
+        _missing = new int[(panels + _partPanels - 1) / _partPanels];
+        for (var part = 0; part < _missing.Length; part++)
+        {
+            _missing[part] = Math.Min(_partPanels, panels - (part * _partPanels));
+        }
+
         Bytes = checked(panels * panelBytes);
         _memory = SystemMemory.Take(Bytes);
     }
@@ -43,39 +58,55 @@ internal sealed unsafe class PanelStore : IDisposable
     /// <summary>The bytes of all panels.</summary>
     public long Bytes { get; }
 
+    /// <summary>The number of panels.</summary>
+    public int Panels => _states.Length;
+
     /// <summary>Where a panel is.</summary>
     public byte* this[int panel] => _memory + (panel * _panelBytes);
 
-    /// <summary>Whether the caller must make the panel now, and call <see cref="Finish"/>; if not, it is made on return.</summary>
-    public bool Claim(int panel)
+    /// <summary>Asks for a panel; waits while another makes it.</summary>
+    /// <param name="panel">The panel.</param>
+    /// <param name="atOnce">Whether the first who asks makes it already.</param>
+    public PanelClaim Claim(int panel, bool atOnce = false)
     {
         ref var state = ref _states[panel];
-        if (Volatile.Read(ref state) == Made)
-        {
-            return false;
-        }
-
-        if (Interlocked.CompareExchange(ref state, InWork, Missing) == Missing)
-        {
-            return true;
-        }
-
         var spin = default(SpinWait);
-        while (Volatile.Read(ref state) != Made)
+        while (true)
         {
-            spin.SpinOnce();
-        }
+            switch (Volatile.Read(ref state))
+            {
+                case Made:
+                    return PanelClaim.Made;
+                case New when !atOnce:
+                    if (Interlocked.CompareExchange(ref state, Seen, New) == New)
+                    {
+                        return PanelClaim.MakeAside;
+                    }
 
-        return false;
+                    break;
+                case InWork:
+                    spin.SpinOnce();
+                    break;
+                case var before:
+                    if (Interlocked.CompareExchange(ref state, InWork, before) == before)
+                    {
+                        return PanelClaim.Make;
+                    }
+
+                    break;
+            }
+        }
     }
 
     /// <summary>Declares a claimed panel made.</summary>
     public void Finish(int panel)
     {
         Volatile.Write(ref _states[panel], Made);
-        if (Interlocked.Decrement(ref _missing) == 0)
+        var part = panel / _partPanels;
+        if (Interlocked.Decrement(ref _missing[part]) == 0)
         {
-            SystemMemory.GiveBack(_weight.Memory, _source, _sourceBytes);
+            var start = part * _partPanels * _panelSourceBytes;
+            SystemMemory.GiveBack(_weight.Memory, _source + start, Math.Min(_partPanels * _panelSourceBytes, _sourceBytes - start));
         }
     }
 

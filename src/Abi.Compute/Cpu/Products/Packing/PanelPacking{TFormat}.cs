@@ -1,0 +1,316 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Abi.Compute.Cpu.Products.Formats;
+using Abi.Compute.Cpu.Products.Int8;
+
+namespace Abi.Compute.Cpu.Products.Packing;
+
+/// <summary>
+/// Makes packed panels from rows as the file has them. Of an output, the codes of 32 columns are as many words of 4 bytes as a code has bits, one in each vector of 16 outputs: so packing puts
+/// words in their places and needs no panel of levels between.
+/// </summary>
+internal static unsafe class PanelPacking<TFormat>
+    where TFormat : struct, ILevelFormat
+{
+    private const int Group = 16;
+    private const int MaximumScales = 4; // two scales and two minimums
+
+    private static readonly byte[] Codes = CreateCodes();
+
+    /// <summary>The scales and minimums of 32 elements.</summary>
+    private static int Each
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TFormat.Scales * (TFormat.HasMinimum ? 2 : 1);
+    }
+
+    /// <summary>Packs a whole panel.</summary>
+    /// <param name="rows">The first row.</param>
+    /// <param name="rowBytes">From one row to the next.</param>
+    /// <param name="count">The rows, at most 64; the outputs of the others have scales of zero.</param>
+    /// <param name="blocks">The blocks of 32 columns of a row.</param>
+    /// <param name="packed">Where the panel goes: [<see cref="PackedPanel{TFormat}.Bytes"/>].</param>
+    public static void Pack(byte* rows, long rowBytes, int count, int blocks, byte* packed)
+    {
+        // Group by group, so that sixteen rows are read on and on, not sixty-four in turn.
+        for (var group = 0; group < Int8Panel.Outputs / Group; group++)
+        {
+            var some = Math.Clamp(count - (group * Group), 0, Group);
+            for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)
+            {
+                var width = Math.Min(Int8Panel.MaximumBlocks, blocks - block);
+                var from = rows + (group * Group * rowBytes) + (block * ActivationBlock.Columns / TFormat.BlockLength * TFormat.BlockBytes);
+                var to = packed + PackedPanel<TFormat>.PieceOffset(block) + (group * PackedPanel<TFormat>.GroupBytes(width));
+                if (some < Group)
+                {
+                    new Span<byte>(to, PackedPanel<TFormat>.GroupBytes(width)).Clear();
+                }
+
+                if (TFormat.CodesAt >= 0)
+                {
+                    CopyGroup(from, rowBytes, some, width, to);
+                }
+                else
+                {
+                    PackGroup(from, rowBytes, some, width, to);
+                }
+            }
+        }
+    }
+
+    /// <summary>Packs a group of a piece whose blocks have codes and half-precision scales as they are packed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void CopyGroup(byte* rows, long rowBytes, int count, int blocks, byte* packed)
+    {
+        var scales = (ushort*)(packed + (blocks * PackedPanel<TFormat>.CodeBytes));
+        for (var output = 0; output < count; output++, rows += rowBytes)
+        {
+            var from = rows;
+            var to = (uint*)packed + output;
+            var toScales = scales + output;
+            for (var block = 0; block < blocks; block++, from += TFormat.BlockBytes, to += PackedPanel<TFormat>.CodeBytes / sizeof(uint), toScales += Each * Group)
+            {
+                Put(from + TFormat.CodesAt, to);
+                toScales[0] = HalfNumber.Bits(from);
+                if (TFormat.HasMinimum)
+                {
+                    toScales[Group] = HalfNumber.Bits(from + sizeof(ushort));
+                }
+            }
+        }
+    }
+
+    /// <summary>Puts the codes of a block as the file has them in their places; levels of 8 bits are signed there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(byte* codes, uint* to)
+    {
+        const ulong signs = 0x8080808080808080;
+        var flip = TFormat.CodeBits == 8 ? signs : 0;
+        var (a, b) = (Unsafe.ReadUnaligned<ulong>(codes) ^ flip, Unsafe.ReadUnaligned<ulong>(codes + 8) ^ flip);
+        to[0] = (uint)a;
+        to[Group] = (uint)(a >> 32);
+        to[2 * Group] = (uint)b;
+        to[3 * Group] = (uint)(b >> 32);
+        if (TFormat.CodeBits == 8)
+        {
+            (a, b) = (Unsafe.ReadUnaligned<ulong>(codes + 16) ^ flip, Unsafe.ReadUnaligned<ulong>(codes + 24) ^ flip);
+            to[4 * Group] = (uint)a;
+            to[5 * Group] = (uint)(a >> 32);
+            to[6 * Group] = (uint)b;
+            to[7 * Group] = (uint)(b >> 32);
+        }
+    }
+
+    /// <summary>Packs a group of a piece of any format.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackGroup(byte* rows, long rowBytes, int count, int blocks, byte* packed)
+    {
+        var perBlock = TFormat.BlockLength / ActivationBlock.Columns;
+        var levels = stackalloc sbyte[256];
+        var scales = stackalloc float[16];
+        var minimums = stackalloc float[16];
+        var mapped = stackalloc byte[32];
+        var all = stackalloc float[Int8Panel.MaximumBlocks * MaximumScales * Group]; // [blocks][scales, then minimums][16 outputs]
+        if (count < Group)
+        {
+            new Span<float>(all, Int8Panel.MaximumBlocks * MaximumScales * Group).Clear();
+        }
+
+        for (var output = 0; output < count; output++)
+        {
+            var from = rows + (output * rowBytes);
+            for (var block = 0; block < blocks; block++)
+            {
+                var part = block % perBlock;
+                if (part == 0)
+                {
+                    TFormat.Split(from, levels, scales, minimums);
+                    from += TFormat.BlockBytes;
+                }
+
+                PutCodes(levels + (part * ActivationBlock.Columns), mapped, (uint*)(packed + (block * PackedPanel<TFormat>.CodeBytes)) + output);
+                var to = all + (block * Each * Group) + output;
+                for (var s = 0; s < TFormat.Scales; s++)
+                {
+                    to[s * Group] = scales[(part * TFormat.Scales) + s];
+                    if (TFormat.HasMinimum)
+                    {
+                        to[(TFormat.Scales + s) * Group] = minimums[(part * TFormat.Scales) + s];
+                    }
+                }
+            }
+        }
+
+        PackScales(all, rows, rowBytes, count, blocks, packed + (blocks * PackedPanel<TFormat>.CodeBytes));
+    }
+
+    /// <summary>Puts the codes of 32 levels in their places, one word in each vector of 16 outputs.</summary>
+    /// <param name="levels">[32].</param>
+    /// <param name="mapped">Scratch: [32].</param>
+    /// <param name="to">The output's word of the first vector.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PutCodes(sbyte* levels, byte* mapped, uint* to)
+    {
+        var codes = Vector256.Load((byte*)levels);
+        if (TFormat.OffsetShift >= 0)
+        {
+            codes += Vector256.Create((byte)(1 << TFormat.OffsetShift));
+        }
+
+        if (!TFormat.Table.IsEmpty)
+        {
+            codes.Store(mapped);
+            for (var i = 0; i < 32; i++)
+            {
+                mapped[i] = Codes[mapped[i]];
+            }
+
+            codes = Vector256.Load(mapped);
+        }
+
+        var words = codes.AsUInt32(); // four columns each
+        if (TFormat.CodeBits == 8)
+        {
+            for (var j = 0; j < 8; j++)
+            {
+                to[j * Group] = words.GetElement(j);
+            }
+
+            return;
+        }
+
+        var shift = 0;
+        if ((TFormat.CodeBits & 4) != 0)
+        {
+            var nibbles = words & Vector256.Create(0x0f0f0f0fu);
+            var both = nibbles.GetLower() | (nibbles.GetUpper() << 4);
+            to[0] = both.GetElement(0);
+            to[Group] = both.GetElement(1);
+            to[2 * Group] = both.GetElement(2);
+            to[3 * Group] = both.GetElement(3);
+            to += 4 * Group;
+            shift = 4;
+        }
+
+        if ((TFormat.CodeBits & 2) != 0)
+        {
+            var pairs = ((words >> shift) & Vector256.Create(0x03030303u)) * Vector256.Create(1u, 4, 16, 64, 1, 4, 16, 64);
+            to[0] = Or(pairs.GetLower());
+            to[Group] = Or(pairs.GetUpper());
+            to += 2 * Group;
+            shift += 2;
+        }
+
+        if ((TFormat.CodeBits & 1) != 0)
+        {
+            var bits = ((words >> shift) & Vector256.Create(0x01010101u)) * Vector256.Create(1u, 2, 4, 8, 16, 32, 64, 128);
+            to[0] = Or(bits.GetLower() | bits.GetUpper());
+        }
+    }
+
+    /// <summary>Puts the scales and minimums of a group down as the format keeps them.</summary>
+    /// <param name="scales">[blocks][scales, then minimums][16 outputs].</param>
+    /// <param name="rows">The rows' first block, for the units of the format.</param>
+    /// <param name="rowBytes">From one row to the next.</param>
+    /// <param name="count">The rows, at most 16.</param>
+    /// <param name="blocks">The blocks of 32 columns.</param>
+    /// <param name="packed">Where they go: [<see cref="PackedPanel{TFormat}.ScaleBytes"/>], zero where there is no row.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackScales(float* scales, byte* rows, long rowBytes, int count, int blocks, byte* packed)
+    {
+        var inverses = stackalloc float[2 * Group]; // of the units, then of the minimums' units
+        if (TFormat.ScaleForm == ScaleForm.Super)
+        {
+            new Span<float>(inverses, 2 * Group).Clear();
+            for (var output = 0; output < count; output++, rows += rowBytes)
+            {
+                ((ushort*)packed)[output] = TFormat.Unit(rows);
+                inverses[output] = Inverse(HalfNumber.Read((byte*)((ushort*)packed + output)) * TFormat.UnitFactor);
+                if (TFormat.HasMinimum)
+                {
+                    ((ushort*)packed)[Group + output] = TFormat.MinimumUnit(rows);
+                    inverses[Group + output] = Inverse(-HalfNumber.Read((byte*)((ushort*)packed + Group + output)));
+                }
+            }
+
+            packed += TFormat.HasMinimum ? 64 : 32;
+        }
+
+        for (var block = 0; block < blocks; block++, scales += Each * Group)
+        {
+            for (var s = 0; s < (PackedPanel<TFormat>.HasSharedByte ? TFormat.Scales : Each); s++)
+            {
+                var values = scales + (s * Group);
+                switch (TFormat.ScaleForm)
+                {
+                    case ScaleForm.Half:
+                        for (var output = 0; output < Group; output++)
+                        {
+                            ((Half*)packed)[output] = (Half)values[output];
+                        }
+
+                        packed += 32;
+                        break;
+                    case ScaleForm.Super:
+                        for (var output = 0; output < Group; output += 8)
+                        {
+                            var multiples = Multiples(values + output, inverses + (s < TFormat.Scales ? 0 : Group) + output);
+                            if (PackedPanel<TFormat>.HasSharedByte)
+                            {
+                                multiples |= Multiples(values + (TFormat.Scales * Group) + output, inverses + Group + output) << 4;
+                            }
+
+                            PutBytes(multiples, packed + output);
+                        }
+
+                        packed += 16;
+                        break;
+                    case ScaleForm.Power:
+                        // The two smallest powers are denormal: 2^−128 and 2^−127.
+                        for (var output = 0; output < Group; output++)
+                        {
+                            var bits = BitConverter.SingleToUInt32Bits(values[output]);
+                            packed[output] = (byte)(bits >= 1u << 23 ? (bits >> 23) + 1 : bits >> 22);
+                        }
+
+                        packed += 16;
+                        break;
+                    default:
+                        Unsafe.CopyBlockUnaligned(packed, values, 64);
+                        packed += 64;
+                        break;
+                }
+            }
+        }
+    }
+
+    /// <summary>One by a unit; zero for units that are zero or not numbers, where multiples do not matter.</summary>
+    private static float Inverse(float unit) => unit == 0 || !float.IsFinite(unit) ? 0 : 1 / unit;
+
+    /// <summary>How many units 8 scales are. They are whole numbers of few bits, so that a product with the rounded inverse is near enough.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Multiples(float* scales, float* perUnit) => Vector256.ConvertToInt32(Vector256.Round(Vector256.Load(scales) * Vector256.Load(perUnit)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PutBytes(Vector256<int> values, byte* to)
+    {
+        for (var i = 0; i < 8; i++)
+        {
+            to[i] = (byte)values.GetElement(i);
+        }
+    }
+
+    private static uint Or(Vector128<uint> words) => words.GetElement(0) | words.GetElement(1) | words.GetElement(2) | words.GetElement(3);
+
+    /// <summary>The code of each unsigned level: [256].</summary>
+    private static byte[] CreateCodes()
+    {
+        var codes = new byte[256];
+        for (var i = TFormat.Table.Length - 1; i >= 0; i--)
+        {
+            codes[TFormat.Table[i] + (1 << TFormat.OffsetShift)] = (byte)i;
+        }
+
+        return codes;
+    }
+}

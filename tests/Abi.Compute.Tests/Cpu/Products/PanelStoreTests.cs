@@ -1,0 +1,89 @@
+using System.Globalization;
+using Abi.Compute.Cpu.Products.Packing;
+using Abi.Compute.Formats;
+using Abi.Compute.Memory;
+using Abi.Compute.Tensors;
+
+namespace Abi.Compute.Tests.Cpu.Products;
+
+public sealed unsafe class PanelStoreTests
+{
+    private const int RowBytes = 2048 / 32 * 34;
+    private const int Rows = 4096;
+
+    [Test]
+    public void APanelIsMadeByWhoeverWantsItForTheSecondTime()
+    {
+        using var buffer = new NativeBuffer(RowBytes * 128);
+        var weight = new WeightTensor("w", TensorType.Q8_0, [2048, 128], buffer, 0);
+        using var store = new PanelStore(weight, weight.Address, weight.ByteLength, 64 * RowBytes, 64 * RowBytes);
+        Assert.That(store.Panels, Is.EqualTo(2));
+        Assert.That(store.Claim(0), Is.EqualTo(PanelClaim.MakeAside));
+        Assert.That(store.Claim(0), Is.EqualTo(PanelClaim.Make));
+        store.Finish(0);
+        Assert.That(store.Claim(0), Is.EqualTo(PanelClaim.Made));
+        Assert.That(store.Claim(1, atOnce: true), Is.EqualTo(PanelClaim.Make), "the other panel is new still");
+    }
+
+    [Test]
+    public void MappedPagesAreGivenBackWhilePanelsAreMade()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            Assert.Ignore("Pages are given back on Linux.");
+        }
+
+        var path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"panels-{Guid.NewGuid():n}");
+        File.WriteAllBytes(path, new byte[RowBytes * Rows]);
+        try
+        {
+            using var file = new MappedFile(path);
+            var weight = new WeightTensor("w", TensorType.Q8_0, [2048, Rows], file, 0);
+            using var store = new PanelStore(weight, weight.Address, weight.ByteLength, 64 * RowBytes, 64 * RowBytes);
+            long sum = 0;
+            foreach (var value in new ReadOnlySpan<byte>(weight.Address, RowBytes * Rows))
+            {
+                sum += value;
+            }
+
+            Assert.That(sum, Is.Zero);
+            Assert.That(ResidentBytes(path), Is.GreaterThan(weight.ByteLength * 9 / 10), "all was read");
+            for (var panel = 0; panel < store.Panels; panel++)
+            {
+                Assert.That(store.Claim(panel, atOnce: true), Is.EqualTo(PanelClaim.Make));
+                store.Finish(panel);
+                if (panel == store.Panels / 2)
+                {
+                    Assert.That(ResidentBytes(path), Is.LessThan(weight.ByteLength * 3 / 4), "half of them are made");
+                }
+            }
+
+            Assert.That(ResidentBytes(path), Is.LessThan(weight.ByteLength / 20), "all are made");
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    /// <summary>The bytes of a mapped file that the process holds.</summary>
+    private static long ResidentBytes(string path)
+    {
+        long kilobytes = 0;
+        var isFile = false;
+        foreach (var line in File.ReadLines("/proc/self/smaps"))
+        {
+            if (char.IsAsciiHexDigitLower(line[0]))
+            {
+                // a mapping begins; its fields begin with capitals
+                isFile = line.EndsWith(path, StringComparison.Ordinal);
+            }
+            else if (isFile && line.StartsWith("Rss:", StringComparison.Ordinal))
+            {
+                kilobytes += long.Parse(line.AsSpan(4, line.Length - 6).Trim(), CultureInfo.InvariantCulture);
+            }
+        }
+
+        return kilobytes * 1024;
+    }
+}
