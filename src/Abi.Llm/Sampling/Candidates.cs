@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
 namespace Abi.Llm.Sampling;
 
 /// <summary>
@@ -12,7 +15,8 @@ internal sealed class Candidates
     private float[] _probabilities = []; // [capacity]
     private int[] _ids = [];             // [capacity], meaningless while whole
     private ulong[] _keys = [];          // [capacity], scratch of selections
-    private float[] _maxima = [];        // [blocks], scratch of selections
+    private float[] _maxima = [];        // [blocks], of selections
+    private bool _hasMaxima;             // whether _maxima has the greatest of each BlockLimit logits of the whole vocabulary
 
     /// <summary>How many there are.</summary>
     public int Count { get; private set; }
@@ -23,8 +27,15 @@ internal sealed class Candidates
     /// <summary>Whether entries are in falling order.</summary>
     public bool IsSorted { get; set; }
 
-    /// <summary>The logits: [count].</summary>
-    public Span<float> Logits => _logits.AsSpan(0, Count);
+    /// <summary>The logits: [count]. To change a few, <see cref="SetLogit"/> is quicker in the end.</summary>
+    public Span<float> Logits
+    {
+        get
+        {
+            _hasMaxima = false; // whoever asks may write
+            return _logits.AsSpan(0, Count);
+        }
+    }
 
     /// <summary>The probabilities as <see cref="Softmax"/> left them: [count].</summary>
     public Span<float> Probabilities => _probabilities.AsSpan(0, Count);
@@ -41,11 +52,14 @@ internal sealed class Candidates
             _probabilities = new float[logits.Length];
             _ids = new int[logits.Length];
             _keys = new ulong[logits.Length];
+            _maxima = new float[(logits.Length / 16) + 1];
         }
 
-        logits.CopyTo(_logits);
+        // The greatest of each block come almost for nothing while the logits are on their way.
+        LogitKernels.CopyBlocks(logits, _logits, BlockLimit, _maxima);
         Count = logits.Length;
         IsWhole = true;
+        _hasMaxima = true;
         IsSorted = Count <= 1;
     }
 
@@ -60,15 +74,33 @@ internal sealed class Candidates
         return _ids.AsSpan(0, Count).IndexOf(id);
     }
 
+    /// <summary>The logit of an entry.</summary>
+    public float Logit(int index) => _logits[index];
+
+    /// <summary>Changes the logit of an entry.</summary>
+    public void SetLogit(int index, float logit)
+    {
+        _logits[index] = logit;
+        if (_hasMaxima && IsWhole)
+        {
+            var block = index / BlockLimit;
+            _maxima[block] = LogitKernels.Max(_logits.AsSpan(block * BlockLimit, Math.Min(BlockLimit, Count - (block * BlockLimit))));
+        }
+    }
+
     /// <summary>The greatest logit.</summary>
-    public float Max() => IsSorted && Count > 0 ? _logits[0] : LogitKernels.Max(Logits);
+    public float Max() =>
+        IsSorted && Count > 0 ? _logits[0]
+        : _hasMaxima && IsWhole ? LogitKernels.Max(_maxima.AsSpan(0, (Count + BlockLimit - 1) / BlockLimit))
+        : LogitKernels.Max(_logits.AsSpan(0, Count));
 
     /// <summary>Fills <see cref="Probabilities"/> in the present order.</summary>
     public void Softmax()
     {
         var max = Max();
-        LogitKernels.Exp(Logits, max, Probabilities);
-        LogitKernels.Divide(Probabilities, (float)LogitKernels.SumExp(Logits, max));
+        var logits = _logits.AsSpan(0, Count);
+        LogitKernels.Exp(logits, max, Probabilities);
+        LogitKernels.Divide(Probabilities, (float)LogitKernels.SumExp(logits, max));
     }
 
     /// <summary>Sorts all entries.</summary>
@@ -124,7 +156,7 @@ internal sealed class Candidates
     public int CountAtLeast(float threshold)
     {
         var count = 0;
-        foreach (var logit in Logits)
+        foreach (var logit in _logits.AsSpan(0, Count))
         {
             count += logit >= threshold ? 1 : 0;
         }
@@ -300,18 +332,18 @@ internal sealed class Candidates
     {
         var block = Math.Clamp(Count / (count * 4) / 16 * 16, 16, BlockLimit);
         var blocks = (Count + block - 1) / block;
-        if (_maxima.Length < blocks)
-        {
-            _maxima = new float[_logits.Length / 16 + 1];
-        }
-
+        var isKnown = _hasMaxima && IsWhole && block == BlockLimit;
         for (var b = 0; b < blocks; b++)
         {
-            var from = b * block;
-            var max = LogitKernels.Max(_logits.AsSpan(from, Math.Min(block, Count - from)));
-            _maxima[b] = max;
-            _keys[b] = (ulong)~ToOrder(max) << 32;
+            if (!isKnown)
+            {
+                _maxima[b] = LogitKernels.Max(_logits.AsSpan(b * block, Math.Min(block, Count - (b * block))));
+            }
+
+            _keys[b] = (ulong)~ToOrder(_maxima[b]) << 32;
         }
+
+        _hasMaxima = isKnown;
 
         if (blocks < count)
         {
@@ -334,18 +366,33 @@ internal sealed class Candidates
         var collected = 0;
         for (var b = 0; b < blocks; b++)
         {
-            if (!(_maxima[b] >= threshold))
+            if (_maxima[b] >= threshold)
             {
-                continue;
+                collected = CollectAtLeast(threshold, b * block, Math.Min((b + 1) * block, Count), collected);
             }
+        }
 
-            var end = Math.Min((b + 1) * block, Count);
-            for (var i = b * block; i < end; i++)
+        return collected;
+    }
+
+    /// <summary>Appends the keys of entries of a range whose logits are at least this; returns how many keys there are then.</summary>
+    private int CollectAtLeast(float threshold, int start, int end, int collected)
+    {
+        var bound = Vector256.Create(threshold);
+        var i = start;
+        for (; i <= end - 8; i += 8)
+        {
+            for (var found = Vector256.GreaterThanOrEqual(Vector256.Create(_logits.AsSpan(i, 8)), bound).ExtractMostSignificantBits(); found != 0; found &= found - 1)
             {
-                if (_logits[i] >= threshold)
-                {
-                    _keys[collected++] = Key(i);
-                }
+                _keys[collected++] = Key(i + BitOperations.TrailingZeroCount(found));
+            }
+        }
+
+        for (; i < end; i++)
+        {
+            if (_logits[i] >= threshold)
+            {
+                _keys[collected++] = Key(i);
             }
         }
 

@@ -38,7 +38,7 @@ internal sealed class DrySampler(float multiplier, float @base, int allowedLengt
             {
                 var exponent = length - allowedLength;
                 exponent = greatest > 0 ? Math.Min(exponent, greatest) : exponent;
-                candidates.Logits[entry] -= multiplier * (float)Math.Pow(@base, exponent);
+                candidates.SetLogit(entry, candidates.Logit(entry) - (multiplier * (float)Math.Pow(@base, exponent)));
             }
         }
 

@@ -14,7 +14,7 @@ internal sealed class LogitBiasSampler(ImmutableDictionary<int, float> bias) : S
             var entry = candidates.Find(id);
             if (entry >= 0)
             {
-                candidates.Logits[entry] += value;
+                candidates.SetLogit(entry, candidates.Logit(entry) + value);
             }
         }
 

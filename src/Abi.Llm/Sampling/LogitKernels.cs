@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Abi.Llm.Sampling;
 
@@ -15,25 +16,19 @@ internal static class LogitKernels
         ref var first = ref MemoryMarshal.GetReference(values);
         var i = 0;
         var best = float.NegativeInfinity;
-        if (values.Length >= 64)
+        if (values.Length >= 32)
         {
-            var a = Vector512.Create(float.NegativeInfinity);
-            var b = a;
-            var c = a;
-            var d = a;
-            for (; i <= values.Length - 64; i += 64)
+            var a = Vector256.Create(float.NegativeInfinity);
+            var (b, c, d) = (a, a, a);
+            for (; i <= values.Length - 32; i += 32)
             {
-                a = Greater(Vector512.LoadUnsafe(ref first, (nuint)i), a);
-                b = Greater(Vector512.LoadUnsafe(ref first, (nuint)i + 16), b);
-                c = Greater(Vector512.LoadUnsafe(ref first, (nuint)i + 32), c);
-                d = Greater(Vector512.LoadUnsafe(ref first, (nuint)i + 48), d);
+                a = Greater(Vector256.LoadUnsafe(ref first, (nuint)i), a);
+                b = Greater(Vector256.LoadUnsafe(ref first, (nuint)i + 8), b);
+                c = Greater(Vector256.LoadUnsafe(ref first, (nuint)i + 16), c);
+                d = Greater(Vector256.LoadUnsafe(ref first, (nuint)i + 24), d);
             }
 
-            var all = Greater(Greater(a, b), Greater(c, d));
-            for (var lane = 0; lane < 16; lane++)
-            {
-                best = all[lane] > best ? all[lane] : best;
-            }
+            best = GreatestLane(Greater(Greater(a, b), Greater(c, d)));
         }
 
         for (; i < values.Length; i++)
@@ -42,6 +37,41 @@ internal static class LogitKernels
         }
 
         return best;
+    }
+
+    /// <summary>Copies, and finds the greatest element of each block on the way.</summary>
+    /// <param name="values">[count].</param>
+    /// <param name="copies">[count].</param>
+    /// <param name="block">The elements of a block, a multiple of 32; the last one may have fewer.</param>
+    /// <param name="maxima">Receives what <see cref="Max"/> gives for each block: [blocks].</param>
+    public static void CopyBlocks(ReadOnlySpan<float> values, Span<float> copies, int block, Span<float> maxima)
+    {
+        ref var first = ref MemoryMarshal.GetReference(values);
+        ref var copy = ref MemoryMarshal.GetReference(copies[..values.Length]);
+        var start = 0;
+        for (; start <= values.Length - block; start += block)
+        {
+            var a = Vector256.Create(float.NegativeInfinity);
+            var (b, c, d) = (a, a, a);
+            for (var i = start; i < start + block; i += 32)
+            {
+                var (w, x) = (Vector256.LoadUnsafe(ref first, (nuint)i), Vector256.LoadUnsafe(ref first, (nuint)i + 8));
+                var (y, z) = (Vector256.LoadUnsafe(ref first, (nuint)i + 16), Vector256.LoadUnsafe(ref first, (nuint)i + 24));
+                w.StoreUnsafe(ref copy, (nuint)i);
+                x.StoreUnsafe(ref copy, (nuint)i + 8);
+                y.StoreUnsafe(ref copy, (nuint)i + 16);
+                z.StoreUnsafe(ref copy, (nuint)i + 24);
+                (a, b, c, d) = (Greater(w, a), Greater(x, b), Greater(y, c), Greater(z, d));
+            }
+
+            maxima[start / block] = GreatestLane(Greater(Greater(a, b), Greater(c, d)));
+        }
+
+        if (start < values.Length)
+        {
+            values[start..].CopyTo(copies[start..]);
+            maxima[start / block] = Max(values[start..]);
+        }
     }
 
     /// <summary>The index of the first greatest element; -1 when all are NaN or minus infinity.</summary>
@@ -141,5 +171,14 @@ internal static class LogitKernels
         return Vector512.ConditionalSelect(Vector512.Equals(e, e), e, Vector512<float>.Zero);
     }
 
-    private static Vector512<float> Greater(Vector512<float> a, Vector512<float> b) => Vector512.ConditionalSelect(Vector512.GreaterThan(a, b), a, b);
+    private static float GreatestLane(Vector256<float> values)
+    {
+        var four = Vector128.ConditionalSelect(Vector128.GreaterThan(values.GetLower(), values.GetUpper()), values.GetLower(), values.GetUpper());
+        var (a, b) = (four[0] > four[1] ? four[0] : four[1], four[2] > four[3] ? four[2] : four[3]);
+        return a > b ? a : b;
+    }
+
+    /// <summary>The greater of each pair; of a pair with a NaN the second, which is what the instruction does.</summary>
+    private static Vector256<float> Greater(Vector256<float> a, Vector256<float> b) =>
+        Avx.IsSupported ? Avx.Max(a, b) : Vector256.ConditionalSelect(Vector256.GreaterThan(a, b), a, b);
 }

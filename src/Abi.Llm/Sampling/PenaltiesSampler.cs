@@ -16,19 +16,19 @@ internal sealed class PenaltiesSampler(int window, float repetition, float frequ
             System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_counts, id, out _)++;
         }
 
-        var logits = candidates.Logits;
         if (candidates.IsWhole)
         {
             foreach (var (id, count) in _counts)
             {
-                if ((uint)id < (uint)logits.Length)
+                if ((uint)id < (uint)candidates.Count)
                 {
-                    logits[id] = Penalise(logits[id], count);
+                    candidates.SetLogit(id, Penalise(candidates.Logit(id), count));
                 }
             }
         }
         else
         {
+            var logits = candidates.Logits;
             for (var i = 0; i < logits.Length; i++)
             {
                 if (_counts.TryGetValue(candidates.Id(i), out var count))

@@ -28,6 +28,46 @@ public sealed class CandidatesTests
     }
 
     [Test]
+    public void TopKSeesWhatWasChangedSinceTheReset([Values] bool oneByOne)
+    {
+        var random = new Random(5);
+        float[] logits = [.. Enumerable.Range(0, 100_000).Select(_ => (float)((random.NextDouble() * 40) - 20))];
+        var candidates = new Candidates();
+        for (var round = 0; round < 20; round++)
+        {
+            candidates.Reset(logits);
+            var changed = (float[])logits.Clone();
+            foreach (var best in Enumerable.Range(0, logits.Length).OrderByDescending(i => logits[i]).Take(30))
+            {
+                changed[best] = random.Next(3) == 0 ? float.NaN : -21; // blocks lose their greatest
+            }
+
+            for (var i = 0; i < 30; i++)
+            {
+                changed[random.Next(changed.Length)] = 20 + i; // and others get a new one
+            }
+
+            for (var i = 0; i < changed.Length; i++)
+            {
+                if (oneByOne && !changed[i].Equals(logits[i]))
+                {
+                    candidates.SetLogit(i, changed[i]);
+                }
+            }
+
+            if (!oneByOne)
+            {
+                changed.CopyTo(candidates.Logits);
+            }
+
+            Assert.That(candidates.Max(), Is.EqualTo(changed.Where(logit => !float.IsNaN(logit)).Max()));
+            candidates.KeepTop(40);
+            var expected = Enumerable.Range(0, changed.Length).OrderByDescending(i => float.IsNaN(changed[i]) ? float.NegativeInfinity : changed[i]).ThenBy(i => i).Take(40);
+            Assert.That(Enumerable.Range(0, candidates.Count).Select(candidates.Id), Is.EqualTo(expected));
+        }
+    }
+
+    [Test]
     public void TruncatingSamplersAgreeWithThePlainRuleOnLargeVocabularies()
     {
         var random = new Random(3);
