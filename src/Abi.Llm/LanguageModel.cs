@@ -362,9 +362,10 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
         try
         {
             progress?.Report(new ModelLoadProgress(ModelLoadStage.Tokenizer, 0.02));
+            // The two need nothing of each other, and each takes a good part of a load; metadata lies on the heap, so the file may be closed while the tokenizer is made.
+            var making = Task.Run(() => Tokenizer.FromMetadata(file.Metadata), CancellationToken.None);
             var definition = ModelDefinition.Create(file);
-            cancellationToken.ThrowIfCancellationRequested();
-            var tokenizer = Tokenizer.FromMetadata(file.Metadata);
+            var tokenizer = making.GetAwaiter().GetResult();
             cancellationToken.ThrowIfCancellationRequested();
             if (options.Prefetch)
             {
