@@ -1,3 +1,6 @@
+using System.Collections.Immutable;
+using Abi.Llm.Grammars;
+
 namespace Abi.Llm;
 
 /// <summary>How wide and how long a beam search looks.</summary>
@@ -14,6 +17,15 @@ public sealed record BeamSearchOptions
     /// Texts are compared by the sum of their log-probabilities divided by their length to this power: 0 compares sums, which favours short texts; 1 compares means.
     /// </summary>
     public double LengthPenalty { get; init; } = 1;
+
+    /// <summary>
+    /// What every text must be; unset, anything. Each beginning is followed in the grammar on its own, and only what can still become a text of it within <see cref="MaximumTokens"/> is
+    /// kept: all texts that are found are whole ones. Log-probabilities stay those of the model over all tokens; where nothing may follow, the end costs nothing.
+    /// </summary>
+    public Grammar? Grammar { get; init; }
+
+    /// <summary>Adapters that change the model for this search, in order; none when empty.</summary>
+    public ImmutableArray<AdapterUse> Adapters { get; init; } = [];
 
     /// <summary>Throws when an option is out of its range.</summary>
     /// <exception cref="ArgumentException">The option is named.</exception>

@@ -43,6 +43,9 @@ public sealed class InferenceSession : IDisposable
     internal GenerationStream Start(ReadOnlySpan<int> promptIds, GenerationOptions options, int promptTokens, CancellationToken cancellationToken) =>
         _engine.Start(_sequence, promptIds, options, cancellationToken, promptTokens);
 
+    /// <summary>Appends tokens and hands over the logits after the last one, on the engine's thread.</summary>
+    internal Task EvaluateNextAsync(ReadOnlySpan<int> ids, LogitsHandler handler, CancellationToken cancellationToken) => _engine.EvaluateNextAsync(_sequence, ids, handler, cancellationToken);
+
     /// <summary>Appends a text and starts generating after it; special tokens at the beginning are added only when the session is empty.</summary>
     /// <param name="prompt">What is appended; may be empty to go on.</param>
     /// <param name="options">What to do.</param>

@@ -184,6 +184,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The texts with the log-probability of each token, the best first.</returns>
     /// <exception cref="ContextFullException">The prompt and <see cref="BeamSearchOptions.MaximumTokens"/> do not fit into the context.</exception>
+    /// <exception cref="Grammars.GrammarException">The grammar cannot be compiled, or its shortest text takes more than <see cref="BeamSearchOptions.MaximumTokens"/>.</exception>
     public Task<ImmutableArray<GenerationResult>> BeamSearchAsync(ReadOnlyMemory<int> promptIds, BeamSearchOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= new BeamSearchOptions();

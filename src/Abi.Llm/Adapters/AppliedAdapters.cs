@@ -10,7 +10,7 @@ namespace Abi.Llm.Adapters;
 internal sealed class AppliedAdapters : IDisposable
 {
     private readonly ImmutableArray<AdapterUse> _uses;
-    private int _isDisposed;
+    private int _holders = 1;
 
     private AppliedAdapters(ImmutableArray<AdapterUse> uses, RequestHooks? hooks)
     {
@@ -77,9 +77,16 @@ internal sealed class AppliedAdapters : IDisposable
         }
     }
 
+    /// <summary>The same for one more sequence, also after an adapter was disposed of; each that holds it disposes of it once.</summary>
+    public AppliedAdapters Share()
+    {
+        Interlocked.Increment(ref _holders);
+        return this;
+    }
+
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+        if (Interlocked.Decrement(ref _holders) == 0)
         {
             foreach (var use in _uses)
             {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
+using Abi.Llm.Grammars;
 using Abi.Llm.Models;
 using Abi.Llm.Sampling;
 
@@ -7,15 +8,15 @@ namespace Abi.Llm.Engine;
 
 /// <summary>
 /// Beam search: at every token the most likely continuations of all beginnings together are kept. A beginning is a session; one that several continuations go on from is forked, and its pages are
-/// shared until they differ. All beginnings are computed in one step.
+/// shared until they differ, adapters or not. All beginnings are computed in one step. Under a grammar each has a state of its own, forked with it, and what it forbids is never a continuation.
 /// </summary>
 internal sealed class BeamSearch
 {
     private readonly InferenceEngine _engine;
     private readonly BeamSearchOptions _options;
-    private readonly GenerationOptions _look;
     private readonly int _promptTokens;
     private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly Candidates _candidates = new(); // scratch of the engine's thread
     private readonly List<Ended> _ended = []; // best first, at most as many as are wanted
 
     private BeamSearch(InferenceEngine engine, BeamSearchOptions options, int promptTokens)
@@ -23,12 +24,6 @@ internal sealed class BeamSearch
         _engine = engine;
         _options = options;
         _promptTokens = promptTokens;
-
-        // twice as many as are kept, because the ends of texts among them are kept elsewhere
-        _look = new GenerationOptions
-        {
-            MaximumTokens = 1, IgnoreEndOfGeneration = true, ShowSpecialTokens = true, Sampling = SamplingOptions.Greedy, LogProbabilities = Math.Min(engine.VocabularySize, 2 * options.Width),
-        };
     }
 
     /// <summary>Searches.</summary>
@@ -40,13 +35,19 @@ internal sealed class BeamSearch
             throw new ContextFullException(length, engine.ContextLength);
         }
 
+        var grammar = options.Grammar?.Start(engine.Tokenizer);
+        if (grammar is not null)
+        {
+            GenerationRequest.RequireRoom(grammar, options.MaximumTokens);
+        }
+
         var search = new BeamSearch(engine, options, prompt.Length);
         var sessions = new HashSet<InferenceSession>();
         try
         {
-            var first = engine.CreateSession();
+            var first = engine.CreateSession(options.Adapters);
             sessions.Add(first);
-            await search.SearchAsync(new Beam(first, prompt, [], 0), sessions, cancellationToken).ConfigureAwait(false);
+            await search.SearchAsync(new Beam(first, prompt, [], 0, grammar), sessions, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -64,31 +65,26 @@ internal sealed class BeamSearch
         List<Beam> beams = [first];
         for (var length = 1; beams.Count > 0; length++)
         {
-            var tops = await Task.WhenAll(beams.Select(beam => LookAsync(beam, cancellationToken))).ConfigureAwait(false);
-            var next = beams
-                .SelectMany((beam, parent) => tops[parent].Select(top => (Parent: parent, Token: top, Score: beam.Score + top.LogProbability)))
-                .OrderByDescending(static candidate => candidate.Score).ThenBy(static candidate => candidate.Parent).ThenBy(static candidate => candidate.Token.Id).ToList();
-            var children = new List<(int Parent, TokenLogProbability Token, double Score)>();
+            var tokensLeft = _options.MaximumTokens - length + 1;
+            var next = (await Task.WhenAll(beams.Select((beam, index) => LookAsync(beam, index, tokensLeft, cancellationToken))).ConfigureAwait(false))
+                .SelectMany(static continuations => continuations)
+                .OrderByDescending(static continuation => continuation.Score).ThenBy(static continuation => continuation.Index).ThenBy(static continuation => continuation.Id).ToList();
+            var children = new List<Continuation>();
             for (var rank = 0; rank < next.Count && children.Count < _options.Width; rank++)
             {
-                var candidate = next[rank];
-                if (!_engine.Tokenizer.IsEndOfGeneration(candidate.Token.Id))
+                if (!next[rank].IsEnd)
                 {
-                    children.Add(candidate);
+                    children.Add(next[rank]);
                 }
                 else if (rank < _options.Width)
                 {
-                    End(beams[candidate.Parent].Tokens, candidate.Score, candidate.Token.Id);
+                    End(next[rank], FinishReason.StopToken);
                 }
             }
 
             if (length == _options.MaximumTokens)
             {
-                foreach (var (parent, token, score) in children)
-                {
-                    End(beams[parent].Tokens.Add(new GeneratedToken(token.Id, token.LogProbability, [])), score, stop: null);
-                }
-
+                children.ForEach(child => End(child, FinishReason.Length));
                 return;
             }
 
@@ -101,34 +97,62 @@ internal sealed class BeamSearch
         }
     }
 
-    /// <summary>The most likely tokens after a beginning, with their log-probabilities. The session holds the beginning afterwards, and nothing more.</summary>
-    private async Task<ImmutableArray<TokenLogProbability>> LookAsync(Beam beam, CancellationToken cancellationToken)
+    /// <summary>What may follow a beginning, likeliest first: enough that as many as are kept go on, were all of them this beginning's.</summary>
+    private async Task<List<Continuation>> LookAsync(Beam beam, int index, int tokensLeft, CancellationToken cancellationToken)
     {
-        var top = ImmutableArray<TokenLogProbability>.Empty;
-        var stream = beam.Session.Start(beam.Pending.Span, _look, cancellationToken);
-        await using (stream.ConfigureAwait(false))
+        var continuations = new List<Continuation>();
+        await beam.Session.EvaluateNextAsync(beam.Pending.Span, (_, logits) => Choose(beam, index, tokensLeft, logits, continuations), cancellationToken).ConfigureAwait(false);
+        return continuations;
+    }
+
+    private void Choose(Beam beam, int index, int tokensLeft, ReadOnlySpan<float> logits, List<Continuation> continuations)
+    {
+        var logSum = LogitKernels.LogSumExp(logits);
+        _candidates.Reset(logits);
+        if (beam.Grammar?.Mask(_candidates.Logits, tokensLeft) == 0)
         {
-            await foreach (var piece in stream.ReadPiecesAsync().ConfigureAwait(false))
+            continuations.Add(new Continuation(beam, index, -1, 0, beam.Grammar, IsText: false, IsEnd: true));
+            return;
+        }
+
+        var open = 0;
+        for (var wanted = _options.Width + _engine.Tokenizer.EndOfGenerationIds.Count; open < _options.Width; wanted *= 2)
+        {
+            var count = Math.Min(wanted, _candidates.Count);
+            _candidates.SelectTop(count);
+            for (var rank = continuations.Count; rank < count && float.IsFinite(_candidates.TopLogit(rank)); rank++)
             {
-                top = piece.Tokens.IsEmpty ? top : piece.Tokens[0].Top;
+                var id = _candidates.TopId(rank);
+                var isText = !_engine.Tokenizer.IsEndOfGeneration(id);
+                var grammar = beam.Grammar?.Clone();
+                grammar?.TryAccept(id);
+                var isEnd = !isText || grammar is { IsFinished: true };
+                continuations.Add(new Continuation(beam, index, id, _candidates.TopLogit(rank) - logSum, grammar, isText, isEnd));
+                open += isEnd ? 0 : 1;
+            }
+
+            if (continuations.Count < wanted)
+            {
+                break; // there are no more
             }
         }
 
-        beam.Session.Rewind(beam.Session.Count - 1); // the chosen token is not in the state yet, so no state is lost
-        return top;
+        if (continuations.Count == 0)
+        {
+            throw SamplerChain.NothingToChoose();
+        }
     }
 
-    private static List<Beam> Continue(List<Beam> beams, List<(int Parent, TokenLogProbability Token, double Score)> children, HashSet<InferenceSession> sessions)
+    private static List<Beam> Continue(List<Beam> beams, List<Continuation> children, HashSet<InferenceSession> sessions)
     {
         var isTaken = new bool[beams.Count];
         var continued = new List<Beam>(children.Count);
-        foreach (var (parent, token, score) in children)
+        foreach (var child in children)
         {
-            var beam = beams[parent];
-            var session = isTaken[parent] ? beam.Session.Fork() : beam.Session;
+            var session = isTaken[child.Index] ? child.Parent.Session.Fork() : child.Parent.Session;
             sessions.Add(session);
-            isTaken[parent] = true;
-            continued.Add(new Beam(session, new[] { token.Id }, beam.Tokens.Add(new GeneratedToken(token.Id, token.LogProbability, [])), score));
+            isTaken[child.Index] = true;
+            continued.Add(new Beam(session, new[] { child.Id }, child.Tokens, child.Score, child.Grammar));
         }
 
         for (var i = 0; i < beams.Count; i++)
@@ -143,11 +167,11 @@ internal sealed class BeamSearch
         return continued;
     }
 
-    private void End(ImmutableList<GeneratedToken> tokens, double sum, int? stop)
+    private void End(Continuation last, FinishReason reason)
     {
-        var score = Normalize(sum, tokens.Count + (stop is null ? 0 : 1));
+        var score = Normalize(last.Score, last.Parent.Tokens.Count + (last.Id < 0 ? 0 : 1));
         var at = _ended.FindIndex(other => score > other.Score);
-        _ended.Insert(at < 0 ? _ended.Count : at, new Ended(tokens, score, stop));
+        _ended.Insert(at < 0 ? _ended.Count : at, new Ended(last.Tokens, score, last.IsText || last.Id < 0 ? null : last.Id, reason, last.Grammar?.IsComplete));
         if (_ended.Count > _options.Width)
         {
             _ended.RemoveAt(_ended.Count - 1);
@@ -165,8 +189,9 @@ internal sealed class BeamSearch
         var elapsed = Stopwatch.GetElapsedTime(_start);
         return new GenerationResult(_engine.Tokenizer.Decode(ids), [.. ended.Tokens], new GenerationOutcome
         {
-            FinishReason = ended.StopToken is null ? FinishReason.Length : FinishReason.StopToken,
+            FinishReason = ended.Reason,
             StopTokenId = ended.StopToken,
+            IsGrammarComplete = ended.IsGrammarComplete,
             Seed = 0,
             Usage = new GenerationUsage(_promptTokens, 0, ids.Length),
             Timings = new GenerationTimings(TimeSpan.Zero, TimeSpan.Zero, elapsed, _promptTokens, ids.Length),
@@ -177,7 +202,22 @@ internal sealed class BeamSearch
     /// <param name="Pending">What comes next in the session.</param>
     /// <param name="Tokens">The tokens after the prompt.</param>
     /// <param name="Score">The sum of their log-probabilities.</param>
-    private sealed record Beam(InferenceSession Session, ReadOnlyMemory<int> Pending, ImmutableList<GeneratedToken> Tokens, double Score);
+    /// <param name="Grammar">How far they have come in the grammar; null without one.</param>
+    private sealed record Beam(InferenceSession Session, ReadOnlyMemory<int> Pending, ImmutableList<GeneratedToken> Tokens, double Score, GrammarState? Grammar);
 
-    private sealed record Ended(ImmutableList<GeneratedToken> Tokens, double Score, int? StopToken);
+    /// <param name="Parent">The beginning.</param>
+    /// <param name="Index">Its place among the beginnings.</param>
+    /// <param name="Id">The token, or -1 where the grammar says that the text ends and no token for it.</param>
+    /// <param name="LogProbability">The token's.</param>
+    /// <param name="Grammar">The grammar's state behind the token.</param>
+    /// <param name="IsText">Whether the token is part of the text.</param>
+    /// <param name="IsEnd">Whether the text ends with it.</param>
+    private sealed record Continuation(Beam Parent, int Index, int Id, float LogProbability, GrammarState? Grammar, bool IsText, bool IsEnd)
+    {
+        public double Score { get; } = Parent.Score + LogProbability;
+
+        public ImmutableList<GeneratedToken> Tokens => IsText ? Parent.Tokens.Add(new GeneratedToken(Id, LogProbability, [])) : Parent.Tokens;
+    }
+
+    private sealed record Ended(ImmutableList<GeneratedToken> Tokens, double Score, int? StopToken, FinishReason Reason, bool? IsGrammarComplete);
 }

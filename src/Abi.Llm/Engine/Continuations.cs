@@ -48,14 +48,16 @@ internal static class Continuations
         var isEncoded = engine.Definition.Kind == ModelKind.EncoderDecoder;
         var shared = isEncoded ? prompt.Length : prompt.Length - 1;
 
-        // state under adapters is not shared, and a prompt that has to be cut is cut by each as it would be alone
-        if (count == 1 || shared < 1 || prompt.Length > engine.ContextLength || !options.Adapters.IsDefaultOrEmpty)
+        // state under hooks is not shared, and a prompt that has to be cut is cut by each as it would be alone
+        if (count == 1 || shared < 1 || prompt.Length > engine.ContextLength || !options.ActivationHooks.IsDefaultOrEmpty || !options.ControlVectors.IsDefaultOrEmpty)
         {
             return 0;
         }
 
         var stream = trunk.Start(
-            prompt.Span[..shared], new GenerationOptions { MaximumTokens = 0, Priority = options.Priority, TimeLimit = options.TimeLimit, PromptProgress = options.PromptProgress }, cancellationToken);
+            prompt.Span[..shared],
+            new GenerationOptions { MaximumTokens = 0, Priority = options.Priority, TimeLimit = options.TimeLimit, PromptProgress = options.PromptProgress, Adapters = options.Adapters },
+            cancellationToken);
         await using (stream.ConfigureAwait(false))
         {
             await foreach (var _ in stream.ReadPiecesAsync().ConfigureAwait(false))

@@ -214,7 +214,7 @@ internal sealed class GenerationRequest : EngineRequest
         return left == int.MaxValue ? null : left;
     }
 
-    private static void RequireRoom(GrammarState grammar, int? left)
+    internal static void RequireRoom(GrammarState grammar, int? left)
     {
         if (left is { } limit && grammar.FewestTokens(limit) is var needed && needed > limit)
         {

@@ -59,9 +59,9 @@ public sealed partial class InferenceEngine
         }
 
         var adapters = AppliedAdapters.Hold(uses, weight => _targets!.Owns(weight), RequestHooks.Create(hooks, vectors, Definition.DecoderGraph!, Definition.Architecture));
-        if (sequence.UseAdapters(adapters) && sequence.Cached > 0)
+        if (sequence.UseAdapters(adapters) && !sequence.IsTemporary)
         {
-            Post(sequence.DropState);
+            Post(sequence.DropState); // also when there is none yet: a fork may be about to get it
         }
     }
 }

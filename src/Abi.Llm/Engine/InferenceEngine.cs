@@ -169,6 +169,16 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         return new InferenceSession(this, NewSequence(isTemporary: false));
     }
 
+    /// <summary>The same under adapters, for <see cref="InferenceSession.EvaluateNextAsync"/>.</summary>
+    internal InferenceSession CreateSession(ImmutableArray<AdapterUse> adapters)
+    {
+        RequireDecoder();
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        var sequence = NewSequence(isTemporary: false);
+        UseAdapters(sequence, adapters);
+        return new InferenceSession(this, sequence);
+    }
+
     /// <summary>Computes the logits of given tokens, in chunks.</summary>
     /// <param name="ids">The tokens; for an encoder-decoder model the decoder's.</param>
     /// <param name="firstOutput">The first token whose logits are wanted.</param>
@@ -200,6 +210,16 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         RequireEncoderInput(sequence);
         UseAdapters(sequence, adapters);
         var request = new EvaluationRequest(sequence, firstOutput, handler, cancellationToken);
+        Submit(request);
+        return request.Completion;
+    }
+
+    /// <summary>Appends tokens to a session's sequence and computes the logits after the last one.</summary>
+    internal Task EvaluateNextAsync(Sequence sequence, ReadOnlySpan<int> ids, LogitsHandler handler, CancellationToken cancellationToken)
+    {
+        CheckIds(ids);
+        AppendPrompt(sequence, ids, new GenerationOptions());
+        var request = new EvaluationRequest(sequence, sequence.Count - 1, handler, cancellationToken);
         Submit(request);
         return request.Completion;
     }
@@ -275,23 +295,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         }
 
         var before = sequence.Count;
-        if (Definition.Kind == ModelKind.EncoderDecoder && sequence.Count == 0)
-        {
-            if (promptIds.Length > ContextLength)
-            {
-                throw new ContextFullException(promptIds.Length, ContextLength);
-            }
-
-            sequence.EncoderTokens = promptIds.ToArray();
-            Post(sequence.DropState); // a session rewound to its beginning, or a fork of one, may hold another text's
-            sequence.Append(Definition.DecoderStartId ?? Tokenizer.BeginId ?? Tokenizer.PadId ?? 0);
-        }
-        else
-        {
-            AppendPrompt(sequence, promptIds, options);
-        }
-
-        RequireEncoderInput(sequence);
+        AppendPrompt(sequence, promptIds, options);
         sequence.SetCapacity(Math.Min(sequence.Count + Math.Min(options.MaximumTokens ?? 512, ContextLength), ContextLength) + 1);
 
         GenerationRequest request;
@@ -369,14 +373,18 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     internal Sequence NewSequence(bool isTemporary) => new(_pool, _prefixes, _checkpoints) { IsTemporary = isTemporary };
 
     /// <summary>Lets a copy of a sequence share its state; done before any request that comes later.</summary>
-    internal void Fork(Sequence sequence, Sequence copy) => Post(() =>
+    internal void Fork(Sequence sequence, Sequence copy)
     {
-        copy.ShareState(sequence);
-        if (copy.Owner is null && copy.Cached > 0 && !copy.IsDisposed)
+        var key = sequence.Adapters?.Key; // of the state as it is now: either may be given others before the engine gets to it
+        Post(() =>
         {
-            _idle.Add(copy);
-        }
-    });
+            copy.ShareState(sequence, key);
+            if (copy.Owner is null && copy.Cached > 0 && !copy.IsDisposed)
+            {
+                _idle.Add(copy);
+            }
+        });
+    }
 
     /// <summary>Gives up a session's sequence.</summary>
     internal void Release(Sequence sequence)
@@ -410,6 +418,27 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     }
 
     private void AppendPrompt(Sequence sequence, ReadOnlySpan<int> promptIds, GenerationOptions options)
+    {
+        if (Definition.Kind == ModelKind.EncoderDecoder && sequence.Count == 0)
+        {
+            if (promptIds.Length > ContextLength)
+            {
+                throw new ContextFullException(promptIds.Length, ContextLength);
+            }
+
+            sequence.EncoderTokens = promptIds.ToArray();
+            Post(sequence.DropState); // a session rewound to its beginning, or a fork of one, may hold another text's
+            sequence.Append(Definition.DecoderStartId ?? Tokenizer.BeginId ?? Tokenizer.PadId ?? 0);
+        }
+        else
+        {
+            AppendText(sequence, promptIds, options);
+        }
+
+        RequireEncoderInput(sequence);
+    }
+
+    private void AppendText(Sequence sequence, ReadOnlySpan<int> promptIds, GenerationOptions options)
     {
         var total = sequence.Count + promptIds.Length;
         if (total == 0)

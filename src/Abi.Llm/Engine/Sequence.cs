@@ -175,9 +175,10 @@ internal sealed partial class Sequence
         return changes;
     }
 
-    /// <summary>Becomes a copy of another's tokens.</summary>
+    /// <summary>Becomes a copy of another's tokens, under the same adapters. Hooks are the other's own: a copy has none.</summary>
     public void CopyTokens(Sequence other)
     {
+        Adapters = other.Adapters is { Hooks: null } adapters ? adapters.Share() : null;
         _tokens = [.. other.Tokens];
         Count = other.Count;
         EncoderTokens = other.EncoderTokens;
@@ -185,9 +186,11 @@ internal sealed partial class Sequence
     }
 
     /// <summary>Shares another's state up to what the tokens have in common.</summary>
-    public void ShareState(Sequence other)
+    /// <param name="other">The other.</param>
+    /// <param name="key">The key of the adapters that its state was computed with, or null.</param>
+    public void ShareState(Sequence other, string? key)
     {
-        if (Cached == 0 && !IsDisposed && other.Cached > 0 && Adapters is null && other.Adapters is null)
+        if (Cached == 0 && !IsDisposed && other.Cached > 0 && string.Equals(Adapters?.Key, key, StringComparison.Ordinal))
         {
             other.State.ShareWith(State);
             Cached = other.Cached;

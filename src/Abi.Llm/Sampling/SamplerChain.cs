@@ -113,12 +113,15 @@ public sealed partial class SamplerChain
         Apply(candidates, history);
         if (!float.IsFinite(candidates.Max()))
         {
-            throw new AbiException(
-                "No token can be chosen: every logit is minus infinity or not a number. Either the model's weights are broken (abi info shows its tensors), or logit bias or processors forbid every token.");
+            throw NothingToChoose();
         }
 
         return candidates.Id(_selector.Select(candidates));
     }
+
+    /// <summary>What to throw when no logit is a finite number.</summary>
+    internal static AbiException NothingToChoose() => new(
+        "No token can be chosen: every logit is minus infinity or not a number. Either the model's weights are broken (abi info shows its tensors), or logit bias or processors forbid every token.");
 
     /// <summary>Runs the links without choosing.</summary>
     internal void Apply(Candidates candidates, ReadOnlySpan<int> history)

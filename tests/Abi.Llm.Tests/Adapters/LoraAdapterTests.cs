@@ -121,6 +121,42 @@ public sealed class LoraAdapterTests
     }
 
     [Test]
+    public async Task AForkGoesOnWithTheStateOfItsAdaptersAndNeverWithOthers()
+    {
+        await using var model = await LoadAsync();
+        using var adapter = await model.LoadAdapterAsync(AdapterPath("stories-lora.gguf"));
+        var plain = new GenerationOptions { MaximumTokens = 8, IgnoreEndOfGeneration = true, Sampling = SamplingOptions.Greedy };
+        var adapted = plain with { Adapters = [new AdapterUse(adapter)] };
+        using var session = model.CreateSession();
+        await ReadAsync(session.Start("One day there was a little girl who", adapted));
+        int[] ids = session.GetIds();
+        using var fresh = model.CreateSession();
+        var (expected, expectedPlain) = (await ReadAsync(fresh.Start(ids, adapted)), await ReadAsync(model.Engine.Start(ids, plain)));
+        Assert.That(expectedPlain, Is.Not.EqualTo(expected));
+
+        using var fork = session.Fork();
+        var stream = fork.Start([], adapted);
+        Assert.That(await ReadAsync(stream), Is.EqualTo(expected));
+        Assert.That(stream.Outcome!.Usage.CachedTokens, Is.EqualTo(ids.Length - 1), "the state was shared");
+
+        // both turn to the plain model before the engine, held up in a handler, gets to the fork, whose state is the adapter's
+        using var goOn = new ManualResetEventSlim();
+        var isHeld = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var evaluation = model.Engine.EvaluateAsync([1], 0, (_, _) =>
+        {
+            isHeld.SetResult();
+            goOn.Wait();
+        });
+        await isHeld.Task;
+        using var late = session.Fork();
+        var (a, b) = (session.Start([], plain), late.Start([], plain));
+        goOn.Set();
+        await evaluation;
+        Assert.That(await ReadAsync(a), Is.EqualTo(expectedPlain));
+        Assert.That(await ReadAsync(b), Is.EqualTo(expectedPlain));
+    }
+
+    [Test]
     public async Task AnAdapterEndsWhenItsLastRequestDoes()
     {
         await using var model = await LoadAsync();

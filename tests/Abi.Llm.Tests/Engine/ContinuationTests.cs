@@ -1,7 +1,9 @@
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
 using Abi.Llm.Engine;
+using Abi.Llm.Grammars;
 using Abi.Llm.Sampling;
+using Abi.Testing;
 
 namespace Abi.Llm.Tests.Engine;
 
@@ -53,55 +55,23 @@ public sealed class ContinuationTests
         Assert.That(model.Engine.Statistics.UsedPages, Is.Zero);
     }
 
-    [TestCase("llama.gguf", 3, 0d)]
-    [TestCase("llama.gguf", 5, 1d)]
-    [TestCase("mamba.gguf", 3, 0.7)]
-    public async Task BeamsAreThoseOfAPlainSearch(string file, int width, double penalty)
+    [Test]
+    public async Task AdaptersAndGrammarsAreThoseOfEachAlone()
     {
-        const int Length = 6;
-        await using var model = await TestModels.LoadAsync("models", file, Exact);
-        var prompt = TestModels.Ids(12, model.Engine.VocabularySize, 2);
-        var found = await model.BeamSearchAsync(prompt, new BeamSearchOptions { Width = width, MaximumTokens = Length, LengthPenalty = penalty });
-
-        // the same search over whole evaluations, without sessions or forks
-        List<(int[] Ids, double Sum)> beams = [([], 0)];
-        var ended = new List<(int[] Ids, double Score)>();
-        for (var length = 1; length <= Length; length++)
+        await using var model = await LanguageModel.LoadAsync(Fixtures.Path("stories-model", "stories-f16.gguf"), new ModelLoadOptions { Engine = Exact });
+        using var adapter = await model.LoadAdapterAsync(Fixtures.Path("stories-model", "lora", "stories-lora.gguf"));
+        var prompt = model.Tokenizer.Encode("Once upon a time there was a little girl who had a big red ball", addSpecial: true, parseSpecial: false);
+        var options = Options with { IgnoreEndOfGeneration = false, MaximumTokens = 16, Adapters = [new AdapterUse(adapter)], Grammar = Grammar.FromRegex("[ a-z]{8,40}\\.") };
+        var many = await model.CompleteManyAsync(prompt, 4, options);
+        for (var i = 0; i < many.Length; i++)
         {
-            var candidates = new List<(int[] Ids, double Sum)>();
-            foreach (var (ids, sum) in beams)
-            {
-                var logits = await model.ComputeLogitsAsync(prompt.Concat(ids).ToArray());
-                var logSum = LogitKernels.LogSumExp(logits);
-                candidates.AddRange(logits.Select((logit, id) => (ids.Append(id).ToArray(), sum + (logit - logSum))));
-            }
-
-            candidates = [.. candidates.OrderByDescending(candidate => candidate.Sum)];
-            foreach (var (ids, sum) in candidates.Take(width).Where(candidate => model.Tokenizer.IsEndOfGeneration(candidate.Ids[^1])))
-            {
-                ended.Add((ids[..^1], sum / Math.Pow(length, penalty)));
-            }
-
-            beams = [.. candidates.Where(candidate => !model.Tokenizer.IsEndOfGeneration(candidate.Ids[^1])).Take(width)];
+            var alone = await model.CompleteAsync(prompt, options with { Sampling = Options.Sampling with { Seed = 40 + i } });
+            Assert.That(many[i].Tokens.Select(token => (token.Id, token.LogProbability)), Is.EqualTo(alone.Tokens.Select(token => (token.Id, token.LogProbability))), $"text {i}, to the bit");
+            Assert.That(many[i].Outcome.Timings.PromptTokensComputed, Is.EqualTo(1), "the prompt was computed once, for all");
+            Assert.That(many[i].Text, Does.Match("^[ a-z]{8,40}\\.$"));
         }
 
-        ended.AddRange(beams.Select(beam => (beam.Ids, beam.Sum / Math.Pow(Length, penalty))));
-        var expected = ended.OrderByDescending(text => text.Score).Take(width).ToList();
-        Assert.That(found.Select(result => string.Join(' ', result.Tokens.Select(token => token.Id))), Is.EqualTo(expected.Select(text => string.Join(' ', text.Ids))));
-        Assert.That(model.Engine.Statistics.UsedStateBytes, Is.Zero);
-    }
-
-    [Test]
-    public async Task ABeamOfOneIsGreedy()
-    {
-        await using var model = await TestModels.LoadAsync("stories-model", "stories-f16.gguf", new EngineOptions { ContextLength = 128 });
-        var greedy = await model.CompleteAsync("Once upon a time", new GenerationOptions { Sampling = SamplingOptions.Greedy, MaximumTokens = 20, LogProbabilities = 0 });
-        var beam = await model.BeamSearchAsync("Once upon a time", new BeamSearchOptions { Width = 1, MaximumTokens = 20 });
-        Assert.That(beam.Single().Text, Is.EqualTo(greedy.Text));
-        var wide = await model.BeamSearchAsync("Once upon a time", new BeamSearchOptions { Width = 4, MaximumTokens = 20, LengthPenalty = 0 });
-        Assert.That(wide[0].Tokens.Sum(token => token.LogProbability), Is.GreaterThanOrEqualTo(greedy.Tokens.Sum(token => token.LogProbability)));
-        Assert.That(() => model.BeamSearchAsync("x", new BeamSearchOptions { MaximumTokens = 200 }), Throws.TypeOf<ContextFullException>());
-        Assert.That(() => model.BeamSearchAsync("x", new BeamSearchOptions { Width = 0 }), Throws.ArgumentException);
+        Assert.That(many.Select(result => result.Text).Distinct().Count(), Is.GreaterThan(1));
     }
 
     private sealed class Immediate(Action<PromptProgress> action) : IProgress<PromptProgress>

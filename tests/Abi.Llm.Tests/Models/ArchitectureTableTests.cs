@@ -62,14 +62,7 @@ public sealed class ArchitectureTableTests
     [Test]
     public void DocumentationListsTheTable()
     {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Abi.sln")))
-        {
-            folder = folder.Parent;
-        }
-
-        Assert.That(folder, Is.Not.Null, "the tests run inside the repository");
-        var text = File.ReadAllText(Path.Combine(folder!.FullName, "docs", "models.md"));
+        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "models.md"));
         Assert.Multiple(() =>
         {
             Assert.That(Listed(text, "## Supported"), Is.EqualTo(ModelDefinition.SupportedArchitectures), "docs/models.md, 'Supported'");

@@ -10,7 +10,7 @@ namespace Abi.Llm.Tests.Tokenizers;
 /// <summary>Every pre-tokenizer on texts of our own. Each two bytes are a token, so that ids show where the pieces begin; <c>pre-tokenizers.json</c> holds what llama-tokenize gives.</summary>
 public sealed class PreTokenizerTests
 {
-    private static readonly string Recorded = Path.Combine(Repository(), "tests", "Abi.Llm.Tests", "Tokenizers", "pre-tokenizers.json");
+    private static readonly string Recorded = Path.Combine(Repository.Root, "tests", "Abi.Llm.Tests", "Tokenizers", "pre-tokenizers.json");
 
     [Test]
     public void EveryNameCutsAsTheReferenceDoes()
@@ -39,7 +39,7 @@ public sealed class PreTokenizerTests
     [Test]
     public void DocumentationListsTheTable()
     {
-        var text = File.ReadAllText(Path.Combine(Repository(), "docs", "tokenizers.md"));
+        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "tokenizers.md"));
         var section = text[text.IndexOf("## Pre-tokenizers", StringComparison.Ordinal)..].Split("\n\n")[1];
         Assert.That(Regex.Matches(section, "`([^`]+)`", RegexOptions.None, TimeSpan.FromSeconds(1)).Select(match => match.Groups[1].Value), Is.EqualTo(PreTokenizer.Names));
     }
@@ -92,16 +92,5 @@ public sealed class PreTokenizerTests
             new("tokenizer.ggml.token_type", GgufValue.Of(kinds.AsSpan())), new("tokenizer.ggml.merges", GgufValue.Of([.. single.SelectMany(first => single.Select(second => $"{first} {second}"))])),
             new("tokenizer.ggml.bos_token_id", GgufValue.Of(0u)), new("tokenizer.ggml.seperator_token_id", GgufValue.Of(1u)),
         ]);
-    }
-
-    private static string Repository()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Abi.sln")))
-        {
-            folder = folder.Parent;
-        }
-
-        return folder?.FullName ?? throw new InvalidOperationException("The tests run inside the repository.");
     }
 }

@@ -210,9 +210,16 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     {
         var count = tile.Rows * _group;
         var start = page * StateStore.PageLength;
+        var to = scratch.Scores + (page % SpanPages * StateStore.PageLength);
+        if (PageShape.IsBlocks(_shape.KeyType) && count <= BlockAttentionKernels.MostQueries && _shape.KeySize % 2 == 0)
+        {
+            var blocks = PageOf(tile, head, page);
+            BlockAttentionKernels.Score(scratch.Queries, count, scratch.Packed, blocks, _shape.KeySize, _shape.KeyType, to, isFollowed ? PageOf(tile, head, page + 1) : blocks);
+            return;
+        }
+
         var keys = PageKernels.ExpandKeys(PageOf(tile, head, page), _shape, scratch.Page);
         var ahead = isFollowed ? PageOf(tile, head, page + 1) : (byte*)keys;
-        var to = scratch.Scores + (page % SpanPages * StateStore.PageLength);
         for (var q = 0; q < count; q += Together)
         {
             var together = Math.Min(Together, count - q);
@@ -269,7 +276,9 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         var count = tile.Rows * _group;
         var stride = _shape.ValueStride;
         var start = page * StateStore.PageLength;
-        var values = PageKernels.ExpandValues(PageOf(tile, head, page) + _shape.ValuesOffset, _shape, scratch.Page);
+        var isInBlocks = PageShape.IsBlocks(_shape.ValueType) && count <= BlockAttentionKernels.MostQueries;
+        var kept = PageOf(tile, head, page) + _shape.ValuesOffset;
+        var values = isInBlocks ? (float*)kept : PageKernels.ExpandValues(kept, _shape, scratch.Page);
         var ahead = isFollowed ? PageOf(tile, head, page + 1) + _shape.ValuesOffset : (byte*)values;
         var weights = scratch.Scores + (page % SpanPages * StateStore.PageLength);
         for (var q = 0; q < count; q += Together)
@@ -295,7 +304,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
 
             if (from < end)
             {
-                AttentionKernels.Accumulate(weights + (q * SpanLength), together, from, end, values, stride, outputs + (q * stride), ahead);
+                Add(q, together, from, end, ahead);
                 ahead = (byte*)values;
             }
 
@@ -309,7 +318,21 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         {
             if (from < end)
             {
-                AttentionKernels.Accumulate(weights + (query * SpanLength), 1, from, end, values, stride, outputs + (query * stride), (byte*)values);
+                Add(query, 1, from, end, (byte*)values);
+            }
+        }
+
+        void Add(int query, int queries, int from, int end, byte* ahead)
+        {
+            var of = weights + (query * SpanLength);
+            var to = outputs + (query * stride);
+            if (isInBlocks)
+            {
+                BlockAttentionKernels.Accumulate(of, queries, from, end, kept, stride, _shape.ValueType, to, ahead);
+            }
+            else
+            {
+                AttentionKernels.Accumulate(of, queries, from, end, values, stride, to, ahead);
             }
         }
     }
