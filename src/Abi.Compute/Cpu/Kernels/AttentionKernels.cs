@@ -27,6 +27,11 @@ internal static unsafe class AttentionKernels
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(float** queries, int count, int keySize, float* packed)
     {
+        if (!Avx512F.IsSupported)
+        {
+            return; // narrower kernels read queries where they are
+        }
+
         for (var q = 0; q <= count - Tile; q += Tile)
         {
             for (var j = 0; j < Tile; j++)
@@ -51,6 +56,12 @@ internal static unsafe class AttentionKernels
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Score(float** queries, int count, float* packed, float* keys, int keySize, float* scores, byte* ahead)
     {
+        if (!Avx512F.IsSupported)
+        {
+            AttentionKernels256.Score(queries, count, keys, keySize, scores, ahead);
+            return;
+        }
+
         var q = 0;
         for (; q <= count - Tile; q += Tile)
         {
@@ -92,6 +103,12 @@ internal static unsafe class AttentionKernels
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Accumulate(float* weights, int count, int from, int end, float* values, int stride, float* sums, byte* ahead)
     {
+        if (!Avx512F.IsSupported)
+        {
+            AttentionKernels256.Accumulate(weights, count, from, end, values, stride, sums, ahead);
+            return;
+        }
+
         var q = 0;
         if (stride % (2 * Lanes.Count) == 0)
         {

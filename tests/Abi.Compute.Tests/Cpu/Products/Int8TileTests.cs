@@ -23,20 +23,60 @@ public sealed class Int8TileTests
     [Test]
     public void EmittedTilesAreUsedWhereTheyCanBe()
     {
-        if (!Emitter.HasVnni512)
+        if (!Emitter.HasVnni512 && (!Emitter.HasAvx2 || AvxVnni.IsSupported || OperatingSystem.IsWindows()))
         {
             Assert.Ignore("This process makes no machine code.");
         }
 
+        // what is there has equalled the definition, also with the greatest levels and activations
         Assert.That(Int8Tile.Best<Q4_0Levels>(), Is.InstanceOf<EmittedInt8Tile>());
         Assert.That(Int8Tile.Best<Q6_KLevels>(), Is.InstanceOf<EmittedInt8Tile>());
         Assert.That(Int8Tile.Best<Q4_KLevels>(), Is.InstanceOf<EmittedInt8Tile>());
+        Assert.That(Int8Tile.Best<Q5_1Levels>(), Is.InstanceOf<EmittedInt8Tile>());
+        Assert.That(Int8Tile.Best<Q8_0Levels>(), Is.InstanceOf<EmittedInt8Tile>());
+        Assert.That(Int8Tile.Best<Q2_KLevels>(), Is.InstanceOf<EmittedInt8Tile>());
+        Assert.That(Int8Tile.Best<Q1_0Levels>(), Is.InstanceOf<EmittedInt8Tile>());
+        Assert.That(Int8Tile.Best<IQ2_XSLevels>(), Is.InstanceOf<EmittedInt8Tile>());
+        Assert.That(Int8Tile.Best<IQ4_NLLevels>(), Is.InstanceOf<EmittedInt8Tile>());
+        Assert.That(Int8Tile.Best<MXFP4Levels>(), Is.InstanceOf<EmittedInt8Tile>());
+        Assert.That(Int8Tile.Best<NVFP4Levels>(), Is.InstanceOf<EmittedInt8Tile>());
+    }
+
+    [Test]
+    public void NoFormatHasLevelsAboveTheGreatest()
+    {
+        Check<Q1_0Levels>();
+        Check<IQ1_SLevels>();
+        Check<IQ2_XXSLevels>();
+        Check<IQ2_SLevels>();
+        Check<IQ3_SLevels>();
+        Check<IQ3_XXSLevels>();
+        Check<MXFP4Levels>();
+        Check<NVFP4Levels>();
+
+        static void Check<TFormat>()
+            where TFormat : struct, ILevelFormat
+        {
+            var greatest = LevelPairs.Greatest(TFormat.CodeBits, TFormat.OffsetShift, hasTable: true);
+            foreach (var level in TFormat.Table)
+            {
+                Assert.That(level + (1 << TFormat.OffsetShift), Is.InRange(0, greatest), $"{TFormat.Type}");
+            }
+        }
+    }
+
+    [Test]
+    public void AsManyPairsAreAddedIn16BitsAsFit([Values(1, 15, 31, 32, 63, 127, 128)] int greatest)
+    {
+        var together = LevelPairs.Together(greatest);
+        Assert.That(together * greatest * 2 * 127, Is.LessThanOrEqualTo(short.MaxValue));
+        Assert.That(together == 8 || together * 2 * greatest * 2 * 127 > short.MaxValue, "twice as many do not fit");
     }
 
     [Test]
     public void FewRowsMeetPackedPanelsInEmittedCodeWhereTheyCan()
     {
-        if (!Emitter.HasVnni512 || OperatingSystem.IsWindows())
+        if ((!Emitter.HasVnni512 && !Emitter.HasAvx2) || OperatingSystem.IsWindows())
         {
             Assert.Ignore("This process makes no machine code for it.");
         }
@@ -53,6 +93,7 @@ public sealed class Int8TileTests
         Assert.That(PackedRows<IQ4_XSLevels>.Emitted, Is.Not.Null, "a table");
         Assert.That(PackedRows<IQ2_XXSLevels>.Emitted, Is.Not.Null, "a codebook");
         Assert.That(HalfWidening.Emitted, Is.Not.Null, "half precision");
+        Assert.That(HalfRows.Emitted, Is.Not.Null, "weights of half precision");
     }
 
     private static void Check<TFormat>()

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 
 namespace Abi.Compute.Cpu.Products.Emission;
 
@@ -6,7 +7,10 @@ namespace Abi.Compute.Cpu.Products.Emission;
 /// The few instructions that kernels need, as bytes: 512-bit vector instructions in EVEX form (Intel SDM volume 2, section 2.7) over zmm0 to zmm31, and 64-bit moves, sums and
 /// jumps. Memory operands are a base register, perhaps an index register, and a displacement of 32 bits.
 /// </summary>
-internal sealed class Assembler
+/// <param name="narrow">
+/// Whether vectors are 256 bits, for machines without AVX-512: the same opcodes in VEX form (section 2.3) over ymm0 to ymm15, without broadcasts as part of another instruction.
+/// </param>
+internal sealed class Assembler(bool narrow = false)
 {
     private const int Map0F = 1;
     private const int Map0F38 = 2;
@@ -57,6 +61,27 @@ internal sealed class Assembler
     /// <summary>The same with the four signed bytes at [memory] for all.</summary>
     public void DotBytes(int zmm, int unsigned, Register at, int offset, Register? index = null) => Memory(Map0F38, P66, 0, 0x50, zmm, unsigned, at, offset, broadcast: true, index: index);
 
+    /// <summary>zmm = Σ of 2: unsigned bytes × signed bytes, in 16 bits, where they saturate (vpmaddubsw).</summary>
+    public void MultiplyPairs(int zmm, int unsigned, int signed) => Registers(Map0F38, P66, 0, 0x04, zmm, unsigned, signed);
+
+    /// <summary>zmm = Σ of 2: words × words, in 32 bits (vpmaddwd).</summary>
+    public void MultiplyWords(int zmm, int words, int others) => Registers(Map0F, P66, 0, 0xf5, zmm, words, others);
+
+    /// <summary>The same with words of [memory].</summary>
+    public void MultiplyWords(int zmm, int words, Register at, int offset) => Memory(Map0F, P66, 0, 0xf5, zmm, words, at, offset);
+
+    /// <summary>zmm = a + b, integers of 16 bits.</summary>
+    public void AddWords(int zmm, int a, int b) => Registers(Map0F, P66, 0, 0xfd, zmm, a, b);
+
+    /// <summary>zmm = bytes, negated or zero where those of [memory] are (vpsignb).</summary>
+    public void Sign(int zmm, int bytes, Register at, int offset) => Memory(Map0F38, P66, 0, 0x08, zmm, bytes, at, offset);
+
+    /// <summary>zmm = bytes, negated or zero where those of <paramref name="signs"/> are.</summary>
+    public void Sign(int zmm, int bytes, int signs) => Registers(Map0F38, P66, 0, 0x08, zmm, bytes, signs);
+
+    /// <summary>zmm = magnitudes of signed bytes.</summary>
+    public void Absolute(int zmm, int source) => Registers(Map0F38, P66, 0, 0x1c, zmm, 0, source);
+
     /// <summary>zmm = source as floats, from integers.</summary>
     public void ToFloats(int zmm, int source) => Registers(Map0F, None, 0, 0x5b, zmm, 0, source);
 
@@ -68,6 +93,12 @@ internal sealed class Assembler
 
     /// <summary>zmm = a &amp; b.</summary>
     public void And(int zmm, int a, int b) => Registers(Map0F, P66, 0, 0xdb, zmm, a, b);
+
+    /// <summary>zmm = a | b.</summary>
+    public void Or(int zmm, int a, int b) => Registers(Map0F, P66, 0, 0xeb, zmm, a, b);
+
+    /// <summary>zmm = a ^ [memory].</summary>
+    public void ExclusiveOr(int zmm, int a, Register at, int offset) => Memory(Map0F, P66, 0, 0xef, zmm, a, at, offset);
 
     /// <summary>zmm |= a &amp; b.</summary>
     public void OrAnd(int zmm, int a, int b)
@@ -119,6 +150,9 @@ internal sealed class Assembler
     public void MultiplyAdd(int zmm, int factor, Register at, int offset, bool broadcast = false, Register? index = null) =>
         Memory(Map0F38, P66, 0, 0xb8, zmm, factor, at, offset, broadcast, index: index);
 
+    /// <summary>zmm = zmm × factor + [memory], fused.</summary>
+    public void MultiplyAddMemory(int zmm, int factor, Register at, int offset, Register? index = null) => Memory(Map0F38, P66, 0, 0xa8, zmm, factor, at, offset, index: index);
+
     /// <summary>Asks for the line at [memory].</summary>
     public void Prefetch(Register at, int offset)
     {
@@ -138,6 +172,16 @@ internal sealed class Assembler
 
     /// <summary>register = source.</summary>
     public void Move(Register register, Register source) => Wide(0x89, (int)source, 0xc0, (int)register);
+
+    /// <summary>register = where <see cref="Length"/> was <paramref name="target"/>.</summary>
+    public void Address(Register register, int target)
+    {
+        Wide(0x8d, (int)register, 0, 5);
+        Displacement(target - (Length + 4));
+    }
+
+    /// <summary>Bytes that are read, not run.</summary>
+    public void Data(ReadOnlySpan<byte> bytes) => Bytes(bytes);
 
     /// <summary>register = [memory], 64 bits.</summary>
     public void Load(Register register, Register at, int offset)
@@ -230,13 +274,30 @@ internal sealed class Assembler
 
     private void Registers(int map, int prefix, int wide, byte opcode, int register, int second, int third)
     {
-        Evex(map, prefix, wide, register, second, (third >> 3) & 1, (third >> 4) & 1, false, Width512);
+        if (narrow)
+        {
+            Vex(map, prefix, wide, register, second, third, 0);
+        }
+        else
+        {
+            Evex(map, prefix, wide, register, second, (third >> 3) & 1, (third >> 4) & 1, false, Width512);
+        }
+
         Bytes(opcode, (byte)(0xc0 | ((register & 7) << 3) | (third & 7)));
     }
 
     private void Memory(int map, int prefix, int wide, byte opcode, int register, int second, Register at, int offset, bool broadcast = false, int width = Width512, Register? index = null)
     {
-        Evex(map, prefix, wide, register, second, ((int)at >> 3) & 1, ((int)(index ?? Register.Rax) >> 3) & 1, broadcast, width);
+        if (narrow)
+        {
+            Debug.Assert(!broadcast, "only EVEX broadcasts as part of another instruction");
+            Vex(map, prefix, wide, register, second, (int)at, (int)(index ?? Register.Rax));
+        }
+        else
+        {
+            Evex(map, prefix, wide, register, second, ((int)at >> 3) & 1, ((int)(index ?? Register.Rax) >> 3) & 1, broadcast, width);
+        }
+
         Bytes(opcode, (byte)(0x80 | ((register & 7) << 3) | (index is null ? (int)at & 7 : 4)));
         if (index is { } by)
         {
@@ -257,6 +318,14 @@ internal sealed class Assembler
         Byte(((~register & 8) << 4) | ((indexBit ^ 1) << 6) | ((baseBit ^ 1) << 5) | (~register & 16) | map);
         Byte((wide << 7) | ((~second & 15) << 3) | 4 | prefix);
         Byte((width << 5) | (broadcast ? 16 : 0) | ((~second & 16) >> 1));
+    }
+
+    /// <summary>The three bytes before the opcode, for vectors of 256 bits; register bits are stored inverted.</summary>
+    private void Vex(int map, int prefix, int wide, int register, int second, int third, int index)
+    {
+        Byte(0xc4);
+        Byte(((~register & 8) << 4) | ((~index & 8) << 3) | ((~third & 8) << 2) | map);
+        Byte((wide << 7) | ((~second & 15) << 3) | 4 | prefix);
     }
 
     private void Wide(byte opcode, int register, int mode, int other)

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using Abi.Compute.Cpu.Products.Formats;
 using Abi.Compute.Cpu.Products.Int8;
 using Abi.Compute.Memory;
@@ -25,7 +26,8 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
     {
         if (!Emitter.HasVnni512)
         {
-            return null;
+            // 256-bit VNNI is better where it is, and .NET has it
+            return Emitter.HasAvx2 && !AvxVnni.IsSupported && !OperatingSystem.IsWindows() ? TryCreateNarrow<TFormat>() : null;
         }
 
         var assembler = new Assembler();
@@ -37,6 +39,30 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
             Int8TileProgram.Write(assembler, TFormat.OffsetShift, TFormat.Scales, TFormat.HasMinimum, rows, OperatingSystem.IsWindows());
         }
 
+        return TryPlace<TFormat>(assembler, starts, 127);
+    }
+
+    /// <summary>The same in AVX2.</summary>
+    private static EmittedInt8Tile? TryCreateNarrow<TFormat>()
+        where TFormat : struct, ILevelFormat
+    {
+        var greatest = LevelPairs.Greatest(TFormat.CodeBits, TFormat.OffsetShift, !TFormat.Table.IsEmpty);
+        var assembler = new Assembler(narrow: true);
+        var constants = Int8Tile256Program.WriteConstants(assembler);
+        Span<int> starts = stackalloc int[3];
+        for (var rows = 1; rows <= 3; rows++)
+        {
+            assembler.Align();
+            starts[rows - 1] = assembler.Length;
+            Int8Tile256Program.Write(assembler, constants, greatest, TFormat.OffsetShift, TFormat.Scales, TFormat.HasMinimum, rows);
+        }
+
+        return TryPlace<TFormat>(assembler, starts, greatest);
+    }
+
+    private static EmittedInt8Tile? TryPlace<TFormat>(Assembler assembler, ReadOnlySpan<int> starts, int mostLevel)
+        where TFormat : struct, ILevelFormat
+    {
         var code = CodePages.TryPlace(assembler.ToArray());
         if (code == null)
         {
@@ -44,7 +70,7 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         }
 
         var tile = new EmittedInt8Tile(code + starts[0], code + starts[1], code + starts[2]);
-        return IsRight<TFormat>(tile) ? tile : null;
+        return IsRight<TFormat>(tile, mostLevel) ? tile : null;
     }
 
     public override void One(Int8TileArguments* arguments) => _one(arguments);
@@ -54,7 +80,9 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
     public override void Three(Int8TileArguments* arguments) => _three(arguments);
 
     /// <summary>Compares a tile with the definition on random panels of several lengths.</summary>
-    internal static bool IsRight<TFormat>(Int8Tile tile)
+    /// <param name="tile">The tile.</param>
+    /// <param name="mostLevel">The greatest level of the panels; formats that use all 8 bits have any.</param>
+    internal static bool IsRight<TFormat>(Int8Tile tile, int mostLevel = 127)
         where TFormat : struct, ILevelFormat
     {
         const int most = 3;
@@ -64,10 +92,11 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         using var x = new NativeBuffer(3 * most * ActivationBlock.Bytes);
         using var y = new NativeBuffer(3 * Int8Panel.Outputs * sizeof(float));
         using var expected = new NativeBuffer(3 * Int8Panel.Outputs * sizeof(float));
-        for (var blocks = 1; blocks <= most; blocks++)
+        for (var turn = 0; turn < 2 * most; turn++)
         {
-            FillPanel<TFormat>(random, (byte*)panel.Address, blocks);
-            FillRows(random, (ActivationBlock*)x.Address, 3 * most);
+            var (blocks, isExtreme) = (1 + (turn % most), turn >= most);
+            FillPanel<TFormat>(random, (byte*)panel.Address, blocks, (byte)mostLevel, isExtreme);
+            FillRows(random, (ActivationBlock*)x.Address, 3 * most, isExtreme);
             for (var rows = 1; rows <= 3; rows++)
             {
                 for (var accumulate = 0; accumulate < 2; accumulate++)
@@ -123,18 +152,24 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         }
     }
 
-    private static void FillPanel<TFormat>(Random random, byte* panel, int blocks)
+    /// <summary>Random levels and scales; or the greatest levels, whose sums must not overflow on the way.</summary>
+    private static void FillPanel<TFormat>(Random random, byte* panel, int blocks, byte mostLevel, bool isExtreme)
         where TFormat : struct, ILevelFormat
     {
         for (var block = 0; block < blocks; block++, panel += Int8Panel<TFormat>.RecordBytes)
         {
             random.NextBytes(new Span<byte>(panel, Int8Panel<TFormat>.LevelBytes));
+            if (isExtreme)
+            {
+                new Span<byte>(panel, Int8Panel<TFormat>.LevelBytes).Fill(TFormat.OffsetShift != 7 ? mostLevel : (byte)(block % 2 * 255));
+            }
+
             if (TFormat.OffsetShift != 7)
             {
                 // Only formats that use all 8 bits have levels above 127.
                 foreach (ref var level in new Span<byte>(panel, Int8Panel<TFormat>.LevelBytes))
                 {
-                    level &= 127;
+                    level %= (byte)(mostLevel + 1);
                 }
             }
 
@@ -145,15 +180,15 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         }
     }
 
-    /// <summary>Random activations between −1 and 1.</summary>
-    internal static void FillRows(Random random, ActivationBlock* x, int blocks)
+    /// <summary>Random activations between −1 and 1; or all of a block the same, so that they round to the greatest there is.</summary>
+    internal static void FillRows(Random random, ActivationBlock* x, int blocks, bool isExtreme)
     {
         var values = stackalloc float[ActivationBlock.Columns];
         for (var block = 0; block < blocks; block++)
         {
             for (var i = 0; i < ActivationBlock.Columns; i++)
             {
-                values[i] = (random.NextSingle() * 2) - 1;
+                values[i] = isExtreme ? 0.5f - (block % 2) : (random.NextSingle() * 2) - 1;
             }
 
             ActivationRows.Prepare(ActivationForm.Int8, values, ActivationBlock.Columns, (byte*)(x + block));

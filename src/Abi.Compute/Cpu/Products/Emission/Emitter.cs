@@ -4,13 +4,16 @@ using System.Runtime.Intrinsics.X86;
 namespace Abi.Compute.Cpu.Products.Emission;
 
 /// <summary>
-/// Whether this process writes machine code for kernels that .NET has no instructions for. On by default where it has been run: Linux on x86-64 with AVX-512 VNNI. The variable
+/// Whether this process writes machine code for kernels that .NET has no instructions for. On by default where it has been run: Linux on x86-64. The variable
 /// <c>ABI_EMIT</c> or the switch <c>Abi.Compute.Emit</c> turns it off (<c>0</c>, <c>false</c>) or on elsewhere (<c>1</c>, <c>true</c>).
 /// </summary>
 internal static class Emitter
 {
     /// <summary>Whether 512-bit VNNI code may be made.</summary>
     public static bool HasVnni512 { get; } = Wanted() && Avx512F.IsSupported && Avx512BW.IsSupported && RuntimeInformation.ProcessArchitecture == Architecture.X64 && CpuHasVnni512();
+
+    /// <summary>Whether 256-bit code of AVX2, FMA and F16C may be made, on a machine for which none of 512 bits is made.</summary>
+    public static bool HasAvx2 { get; } = Wanted() && !Avx512F.IsSupported && Avx2.IsSupported && Fma.IsSupported && RuntimeInformation.ProcessArchitecture == Architecture.X64 && CpuHasHalves();
 
     private static bool Wanted()
     {
@@ -23,4 +26,6 @@ internal static class Emitter
     }
 
     private static bool CpuHasVnni512() => X86Base.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && ((X86Base.CpuId(7, 0).Ecx >> 11) & 1) != 0;
+
+    private static bool CpuHasHalves() => X86Base.IsSupported && ((X86Base.CpuId(1, 0).Ecx >> 29) & 1) != 0;
 }

@@ -5,7 +5,7 @@ namespace Abi.Compute.Cpu.Products.Emission;
 /// <summary>Half precision made float32 by the instruction for it, which .NET does not have for vectors; believed only after it has been right for every number.</summary>
 internal sealed unsafe class HalfWidening
 {
-    private const int Together = 2; // vectors of a turn
+    private const int Together = 32; // numbers of a turn
 
     private readonly delegate* unmanaged[SuppressGCTransition]<Half*, float*, nint, void> _function;
 
@@ -15,29 +15,30 @@ internal sealed unsafe class HalfWidening
     public static HalfWidening? Emitted { get; } = TryCreate();
 
     /// <summary>Widens [count] numbers, a multiple of 32; some thousands at most, because the runtime cannot stop the thread meanwhile.</summary>
-    public void Widen(Half* from, float* to, int count) => _function(from, to, count / 32);
+    public void Widen(Half* from, float* to, int count) => _function(from, to, count / Together);
 
     private static HalfWidening? TryCreate()
     {
-        if (!Emitter.HasVnni512 || OperatingSystem.IsWindows())
+        if ((!Emitter.HasVnni512 && !Emitter.HasAvx2) || OperatingSystem.IsWindows())
         {
             return null;
         }
 
-        var assembler = new Assembler();
+        var lanes = Emitter.HasVnni512 ? 16 : 8;
+        var assembler = new Assembler(narrow: lanes == 8);
         var loop = assembler.Length;
-        for (var i = 0; i < Together; i++)
+        for (var i = 0; i < Together / lanes; i++)
         {
-            assembler.LoadHalves(i, Register.Rdi, 32 * i);
+            assembler.LoadHalves(i, Register.Rdi, sizeof(ushort) * lanes * i);
         }
 
-        for (var i = 0; i < Together; i++)
+        for (var i = 0; i < Together / lanes; i++)
         {
-            assembler.Store(Register.Rsi, 64 * i, i);
+            assembler.Store(Register.Rsi, sizeof(float) * lanes * i, i);
         }
 
-        assembler.Add(Register.Rdi, 32 * Together);
-        assembler.Add(Register.Rsi, 64 * Together);
+        assembler.Add(Register.Rdi, sizeof(ushort) * Together);
+        assembler.Add(Register.Rsi, sizeof(float) * Together);
         assembler.Add(Register.Rdx, -1);
         assembler.JumpIfNotZero(loop);
         assembler.ZeroUpper();

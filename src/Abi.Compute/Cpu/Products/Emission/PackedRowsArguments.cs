@@ -24,7 +24,7 @@ internal unsafe struct PackedRowsArguments
     /// <summary>The bytes of a piece's columns of a row: Blocks × 64.</summary>
     public nint XBytes;
 
-    /// <summary>Vectors of 64 bytes: 15s, the masks of pairs and of single bits, and the levels of codes.</summary>
+    /// <summary>Vectors of 64 bytes: 15s, the masks of pairs and of single bits, the levels of codes, words of 1, and bytes of 128.</summary>
     public byte* Constants;
 
     /// <summary>What units of scales are multiplied with.</summary>
@@ -38,4 +38,7 @@ internal unsafe struct PackedRowsArguments
 
     /// <summary>What outputs are added to: [8] pointers to [64] floats.</summary>
     public fixed long Y[PackedRowsProgram.MostRows];
+
+    /// <summary>Room of code with few registers: units of scales and of minimums [2][2][8 outputs] as floats, then signed levels [8][32].</summary>
+    public fixed byte Scratch[384];
 }

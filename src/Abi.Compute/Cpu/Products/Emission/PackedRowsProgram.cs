@@ -44,18 +44,6 @@ internal sealed class PackedRowsProgram
 
     private static Register Output => Register.R11;
 
-    private int CodeBytes => 64 * _shape.CodeBits;
-
-    private bool HasSharedByte => _shape.Scales == 2 && _shape.HasMinimum;
-
-    /// <summary>The bytes of scales of a block.</summary>
-    private int BlockScaleBytes => _shape.ScaleForm switch
-    {
-        ScaleForm.Half => 32 * _shape.Scales * (_shape.HasMinimum ? 2 : 1),
-        ScaleForm.Super => 16 * (HasSharedByte ? 2 : _shape.Scales * (_shape.HasMinimum ? 2 : 1)),
-        _ => 64 * _shape.Scales * (_shape.HasMinimum ? 2 : 1),
-    };
-
     /// <summary>Writes the function for some rows: <c>void (PackedRowsArguments*)</c> in the convention of System V.</summary>
     public static void Write(Assembler to, Shape shape, int rows) => new PackedRowsProgram(to, shape, rows).Write();
 
@@ -85,8 +73,8 @@ internal sealed class PackedRowsProgram
         _to.Align();
         var block = _to.Length;
         WriteBlock();
-        _to.Add(Codes, CodeBytes);
-        _to.Add(ScaleBytes, BlockScaleBytes);
+        _to.Add(Codes, _shape.CodeBytes);
+        _to.Add(ScaleBytes, _shape.BlockScaleBytes);
         _to.Add(Column, ActivationBlock.Bytes);
         _to.Add(Blocks, -1);
         _to.JumpIfNotZero(block);
@@ -139,12 +127,12 @@ internal sealed class PackedRowsProgram
 
     private void WriteBlock()
     {
-        for (var line = 0; line < CodeBytes; line += 64)
+        for (var line = 0; line < _shape.CodeBytes; line += 64)
         {
             _to.Prefetch(Codes, _shape.Ahead + line);
         }
 
-        for (var line = 0; line < BlockScaleBytes; line += 64)
+        for (var line = 0; line < _shape.BlockScaleBytes; line += 64)
         {
             _to.Prefetch(ScaleBytes, _shape.Ahead + line);
         }
@@ -226,7 +214,7 @@ internal sealed class PackedRowsProgram
 
     private void WriteScales()
     {
-        if (HasSharedByte)
+        if (_shape.HasSharedByte)
         {
             for (var s = 0; s < 2; s++)
             {
@@ -348,5 +336,20 @@ internal sealed class PackedRowsProgram
     /// <param name="HasTable">Whether codes name levels.</param>
     /// <param name="Ahead">How far ahead of reading memory is asked for, in bytes.</param>
     [StructLayout(LayoutKind.Auto)]
-    internal readonly record struct Shape(int CodeBits, ScaleForm ScaleForm, int Scales, bool HasMinimum, int OffsetShift, bool HasTable, int Ahead);
+    internal readonly record struct Shape(int CodeBits, ScaleForm ScaleForm, int Scales, bool HasMinimum, int OffsetShift, bool HasTable, int Ahead)
+    {
+        /// <summary>The bytes of codes of a block.</summary>
+        public int CodeBytes => 64 * CodeBits;
+
+        /// <summary>Whether a scale and its minimum are the halves of a byte.</summary>
+        public bool HasSharedByte => Scales == 2 && HasMinimum;
+
+        /// <summary>The bytes of scales of a block.</summary>
+        public int BlockScaleBytes => ScaleForm switch
+        {
+            ScaleForm.Half => 32 * Scales * (HasMinimum ? 2 : 1),
+            ScaleForm.Super => 16 * (HasSharedByte ? 2 : Scales * (HasMinimum ? 2 : 1)),
+            _ => 64 * Scales * (HasMinimum ? 2 : 1),
+        };
+    }
 }

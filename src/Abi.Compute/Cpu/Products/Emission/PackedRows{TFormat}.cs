@@ -85,20 +85,27 @@ internal sealed unsafe class PackedRows<TFormat>
 
     private static PackedRows<TFormat>? TryCreate()
     {
-        if (!Emitter.HasVnni512 || OperatingSystem.IsWindows() || TFormat.ScaleForm == ScaleForm.Power)
+        if ((!Emitter.HasVnni512 && !Emitter.HasAvx2) || OperatingSystem.IsWindows() || TFormat.ScaleForm == ScaleForm.Power)
         {
             return null;
         }
 
         var shape = new PackedRowsProgram.Shape(
             TFormat.CodeBits, TFormat.ScaleForm, TFormat.Scales, TFormat.HasMinimum, TFormat.OffsetShift, !TFormat.Table.IsEmpty, PackedPanel<TFormat>.Ahead);
-        var assembler = new Assembler();
+        var assembler = new Assembler(narrow: !Emitter.HasVnni512);
         var functions = new nint[PackedRowsProgram.MostRows];
         for (var rows = 1; rows <= PackedRowsProgram.MostRows; rows++)
         {
             assembler.Align();
             functions[rows - 1] = assembler.Length;
-            PackedRowsProgram.Write(assembler, shape, rows);
+            if (Emitter.HasVnni512)
+            {
+                PackedRowsProgram.Write(assembler, shape, rows);
+            }
+            else
+            {
+                PackedRows256Program.Write(assembler, shape, rows);
+            }
         }
 
         var code = CodePages.TryPlace(assembler.ToArray());
@@ -108,11 +115,13 @@ internal sealed unsafe class PackedRows<TFormat>
         }
 
         // Like the code, the constants stay for as long as the process does.
-        var constants = (byte*)NativeMemory.AlignedAlloc(4 * 64, 64);
+        var constants = (byte*)NativeMemory.AlignedAlloc(6 * 64, 64);
         Vector512.Create((byte)15).Store(constants);
         Vector512.Create((byte)(3 << (TFormat.CodeBits & 4))).Store(constants + 64);
         Vector512.Create((byte)(1 << (TFormat.CodeBits & 6))).Store(constants + 128);
         PackedPanel<TFormat>.Table().Store(constants + 192);
+        Vector512.Create((short)1).Store((short*)(constants + 256));
+        Vector512.Create((byte)128).Store(constants + 320);
         var made = new PackedRows<TFormat>(Array.ConvertAll(functions, start => (nint)code + start), constants);
         return made.IsRight() ? made : null;
     }
@@ -127,7 +136,6 @@ internal sealed unsafe class PackedRows<TFormat>
         using var panel = new NativeBuffer(Int8Panel.MaximumBlocks * Int8Panel<TFormat>.RecordBytes);
         using var x = new NativeBuffer(rows * most * ActivationBlock.Bytes);
         using var y = new NativeBuffer(2 * rows * Int8Panel.Outputs * sizeof(float));
-        EmittedInt8Tile.FillRows(random, (ActivationBlock*)x.Address, rows * most);
         var xs = stackalloc byte*[rows];
         var ys = stackalloc float*[rows];
         for (var row = 0; row < rows; row++)
@@ -136,12 +144,15 @@ internal sealed unsafe class PackedRows<TFormat>
             ys[row] = (float*)y.Address + (row * Int8Panel.Outputs);
         }
 
-        ReadOnlySpan<int> lengths = [1, Int8Panel.MaximumBlocks, most];
-        foreach (var blocks in lengths)
+        ReadOnlySpan<int> lengths = [1, Int8Panel.MaximumBlocks, most, -most];
+        foreach (var length in lengths)
         {
+            // the last time with the greatest codes and activations, whose sums must not overflow on the way
+            var (blocks, isExtreme) = (Math.Abs(length), length < 0);
+            EmittedInt8Tile.FillRows(random, (ActivationBlock*)x.Address, rows * most, isExtreme);
             for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)
             {
-                FillPiece(random, (byte*)packed.Address + PackedPanel<TFormat>.PieceOffset(block), Math.Min(Int8Panel.MaximumBlocks, blocks - block));
+                FillPiece(random, (byte*)packed.Address + PackedPanel<TFormat>.PieceOffset(block), Math.Min(Int8Panel.MaximumBlocks, blocks - block), isExtreme);
             }
 
             var expected = (float*)y.Address + (rows * Int8Panel.Outputs);
@@ -176,12 +187,18 @@ internal sealed unsafe class PackedRows<TFormat>
         }
     }
 
-    /// <summary>Random codes and sane scales.</summary>
-    private static void FillPiece(Random random, byte* piece, int blocks)
+    /// <summary>Random codes, or the greatest, and sane scales.</summary>
+    private static void FillPiece(Random random, byte* piece, int blocks, bool isExtreme)
     {
         for (var group = 0; group < 4; group++)
         {
-            random.NextBytes(new Span<byte>(piece, blocks * PackedPanel<TFormat>.CodeBytes));
+            var codes = new Span<byte>(piece, blocks * PackedPanel<TFormat>.CodeBytes);
+            random.NextBytes(codes);
+            if (isExtreme)
+            {
+                codes.Fill(TFormat.OffsetShift == 7 && TFormat.Table.IsEmpty ? (byte)0 : (byte)255);
+            }
+
             piece += blocks * PackedPanel<TFormat>.CodeBytes;
             var scales = new Span<byte>(piece, PackedPanel<TFormat>.ScaleBytes(blocks));
             random.NextBytes(scales);

@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using Abi.Compute.Cpu.Products.Emission;
+using Abi.Compute.Cpu.Products.Formats;
 using Iced.Intel;
 using Assembler = Abi.Compute.Cpu.Products.Emission.Assembler;
 using Code = Iced.Intel.Code;
@@ -13,10 +15,12 @@ public sealed class EmittedCodeTests
     [
         Mnemonic.Mov, Mnemonic.Add, Mnemonic.Test, Mnemonic.Je, Mnemonic.Jne, Mnemonic.Jmp, Mnemonic.Nop, Mnemonic.Ret, Mnemonic.Prefetcht0, Mnemonic.Vzeroupper,
         Mnemonic.Vmovups, Mnemonic.Vmovdqa64, Mnemonic.Vpxord, Mnemonic.Vpbroadcastd, Mnemonic.Vpslld, Mnemonic.Vpdpbusd, Mnemonic.Vcvtdq2ps, Mnemonic.Vcvtph2ps, Mnemonic.Vmulps, Mnemonic.Vfmadd231ps,
+        Mnemonic.Sub, Mnemonic.Cmp, Mnemonic.Xor, Mnemonic.Lea, Mnemonic.Vfmadd213ps, Mnemonic.Vmovdqa, Mnemonic.Vpxor, Mnemonic.Vpand, Mnemonic.Vpor, Mnemonic.Vpabsb, Mnemonic.Vpsignb,
+        Mnemonic.Vpmaddubsw, Mnemonic.Vpmaddwd, Mnemonic.Vpaddw, Mnemonic.Vpaddd, Mnemonic.Vpsrld, Mnemonic.Vpsrlw, Mnemonic.Vpsllw, Mnemonic.Vpshufb, Mnemonic.Vpmovsxbd,
     ];
 
     private static readonly HashSet<Register> Volatile =
-        [Register.RAX, Register.RCX, Register.RDX, Register.R8, Register.R9, Register.R10, Register.R11];
+        [Register.RAX, Register.RCX, Register.RDX, Register.RSI, Register.RDI, Register.R8, Register.R9, Register.R10, Register.R11];
 
     [Test]
     public void Int8TilesKeepToTheConvention([Values(-1, 0, 3, 7)] int offsetShift, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values(1, 2, 3)] int rows, [Values] bool windows)
@@ -38,13 +42,74 @@ public sealed class EmittedCodeTests
     public void HalfRowsKeepToTheConvention([Values(1, 2, 3)] int rows)
     {
         var assembler = new Assembler();
-        HalfRowsProgram.Write(assembler, rows);
+        HalfRowsProgram.Write(assembler, rows, 16);
         var code = Decode(assembler.ToArray());
         CheckConvention(code, windows: false);
         Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vcvtph2ps), Is.EqualTo(4));
         var products = code.Where(i => i.Mnemonic == Mnemonic.Vfmadd231ps).ToArray();
         Assert.That(products, Has.Length.EqualTo(4 * rows));
         Assert.That(products.All(i => i.IsBroadcast));
+    }
+
+    [Test]
+    public void HalfRowsOf256BitsNeedNoMoreThanTheyAskFor([Values(1, 2, 3)] int rows)
+    {
+        var assembler = new Assembler(narrow: true);
+        HalfRowsProgram.Write(assembler, rows, 8);
+        var code = Decode(assembler.ToArray());
+        CheckConvention(code, windows: false);
+        CheckAvx2(code);
+        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vcvtph2ps), Is.EqualTo(8), "64 outputs");
+        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vfmadd231ps), Is.EqualTo(8 * rows));
+    }
+
+    [Test]
+    public void Int8TilesOf256BitsNeedNoMoreThanTheyAskFor([Values(15, 31, 63, 128)] int greatest, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values(1, 2, 3)] int rows)
+    {
+        var assembler = new Assembler(narrow: true);
+        var constants = Int8Tile256Program.WriteConstants(assembler);
+        var start = assembler.Length;
+        Int8Tile256Program.Write(assembler, constants, greatest, greatest == 128 ? 7 : 3, scales, hasMinimum, rows);
+        var code = Decode(assembler.ToArray()[start..]);
+        CheckConvention(code, windows: false);
+        CheckAvx2(code);
+        // eight groups of four columns, eight vectors of outputs, for each row
+        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpmaddubsw), Is.EqualTo(8 * 8 * rows));
+        var runs = greatest switch { 15 => scales, 31 => 2, 63 => 4, _ => 8 };
+        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpmaddwd), Is.EqualTo(runs * 8 * rows), "sums of 16 bits end before they overflow");
+        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpsignb), Is.EqualTo(greatest == 128 ? 8 * 8 * rows : 0));
+        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vfmadd213ps), Is.EqualTo(8 * rows), "outputs");
+        var address = code.Single(i => i.Mnemonic == Mnemonic.Lea);
+        Assert.That((long)start + (long)address.IPRelativeMemoryAddress, Is.EqualTo(constants));
+    }
+
+    [Test]
+    public void PackedRowsOf256BitsNeedNoMoreThanTheyAskFor(
+        [Values(1, 2, 3, 4, 5, 6, 8)] int codeBits, [Values("Half", "Super", "Single")] string form, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values] bool hasTable)
+    {
+        var shape = new PackedRowsProgram.Shape(codeBits, Enum.Parse<ScaleForm>(form), scales, hasMinimum, codeBits == 8 ? 7 : 3, hasTable && codeBits < 5, 8192);
+        foreach (var rows in new[] { 1, 8 })
+        {
+            var assembler = new Assembler(narrow: true);
+            PackedRows256Program.Write(assembler, shape, rows);
+            var code = Decode(assembler.ToArray());
+            CheckConvention(code, windows: false, "mov r10,[rdi+30h]");
+            CheckAvx2(code);
+            Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpmaddubsw), Is.EqualTo(2 * 8 * rows), "two times 8 outputs, eight groups of four columns");
+            Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vfmadd213ps), Is.EqualTo(2 * rows), "outputs");
+            Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpshufb), Is.EqualTo(shape.HasTable ? 2 * 8 : 0));
+            Assert.That(code.Where(i => i.MemoryBase == Register.RDI && i.Op0Kind == OpKind.Memory).All(i => i.MemoryDisplacement64 >= 192 && i.MemoryDisplacement64 + 32 <= (ulong)Marshal.SizeOf<PackedRowsArguments>()), "of the arguments, only room for it is written");
+        }
+    }
+
+    /// <summary>Only vectors of 256 bits in VEX form, and only what was asked of the processor.</summary>
+    private static void CheckAvx2(List<Instruction> code)
+    {
+        Assert.That(code.Where(i => i.Op0Register.IsVectorRegister()).All(i => i.Encoding == EncodingKind.VEX && i.Op0Register.IsYMM()));
+        Assert.That(code.SelectMany(i => i.Code.CpuidFeatures()).Distinct(), Is.SubsetOf(new[]
+        {
+            CpuidFeature.INTEL8086, CpuidFeature.INTEL386, CpuidFeature.X64, CpuidFeature.SSE, CpuidFeature.AVX, CpuidFeature.AVX2, CpuidFeature.FMA, CpuidFeature.F16C,
+        }));
     }
 
     private static List<Instruction> Decode(byte[] bytes)
@@ -67,9 +132,9 @@ public sealed class EmittedCodeTests
         return code;
     }
 
-    private static void CheckConvention(List<Instruction> code, bool windows)
+    private static void CheckConvention(List<Instruction> code, bool windows, string? first = null)
     {
-        Assert.That(code[0].ToString(), Is.EqualTo(windows ? "mov rax,rcx" : "mov rax,rdi"), "the argument");
+        Assert.That(code[0].ToString(), Is.EqualTo(first ?? (windows ? "mov rax,rcx" : "mov rax,rdi")), "the argument");
         var factory = new InstructionInfoFactory();
         var (saved, restored, stack) = (new HashSet<Register>(), new HashSet<Register>(), 0L);
         foreach (var instruction in code)
@@ -111,6 +176,7 @@ public sealed class EmittedCodeTests
                 if (used.Register.IsGPR())
                 {
                     Assert.That(Volatile, Does.Contain(used.Register.GetFullRegister()), instruction.ToString());
+                    Assert.That(!windows || used.Register.GetFullRegister() is not (Register.RSI or Register.RDI), "the caller's on Windows");
                 }
                 else if (windows && used.Register.IsVectorRegister() && instruction.Mnemonic != Mnemonic.Vzeroupper)
                 {

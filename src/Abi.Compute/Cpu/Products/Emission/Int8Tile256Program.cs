@@ -1,0 +1,308 @@
+using System.Runtime.InteropServices;
+using Abi.Compute.Cpu.Products.Int8;
+
+namespace Abi.Compute.Cpu.Products.Emission;
+
+/// <summary>
+/// Writes the integer tile in AVX2: up to three rows × 16 outputs at a time, whose sums of pairs take six registers and their sums of 32 bits, or what comes of a first scale, six more;
+/// where both are needed, 8 outputs at a time. Outputs stay in memory between blocks.
+/// </summary>
+internal sealed class Int8Tile256Program
+{
+    private const int Levels = 12; // and 13
+    private const int X = 14;
+    private const int Temporary = 15;
+    private const int OnesOfSingles = 2;
+    private const int Ones = 0; // constants, by their offsets
+    private const int Signs = 32;
+
+    private readonly Assembler _to;
+    private readonly int _offsetShift;
+    private readonly int _scales;
+    private readonly bool _hasMinimum;
+    private readonly int _together;
+    private readonly int _rows;
+    private readonly int _vectors; // of 8 outputs at a time
+
+    private Int8Tile256Program(Assembler to, int greatestLevel, int offsetShift, int scales, bool hasMinimum, int rows)
+    {
+        (_to, _offsetShift, _scales, _hasMinimum, _rows) = (to, offsetShift, scales, hasMinimum, rows);
+        _together = LevelPairs.Together(greatestLevel);
+        _vectors = scales == 2 && _together < 4 ? 1 : 2;
+    }
+
+    private static Register Arguments => Register.Rax;
+
+    private static Register Record => Register.Rdx;
+
+    private static Register Blocks => Register.R11;
+
+    private static Register Output => Register.Rcx;
+
+    private static Register Constants => Register.Rsi;
+
+    private bool IsFullRange => _offsetShift == 7;
+
+    private int RecordBytes => (Int8Panel.Outputs * ActivationBlock.Columns) + (_scales * (_hasMinimum ? 2 : 1) * Int8Panel.Outputs * sizeof(float));
+
+    /// <summary>Writes what the functions read, and says where.</summary>
+    public static int WriteConstants(Assembler to)
+    {
+        to.Align();
+        var start = to.Length;
+        Span<byte> constants = stackalloc byte[64];
+        MemoryMarshal.Cast<byte, short>(constants[..Signs]).Fill(1);
+        constants[Signs..].Fill(128);
+        to.Data(constants);
+        return start;
+    }
+
+    /// <summary>Writes the function for some rows: <c>void (Int8TileArguments*)</c> in the convention of System V.</summary>
+    /// <param name="to">Where to; narrow.</param>
+    /// <param name="constants">Where <see cref="WriteConstants"/> put them.</param>
+    /// <param name="greatestLevel">The greatest unsigned level.</param>
+    /// <param name="offsetShift">The offset of levels, as a power of two.</param>
+    /// <param name="scales">The scales of a block.</param>
+    /// <param name="hasMinimum">Whether each has a minimum.</param>
+    /// <param name="rows">1 to 3.</param>
+    public static void Write(Assembler to, int constants, int greatestLevel, int offsetShift, int scales, bool hasMinimum, int rows) =>
+        new Int8Tile256Program(to, greatestLevel, offsetShift, scales, hasMinimum, rows).Write(constants);
+
+    private static Register Row(int row) => Register.R8 + row;
+
+    private static int Argument(string field) => (int)Marshal.OffsetOf<Int8TileArguments>(field);
+
+    /// <summary>Sums of pairs in 16 bits.</summary>
+    private int Pairs(int row, int vector) => (row * _vectors) + vector;
+
+    /// <summary>Sums in 32 bits of several of them; or what comes of a first scale, for 16 outputs at a time.</summary>
+    private int Integers(int row, int vector) => ((3 + row) * _vectors) + vector;
+
+    private void Write(int constants)
+    {
+        _to.Move(Arguments, Register.Rdi);
+        _to.Address(Constants, constants);
+        for (var eight = 0; eight < Int8Panel.Outputs / 8; eight += _vectors)
+        {
+            WriteOutputs(eight);
+        }
+
+        _to.ZeroUpper();
+        _to.Return();
+    }
+
+    /// <summary>Goes over the blocks for some outputs, from 8 × <paramref name="eight"/> on.</summary>
+    private void WriteOutputs(int eight)
+    {
+        _to.Load(Record, Arguments, Argument(nameof(Int8TileArguments.Panel)));
+        _to.Load(Blocks, Arguments, Argument(nameof(Int8TileArguments.Blocks)));
+        for (var row = 0; row < _rows; row++)
+        {
+            _to.Load(Row(row), Arguments, Argument(nameof(Int8TileArguments.X0)) + (8 * row));
+        }
+
+        WriteClearing(eight);
+        _to.Align();
+        var block = _to.Length;
+        WriteBlock(eight);
+        _to.Add(Record, RecordBytes);
+        for (var row = 0; row < _rows; row++)
+        {
+            _to.Add(Row(row), ActivationBlock.Bytes);
+        }
+
+        _to.Add(Blocks, -1);
+        _to.JumpIfNotZero(block);
+    }
+
+    /// <summary>Outputs begin with zero unless they go on.</summary>
+    private void WriteClearing(int eight)
+    {
+        _to.Load(Output, Arguments, Argument(nameof(Int8TileArguments.Accumulate)));
+        _to.Test(Output);
+        var fresh = _to.JumpAheadIfZero();
+        var ready = _to.JumpAhead();
+        _to.Land(fresh);
+        _to.Zero(Temporary);
+        for (var row = 0; row < _rows; row++)
+        {
+            LoadOutput(row);
+            for (var vector = 0; vector < _vectors; vector++)
+            {
+                _to.Store(Output, 32 * (eight + vector), Temporary);
+            }
+        }
+
+        _to.Land(ready);
+    }
+
+    private void LoadOutput(int row) => _to.Load(Output, Arguments, Argument(nameof(Int8TileArguments.Y0)) + (8 * row));
+
+    private void WriteBlock(int eight)
+    {
+        Func<int, int, int> result;
+        if (_scales == 1)
+        {
+            result = WriteSums(eight, 0, 8, ActivationBlock.NegativeSumOffset);
+            ForUnits((row, vector) => _to.Multiply(result(row, vector), result(row, vector), Record, ScaleAt(eight + vector, 0)));
+        }
+        else
+        {
+            result = _vectors == 1 ? (row, _) => 6 + row : Integers;
+            var first = WriteSums(eight, 0, 4, ActivationBlock.HalfNegativeSumsOffset);
+            ForUnits((row, vector) => _to.Multiply(result(row, vector), first(row, vector), Record, ScaleAt(eight + vector, 0)));
+            var second = WriteSums(eight, 4, 8, ActivationBlock.HalfNegativeSumsOffset + 4);
+            ForUnits((row, vector) => _to.MultiplyAdd(result(row, vector), second(row, vector), Record, ScaleAt(eight + vector, 1)));
+        }
+
+        for (var row = 0; row < _rows; row++)
+        {
+            for (var s = 0; _hasMinimum && s < _scales; s++)
+            {
+                _to.Broadcast(X, Row(row), _scales == 1 ? ActivationBlock.SumOffset : ActivationBlock.HalfSumsOffset + (4 * s));
+                for (var vector = 0; vector < _vectors; vector++)
+                {
+                    _to.MultiplyAdd(result(row, vector), X, Record, ScaleAt(eight + vector, _scales + s));
+                }
+            }
+
+            _to.Broadcast(X, Row(row), ActivationBlock.ScaleOffset);
+            LoadOutput(row);
+            for (var vector = 0; vector < _vectors; vector++)
+            {
+                _to.MultiplyAddMemory(result(row, vector), X, Output, 32 * (eight + vector));
+                _to.Store(Output, 32 * (eight + vector), result(row, vector));
+            }
+        }
+    }
+
+    private static int ScaleAt(int eight, int scale) => (Int8Panel.Outputs * ActivationBlock.Columns) + (scale * Int8Panel.Outputs * sizeof(float)) + (32 * eight);
+
+    private static int LevelsAt(int eight, int j) => (512 * (eight / 2)) + (32 * (eight % 2)) + (64 * j);
+
+    private void ForUnits(Action<int, int> write)
+    {
+        for (var row = 0; row < _rows; row++)
+        {
+            for (var vector = 0; vector < _vectors; vector++)
+            {
+                write(row, vector);
+            }
+        }
+    }
+
+    /// <summary>Σ level × activation over groups of four columns [first, end), without the offset of the levels, as floats; says where they are.</summary>
+    private Func<int, int, int> WriteSums(int eight, int first, int end, int negativeSum)
+    {
+        Func<int, int, int> result = _together > 1 && end - first <= _together ? Pairs : Integers;
+        if (_together == 1)
+        {
+            WriteSingles(eight, first, end);
+        }
+        else
+        {
+            WriteRuns(eight, first, end);
+        }
+
+        for (var row = 0; row < _rows; row++)
+        {
+            if (_offsetShift >= 0 && !IsFullRange)
+            {
+                _to.Broadcast(X, Row(row), negativeSum);
+                if (_offsetShift > 0)
+                {
+                    _to.ShiftLeft(X, X, _offsetShift);
+                }
+
+                for (var vector = 0; vector < _vectors; vector++)
+                {
+                    _to.AddIntegers(result(row, vector), result(row, vector), X);
+                }
+            }
+        }
+
+        ForUnits((row, vector) => _to.ToFloats(result(row, vector), result(row, vector)));
+        return result;
+    }
+
+    /// <summary>Sums as many pairs in 16 bits as fit: in <see cref="Pairs"/> if that is one run, else in <see cref="Integers"/>.</summary>
+    private void WriteRuns(int eight, int first, int end)
+    {
+        for (var start = first; start < end; start += _together)
+        {
+            for (var j = start; j < Math.Min(start + _together, end); j++)
+            {
+                LoadLevels(eight, j);
+                for (var row = 0; row < _rows; row++)
+                {
+                    _to.Broadcast(X, Row(row), 4 * j);
+                    for (var vector = 0; vector < _vectors; vector++)
+                    {
+                        _to.MultiplyPairs(j == start ? Pairs(row, vector) : Temporary, Levels + vector, X);
+                        if (j > start)
+                        {
+                            _to.AddWords(Pairs(row, vector), Pairs(row, vector), Temporary);
+                        }
+                    }
+                }
+            }
+
+            var isOnly = end - first <= _together;
+            ForUnits((row, vector) =>
+            {
+                var pairs = Pairs(row, vector);
+                _to.MultiplyWords(start > first || isOnly ? pairs : Integers(row, vector), pairs, Constants, Ones);
+                if (start > first)
+                {
+                    _to.AddIntegers(Integers(row, vector), Integers(row, vector), pairs);
+                }
+            });
+        }
+    }
+
+    /// <summary>Sums pairs in 32 bits at once.</summary>
+    private void WriteSingles(int eight, int first, int end)
+    {
+        _to.Load(OnesOfSingles, Constants, Ones);
+        for (var j = first; j < end; j++)
+        {
+            LoadLevels(eight, j);
+            for (var vector = 0; IsFullRange && vector < _vectors; vector++)
+            {
+                _to.ExclusiveOr(Levels + vector, Levels + vector, Constants, Signs);
+                _to.Absolute(vector, Levels + vector);
+            }
+
+            for (var row = 0; row < _rows; row++)
+            {
+                _to.Broadcast(X, Row(row), 4 * j);
+                for (var vector = 0; vector < _vectors; vector++)
+                {
+                    if (IsFullRange)
+                    {
+                        _to.Sign(Temporary, X, Levels + vector);
+                        _to.MultiplyPairs(Temporary, vector, Temporary);
+                    }
+                    else
+                    {
+                        _to.MultiplyPairs(Temporary, Levels + vector, X);
+                    }
+
+                    _to.MultiplyWords(j == first ? Integers(row, vector) : Temporary, Temporary, OnesOfSingles);
+                    if (j > first)
+                    {
+                        _to.AddIntegers(Integers(row, vector), Integers(row, vector), Temporary);
+                    }
+                }
+            }
+        }
+    }
+
+    private void LoadLevels(int eight, int j)
+    {
+        for (var vector = 0; vector < _vectors; vector++)
+        {
+            _to.Load(Levels + vector, Record, LevelsAt(eight + vector, j));
+        }
+    }
+}
