@@ -41,6 +41,7 @@ internal static class CliApplication
         new DatabaseBackupCommand(),
         new DatabaseRestoreCommand(),
         new DatabaseCompactCommand(),
+        new DatabaseChangeKeyCommand(),
         new DatabaseBenchCommand(),
         new DoctorCommand(),
         new CompletionsCommand(),

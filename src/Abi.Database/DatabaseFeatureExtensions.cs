@@ -38,6 +38,7 @@ public static class DatabaseFeatureExtensions
                     check.Defined(options.Recovery);
                     check.InRange(options.LogSegmentBytes, 1 << 16, 1 << 30);
                     check.InRange(options.CheckpointBytes, 1 << 16, long.MaxValue);
+                    check.InRange(options.DecryptedBytes, 0, long.MaxValue);
                     check.InRange(options.BackgroundBytesPerSecond, 0, long.MaxValue);
                     check.Require(options.BackgroundBytesPerSecond is 0 or >= 1024, nameof(options.BackgroundBytesPerSecond), options.BackgroundBytesPerSecond, "0 or at least 1024 bytes");
                     check.Require(options.LogRetention is null || options.LogRetention > TimeSpan.Zero, nameof(options.LogRetention), options.LogRetention, "a time above zero");

@@ -1,5 +1,6 @@
 #pragma warning disable MA0048 // a part of VectorDatabase
 using Abi.Database.Backup;
+using Abi.Database.Encryption;
 using Abi.Database.Engine;
 using Abi.Database.Storage;
 
@@ -55,12 +56,13 @@ public sealed partial class VectorDatabase
     /// <param name="cancellationToken">Cancels before it is begun.</param>
     /// <returns>The last commit of the restored database.</returns>
     /// <exception cref="DatabaseCorruptException">The backup or the archive is damaged.</exception>
+    /// <exception cref="DatabaseKeyException">The backup is encrypted, and the key is missing or wrong.</exception>
     /// <exception cref="DatabaseException">The folder is not empty, commits are missing between the backup and the archive, or the commit that is wanted is not there.</exception>
     public static Task<long> RestoreAsync(string backup, string folder, RestoreOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(backup);
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        return RestoreAsync(folder, options, target => Task.Run(() => CopyBackup(backup, target)), cancellationToken);
+        return RestoreAsync(folder, options, target => Task.Run(() => CopyBackup(backup, target, options?.EncryptionKey)), cancellationToken);
     }
 
     /// <summary>Makes a database in an empty or new folder out of a stream with a full backup and any incremental ones after it; see <see cref="RestoreAsync(IEnumerable{Stream}, string, RestoreOptions, CancellationToken)"/>.</summary>
@@ -77,6 +79,7 @@ public sealed partial class VectorDatabase
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>The last commit of the restored database.</returns>
     /// <exception cref="DatabaseCorruptException">A stream is damaged or was cut off.</exception>
+    /// <exception cref="DatabaseKeyException">The backup is encrypted, and the key is missing or wrong.</exception>
     /// <exception cref="DatabaseException">The folder is not empty, the streams are of several databases, commits are missing between them, or the commit that is wanted is not there.</exception>
     public static Task<long> RestoreAsync(IEnumerable<Stream> backups, string folder, RestoreOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -87,7 +90,7 @@ public sealed partial class VectorDatabase
             options,
             async target =>
             {
-                var reader = new BackupPieceReader(target);
+                var reader = new BackupPieceReader(target, options?.EncryptionKey);
                 var number = 0;
                 foreach (var backup in backups)
                 {
@@ -105,14 +108,22 @@ public sealed partial class VectorDatabase
     /// <summary>Reads and checks every byte of the database's files.</summary>
     public Task<VerificationReport> VerifyAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Verify(), cancellationToken);
 
-    /// <summary>Reads and checks every byte of a database or backup that nobody writes to.</summary>
-    public static Task<VerificationReport> VerifyAsync(string path, CancellationToken cancellationToken = default)
+    /// <summary>
+    /// Reads and checks every byte of a database or backup that nobody writes to. Without the key of an encrypted one only the checksums of what is on the disk are checked
+    /// (<see cref="VerificationReport.IsSealed"/>).
+    /// </summary>
+    public static Task<VerificationReport> VerifyAsync(string path, CancellationToken cancellationToken = default) => VerifyAsync(path, null, cancellationToken);
+
+    /// <summary>Reads and checks every byte of a database or backup that nobody writes to; with the key of an encrypted one also that nobody changed it.</summary>
+    /// <exception cref="DatabaseKeyException">The key is wrong, or the database is not encrypted.</exception>
+    public static Task<VerificationReport> VerifyAsync(string path, EncryptionKey? key, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         return Task.Run(
             () =>
             {
                 using var storage = new DiskStorage(path, create: false);
+                using var encryption = storage.Encryption = key is null && storage.Exists(KeyFile.Name) ? null : KeyFile.Open(storage, key, 0);
                 return Backup.Verification.Run(storage);
             },
             cancellationToken);
@@ -134,16 +145,19 @@ public sealed partial class VectorDatabase
                 Directory.Delete(temporary, recursive: true);
             }
 
+            options ??= new RestoreOptions();
+            var target = new DiskStorage(temporary, create: true);
             try
             {
-                var target = new DiskStorage(temporary, create: true);
                 await fill(target).ConfigureAwait(false);
-                if (options?.LogArchive is not null)
+                target.Encryption ??= target.Exists(KeyFile.Name) ? KeyFile.Open(target, options.EncryptionKey, 0) : null;
+                if (options.LogArchive is not null)
                 {
                     ArchivedLog.Append(target, options);
                 }
 
-                var sequence = DatabaseEngine.Restore(target, new DatabaseOptions { Path = temporary }, options ?? new RestoreOptions());
+                var sequence = target.Encryption is null && options.EncryptionKey is { } key ? Encrypt(target, key, options)
+                    : DatabaseEngine.Restore(target, new DatabaseOptions { Path = temporary, EncryptionKey = options.EncryptionKey }, options);
                 if (Directory.Exists(full))
                 {
                     Directory.Delete(full);
@@ -158,12 +172,46 @@ public sealed partial class VectorDatabase
                 Directory.Delete(temporary, recursive: true);
                 throw;
             }
+            finally
+            {
+                target.Encryption?.Dispose();
+            }
         },
         cancellationToken);
 
-    private static void CopyBackup(string backup, IStorage target)
+    // By way of a folder beside, which then takes the place of the plain one.
+    private static long Encrypt(DiskStorage plain, EncryptionKey key, RestoreOptions options)
+    {
+        var beside = plain.Folder + ".encrypted";
+        if (Directory.Exists(beside))
+        {
+            Directory.Delete(beside, recursive: true);
+        }
+
+        try
+        {
+            using var target = new DiskStorage(beside, create: true);
+            using var encryption = target.Encryption = KeyFile.Create(target, key, 0);
+            using var engine = new DatabaseEngine(plain, new DatabaseOptions { Path = plain.Folder, Access = DatabaseAccess.ReadOnly }, options);
+            var sequence = engine.WriteTo(target, options);
+            Directory.Delete(plain.Folder, recursive: true);
+            Directory.Move(beside, plain.Folder);
+            return sequence;
+        }
+        finally
+        {
+            if (Directory.Exists(beside))
+            {
+                Directory.Delete(beside, recursive: true);
+            }
+        }
+    }
+
+    // Files are copied as they are: those of an encrypted backup stay encrypted.
+    private static void CopyBackup(string backup, IStorage target, EncryptionKey? key)
     {
         using var source = new DiskStorage(backup, create: false);
+        using var encryption = source.Encryption = source.Exists(KeyFile.Name) ? KeyFile.Open(source, key, 0) : null;
         if (Verification.Run(source) is { IsSound: false } report)
         {
             throw new DatabaseCorruptException(string.Join(' ', report.Problems), source.Folder);

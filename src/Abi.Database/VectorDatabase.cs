@@ -31,6 +31,9 @@ public sealed partial class VectorDatabase : IVectorDatabase
     /// <summary>Whether it was opened read-only.</summary>
     public bool IsReadOnly => Engine.IsReadOnly;
 
+    /// <summary>Whether its files are encrypted.</summary>
+    public bool IsEncrypted => Engine.Encryption is not null;
+
     /// <summary>Why it takes no more writes, after one failed; null while it does.</summary>
     public Exception? WriteFailure => Engine.Failure;
 
@@ -47,7 +50,8 @@ public sealed partial class VectorDatabase : IVectorDatabase
     public static Task<VectorDatabase> OpenAsync(string path, CancellationToken cancellationToken = default) => OpenAsync(new DatabaseOptions { Path = path }, cancellationToken);
 
     /// <summary>Opens a database.</summary>
-    /// <exception cref="DatabaseException">Another process writes to it, or it is not there and is to be read only.</exception>
+    /// <exception cref="DatabaseException">Another process writes to it, it is not there and is to be read only, or it is encrypted and does not fit <see cref="DatabaseOptions.DecryptedBytes"/>.</exception>
+    /// <exception cref="DatabaseKeyException">It is encrypted and the key is missing or wrong, or a key was given and it is not encrypted. Nothing was changed.</exception>
     /// <exception cref="DatabaseCorruptException">Its manifest or the middle of its log is damaged. (A damaged collection does not stop the others: see <see cref="RecoveryReport.Warnings"/>.)</exception>
     public static Task<VectorDatabase> OpenAsync(DatabaseOptions options, CancellationToken cancellationToken = default)
     {
@@ -114,6 +118,17 @@ public sealed partial class VectorDatabase : IVectorDatabase
     /// <summary>Writes every collection anew, without what was deleted, and gives the memory back. Writes wait while collections that were written to meanwhile are saved again; reads do not.</summary>
     public Task CompactAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Compact(), cancellationToken);
 
+    /// <summary>Lets another key open the database instead of the present one. Only the file <c>abi.keys</c> is written, so it takes no time; after a crash one of both keys opens it.
+    /// Backups made before keep the key that they were made with.</summary>
+    /// <param name="key">The new key; the caller's to dispose of.</param>
+    /// <param name="cancellationToken">Cancels before it is begun.</param>
+    /// <exception cref="DatabaseKeyException">The database is not encrypted.</exception>
+    public Task ChangeKeyAsync(EncryptionKey key, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return Task.Run(() => Engine.ChangeKey(key), cancellationToken);
+    }
+
     /// <summary>Reads what the writing process has committed since; for a database that is open read-only.</summary>
     public Task RefreshAsync(CancellationToken cancellationToken = default) => Task.Run(
         () =>
@@ -122,7 +137,7 @@ public sealed partial class VectorDatabase : IVectorDatabase
             if (engine.IsReadOnly && !engine.TryReadOn())
             {
                 // Whoever reads from the old files goes on doing so: they stay until nothing refers to them.
-                Volatile.Write(ref _engine, new DatabaseEngine(new DiskStorage(engine.Folder, create: false), engine.Options));
+                Volatile.Write(ref _engine, new DatabaseEngine(new DiskStorage(engine.Folder, create: false), engine.Options, limits: null, engine.Encryption));
             }
         },
         cancellationToken);

@@ -20,8 +20,8 @@ internal sealed class History
     /// <summary>The length of the journal when each commit was acknowledged; the first is 0.</summary>
     public List<int> Acknowledged { get; } = [0];
 
-    public static DatabaseOptions Options(Durability durability = Durability.Full, RecoveryMode recovery = RecoveryMode.Strict) =>
-        new() { LogSegmentBytes = 4096, CheckpointBytes = long.MaxValue, Durability = durability, Recovery = recovery, GroupInterval = TimeSpan.FromMinutes(1) };
+    public static DatabaseOptions Options(Durability durability = Durability.Full, RecoveryMode recovery = RecoveryMode.Strict, EncryptionKey? key = null) =>
+        new() { LogSegmentBytes = 4096, CheckpointBytes = long.MaxValue, Durability = durability, Recovery = recovery, GroupInterval = TimeSpan.FromMinutes(1), EncryptionKey = key };
 
     /// <param name="commits">How many.</param>
     /// <param name="seed">Of what they do.</param>
@@ -29,11 +29,12 @@ internal sealed class History
     /// <param name="checkpointsAfter">The commits after which a checkpoint is made.</param>
     /// <param name="change">Changes the options.</param>
     /// <param name="afterCommit">Done after each; after the creation of the collection as after commit 0.</param>
+    /// <param name="encryption">The key; null for a plain database.</param>
     public static async Task<History> RunAsync(
-        int commits, int seed, Durability durability = Durability.Full, int[]? checkpointsAfter = null, Action<History, DatabaseOptions>? change = null, Func<int, VectorDatabase, Task>? afterCommit = null)
+        int commits, int seed, Durability durability = Durability.Full, int[]? checkpointsAfter = null, Action<History, DatabaseOptions>? change = null, Func<int, VectorDatabase, Task>? afterCommit = null, EncryptionKey? encryption = null)
     {
         var history = new History();
-        var options = Options(durability);
+        var options = Options(durability, key: encryption);
         change?.Invoke(history, options);
         var random = new Random(seed);
         var model = new SortedDictionary<string, string>(StringComparer.Ordinal);

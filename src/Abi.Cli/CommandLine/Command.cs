@@ -21,14 +21,17 @@ internal abstract class Command
     /// <summary>The positional arguments, in order.</summary>
     public virtual ImmutableArray<Argument> Arguments => [];
 
-    /// <summary>The options, in the order of help.</summary>
+    /// <summary>The options of its own, in the order of help.</summary>
     public virtual ImmutableArray<OptionGroup> Groups => [];
+
+    /// <summary>The options of its own and those that all commands of its <see cref="Group"/> take, in the order of help.</summary>
+    public ImmutableArray<OptionGroup> AllGroups => Group is { } group ? [.. Groups, group.Options] : Groups;
 
     /// <summary>What else a user should know; printed after the options.</summary>
     public virtual string? Remarks => null;
 
     /// <summary>All options.</summary>
-    public IEnumerable<Option> AllOptions => Groups.SelectMany(group => group.Options);
+    public IEnumerable<Option> AllOptions => AllGroups.SelectMany(group => group.Options);
 
     /// <summary>Runs it.</summary>
     /// <param name="arguments">What was given.</param>

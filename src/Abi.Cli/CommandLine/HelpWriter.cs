@@ -28,7 +28,7 @@ internal static class HelpWriter
 
     /// <summary>The line that shows how a command is called.</summary>
     public static string Usage(Command command) =>
-        $"usage: abi {string.Join(' ', command.Arguments.Select(argument => argument.IsRequired ? argument.Name : $"[{argument.Name}]").Prepend(command.FullName))}{(command.Groups.IsEmpty ? "" : " [OPTIONS]")}";
+        $"usage: abi {string.Join(' ', command.Arguments.Select(argument => argument.IsRequired ? argument.Name : $"[{argument.Name}]").Prepend(command.FullName))}{(command.AllGroups.IsEmpty ? "" : " [OPTIONS]")}";
 
     /// <summary>The commands of a group.</summary>
     public static string Describe(CommandGroup group, IReadOnlyList<Command> commands)
@@ -51,7 +51,7 @@ internal static class HelpWriter
             Rows(text, [.. command.Arguments.Select(argument => (argument.Name, $"{argument.Help}{(argument.Alternative is { } option ? $"; also {option.Names[0]}" : "")}"))]);
         }
 
-        foreach (var group in command.Groups)
+        foreach (var group in command.AllGroups)
         {
             text.AppendLine().AppendLine($"{group.Title}:");
             Rows(text, [.. group.Options.Select(option => (Left(option), Right(option)))]);

@@ -6,7 +6,7 @@ namespace Abi.Cli.Databases;
 /// <summary>A command of <c>abi db</c>.</summary>
 internal abstract class DatabaseCommand : Command
 {
-    private static readonly CommandGroup Databases = new("db", "Make, fill, search and keep vector databases.");
+    private static readonly CommandGroup Databases = new("db", "Make, fill, search and keep vector databases.", new("encryption", [DatabaseArguments.KeyFile, DatabaseArguments.PassphraseFile]));
 
     /// <inheritdoc/>
     public sealed override CommandGroup Group => Databases;
@@ -58,9 +58,11 @@ internal abstract class DatabaseCommand : Command
     /// <summary>The bytes of a folder's files.</summary>
     protected static long Bytes(string path) => Directory.Exists(path) ? new DirectoryInfo(path).EnumerateFiles().Sum(file => file.Length) : 0;
 
-    private static Task<VectorDatabase> OpenAsync(ParsedArguments arguments, DatabaseAccess access, EmbeddingModel? model, CancellationToken cancellationToken)
+    /// <summary>Opens a database.</summary>
+    protected static async Task<VectorDatabase> OpenAsync(ParsedArguments arguments, DatabaseAccess access, EmbeddingModel? model, CancellationToken cancellationToken)
     {
-        var options = new DatabaseOptions { Path = arguments.Get(DatabaseArguments.Path), Access = access };
-        return VectorDatabase.OpenAsync(model is null ? options : options.WithEmbeddings(model.Generator, model.Options), cancellationToken);
+        using var key = DatabaseArguments.Key(arguments);
+        var options = new DatabaseOptions { Path = arguments.Get(DatabaseArguments.Path), Access = access, EncryptionKey = key };
+        return await VectorDatabase.OpenAsync(model is null ? options : options.WithEmbeddings(model.Generator, model.Options), cancellationToken).ConfigureAwait(false);
     }
 }

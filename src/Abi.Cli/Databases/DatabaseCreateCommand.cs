@@ -55,7 +55,7 @@ internal sealed class DatabaseCreateCommand : DatabaseCommand
         var name = arguments.Find(Collection);
         var definition = name is null ? null : arguments.Get(Definition) is { } file ? Read(file, console) : Describe(arguments);
         var path = arguments.Get(DatabaseArguments.Path);
-        var database = await VectorDatabase.OpenAsync(path, cancellationToken).ConfigureAwait(false);
+        var database = await OpenAsync(arguments, DatabaseAccess.ReadWrite, null, cancellationToken).ConfigureAwait(false);
         await using var _ = database.ConfigureAwait(false);
         if (name is not null)
         {

@@ -30,10 +30,14 @@ internal sealed class DatabaseRestoreCommand : DatabaseCommand
     public override ImmutableArray<OptionGroup> Groups => [new("options", [Sequence, Time, Archive, ModelOptions.Json])];
 
     /// <inheritdoc/>
+    public override string Remarks => "With a key, a backup that is not encrypted makes a database that is.";
+
+    /// <inheritdoc/>
     public override async Task<int> RunAsync(ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
     {
         var (backup, target) = (arguments.Get(Backup), arguments.Get(Target));
-        var options = new RestoreOptions { ToSequence = arguments.Get(Sequence), ToTime = arguments.Get(Time), LogArchive = arguments.Get(Archive) };
+        using var key = DatabaseArguments.Key(arguments);
+        var options = new RestoreOptions { ToSequence = arguments.Get(Sequence), ToTime = arguments.Get(Time), LogArchive = arguments.Get(Archive), EncryptionKey = key };
         var sequence = Directory.Exists(backup) ? await VectorDatabase.RestoreAsync(backup, target, options, cancellationToken).ConfigureAwait(false)
             : backup == "-" ? await VectorDatabase.RestoreAsync(console.Input, target, options, cancellationToken).ConfigureAwait(false)
             : await RestoreFileAsync(backup, target, options, cancellationToken).ConfigureAwait(false);

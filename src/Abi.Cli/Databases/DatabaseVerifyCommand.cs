@@ -24,20 +24,21 @@ internal sealed class DatabaseVerifyCommand : DatabaseCommand
     public override ImmutableArray<OptionGroup> Groups => [new("options", [ModelOptions.Json])];
 
     /// <inheritdoc/>
-    public override string Remarks => "Exits with 1 when something is damaged. For one that nobody writes to meanwhile.";
+    public override string Remarks => "Exits with 1 when something is damaged. For one that nobody writes to meanwhile. Without its key, of an encrypted one only the checksums are checked.";
 
     /// <inheritdoc/>
     public override async Task<int> RunAsync(ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
     {
         var path = arguments.Get(DatabaseArguments.Path);
-        var report = Directory.Exists(path) ? await VectorDatabase.VerifyAsync(path, cancellationToken).ConfigureAwait(false) : throw new AbiException($"There is no database at '{path}'.");
+        using var key = DatabaseArguments.Key(arguments);
+        var report = Directory.Exists(path) ? await VectorDatabase.VerifyAsync(path, key, cancellationToken).ConfigureAwait(false) : throw new AbiException($"There is no database at '{path}'.");
         if (arguments.Get(ModelOptions.Json))
         {
             CliJson.WriteLine(console, new DatabaseVerifyResult(path, report.IsSound, report.Files, report.Bytes, report.Sequence, report.Problems), CliJson.Results.DatabaseVerifyResult);
         }
         else
         {
-            console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{path}: {(report.IsSound ? "sound" : "damaged")}, {report.Files} files, {Sizes.Bytes(report.Bytes)}, {report.Sequence} commits"));
+            console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{path}: {(report.IsSound ? "sound" : "damaged")}{(report.IsSealed ? " (encrypted, checked without its key)" : "")}, {report.Files} files, {Sizes.Bytes(report.Bytes)}, {report.Sequence} commits"));
             foreach (var problem in report.Problems)
             {
                 console.Out.WriteLine($"! {problem}");

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Abi.Database.Encryption;
 using Abi.Database.Storage;
 
 namespace Abi.Database.Backup;
@@ -29,9 +30,7 @@ internal sealed class BackupList
             return;
         }
 
-        using var file = storage.OpenRead(FileName);
-        var bytes = new byte[(int)Math.Min(file.Length, HeaderBytes + 16 + (EntryBytes * (Most + 1)))];
-        _ = file.Read(0, bytes);
+        var bytes = Read(storage);
         if (bytes.Length < HeaderBytes + 16 || !bytes.AsSpan(0, 8).SequenceEqual(Magic) || BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(8)) != Version
             || Crc32C.Compute(bytes.AsSpan(HeaderBytes)) != BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(12)) || new Guid(bytes.AsSpan(HeaderBytes, 16)) != database)
         {
@@ -68,6 +67,21 @@ internal sealed class BackupList
     /// <summary>The first segment that a restore to any moment since <paramref name="oldest"/> may need; 0 when no backup is known.</summary>
     public long FirstNeeded(long oldest) => _backups.Count == 0 ? 0 : _backups[Math.Max(0, _backups.FindLastIndex(backup => backup.Time <= oldest))].Segment + 1;
 
+    private static byte[] Read(IStorage storage)
+    {
+        try
+        {
+            using var file = storage.OpenContent(FileName);
+            var bytes = new byte[(int)Math.Min(file.Length, HeaderBytes + 16 + (EntryBytes * (Most + 1)))];
+            _ = file.Read(0, bytes);
+            return bytes;
+        }
+        catch (DatabaseCorruptException)
+        {
+            return [];
+        }
+    }
+
     private void Write()
     {
         var writer = new ByteWriter(HeaderBytes + 16 + (EntryBytes * _backups.Count));
@@ -88,7 +102,7 @@ internal sealed class BackupList
             _storage.Delete(temporary);
         }
 
-        using (var file = _storage.Open(temporary, create: true))
+        using (var file = _storage.CreateContent(temporary))
         {
             file.Write(0, writer.Span);
             file.Flush();

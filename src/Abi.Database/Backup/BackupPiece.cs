@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
+using Abi.Database.Encryption;
 using Abi.Database.Engine;
 using Abi.Database.Log;
 using Abi.Database.Storage;
@@ -15,7 +16,7 @@ namespace Abi.Database.Backup;
 /// entry:  "FILE", name length i32, content length i64, name, crc u32 of the entry so far; content; crc u32 of the content
 /// end:    "END.", number of entries i32, bytes of all contents i64, crc u32 of the whole piece so far
 /// </code>
-/// A full piece holds the manifest, the files that it names and the log; an incremental one the segments of the log from the one on that follows a commit.
+/// A full piece holds the manifest, the files that it names, the file of keys of an encrypted database, and the log; an incremental one the segments of the log from the one on that follows a commit.
 /// </summary>
 internal static class BackupPiece
 {
@@ -62,7 +63,7 @@ internal static class BackupPiece
 
     /// <summary>Whether a piece may have a file of this name. Nothing else becomes a path.</summary>
     public static bool IsName(string name) =>
-        name == Manifest.FileName
+        name is Manifest.FileName or KeyFile.Name
         || (name.Length <= LongestName && name.EndsWith(".abi", StringComparison.Ordinal) && !name.AsSpan(0, name.Length - 4).ContainsAnyExcept(InNames)
             && (LogFormat.Number(name) >= 0 || name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal)));
 }

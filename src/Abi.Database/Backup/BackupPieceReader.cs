@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Abi.Database.Encryption;
 using Abi.Database.Engine;
 using Abi.Database.Log;
 using Abi.Database.Storage;
@@ -8,7 +9,7 @@ namespace Abi.Database.Backup;
 
 /// <summary>Reads pieces of a backup, as <see cref="BackupPiece"/> says, into a storage. Nothing that a piece says about itself is trusted before it was checked.</summary>
 /// <remarks>After an exception what is in the storage is of no use.</remarks>
-internal sealed class BackupPieceReader(IStorage storage)
+internal sealed class BackupPieceReader(IStorage storage, EncryptionKey? key = null)
 {
     private const string Incoming = "incoming.tmp";
 
@@ -190,6 +191,7 @@ internal sealed class BackupPieceReader(IStorage storage)
 
     private void Begin(Guid database, long start)
     {
+        storage.Encryption = storage.Exists(KeyFile.Name) ? KeyFile.Open(storage, key, 0) : null;
         if (Verification.Run(storage) is { IsSound: false } report)
         {
             throw Corrupt(string.Join(' ', report.Problems), start);

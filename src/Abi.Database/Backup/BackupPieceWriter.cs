@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Abi.Database.Encryption;
 using Abi.Database.Log;
 using Abi.Database.Storage;
 
@@ -24,6 +25,11 @@ internal sealed class BackupPieceWriter
         foreach (var segment in source.Log)
         {
             await writer.PutAsync(LogFormat.Name(segment.Number), segment.Bytes).ConfigureAwait(false);
+        }
+
+        if (source is { Keys: { } keys, IsIncremental: false })
+        {
+            await writer.PutAsync(KeyFile.Name, keys).ConfigureAwait(false);
         }
 
         foreach (var (name, file) in source.Files)

@@ -1,3 +1,4 @@
+using Abi.Database.Encryption;
 using Abi.Database.Engine;
 using Abi.Database.Log;
 using Abi.Database.Storage;
@@ -16,6 +17,7 @@ internal sealed class BackupSource : IDisposable
     private BackupSource(IStorage storage, Manifest manifest, long? firstSegment, long lastSegment, long sequence)
     {
         (_storage, Manifest, LastSegment, Sequence) = (storage, manifest, lastSegment, sequence);
+        Keys = storage.Encryption is null ? null : KeyFile.Read(storage);
         (IsIncremental, FirstSegment) = (firstSegment is not null, firstSegment ?? manifest.FirstLogSegment);
     }
 
@@ -23,6 +25,9 @@ internal sealed class BackupSource : IDisposable
 
     /// <summary>The manifest's file and those that it names; none for an incremental backup.</summary>
     public IReadOnlyList<(string Name, IStorageFile File)> Files => _files;
+
+    /// <summary>The file of keys of an encrypted database; null of a plain one.</summary>
+    public byte[]? Keys { get; }
 
     public bool IsIncremental { get; }
 

@@ -1,3 +1,4 @@
+using Abi.Database.Encryption;
 using Abi.Database.Engine;
 using Abi.Database.Log;
 using Abi.Database.Storage;
@@ -40,6 +41,11 @@ internal static class FolderBackup
     /// <summary>Writes a backup and checks it.</summary>
     public static BackupReport Write(BackupSource source, IStorage target)
     {
+        if (source.Keys is { } keys && source.IsIncremental)
+        {
+            KeyFile.Put(target, keys); // the key may have changed
+        }
+
         var (files, bytes) = source.IsIncremental ? Lengthen(source, target) : Replace(source, target);
         var report = Verification.Run(target);
         return report.IsSound && report.Sequence == source.Sequence
@@ -73,6 +79,15 @@ internal static class FolderBackup
             {
                 target.Delete(old);
             }
+        }
+
+        if (source.Keys is { } keys)
+        {
+            KeyFile.Put(target, keys);
+        }
+        else if (target.Exists(KeyFile.Name))
+        {
+            target.Delete(KeyFile.Name); // of an encrypted database, whose backup this one replaces
         }
 
         var (files, bytes) = (0, 0L);

@@ -9,6 +9,11 @@ public sealed record RestoreOptions
     /// <summary>The last moment whose commits to keep; unset, all.</summary>
     public DateTimeOffset? ToTime { get; init; }
 
+    /// <summary>
+    /// The key of an encrypted backup, which the restored database keeps. With a backup that is not encrypted, the key that the restored database is encrypted with.
+    /// </summary>
+    public EncryptionKey? EncryptionKey { get; init; }
+
     /// <summary>The archive (<see cref="DatabaseOptions.LogArchive"/>) whose log goes on where the backup ends; null for the backup alone.</summary>
     public string? LogArchive { get; init; }
 }

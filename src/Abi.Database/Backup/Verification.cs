@@ -1,3 +1,4 @@
+using Abi.Database.Encryption;
 using Abi.Database.Engine;
 using Abi.Database.Log;
 using Abi.Database.Rows;
@@ -13,6 +14,11 @@ internal static class Verification
         if (!storage.Exists(Manifest.FileName))
         {
             throw new DatabaseException($"There is no database at {storage.Folder}: it has no {Manifest.FileName}.");
+        }
+
+        if (storage.Encryption is null && storage.Exists(KeyFile.Name))
+        {
+            return SealedVerification.Run(storage);
         }
 
         List<string> problems = [];

@@ -1,5 +1,6 @@
 #pragma warning disable MA0048 // a part of DatabaseEngine
 using Abi.Database.Backup;
+using Abi.Database.Encryption;
 using Abi.Database.Log;
 using Abi.Database.Storage;
 
@@ -18,6 +19,7 @@ internal sealed partial class DatabaseEngine
         try
         {
             var time = Now;
+            target.Encryption = _storage.Encryption;
             using var source = OpenSource(manifest => FolderBackup.FirstSegment(_storage, manifest, target), checksFiles: false);
             var report = FolderBackup.Write(source, new ThrottledStorage(target, _throttle));
             NoteBackup(time, source.LastSegment);
@@ -115,17 +117,68 @@ internal sealed partial class DatabaseEngine
         }
     }
 
+    /// <summary>Lets another key open the database. Only the file of keys is written; after a crash at any point one of both keys opens it.</summary>
+    /// <exception cref="DatabaseKeyException">The database is not encrypted.</exception>
+    public void ChangeKey(EncryptionKey key)
+    {
+        EnterFiles();
+        try
+        {
+            if (IsReadOnly)
+            {
+                throw new DatabaseException($"The database {_storage.Folder} was opened read-only.");
+            }
+
+            var encryption = _storage.Encryption
+                ?? throw new DatabaseKeyException($"The database {_storage.Folder} is not encrypted, so it has no key to change. To encrypt it, make a backup and restore that with {nameof(RestoreOptions)}.{nameof(RestoreOptions.EncryptionKey)}.", DatabaseKeyProblem.NotEncrypted);
+            KeyFile.Write(_storage, encryption, key);
+        }
+        finally
+        {
+            _checkpointGate.Release();
+        }
+    }
+
+    /// <summary>Writes what is in memory into an empty storage, as a database of its own: how one becomes encrypted.</summary>
+    /// <returns>The last commit.</returns>
+    public long WriteTo(IStorage target, RestoreOptions limits)
+    {
+        RequireCommit(limits);
+        const int Generation = 1;
+        List<ManifestEntry> entries = [];
+        foreach (var handle in _byId.Values)
+        {
+            var store = handle.Store;
+            var (place, view) = store.BeginRead();
+            try
+            {
+                entries.Add(Save(target, store, view, Sequence, Generation));
+            }
+            finally
+            {
+                store.EndRead(place);
+            }
+        }
+
+        new Manifest(Guid.NewGuid(), Generation, Sequence, 1, _nextCollectionId, entries).Write(target);
+        return Sequence;
+    }
+
     /// <summary>Makes a database out of a backup's files, up to a commit, and closes it again.</summary>
     public static long Restore(IStorage storage, DatabaseOptions options, RestoreOptions limits)
     {
-        using var engine = new DatabaseEngine(storage, options, limits);
-        if (engine.Sequence < limits.ToSequence)
-        {
-            throw new DatabaseException($"Commit {limits.ToSequence} is not there: the log ends with commit {engine.Sequence}. Give a later backup, or the archive of the log.");
-        }
-
+        using var engine = new DatabaseEngine(storage, options, limits, storage.Encryption);
+        engine.RequireCommit(limits);
         engine.Checkpoint();
         return engine.Sequence;
+    }
+
+    private void RequireCommit(RestoreOptions limits)
+    {
+        if (Sequence < limits.ToSequence)
+        {
+            throw new DatabaseException($"Commit {limits.ToSequence} is not there: the log ends with commit {Sequence}. Give a later backup, or the archive of the log.");
+        }
     }
 
     private BackupSource OpenSource(Func<Manifest, long?> chooseFirst, bool checksFiles)

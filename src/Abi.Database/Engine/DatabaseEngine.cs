@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Abi.Database.Backup;
+using Abi.Database.Encryption;
 using Abi.Database.Log;
 using Abi.Database.Rows;
 using Abi.Database.Schema;
@@ -44,7 +45,11 @@ internal sealed partial class DatabaseEngine : IDisposable
     private int _isCheckpointDue;
 
     /// <summary>Opens what is in a storage, and takes ownership of it.</summary>
-    public DatabaseEngine(IStorage storage, DatabaseOptions options, RestoreOptions? limits = null)
+    /// <param name="storage">The folder.</param>
+    /// <param name="options">How it is opened.</param>
+    /// <param name="limits">What to restore; null to open all.</param>
+    /// <param name="encryption">What the key opened before; null to open it by the options' key.</param>
+    public DatabaseEngine(IStorage storage, DatabaseOptions options, RestoreOptions? limits = null, StorageEncryption? encryption = null)
     {
         _storage = storage;
         _options = options;
@@ -54,9 +59,14 @@ internal sealed partial class DatabaseEngine : IDisposable
         _background = new ThrottledStorage(storage, _throttle);
         try
         {
+            storage.Encryption = encryption ?? KeyFile.Open(storage, options.EncryptionKey, options.DecryptedBytes);
             if (!IsReadOnly)
             {
                 _lock = storage.TryLock() ?? throw new DatabaseException($"The database {storage.Folder} is open for writing elsewhere. One process writes at a time: close it there, or open it with DatabaseAccess.ReadOnly.");
+                if (options.EncryptionKey is { } key)
+                {
+                    storage.Encryption ??= KeyFile.Create(storage, key, options.DecryptedBytes);
+                }
             }
 
             _manifest = Retry(() =>
@@ -71,6 +81,11 @@ internal sealed partial class DatabaseEngine : IDisposable
         {
             _log?.Dispose();
             _lock?.Dispose();
+            if (encryption is null)
+            {
+                storage.Encryption?.Dispose();
+            }
+
             storage.Dispose();
             throw;
         }
@@ -94,6 +109,9 @@ internal sealed partial class DatabaseEngine : IDisposable
     public int ScanThreads { get; }
 
     public string Folder => _storage.Folder;
+
+    /// <summary>What the database is encrypted with; null for a plain one.</summary>
+    public StorageEncryption? Encryption => _storage.Encryption;
 
     public RecoveryReport Report { get; private set; } = new(0, 0, null, []);
 
@@ -195,6 +213,7 @@ internal sealed partial class DatabaseEngine : IDisposable
             StopCommitter();
             _checkpointGate.Wait();
             _lock?.Dispose();
+            _storage.Encryption?.Dispose();
             _storage.Dispose();
             _checkpointGate.Release();
         }

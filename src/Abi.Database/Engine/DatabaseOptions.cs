@@ -32,6 +32,14 @@ public sealed class DatabaseOptions
     public bool KeepLog { get; set; }
 
     /// <summary>
+    /// The key that opens the database; a new one is encrypted with it. Unset, the database is plain. It must not be disposed of before the database is open, and is the caller's to dispose of.
+    /// </summary>
+    public EncryptionKey? EncryptionKey { get; set; }
+
+    /// <summary>The most bytes of decrypted records and vectors of an encrypted database that are held in memory, where a plain one would map its files; 0: half of the memory that the process may use.</summary>
+    public long DecryptedBytes { get; set; }
+
+    /// <summary>
     /// A folder, best on another disk, into which every finished segment of the log is copied before the database gives it up: with it a backup can be restored to any commit since. It must
     /// be there; the database makes one of its own in it. While it cannot be written to, the log stays in the database's folder (<see cref="VectorDatabase.LogArchive"/> tells). Null: none.
     /// </summary>

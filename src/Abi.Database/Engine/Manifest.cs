@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Abi.Database.Encryption;
 using Abi.Database.Schema;
 using Abi.Database.Storage;
 
@@ -48,7 +49,7 @@ internal sealed record Manifest(Guid DatabaseId, long Generation, long Sequence,
             storage.Delete(temporary);
         }
 
-        using (var file = storage.Open(temporary, create: true))
+        using (var file = storage.CreateContent(temporary))
         {
             file.Write(0, bytes);
             file.Flush();
@@ -62,7 +63,7 @@ internal sealed record Manifest(Guid DatabaseId, long Generation, long Sequence,
     {
         var path = Path.Combine(storage.Folder, FileName);
         byte[] bytes;
-        using (var file = storage.OpenRead(FileName))
+        using (var file = storage.OpenContent(FileName))
         {
             bytes = new byte[checked((int)Math.Min(file.Length, 1 << 28))];
             _ = file.Read(0, bytes);

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using Abi.Database.Encryption;
 using Abi.Database.Storage;
 
 namespace Abi.Database.Log;
@@ -12,12 +13,14 @@ namespace Abi.Database.Log;
 /// </code>
 /// A frame's checksum covers all that follows it and depends on the segment's number, so that remains never pass for frames. <c>durable end</c> is the offset below which
 /// everything was durable when the frame was written: a damaged frame below the durable end of a later one was once promised, any other is a write that never finished.
+/// In an encrypted database the payload is sealed, <see cref="LogCipher"/>; the rest is the same, so that the end is found without the key.
 /// </summary>
 internal static class LogFormat
 {
     public const int Version = 1;
     public const int HeaderBytes = 512;
     public const int FrameHeaderBytes = 32;
+    public const int DatabaseOffset = 16; // in the header
     public const string Prefix = "log-";
     public const string SpareName = "spare-log.abi";
 
@@ -82,15 +85,27 @@ internal static class LogFormat
         return BinaryPrimitives.ReadInt64LittleEndian(segment[40..]);
     }
 
-    /// <summary>Writes a frame into <paramref name="target"/>, which is <see cref="FrameBytes"/> long.</summary>
-    public static void WriteFrame(Span<byte> target, uint salt, long sequence, long time, long durableEnd, ReadOnlySpan<byte> payload)
+    /// <summary>The bytes of a payload in a segment, sealed in an encrypted database.</summary>
+    public static int StoredBytes(int payloadBytes, LogCipher? cipher) => payloadBytes + (cipher is null ? 0 : LogCipher.OverheadBytes);
+
+    /// <summary>Writes a frame into <paramref name="target"/>, which is <see cref="FrameBytes"/> of <see cref="StoredBytes"/> long.</summary>
+    public static void WriteFrame(Span<byte> target, uint salt, long sequence, long time, long durableEnd, ReadOnlySpan<byte> payload, LogCipher? cipher = null, int offset = 0)
     {
-        BinaryPrimitives.WriteInt32LittleEndian(target[4..], payload.Length);
+        var stored = StoredBytes(payload.Length, cipher);
+        BinaryPrimitives.WriteInt32LittleEndian(target[4..], stored);
         BinaryPrimitives.WriteInt64LittleEndian(target[8..], sequence);
         BinaryPrimitives.WriteInt64LittleEndian(target[16..], time);
         BinaryPrimitives.WriteInt64LittleEndian(target[24..], durableEnd);
-        payload.CopyTo(target[FrameHeaderBytes..]);
-        target[(FrameHeaderBytes + payload.Length)..].Clear();
+        if (cipher is null)
+        {
+            payload.CopyTo(target[FrameHeaderBytes..]);
+        }
+        else
+        {
+            cipher.Seal(offset, target[4..FrameHeaderBytes], payload, target.Slice(FrameHeaderBytes, stored));
+        }
+
+        target[(FrameHeaderBytes + stored)..].Clear();
         BinaryPrimitives.WriteUInt32LittleEndian(target, Crc32C.Compute(target[4..], salt));
     }
 

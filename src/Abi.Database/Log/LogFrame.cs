@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Abi.Database.Encryption;
 
 namespace Abi.Database.Log;
 
@@ -13,5 +14,13 @@ internal readonly record struct LogFrame(long Sequence, long Time, long DurableE
 {
     public int End => Offset + LogFormat.FrameBytes(Length);
 
-    public ReadOnlySpan<byte> Payload(ReadOnlySpan<byte> segment) => segment.Slice(Offset + LogFormat.FrameHeaderBytes, Length);
+    /// <summary>The payload. That of an encrypted database is decrypted where it stands.</summary>
+    /// <exception cref="DatabaseCorruptException">It cannot be authenticated.</exception>
+    public ReadOnlySpan<byte> Payload(Span<byte> segment, LogCipher? cipher, string path)
+    {
+        var stored = segment.Slice(Offset + LogFormat.FrameHeaderBytes, Length);
+        return cipher is null ? stored
+            : cipher.TryOpen(Offset, segment[(Offset + 4)..(Offset + LogFormat.FrameHeaderBytes)], stored, out var payload) ? payload
+            : throw new DatabaseCorruptException($"The frame of sequence {Sequence} cannot be authenticated: it is not what this database wrote there. Restore a backup, or open with RecoveryMode.Salvage to keep what goes before.", path, Offset);
+    }
 }

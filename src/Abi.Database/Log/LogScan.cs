@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Abi.Database.Encryption;
 using Abi.Database.Storage;
 
 namespace Abi.Database.Log;
@@ -90,13 +91,15 @@ internal sealed class LogScan
         }
 
         // A segment may begin before what the snapshot already holds.
+        using var cipher = LogCipher.Of(_storage.Encryption, _database, Segment);
         var expected = first;
         End = LogFormat.HeaderBytes;
         while (LogFormat.TryReadFrame(bytes, End, salt, expected, expected, out var frame))
         {
+            var payload = frame.Payload(bytes, cipher, path);
             if (frame.Sequence > LastSequence)
             {
-                if (!handler(frame, frame.Payload(bytes)))
+                if (!handler(frame, payload))
                 {
                     WasStopped = true;
                     return false;

@@ -1,3 +1,4 @@
+using Abi.Database.Encryption;
 using Abi.Database.Storage;
 
 namespace Abi.Database.Log;
@@ -15,6 +16,7 @@ internal sealed class LogWriter : IDisposable
     private readonly ByteWriter _group = new(1 << 16);
     private readonly List<(long Sequence, long Time, ReadOnlyMemory<byte> Payload)> _pending = [];
     private IStorageFile? _file;
+    private LogCipher? _cipher;
     private uint _salt;
     private int _length;      // of the current segment
     private int _end;         // where the next frame goes
@@ -62,7 +64,7 @@ internal sealed class LogWriter : IDisposable
         {
             writer.Segment = scan.Segment;
             writer._file = storage.Open(LogFormat.Name(scan.Segment), create: false);
-            writer._salt = LogFormat.Salt(database, scan.Segment);
+            writer.SetCipher();
             writer._length = scan.SegmentLength;
             writer._end = scan.End;
             writer._durableEnd = 0; // what was found may still be in the system's cache only
@@ -96,7 +98,7 @@ internal sealed class LogWriter : IDisposable
             long total = 0;
             foreach (var (_, _, payload) in _pending)
             {
-                total += LogFormat.FrameBytes(payload.Length);
+                total += LogFormat.FrameBytes(LogFormat.StoredBytes(payload.Length, _cipher));
             }
 
             if (total > _length - _end)
@@ -108,7 +110,8 @@ internal sealed class LogWriter : IDisposable
             _group.Clear();
             foreach (var (sequence, time, payload) in _pending)
             {
-                LogFormat.WriteFrame(_group.Take(LogFormat.FrameBytes(payload.Length)), _salt, sequence, time, _durableEnd, payload.Span);
+                var offset = _end + _group.Length;
+                LogFormat.WriteFrame(_group.Take(LogFormat.FrameBytes(LogFormat.StoredBytes(payload.Length, _cipher))), _salt, sequence, time, _durableEnd, payload.Span, _cipher, offset);
             }
 
             _file!.Write(_end, _group.Span);
@@ -153,7 +156,11 @@ internal sealed class LogWriter : IDisposable
         }
     }
 
-    public void Dispose() => _file?.Dispose();
+    public void Dispose()
+    {
+        _file?.Dispose();
+        _cipher?.Dispose();
+    }
 
     private long LengthOf(string name)
     {
@@ -203,10 +210,18 @@ internal sealed class LogWriter : IDisposable
 
         _file = file;
         Segment = number;
-        _salt = LogFormat.Salt(_database, number);
+        SetCipher();
         _length = length;
         _end = LogFormat.HeaderBytes;
         _durableEnd = LogFormat.HeaderBytes;
+    }
+
+    // For the current segment: a cipher of this writer's own.
+    private void SetCipher()
+    {
+        _salt = LogFormat.Salt(_database, Segment);
+        _cipher?.Dispose();
+        _cipher = LogCipher.Of(_storage.Encryption, _database, Segment);
     }
 
     private void FlushFile()

@@ -1,4 +1,5 @@
 #pragma warning disable MA0048 // a part of CollectionStore
+using Abi.Database.Encryption;
 using Abi.Database.Indexes;
 using Abi.Database.Schema;
 using Abi.Database.Storage;
@@ -46,8 +47,12 @@ internal sealed partial class CollectionStore
 
         Grow(rows, isLoading: true);
         var expires = HasExpiry ? reader.ReadAll<long>(RowsFile.Expires) : [];
-        var view = storage.Map(name);
+        // A plain file is mapped; of an encrypted one the blocks are decrypted whole.
+        var decrypted = storage.Encryption?.Memory;
+        StorageView view = decrypted is null ? storage.Map(name) : new DecryptedView(reader, RowsFile.Payloads, decrypted);
+        var blocks = view.Address + (decrypted is null ? payloads.Offset : 0);
         _heap.Keep(view);
+        DecryptedBytes = decrypted is null ? 0 : view.Length;
         _keys.Reserve(rows);
         for (var slot = 0; slot < rows; slot++)
         {
@@ -56,7 +61,7 @@ internal sealed partial class CollectionStore
                 throw reader.Corrupt($"Row {slot} begins at {offsets[slot]}, outside its section.");
             }
 
-            var address = view.Address + payloads.Offset + offsets[slot];
+            var address = blocks + offsets[slot];
             var length = *(int*)address;
             if (length < sizeof(int) || length > payloads.Length - offsets[slot] - sizeof(int) || *(int*)(address + sizeof(int)) is var key && (key < 0 || key > length - sizeof(int)))
             {
@@ -106,6 +111,12 @@ internal sealed partial class CollectionStore
                         index.Space.Encode(raw, index.Rows.Row(slot));
                     }
                 }
+            }
+            else if (decrypted is not null)
+            {
+                _leases.Add(decrypted.Take(section.Length, $"The vectors '{Schema.Name}.{index.Field.Name}'"));
+                DecryptedBytes += section.Length;
+                index.Rows.Load(reader, RowsFile.Vectors + i, rows);
             }
             else if (index.IsMapped(rows))
             {

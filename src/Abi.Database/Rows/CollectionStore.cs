@@ -1,3 +1,4 @@
+using Abi.Database.Encryption;
 using Abi.Database.Filters;
 using Abi.Database.Indexes;
 using Abi.Database.Schema;
@@ -22,6 +23,7 @@ internal sealed partial class CollectionStore
     private readonly ReaderRegistry _readers = new();
     private readonly Stack<int> _free = new();
     private readonly Queue<int> _graves = new(); // deleted slots, in the order of their deletion
+    private readonly List<DecryptedMemory.Lease> _leases = []; // kept as long as the rows
     private long _sequence;
     private int _slots;
     private int _live;
@@ -47,6 +49,9 @@ internal sealed partial class CollectionStore
     public VectorIndex[] Vectors { get; }
 
     public bool HasExpiry { get; }
+
+    /// <summary>Bytes of records and vectors that were decrypted into memory when it was loaded; 0 in a plain database.</summary>
+    public long DecryptedBytes { get; private set; }
 
     /// <summary>The sequence that wrote a slot; <see cref="long.MaxValue"/> while it has no record.</summary>
     public SlotArray<long> Created { get; } = new(long.MaxValue);

@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using Abi.Database.Encryption;
 using Microsoft.Win32.SafeHandles;
 
 namespace Abi.Database.Storage;
@@ -24,6 +25,8 @@ internal sealed unsafe class DiskStorage : IStorage
     }
 
     public string Folder { get; }
+
+    public StorageEncryption? Encryption { get; set; }
 
     public IReadOnlyList<string> List() => [.. Directory.EnumerateFiles(Folder).Select(path => Path.GetFileName(path)).Where(name => name != LockName).Order(StringComparer.Ordinal)];
 

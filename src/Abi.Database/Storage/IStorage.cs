@@ -1,13 +1,18 @@
+using Abi.Database.Encryption;
+
 namespace Abi.Database.Storage;
 
 /// <summary>
 /// All that a database does with its folder. The real one is <see cref="DiskStorage"/>; tests put one in its place that cuts the power, fails calls or damages bytes.
-/// Names are file names inside the one folder.
+/// Names are file names inside the one folder. Bytes are given and taken as they are on the disk; <see cref="StorageContent"/> has the content of files of an encrypted database.
 /// </summary>
 internal interface IStorage : IDisposable
 {
     /// <summary>The folder, for messages.</summary>
     string Folder { get; }
+
+    /// <summary>What the database here is encrypted with; null for a plain one. Whoever opens the database sets it.</summary>
+    StorageEncryption? Encryption { get; set; }
 
     /// <summary>The names of all files.</summary>
     IReadOnlyList<string> List();

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Abi.Database.Encryption;
 
 namespace Abi.Database.Storage;
 
@@ -21,7 +22,7 @@ internal sealed class SegmentReader : IDisposable
             throw new DatabaseCorruptException("The file is missing, but the manifest names it. Put it back, or restore a backup.", Path);
         }
 
-        _file = storage.OpenRead(name);
+        _file = storage.OpenContent(name);
         try
         {
             var header = new byte[SegmentWriter.HeaderBytes];
@@ -94,7 +95,7 @@ internal sealed class SegmentReader : IDisposable
             {
                 var offset = SegmentWriter.HeaderBytes + ((long)page * SegmentWriter.PageBytes);
                 var bytes = buffer.AsSpan(0, (int)Math.Min(SegmentWriter.PageBytes, _tableOffset - offset));
-                if (_file.Read(offset, bytes) != bytes.Length || Crc32C.Compute(bytes) != _checksums[page])
+                if (!IsSound(offset, bytes) || Crc32C.Compute(bytes) != _checksums[page])
                 {
                     InterlockedMinimum(ref damaged, page);
                 }
@@ -104,7 +105,7 @@ internal sealed class SegmentReader : IDisposable
         }, _ => { });
         if (damaged != int.MaxValue)
         {
-            throw Corrupt($"Page {damaged} is damaged: its checksum does not match. Restore a backup of this collection.", SegmentWriter.HeaderBytes + ((long)damaged * SegmentWriter.PageBytes));
+            throw Corrupt($"Page {damaged} is damaged: its checksum does not match, or it cannot be authenticated. Restore a backup of this collection.", SegmentWriter.HeaderBytes + ((long)damaged * SegmentWriter.PageBytes));
         }
 
         _isVerified = true;
@@ -136,6 +137,18 @@ internal sealed class SegmentReader : IDisposable
     public DatabaseCorruptException Corrupt(string message, long? offset = null) => new(message, Path, offset);
 
     public void Dispose() => _file.Dispose();
+
+    private bool IsSound(long offset, Span<byte> bytes)
+    {
+        try
+        {
+            return _file.Read(offset, bytes) == bytes.Length;
+        }
+        catch (DatabaseCorruptException)
+        {
+            return false; // of an encrypted file
+        }
+    }
 
     private static void InterlockedMinimum(ref int target, int value)
     {

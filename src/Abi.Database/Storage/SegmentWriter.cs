@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Abi.Database.Encryption;
 
 namespace Abi.Database.Storage;
 
@@ -40,7 +41,7 @@ internal sealed class SegmentWriter : IDisposable
             storage.Delete(_temporary);
         }
 
-        _file = storage.Open(_temporary, create: true);
+        _file = storage.CreateContent(_temporary);
     }
 
     internal static ReadOnlySpan<byte> Magic => "ABISEG01"u8;

@@ -1,9 +1,17 @@
+using Abi.Database.Encryption;
+
 namespace Abi.Database.Storage;
 
 /// <summary>A storage as background work sees it: its writes wait until the rate allows them. Owns nothing.</summary>
 internal sealed class ThrottledStorage(IStorage storage, WriteThrottle throttle) : IStorage
 {
     public string Folder => storage.Folder;
+
+    public StorageEncryption? Encryption
+    {
+        get => storage.Encryption;
+        set => storage.Encryption = value;
+    }
 
     public IReadOnlyList<string> List() => storage.List();
 

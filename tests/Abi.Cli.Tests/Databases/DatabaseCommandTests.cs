@@ -50,6 +50,33 @@ public sealed class DatabaseCommandTests
     }
 
     [Test]
+    public async Task AnEncryptedDatabaseNeedsItsKeyWhichIsInAFile()
+    {
+        using var folder = new TemporaryFolder();
+        var (plain, path, first, second) = (folder["p.abi"], folder["e.abi"], folder["first.key"], folder["second.txt"]);
+        File.WriteAllText(first, new string('5', 64) + "\n");
+        File.WriteAllText(second, "correct horse\n");
+        await CreateAsync(folder, plain);
+        await CliRun.SucceedAsync("db", "backup", plain, folder["backup"]);
+        await CliRun.SucceedAsync("db", "restore", folder["backup"], path, "--key-file", first);
+        Assert.That((await CliRun.SucceedAsync("db", "export", path, "notes", "-", "--key-file", first)).Output, Is.EqualTo(Notes));
+        Assert.That((await CliRun.RunAsync("db", "info", path)).Error, Does.Contain("is encrypted"));
+        Assert.That((await CliRun.RunAsync("db", "info", path, "--passphrase-file", second)).Error, Does.Contain("with a key"));
+        Assert.That((await CliRun.RunAsync("db", "info", path, "--key-file", second)).Error, Does.Contain("holds no key"));
+        Assert.That((await CliRun.RunAsync("db", "info", path, "--key-file", folder["none"])).Error, Does.Contain("cannot be read"));
+        Assert.That((await CliRun.RunAsync("db", "info", path, "--key-file", first, "--passphrase-file", second)).Code, Is.EqualTo(ExitCode.Usage));
+        Assert.That((await CliRun.RunAsync("db", "info", plain, "--key-file", first)).Error, Does.Contain("not encrypted"));
+        Assert.That((await CliRun.SucceedAsync("db", "verify", path)).Output, Does.Contain("sound (encrypted, checked without its key)"));
+
+        Assert.That((await CliRun.RunAsync("db", "change-key", path, "--key-file", first)).Code, Is.EqualTo(ExitCode.Usage));
+        await CliRun.SucceedAsync("db", "change-key", path, "--key-file", first, "--new-passphrase-file", second);
+        Assert.That((await CliRun.SucceedAsync("db", "verify", path, "--passphrase-file", second)).Output, Does.Contain("e.abi: sound, "));
+        Assert.That((await CliRun.RunAsync("db", "info", path, "--key-file", first)).Error, Does.Contain("with a passphrase"));
+        await CliRun.SucceedAsync("db", "create", folder["new.abi"], "notes", "--key-file", first);
+        Assert.That((await CliRun.RunAsync("db", "stats", folder["new.abi"])).Error, Does.Contain("is encrypted"));
+    }
+
+    [Test]
     public async Task ADatabaseIsBackedUpRestoredCheckedAndCompacted()
     {
         using var folder = new TemporaryFolder();

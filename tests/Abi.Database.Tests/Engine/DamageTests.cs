@@ -6,12 +6,14 @@ namespace Abi.Database.Tests.Engine;
 /// <summary>Promises 3 and 4: damaged bytes give the state of an earlier commit or a typed exception, never a wrong answer.</summary>
 public sealed class DamageTests
 {
-    [Test]
-    public Task OneBitAnywhere() => FlipAsync(600);
+    [TestCase(false)]
+    [TestCase(true)]
+    public Task OneBitAnywhere(bool isEncrypted) => FlipAsync(600, isEncrypted);
 
-    [Test]
+    [TestCase(false)]
+    [TestCase(true)]
     [Explicit("long: 10,000 places")]
-    public Task OneBitInTenThousandPlaces() => FlipAsync(10_000);
+    public Task OneBitInTenThousandPlaces(bool isEncrypted) => FlipAsync(10_000, isEncrypted);
 
     [Test]
     public async Task ADamagedMiddleOfTheLogIsRefusedAndCanBeSalvaged()
@@ -81,9 +83,10 @@ public sealed class DamageTests
 
     private static float[] Vector(Random random) => [.. Enumerable.Range(0, 8).Select(_ => random.NextSingle() - 0.5f)];
 
-    private static async Task FlipAsync(int places)
+    private static async Task FlipAsync(int places, bool isEncrypted)
     {
-        var history = await History.RunAsync(24, seed: 5, checkpointsAfter: [15]);
+        using var key = isEncrypted ? EncryptionKey.FromBytes(new byte[32]) : null;
+        var history = await History.RunAsync(24, seed: 5, checkpointsAfter: [15], encryption: key);
         var files = history.Storage.Files();
         var total = files.Sum(file => file.Value.Length);
         var random = new Random(20261126);
@@ -97,7 +100,7 @@ public sealed class DamageTests
             damaged[name][at] ^= (byte)(1 << bit);
             try
             {
-                using var database = new VectorDatabase(new DatabaseEngine(MemoryStorage.Of(damaged), History.Options()));
+                using var database = new VectorDatabase(new DatabaseEngine(MemoryStorage.Of(damaged), History.Options(key: key)));
                 var state = await History.StateOfAsync(database);
                 Assert.That(history.States, Does.Contain(state), $"bit {bit} of byte {at} of {name}");
                 right++;

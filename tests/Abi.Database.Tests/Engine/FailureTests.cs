@@ -8,8 +8,11 @@ public sealed class FailureTests
 {
     [TestCase(false)]
     [TestCase(true)]
-    public async Task TheWriteFailsTheRestStaysReadableAndNothingAcknowledgedIsLost(bool isForGood)
+    [TestCase(false, true)]
+    [TestCase(true, true)]
+    public async Task TheWriteFailsTheRestStaysReadableAndNothingAcknowledgedIsLost(bool isForGood, bool isEncrypted = false)
     {
+        using var key = isEncrypted ? EncryptionKey.FromBytes(new byte[32]) : null;
         var calls = 0;
         for (var failing = 0; failing <= calls; failing++) // 0: none, to count the calls
         {
@@ -20,7 +23,7 @@ public sealed class FailureTests
             DatabaseEngine? engine = null;
             try
             {
-                engine = new DatabaseEngine(disk, History.Options());
+                engine = new DatabaseEngine(disk, History.Options(key: key));
                 using var database = new VectorDatabase(engine);
                 var collection = database.GetDynamicCollection("c", CrashTests.Definition);
                 try
@@ -55,7 +58,7 @@ public sealed class FailureTests
 
             calls = Math.Max(calls, disk.Calls);
             disk.Fails = null;
-            using var again = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
+            using var again = new VectorDatabase(new DatabaseEngine(disk, History.Options(key: key)));
             if (acknowledged.Count > 0)
             {
                 var numbers = again.GetDynamicCollection("c");

@@ -8,16 +8,19 @@ public sealed class PowerCutTests
     [TestCase(Durability.Full, 4)]
     [TestCase(Durability.Group, 3)]
     [TestCase(Durability.Os, 3)]
-    public async Task LeavesTheStateOfSomeCommitAndEveryAcknowledgedOne(Durability durability, int rounds)
+    [TestCase(Durability.Full, 2, true)]
+    [TestCase(Durability.Os, 1, true)]
+    public async Task LeavesTheStateOfSomeCommitAndEveryAcknowledgedOne(Durability durability, int rounds, bool isEncrypted = false)
     {
-        var history = await History.RunAsync(24, seed: 5, durability, checkpointsAfter: [8, 17]);
+        using var key = isEncrypted ? EncryptionKey.FromBytes(new byte[32]) : null;
+        var history = await History.RunAsync(24, seed: 5, durability, checkpointsAfter: [8, 17], encryption: key);
         var steps = history.Storage.Journal.Count;
         for (var round = 0; round < rounds; round++)
         {
             for (var step = 0; step <= steps; step++)
             {
                 var cut = history.Storage.CutAfter(step, new Random((round * 100_003) + step));
-                var state = await OpenAsync(cut, step);
+                var state = await OpenAsync(cut, step, key);
                 var acknowledged = durability == Durability.Full ? history.Acknowledged.FindLastIndex(at => at <= step) : 0;
                 Assert.That(history.States.FindLastIndex(known => known == state), Is.GreaterThanOrEqualTo(acknowledged), $"cut behind step {step} of {steps}, round {round}: {state}");
             }
@@ -25,10 +28,10 @@ public sealed class PowerCutTests
     }
 
     // Also writes after the recovery, and opens once more: what was cut off must never come back.
-    private static async Task<string> OpenAsync(Tests.Storage.MemoryStorage disk, int step)
+    private static async Task<string> OpenAsync(Tests.Storage.MemoryStorage disk, int step, EncryptionKey? key)
     {
         string state;
-        using (var engine = new DatabaseEngine(disk, History.Options()))
+        using (var engine = new DatabaseEngine(disk, History.Options(key: key)))
         using (var database = new VectorDatabase(engine))
         {
             state = await History.StateOfAsync(database);
@@ -38,7 +41,7 @@ public sealed class PowerCutTests
             }
         }
 
-        using (var engine = new DatabaseEngine(disk, History.Options()))
+        using (var engine = new DatabaseEngine(disk, History.Options(key: key)))
         using (var database = new VectorDatabase(engine))
         {
             Assert.That(await History.StateOfAsync(database), Is.EqualTo(state), $"opened again after a cut behind step {step}");

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Abi.Database.Encryption;
 using Abi.Database.Storage;
 
 namespace Abi.Database.Tests.Storage;
@@ -19,6 +20,8 @@ internal sealed class MemoryStorage : IStorage
     public Func<int, string, bool>? Fails { get; set; }
 
     public string Folder => "/memory";
+
+    public StorageEncryption? Encryption { get; set; }
 
     public int Calls { get; private set; }
 
@@ -124,9 +127,13 @@ internal sealed class MemoryStorage : IStorage
         var storage = new MemoryStorage();
         foreach (var (name, bytes) in files)
         {
-            storage._names[name] = new Inode { Bytes = bytes.ToArray() };
+            var inode = storage._names[name] = new Inode { Bytes = bytes.ToArray() };
+            storage.Journal.Add(new Step(StepKind.Create, inode, 0, null, name, null));
+            storage.Journal.Add(new Step(StepKind.Write, inode, 0, inode.Bytes, null, null));
+            storage.Journal.Add(new Step(StepKind.Flush, inode, 0, null, null, null));
         }
 
+        storage.Journal.Add(new Step(StepKind.FlushFolder, null, 0, null, null, null));
         return storage;
     }
 
@@ -167,7 +174,7 @@ internal sealed class MemoryStorage : IStorage
             Change(names, change);
         }
 
-        var cut = new MemoryStorage();
+        Dictionary<string, byte[]> files = new(StringComparer.Ordinal);
         foreach (var (name, inode) in names)
         {
             var bytes = durable.GetValueOrDefault(inode) ?? [];
@@ -186,10 +193,10 @@ internal sealed class MemoryStorage : IStorage
                 }
             }
 
-            cut._names[name] = new Inode { Bytes = bytes };
+            files[name] = bytes;
         }
 
-        return cut;
+        return Of(files);
     }
 
     private static void Change(Dictionary<string, Inode> names, Step change)

@@ -1,0 +1,75 @@
+using Abi.Database.Encryption;
+using Abi.Database.Engine;
+using Abi.Database.Log;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Backup;
+
+/// <summary>Checks an encrypted database without its key: the checksums of what is on the disk. Which files belong together only the manifest says, which is encrypted, so all that are there are read.</summary>
+internal static class SealedVerification
+{
+    public static VerificationReport Run(IStorage storage)
+    {
+        List<string> problems = [];
+        var (files, bytes, sequence) = (0, 0L, 0L);
+        void Try(string name, Func<long> check)
+        {
+            try
+            {
+                bytes += check();
+                files++;
+            }
+            catch (Exception error) when (error is DatabaseCorruptException or IOException)
+            {
+                problems.Add($"{name}: {error.Message}");
+            }
+        }
+
+        Try(KeyFile.Name, () => KeyFile.Read(storage).Length);
+        var names = storage.List();
+        foreach (var name in names.Where(name => !name.EndsWith(".tmp", StringComparison.Ordinal)
+            && (name == Manifest.FileName || name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal))))
+        {
+            Try(name, () => CheckPages(storage, name));
+        }
+
+        List<long> segments = [.. names.Select(LogFormat.Number).Where(number => number >= 0).Order()];
+        if (segments.Count > 0)
+        {
+            Try(LogFormat.Name(segments[0]), () => CheckLog(storage, segments[0], out sequence));
+        }
+
+        return new VerificationReport(files, bytes, sequence, [.. problems]) { IsSealed = true };
+    }
+
+    private static long CheckPages(IStorage storage, string name)
+    {
+        var path = Path.Combine(storage.Folder, name);
+        using var file = storage.OpenRead(name);
+        var (_, length) = PageFile.ReadHeader(file, path);
+        var buffer = new byte[PageFile.PageBytes + PageFile.TrailerBytes];
+        for (long page = 0; page < PageFile.Pages(length); page++)
+        {
+            PageFile.ReadPage(file, page, length, buffer, path);
+        }
+
+        return file.Length;
+    }
+
+    private static long CheckLog(IStorage storage, long first, out long sequence)
+    {
+        var header = new byte[LogFormat.HeaderBytes];
+        using (var file = storage.OpenRead(LogFormat.Name(first)))
+        {
+            _ = file.Read(0, header);
+        }
+
+        var database = new Guid(header.AsSpan(LogFormat.DatabaseOffset, 16));
+        var firstSequence = LogFormat.ReadHeader(header, database, first, Path.Combine(storage.Folder, LogFormat.Name(first)));
+        var scan = new LogScan(storage, database, first, isSalvage: false);
+        long bytes = 0;
+        scan.Read((frame, _) => (bytes += LogFormat.FrameBytes(frame.Length)) > 0, firstSequence - 1);
+        sequence = scan.LastSequence;
+        return bytes;
+    }
+}
