@@ -49,7 +49,11 @@ public sealed class PostgresServer
     private static async Task<(string? Connection, string Reason)> StartAsync(string programs)
     {
         var folder = Directory.CreateTempSubdirectory("abi-postgres-").FullName;
-        File.SetUnixFileMode(folder, (UnixFileMode)0b111_111_111); // the server does not run as root
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(folder, (UnixFileMode)0b111_111_111); // the server does not run as root
+        }
+
         var data = Path.Combine(folder, "data");
         int port;
         using (var listener = new TcpListener(IPAddress.Loopback, 0))
