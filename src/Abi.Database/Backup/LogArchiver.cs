@@ -33,7 +33,7 @@ internal sealed class LogArchiver : IDisposable
     public LogArchiver(IStorage storage, Guid database, DatabaseOptions options, WriteThrottle throttle, Func<long> currentSegment, Func<long> firstNeeded)
     {
         (_storage, _database, _options, _throttle, _currentSegment, _firstNeeded) = (storage, database, options, throttle, currentSegment, firstNeeded);
-        _open = () => options.OpenArchive(options.LogArchive!, database);
+        _open = () => storage.OpenArchive(options.LogArchive!, database);
     }
 
     /// <summary>The last segment that is in the archive, so that the database may give it up; -1 while nothing is known.</summary>

@@ -1,5 +1,3 @@
-using Abi.Database.Backup;
-using Abi.Database.Storage;
 using Microsoft.Extensions.AI;
 
 namespace Abi.Database;
@@ -62,9 +60,6 @@ public sealed class DatabaseOptions
 
     /// <summary>Where the time comes from: the container's, for the feature.</summary>
     internal TimeProvider Clock = TimeProvider.System;
-
-    /// <summary>Opens the folder of a database in an archive; tests put another disk in its place.</summary>
-    internal Func<string, Guid, IStorage> OpenArchive = ArchivedLog.Open;
 
     /// <summary>What makes vectors of texts, or gives that when it is first needed; both null for nothing.</summary>
     internal IEmbeddingGenerator<string, Embedding<float>>? Generator;

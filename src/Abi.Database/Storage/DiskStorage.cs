@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using Abi.Database.Backup;
 using Abi.Database.Encryption;
 using Microsoft.Win32.SafeHandles;
 
@@ -44,6 +45,8 @@ internal sealed unsafe class DiskStorage : IStorage
     public void Delete(string name) => File.Delete(Full(name));
 
     public void FlushFolder() => LibC.FlushFolder(Folder);
+
+    public IStorage OpenArchive(string archive, Guid database) => ArchivedLog.Open(archive, database);
 
     public IDisposable? TryLock()
     {

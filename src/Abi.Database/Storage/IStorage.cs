@@ -38,4 +38,8 @@ internal interface IStorage : IDisposable
 
     /// <summary>Takes the writer's lock. Null when another process or object has it.</summary>
     IDisposable? TryLock();
+
+    /// <summary>Opens the folder of a database in an archive of logs, which is on a disk of its own.</summary>
+    /// <exception cref="DatabaseException">There is no archive.</exception>
+    IStorage OpenArchive(string archive, Guid database);
 }

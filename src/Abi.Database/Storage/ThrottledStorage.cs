@@ -31,6 +31,8 @@ internal sealed class ThrottledStorage(IStorage storage, WriteThrottle throttle)
 
     public IDisposable? TryLock() => storage.TryLock();
 
+    public IStorage OpenArchive(string archive, Guid database) => storage.OpenArchive(archive, database);
+
     public void Dispose()
     {
         // the storage is whose it was

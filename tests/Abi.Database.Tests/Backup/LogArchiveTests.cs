@@ -96,7 +96,7 @@ public sealed class LogArchiveTests
 
                 return false;
             };
-            (options.LogArchive, options.OpenArchive, history.Storage.Fails, archive.Fails) = ("archive", (_, _) => archive, note, note);
+            (options.LogArchive, history.Storage.Archive, history.Storage.Fails, archive.Fails) = ("archive", () => archive, note, note);
         }
 
         var history = await History.RunAsync(24, seed: 5, durability, checkpointsAfter: [8, 17], Watch, async (i, database) =>
@@ -116,7 +116,7 @@ public sealed class LogArchiveTests
             var random = new Random(++seed);
             var (disk, archived) = (history.Storage.CutAfter(main, random), archive.CutAfter(there, random));
             var options = History.Options();
-            (options.LogArchive, options.OpenArchive) = ("archive", (_, _) => archived);
+            (options.LogArchive, disk.Archive) = ("archive", () => archived);
             var place = $"cut behind steps {main} and {there}";
             using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
             {
@@ -146,7 +146,7 @@ public sealed class LogArchiveTests
         var options = History.Options();
         var isGone = true;
         (options.LogArchive, options.Clock) = ("the archive", clock);
-        options.OpenArchive = (_, _) => isGone ? throw new DatabaseException("There is no disk.") : archive;
+        disk.Archive = () => isGone ? throw new DatabaseException("There is no disk.") : archive;
         using var database = new VectorDatabase(new DatabaseEngine(disk, options));
         var collection = database.GetDynamicCollection("c", CrashTests.Definition);
         await collection.EnsureCollectionExistsAsync();
@@ -250,8 +250,8 @@ public sealed class LogArchiveTests
     {
         var archive = new MemoryStorage();
         var options = History.Options();
-        (options.LogArchive, options.OpenArchive) = ("archive", (_, _) => archive);
-        var disk = new MemoryStorage();
+        options.LogArchive = "archive";
+        var disk = new MemoryStorage { Archive = () => archive };
         IReadOnlyDictionary<string, byte[]> copy;
         using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
         {
@@ -277,7 +277,7 @@ public sealed class LogArchiveTests
     {
         var (disk, archive, clock) = (new MemoryStorage(), new MemoryStorage(), new StepClock());
         var options = History.Options();
-        (options.Clock, options.KeepLog, options.LogArchive, options.OpenArchive) = (clock, !isArchived, isArchived ? "archive" : null, (_, _) => archive);
+        (options.Clock, options.KeepLog, options.LogArchive, disk.Archive) = (clock, !isArchived, isArchived ? "archive" : null, () => archive);
         options.LogRetention = TimeSpan.FromDays(10);
         var kept = isArchived ? archive : disk;
         List<(int Day, MemoryStorage Backup)> backups = [];

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Abi.Database.Backup;
 using Abi.Database.Encryption;
 using Abi.Database.Storage;
 
@@ -19,11 +20,16 @@ internal sealed class MemoryStorage : IStorage
     /// <summary>Throws for the calls for which it returns true: their number and what they do.</summary>
     public Func<int, string, bool>? Fails { get; set; }
 
+    /// <summary>Gives the disk of the archive; null for folders of the real one.</summary>
+    public Func<IStorage>? Archive { get; set; }
+
     public string Folder => "/memory";
 
     public StorageEncryption? Encryption { get; set; }
 
     public int Calls { get; private set; }
+
+    public IStorage OpenArchive(string archive, Guid database) => Archive?.Invoke() ?? ArchivedLog.Open(archive, database);
 
     public IReadOnlyList<string> List()
     {

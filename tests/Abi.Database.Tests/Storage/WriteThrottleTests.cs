@@ -58,8 +58,8 @@ public sealed class WriteThrottleTests
         var (clock, disk, target) = (new ManualClock(), new MemoryStorage(), new MemoryStorage());
         var options = Options(clock, Rate);
         using var stream = new MemoryStream();
-        options.OpenArchive = (_, _) => target;
         options.LogArchive = work == "archive" ? "archive" : null;
+        disk.Archive = () => target;
         using var database = new VectorDatabase(new DatabaseEngine(disk, options));
         var collection = await FillAsync(database);
         var running = work switch
@@ -101,9 +101,8 @@ public sealed class WriteThrottleTests
     {
         var (clock, target) = (new ManualClock(), new MemoryStorage());
         var options = Options(clock, 1024);
-        options.OpenArchive = (_, _) => target;
         options.LogArchive = work == "archive" ? "archive" : null;
-        var disk = new MemoryStorage();
+        var disk = new MemoryStorage { Archive = () => target };
         var database = new VectorDatabase(new DatabaseEngine(disk, options));
         await FillAsync(database);
         var running = work switch
