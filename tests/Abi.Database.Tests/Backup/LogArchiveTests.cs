@@ -264,7 +264,9 @@ public sealed class LogArchiveTests
         }
 
         var before = archive.Files();
-        using var other = new VectorDatabase(new DatabaseEngine(MemoryStorage.Of(copy), options));
+        var second = MemoryStorage.Of(copy);
+        second.Archive = disk.Archive;
+        using var other = new VectorDatabase(new DatabaseEngine(second, options));
         await other.GetDynamicCollection("c").UpsertAsync(CrashTests.Record(2, 0));
         Assert.That(Assert.ThrowsAsync<DatabaseException>(() => other.ArchiveLogAsync())!.Message, Does.Contain("other commits"));
         Assert.That(archive.Files(), Is.EqualTo(before));
