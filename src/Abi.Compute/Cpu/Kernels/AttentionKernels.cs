@@ -27,11 +27,6 @@ internal static unsafe class AttentionKernels
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(float** queries, int count, int keySize, float* packed)
     {
-        if (!Avx512F.IsSupported)
-        {
-            return; // narrower kernels read queries where they are
-        }
-
         for (var q = 0; q <= count - Tile; q += Tile)
         {
             for (var j = 0; j < Tile; j++)
