@@ -15,6 +15,12 @@ if (args is ["latency", var where])
     return 0;
 }
 
+if (args is ["open", var home])
+{
+    OpenTimes.Run(home);
+    return 0;
+}
+
 if (args is ["encryption", var room])
 {
     EncryptionCost.Run(room);
@@ -29,7 +35,7 @@ if (args is ["postgres", var connection, var vectors, var folder])
 
 if (args is not [var what, var peerPath, var fixtures, var scratch])
 {
-    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH | durable SCRATCH | latency SCRATCH | encryption SCRATCH | postgres CONNECTION FIXTURES SCRATCH");
+    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH | durable SCRATCH | latency SCRATCH | open SCRATCH | encryption SCRATCH | postgres CONNECTION FIXTURES SCRATCH");
     return 2;
 }
 

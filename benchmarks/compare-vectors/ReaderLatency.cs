@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Abi.Database;
 
 namespace Abi.CompareVectors;
@@ -7,10 +8,10 @@ namespace Abi.CompareVectors;
 /// How long a search takes while nothing else happens, and while writers commit durably as fast as they can, graphs grow and checkpoints are made: the same reader, in turn, in one run.
 /// It asks at a fixed rate, so that what it waits for a core counts.
 /// </summary>
-internal static class ReaderLatency
+internal static partial class ReaderLatency
 {
     private const int Rows = 30_000;
-    private const int Dimensions = 100;
+    public const int Dimensions = 100;
 
     public static void Run(string folder)
     {
@@ -34,7 +35,7 @@ internal static class ReaderLatency
         Read(collection, 2000); // brings code in
         for (var round = 1; round <= 3; round++)
         {
-            var idle = Read(collection, 3000);
+            var (idle, _) = Read(collection, 3000);
             using var stop = new CancellationTokenSource();
             long written = 0;
             var watch = Stopwatch.StartNew();
@@ -48,20 +49,23 @@ internal static class ReaderLatency
                     Interlocked.Increment(ref written);
                 }
             })).ToArray();
-            var busy = Read(collection, 3000);
+            var (collections, paused) = (GC.CollectionCount(0), GC.GetTotalPauseDuration());
+            var (busy, waited) = Read(collection, 3000);
+            (collections, paused) = (GC.CollectionCount(0) - collections, GC.GetTotalPauseDuration() - paused);
             stop.Cancel();
             var rate = Interlocked.Read(ref written) / watch.Elapsed.TotalSeconds;
             Task.WaitAll(writers);
             database.WaitForIndexAsync().GetAwaiter().GetResult();
-            Console.WriteLine($"round {round}: idle p50 {Of(idle, 0.5):f0} µs, p99 {Of(idle, 0.99):f0} µs; during {rate:f0} durable writes/s p50 {Of(busy, 0.5):f0} µs, p99 {Of(busy, 0.99):f0} µs (ratio {Of(busy, 0.99) / Of(idle, 0.99):f2}), p99.9 {Of(busy, 0.999):f0} µs");
+            Console.WriteLine($"round {round}: idle p50 {Of(idle, 0.5):f0} µs, p99 {Of(idle, 0.99):f0} µs; during {rate:f0} durable writes/s p50 {Of(busy, 0.5):f0} µs, p99 {Of(busy, 0.99):f0} µs (ratio {Of(busy, 0.99) / Of(idle, 0.99):f2}), p99.9 {Of(busy, 0.999):f0} µs; waited for a core for {waited:f0} ms, {collections} collections paused {paused.TotalMilliseconds:f1} ms");
         }
     }
 
-    // Sorted times in microseconds, from when a search was due until it was answered.
-    private static double[] Read(VectorCollection<long, Own.Row> collection, int searches)
+    // Sorted times in microseconds, from when a search was due until it was answered; and the milliseconds that the reader was ready to run and had no core.
+    private static (double[] Times, double Waited) Read(VectorCollection<long, Own.Row> collection, int searches)
     {
         const double Every = 0.001; // seconds
         var times = new double[searches];
+        var waited = 0.0;
         var thread = new Thread(() =>
         {
             var random = new Random(7);
@@ -71,7 +75,7 @@ internal static class ReaderLatency
                 var due = i * Every;
                 while (due - watch.Elapsed.TotalSeconds is var left && left > 0)
                 {
-                    Thread.Sleep(TimeSpan.FromSeconds(left));
+                    _ = Sleep((uint)(left * 1e6)); // Thread.Sleep has whole milliseconds only, and for less gives the core away again and again, for which the system lets a thread wait later
                 }
 
                 // A sleeper is woken some tens of microseconds late; that is the system's, not the database's.
@@ -88,17 +92,23 @@ internal static class ReaderLatency
 
                 times[i] = (watch.Elapsed.TotalSeconds - due) * 1e6;
             }
+
+            const string Schedule = "/proc/thread-self/schedstat"; // nanoseconds run, nanoseconds waited, turns
+            waited = File.Exists(Schedule) ? long.Parse(File.ReadAllText(Schedule).Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture) / 1e6 : double.NaN;
         });
         thread.Start();
         thread.Join();
         Array.Sort(times);
-        return times;
+        return (times, waited);
     }
+
+    [LibraryImport("libc", EntryPoint = "usleep")]
+    private static partial int Sleep(uint microseconds);
 
     private static double Of(double[] sorted, double share) => sorted[(int)(share * (sorted.Length - 1))];
 
-    // About one of 256 places, so that neighbours exist.
-    private static float[] Vector(Random random)
+    /// <summary>A vector about one of 256 places, so that neighbours exist.</summary>
+    public static float[] Vector(Random random)
     {
         var place = new Random(random.Next(256));
         var vector = new float[Dimensions];

@@ -3,8 +3,8 @@ using System.Runtime.Intrinsics;
 
 namespace Abi.Compute.Distances;
 
-/// <summary>1 − cos of float32 vectors. A row has the upper halves of all elements first, then the lower halves (see <see cref="IRowDistance.IsEstimated"/>).</summary>
-public readonly unsafe struct Float32Cosine : IRowDistance
+/// <summary>1 − cos of float32 vectors. A row has the upper halves of all elements first, then the lower halves (see <see cref="IRowDistance{TSelf}.IsEstimated"/>).</summary>
+public readonly unsafe struct Float32Cosine : IRowDistance<Float32Cosine>
 {
     /// <inheritdoc/>
     public static bool IsEstimated => true;
@@ -53,18 +53,5 @@ public readonly unsafe struct Float32Cosine : IRowDistance
     public static float LowerBound(float estimate, byte* query, byte* row, int rowBytes) => estimate - SplitRow.Off(row, rowBytes);
 
     /// <inheritdoc/>
-    public static float Reference(byte* a, byte* b, int dimensions)
-    {
-        var (dot, normA, normB) = (0.0, 0.0, 0.0);
-        var x = (float*)a;
-        var y = (float*)b;
-        for (var i = 0; i < dimensions; i++)
-        {
-            dot += (double)x[i] * (double)y[i];
-            normA += (double)x[i] * (double)x[i];
-            normB += (double)y[i] * (double)y[i];
-        }
-
-        return (float)(1 - (dot / Math.Sqrt(normA * normB)));
-    }
+    public static float Reference(byte* a, byte* b, int dimensions) => (float)PlainSums<float>.Cosine(a, b, dimensions);
 }

@@ -3,8 +3,8 @@ using System.Runtime.Intrinsics;
 
 namespace Abi.Compute.Distances;
 
-/// <summary>The negative dot product of float32 vectors. A row has the upper halves of all elements first, then the lower halves (see <see cref="IRowDistance.IsEstimated"/>).</summary>
-public readonly unsafe struct Float32Dot : IRowDistance
+/// <summary>The negative dot product of float32 vectors. A row has the upper halves of all elements first, then the lower halves (see <see cref="IRowDistance{TSelf}.IsEstimated"/>).</summary>
+public readonly unsafe struct Float32Dot : IRowDistance<Float32Dot>
 {
     /// <inheritdoc/>
     public static bool IsEstimated => true;
@@ -51,16 +51,5 @@ public readonly unsafe struct Float32Dot : IRowDistance
     public static float LowerBound(float estimate, byte* query, byte* row, int rowBytes) => estimate - (SplitRow.QueryNorm(query, rowBytes) * SplitRow.Off(row, rowBytes));
 
     /// <inheritdoc/>
-    public static float Reference(byte* a, byte* b, int dimensions)
-    {
-        var dot = 0.0;
-        var x = (float*)a;
-        var y = (float*)b;
-        for (var i = 0; i < dimensions; i++)
-        {
-            dot += (double)x[i] * (double)y[i];
-        }
-
-        return (float)-dot;
-    }
+    public static float Reference(byte* a, byte* b, int dimensions) => (float)-PlainSums<float>.Dot(a, b, dimensions);
 }

@@ -3,8 +3,8 @@ using System.Runtime.Intrinsics;
 
 namespace Abi.Compute.Distances;
 
-/// <summary>The squared Euclidean distance of float32 vectors. A row has the upper halves of all elements first, then the lower halves (see <see cref="IRowDistance.IsEstimated"/>).</summary>
-public readonly unsafe struct Float32Euclidean : IRowDistance
+/// <summary>The squared Euclidean distance of float32 vectors. A row has the upper halves of all elements first, then the lower halves (see <see cref="IRowDistance{TSelf}.IsEstimated"/>).</summary>
+public readonly unsafe struct Float32Euclidean : IRowDistance<Float32Euclidean>
 {
     /// <inheritdoc/>
     public static bool IsEstimated => true;
@@ -56,17 +56,5 @@ public readonly unsafe struct Float32Euclidean : IRowDistance
     }
 
     /// <inheritdoc/>
-    public static float Reference(byte* a, byte* b, int dimensions)
-    {
-        var sum = 0.0;
-        var x = (float*)a;
-        var y = (float*)b;
-        for (var i = 0; i < dimensions; i++)
-        {
-            var difference = (double)x[i] - (double)y[i];
-            sum += difference * difference;
-        }
-
-        return (float)sum;
-    }
+    public static float Reference(byte* a, byte* b, int dimensions) => (float)PlainSums<float>.SquaredDifference(a, b, dimensions);
 }

@@ -7,11 +7,13 @@ namespace Abi.Compute.Distances;
 /// elements are zero, so that kernels have no tail loop. What a kernel needs of a vector besides its elements (an inverse norm, a scale) stands in the row, where
 /// the cache lines that hold the elements bring it along. Smaller is nearer.
 /// </summary>
+/// <typeparam name="TSelf">The distance itself.</typeparam>
 /// <remarks>
 /// A row may be made so that its first part alone gives a good estimate (<see cref="IsEstimated"/>): walks and scans then read that part, and the rest only of rows that the estimate leaves in
-/// question. Implementations are structs without state, used as type arguments, so that a walk is compiled once for each.
+/// question. For any other distance an estimate is the distance. Implementations are structs without state, used as type arguments, so that a walk is compiled once for each.
 /// </remarks>
-public unsafe interface IRowDistance
+public unsafe interface IRowDistance<TSelf>
+    where TSelf : struct, IRowDistance<TSelf>
 {
     /// <summary>Whether <see cref="Estimate"/> reads less than <see cref="Between"/> and is less exact.</summary>
     static virtual bool IsEstimated => false;
@@ -30,7 +32,7 @@ public unsafe interface IRowDistance
     /// <param name="vector">The elements, as users have them: not more bytes than a row has.</param>
     /// <param name="row">The row, <see cref="RowBytes"/> long; written whole.</param>
     /// <param name="dimensions">The elements of the vector.</param>
-    static abstract void Encode(ReadOnlySpan<byte> vector, byte* row, int dimensions);
+    static virtual void Encode(ReadOnlySpan<byte> vector, byte* row, int dimensions) => Sums.Fill(vector, row, TSelf.RowBytes(dimensions));
 
     /// <summary>Gives a row's vector back, bit by bit.</summary>
     /// <param name="row">The row.</param>
@@ -51,7 +53,8 @@ public unsafe interface IRowDistance
     static abstract float Between(byte* query, byte* row, int rowBytes);
 
     /// <summary>About the distance of a query and a row.</summary>
-    static abstract float Estimate(byte* query, byte* row, int rowBytes);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static virtual float Estimate(byte* query, byte* row, int rowBytes) => TSelf.Between(query, row, rowBytes);
 
     /// <summary>About the distances of a query and four rows. The last bits may be others than <see cref="Estimate"/>'s.</summary>
     /// <param name="query">Made by <see cref="Prepare"/>.</param>
@@ -61,10 +64,18 @@ public unsafe interface IRowDistance
     /// <param name="row3">A row.</param>
     /// <param name="rowBytes">The bytes of each row.</param>
     /// <param name="distances">float [4].</param>
-    static abstract void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static virtual void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
+    {
+        distances[0] = TSelf.Between(query, row0, rowBytes);
+        distances[1] = TSelf.Between(query, row1, rowBytes);
+        distances[2] = TSelf.Between(query, row2, rowBytes);
+        distances[3] = TSelf.Between(query, row3, rowBytes);
+    }
 
     /// <summary>About the distance of two rows.</summary>
-    static abstract float EstimateRows(byte* a, byte* b, int rowBytes);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static virtual float EstimateRows(byte* a, byte* b, int rowBytes) => TSelf.Between(a, b, rowBytes);
 
     /// <summary>A number that the distance is not below, whatever the rest of the row holds.</summary>
     /// <param name="estimate">What <see cref="Estimate"/> said of the same query and row.</param>

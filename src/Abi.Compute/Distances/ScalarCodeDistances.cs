@@ -4,13 +4,10 @@ using System.Runtime.CompilerServices;
 namespace Abi.Compute.Distances;
 
 /// <summary>1 − cos, estimated from the codes of <see cref="ScalarCode"/> that stand for normalised vectors.</summary>
-public readonly unsafe struct ScalarCodeCosine : IRowDistance
+public readonly unsafe struct ScalarCodeCosine : IRowDistance<ScalarCodeCosine>
 {
     /// <inheritdoc/>
     public static int RowBytes(int dimensions) => ScalarCode.RowBytes(dimensions);
-
-    /// <inheritdoc/>
-    public static void Encode(ReadOnlySpan<byte> vector, byte* row, int dimensions) => vector.CopyTo(new Span<byte>(row, RowBytes(dimensions))); // ScalarCode.Encode made it
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -18,35 +15,14 @@ public readonly unsafe struct ScalarCodeCosine : IRowDistance
         1 - (Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes, 8) * (((float*)(query + rowBytes))[-2] * ((float*)(row + rowBytes))[-2]));
 
     /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Estimate(byte* query, byte* row, int rowBytes) => Between(query, row, rowBytes);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
-    {
-        distances[0] = Between(query, row0, rowBytes);
-        distances[1] = Between(query, row1, rowBytes);
-        distances[2] = Between(query, row2, rowBytes);
-        distances[3] = Between(query, row3, rowBytes);
-    }
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float EstimateRows(byte* a, byte* b, int rowBytes) => Between(a, b, rowBytes);
-
-    /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions) => 1 + ScalarCodeDot.Reference(a, b, dimensions);
 }
 
 /// <summary>The negative dot product, estimated from the codes of <see cref="ScalarCode"/>.</summary>
-public readonly unsafe struct ScalarCodeDot : IRowDistance
+public readonly unsafe struct ScalarCodeDot : IRowDistance<ScalarCodeDot>
 {
     /// <inheritdoc/>
     public static int RowBytes(int dimensions) => ScalarCode.RowBytes(dimensions);
-
-    /// <inheritdoc/>
-    public static void Encode(ReadOnlySpan<byte> vector, byte* row, int dimensions) => vector.CopyTo(new Span<byte>(row, RowBytes(dimensions))); // ScalarCode.Encode made it
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -54,68 +30,23 @@ public readonly unsafe struct ScalarCodeDot : IRowDistance
         -(Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes, 8) * (((float*)(query + rowBytes))[-2] * ((float*)(row + rowBytes))[-2]));
 
     /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Estimate(byte* query, byte* row, int rowBytes) => Between(query, row, rowBytes);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
-    {
-        distances[0] = Between(query, row0, rowBytes);
-        distances[1] = Between(query, row1, rowBytes);
-        distances[2] = Between(query, row2, rowBytes);
-        distances[3] = Between(query, row3, rowBytes);
-    }
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float EstimateRows(byte* a, byte* b, int rowBytes) => Between(a, b, rowBytes);
-
-    /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions)
     {
-        var sum = 0;
-        for (var i = 0; i < dimensions; i++)
-        {
-            sum += ((sbyte*)a)[i] * ((sbyte*)b)[i];
-        }
-
         var rowBytes = RowBytes(dimensions);
-        return -(sum * ((float*)(a + rowBytes))[-2] * ((float*)(b + rowBytes))[-2]);
+        return -((float)PlainSums<sbyte>.Dot(a, b, dimensions) * ((float*)(a + rowBytes))[-2] * ((float*)(b + rowBytes))[-2]);
     }
 }
 
 /// <summary>The squared Euclidean distance, estimated from the codes of <see cref="ScalarCode"/>: |a|² + |b|² − 2 a·b.</summary>
-public readonly unsafe struct ScalarCodeEuclidean : IRowDistance
+public readonly unsafe struct ScalarCodeEuclidean : IRowDistance<ScalarCodeEuclidean>
 {
     /// <inheritdoc/>
     public static int RowBytes(int dimensions) => ScalarCode.RowBytes(dimensions);
 
     /// <inheritdoc/>
-    public static void Encode(ReadOnlySpan<byte> vector, byte* row, int dimensions) => vector.CopyTo(new Span<byte>(row, RowBytes(dimensions))); // ScalarCode.Encode made it
-
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Between(byte* query, byte* row, int rowBytes) =>
         ((float*)(query + rowBytes))[-1] + ((float*)(row + rowBytes))[-1] + (2 * ScalarCodeDot.Between(query, row, rowBytes));
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Estimate(byte* query, byte* row, int rowBytes) => Between(query, row, rowBytes);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
-    {
-        distances[0] = Between(query, row0, rowBytes);
-        distances[1] = Between(query, row1, rowBytes);
-        distances[2] = Between(query, row2, rowBytes);
-        distances[3] = Between(query, row3, rowBytes);
-    }
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float EstimateRows(byte* a, byte* b, int rowBytes) => Between(a, b, rowBytes);
 
     /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions)

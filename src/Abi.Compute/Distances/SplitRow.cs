@@ -15,8 +15,10 @@ internal static unsafe class SplitRow
 
     public static int RowBytes(int dimensions) => ((dimensions * 4) + (2 * TailBytes) + 63) & ~63;
 
-    /// <summary>The bytes of a query: float [rowBytes / 4], zeros behind the elements, then a factor and a norm in 64 bytes.</summary>
-    public static int QueryBytes(int rowBytes) => rowBytes + 64;
+    /// <summary>
+    /// The bytes of a query: float [rowBytes / 4], zeros behind the elements; a factor and a norm in 64 bytes; where sums want them in an order of their own, the floats once more in that order.
+    /// </summary>
+    public static int QueryBytes(int rowBytes) => rowBytes + 64 + (SplitSums.IsWide ? 0 : rowBytes);
 
     public static void Encode(ReadOnlySpan<byte> vector, byte* row, int dimensions, bool isCosine)
     {
@@ -36,9 +38,9 @@ internal static unsafe class SplitRow
             left += difference * difference;
         }
 
-        // What rounding left out, and what the additions of floats, sixteen lanes and four sums wide, may be off; twice, since the exact distance has it, too.
+        // What rounding left out, and what the additions of floats may be off: of the estimate in at least sixteen sums, of the exact distance in at least 32.
         var norm = Math.Sqrt(squares);
-        var off = (Math.Sqrt(left) * 1.0001) + (2 * ((dimensions / 64.0) + 8) * norm / (1 << 24));
+        var off = (Math.Sqrt(left) * 1.0001) + (((dimensions / 16.0) + (dimensions / 32.0) + 16) * norm / (1 << 24));
         var tail = (float*)(row + (rowBytes >> 1));
         tail[-2] = isCosine ? (float)(1 / norm) : 1;
         tail[-1] = isCosine ? (float)(off / norm) : (float)off;
@@ -59,6 +61,7 @@ internal static unsafe class SplitRow
         var half = rowBytes >> 1;
         var count = (half - TailBytes) / sizeof(ushort);
         var values = (float*)query;
+        new Span<byte>(query, QueryBytes(rowBytes)).Clear();
         var squares = 0.0;
         for (var i = 0; i < count; i++)
         {
@@ -66,9 +69,12 @@ internal static unsafe class SplitRow
             squares += (double)values[i] * values[i];
         }
 
-        new Span<byte>(query + (count * sizeof(float)), QueryBytes(rowBytes) - (count * sizeof(float))).Clear();
-        ((float*)(query + rowBytes))[0] = ((float*)(row + half))[-2];
-        ((float*)(query + rowBytes))[1] = (float)Math.Sqrt(squares);
+        var factors = (float*)(query + rowBytes);
+        (factors[0], factors[1]) = (((float*)(row + half))[-2], (float)Math.Sqrt(squares));
+        if (!SplitSums.IsWide)
+        {
+            SplitSums.Order(values, SplitSums.Ordered(query, rowBytes), rowBytes / sizeof(float));
+        }
     }
 
     /// <summary>The factor of a row.</summary>

@@ -18,6 +18,32 @@ internal static unsafe class Sums
         target[vector.Length..].Clear();
     }
 
+    /// <summary>Σ a·b over the elements of two rows; the last <paramref name="maskedBytes"/> bytes do not count.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Dot<T>(byte* a, byte* b, int rowBytes, int maskedBytes)
+        where T : unmanaged
+    {
+        if (typeof(T) == typeof(sbyte))
+        {
+            return DotBytes((sbyte*)a, (sbyte*)b, rowBytes, maskedBytes);
+        }
+
+        return typeof(T) == typeof(Half) ? DotHalves((ushort*)a, (ushort*)b, rowBytes >> 6, maskedBytes / sizeof(Half)) : throw NoKernel<T>();
+    }
+
+    /// <summary>Σ (a − b)² over the elements of two rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SquaredDifference<T>(byte* a, byte* b, int rowBytes)
+        where T : unmanaged
+    {
+        if (typeof(T) == typeof(sbyte))
+        {
+            return SquaredDifferenceBytes((sbyte*)a, (sbyte*)b, rowBytes >> 6);
+        }
+
+        return typeof(T) == typeof(Half) ? SquaredDifferenceHalves((ushort*)a, (ushort*)b, rowBytes >> 6) : throw NoKernel<T>();
+    }
+
     /// <summary>Σ a·b over signed bytes; the last <paramref name="maskedBytes"/> bytes do not count.</summary>
     /// <param name="a">sbyte [bytes].</param>
     /// <param name="b">sbyte [bytes].</param>
@@ -51,7 +77,7 @@ internal static unsafe class Sums
     }
 
     /// <summary>Σ (a − b)² over signed bytes.</summary>
-    public static int SquaredDifferenceBytes(sbyte* a, sbyte* b, int blocks)
+    private static int SquaredDifferenceBytes(sbyte* a, sbyte* b, int blocks)
     {
         var sum = Vector256<int>.Zero;
         for (var i = 0; i < blocks * 64; i += 16)
@@ -87,7 +113,7 @@ internal static unsafe class Sums
     }
 
     /// <summary>Σ a·b over half-precision numbers; the last <paramref name="masked"/> of them do not count.</summary>
-    public static float DotHalves(ushort* a, ushort* b, int blocks, int masked)
+    private static float DotHalves(ushort* a, ushort* b, int blocks, int masked)
     {
         var count = blocks * 32;
         var sum0 = Vector256<float>.Zero;
@@ -110,7 +136,7 @@ internal static unsafe class Sums
     }
 
     /// <summary>Σ (a − b)² over half-precision numbers.</summary>
-    public static float SquaredDifferenceHalves(ushort* a, ushort* b, int blocks)
+    private static float SquaredDifferenceHalves(ushort* a, ushort* b, int blocks)
     {
         var sum0 = Vector256<float>.Zero;
         var sum1 = Vector256<float>.Zero;
@@ -125,6 +151,8 @@ internal static unsafe class Sums
 
         return Vector256.Sum(sum0 + sum1);
     }
+
+    private static NotSupportedException NoKernel<T>() => new($"There is no kernel for vectors of {typeof(T).Name}, only for those of SByte and Half.");
 
     // The exponent is moved by a multiplication, which gets subnormal numbers right: bits · 2^112.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -8,7 +8,7 @@ namespace Abi.Database.Indexes;
 
 /// <inheritdoc/>
 internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int connections, int constructionEffort) : HnswGraph(rows, connections, constructionEffort)
-    where TDistance : struct, IRowDistance
+    where TDistance : struct, IRowDistance<TDistance>
 {
     private const int LinesAhead = 20; // cache lines that are asked for before they are compared: enough to hide memory, few enough for the core's fill buffers
 

@@ -22,12 +22,12 @@ internal abstract unsafe class VectorSpace(int dimensions, int rawBytes, int row
             (VectorElement.Float32, DistanceFunction.CosineSimilarity) => new VectorSpace<Float32Cosine>(dimensions, dimensions * 4),
             (VectorElement.Float32, DistanceFunction.DotProductSimilarity) => new VectorSpace<Float32Dot>(dimensions, dimensions * 4),
             (VectorElement.Float32, _) => new VectorSpace<Float32Euclidean>(dimensions, dimensions * 4),
-            (VectorElement.Float16, DistanceFunction.CosineSimilarity) => new VectorSpace<Float16Cosine>(dimensions, dimensions * 2),
-            (VectorElement.Float16, DistanceFunction.DotProductSimilarity) => new VectorSpace<Float16Dot>(dimensions, dimensions * 2),
-            (VectorElement.Float16, _) => new VectorSpace<Float16Euclidean>(dimensions, dimensions * 2),
-            (VectorElement.Int8, DistanceFunction.CosineSimilarity) => new VectorSpace<Int8Cosine>(dimensions, dimensions),
-            (VectorElement.Int8, DistanceFunction.DotProductSimilarity) => new VectorSpace<Int8Dot>(dimensions, dimensions),
-            (VectorElement.Int8, _) => new VectorSpace<Int8Euclidean>(dimensions, dimensions),
+            (VectorElement.Float16, DistanceFunction.CosineSimilarity) => new VectorSpace<PlainCosine<Half>>(dimensions, dimensions * 2),
+            (VectorElement.Float16, DistanceFunction.DotProductSimilarity) => new VectorSpace<PlainDot<Half>>(dimensions, dimensions * 2),
+            (VectorElement.Float16, _) => new VectorSpace<PlainEuclidean<Half>>(dimensions, dimensions * 2),
+            (VectorElement.Int8, DistanceFunction.CosineSimilarity) => new VectorSpace<PlainCosine<sbyte>>(dimensions, dimensions),
+            (VectorElement.Int8, DistanceFunction.DotProductSimilarity) => new VectorSpace<PlainDot<sbyte>>(dimensions, dimensions),
+            (VectorElement.Int8, _) => new VectorSpace<PlainEuclidean<sbyte>>(dimensions, dimensions),
             _ => new VectorSpace<BinaryHamming>(dimensions, (dimensions + 7) / 8),
         };
     }

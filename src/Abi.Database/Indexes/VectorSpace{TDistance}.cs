@@ -7,7 +7,7 @@ namespace Abi.Database.Indexes;
 
 /// <inheritdoc/>
 internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes) : VectorSpace(dimensions, rawBytes, TDistance.RowBytes(dimensions))
-    where TDistance : struct, IRowDistance
+    where TDistance : struct, IRowDistance<TDistance>
 {
     public override int QueryBytes => TDistance.QueryBytes(RowBytes);
 

@@ -73,12 +73,7 @@ internal sealed partial class CollectionStore
             }
 
             var graph = (HnswGraph)index.Graph;
-            var row = new Dictionary<int, int>(order.Length);
-            for (var i = 0; i < order.Length; i++)
-            {
-                row[order[i]] = i;
-            }
-
+            var row = RowOf(order);
             var most = 2 * graph.Connections;
             var levels = new byte[order.Length];
             var entry = -1L;
@@ -145,18 +140,13 @@ internal sealed partial class CollectionStore
 
     private static uint SaveInverted(IStorage storage, string name, InvertedFile file, int[] order)
     {
-        var row = new Dictionary<int, int>(order.Length);
-        for (var i = 0; i < order.Length; i++)
-        {
-            row[order[i]] = i;
-        }
-
+        var row = RowOf(order);
         var cellOf = new int[order.Length];
         Array.Fill(cellOf, -1);
         var codes = new byte[(long)order.Length * file.CodeBytes];
         foreach (var (slot, cell, code) in file.Entries())
         {
-            if (row.TryGetValue(slot, out var target))
+            if (slot < row.Length && row[slot] is >= 0 and var target)
             {
                 cellOf[target] = cell;
                 code.Span.CopyTo(codes.AsSpan(target * file.CodeBytes));
@@ -177,12 +167,25 @@ internal sealed partial class CollectionStore
         return writer.Finish();
     }
 
-    private static void Translate(ReadOnlySpan<int> links, Span<int> translated, Dictionary<int, int> row, byte[] levels)
+    // By slot: its row, or -1. Younger slots are behind the end.
+    private static int[] RowOf(int[] order)
+    {
+        var row = new int[order.Length == 0 ? 0 : order.Max() + 1];
+        Array.Fill(row, -1);
+        for (var i = 0; i < order.Length; i++)
+        {
+            row[order[i]] = i;
+        }
+
+        return row;
+    }
+
+    private static void Translate(ReadOnlySpan<int> links, Span<int> translated, int[] row, byte[] levels)
     {
         var count = 0;
         foreach (var link in links)
         {
-            if (link >= 0 && row.TryGetValue(link, out var target) && levels[target] != byte.MaxValue)
+            if ((uint)link < (uint)row.Length && row[link] is >= 0 and var target && levels[target] != byte.MaxValue)
             {
                 translated[count++] = target;
             }

@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Abi.Compute.Distances;
+using Abi.Testing;
 
 namespace Abi.Compute.Tests.Distances;
 
@@ -19,17 +21,17 @@ public sealed unsafe class RowDistanceTests
     [TestCaseSource(nameof(Lengths))]
     public void Float16(int dimensions)
     {
-        Compare<Float16Cosine>(dimensions, Halves, 1e-5);
-        Compare<Float16Dot>(dimensions, Halves, 1e-5 * dimensions);
-        Compare<Float16Euclidean>(dimensions, Halves, 1e-5 * dimensions);
+        Compare<PlainCosine<Half>>(dimensions, Halves, 1e-5);
+        Compare<PlainDot<Half>>(dimensions, Halves, 1e-5 * dimensions);
+        Compare<PlainEuclidean<Half>>(dimensions, Halves, 1e-5 * dimensions);
     }
 
     [TestCaseSource(nameof(Lengths))]
     public void Int8(int dimensions)
     {
-        Compare<Int8Cosine>(dimensions, Bytes, 1e-5);
-        Compare<Int8Dot>(dimensions, Bytes, 0);
-        Compare<Int8Euclidean>(dimensions, Bytes, 0);
+        Compare<PlainCosine<sbyte>>(dimensions, Bytes, 1e-5);
+        Compare<PlainDot<sbyte>>(dimensions, Bytes, 0);
+        Compare<PlainEuclidean<sbyte>>(dimensions, Bytes, 0);
     }
 
     [TestCaseSource(nameof(Lengths))]
@@ -85,11 +87,35 @@ public sealed unsafe class RowDistanceTests
             new Span<byte>(row, 64).Clear();
             new Span<byte>(one, 64).Clear();
             (row[0], one[0]) = (half, (Half)1);
-            Assert.That(Float16Dot.Between((byte*)row, (byte*)one, 64), Is.EqualTo(-(float)half), $"{bits:x4}");
+            Assert.That(PlainDot<Half>.Between((byte*)row, (byte*)one, 64), Is.EqualTo(-(float)half), $"{bits:x4}");
         }
 
         NativeMemory.AlignedFree(row);
         NativeMemory.AlignedFree(one);
+    }
+
+    [TestCase("DOTNET_EnableAVX512", 256)]
+    [TestCase("DOTNET_EnableAVX2", 128)]
+    [TestCase("DOTNET_EnableHWIntrinsic", 0)]
+    public void EveryInstructionSet(string variable, int width)
+    {
+        var output = ChildProcess.Run(CompareAll, new Dictionary<string, string> { [variable] = "0" });
+        Assert.That(int.Parse(output, System.Globalization.CultureInfo.InvariantCulture), Is.LessThanOrEqualTo(width), "the switch works");
+    }
+
+    private static void CompareAll()
+    {
+        var tests = new RowDistanceTests();
+        foreach (var dimensions in Lengths)
+        {
+            tests.Float32(dimensions);
+            tests.Float16(dimensions);
+            tests.Int8(dimensions);
+            tests.Binary(dimensions);
+            tests.Codes(dimensions);
+        }
+
+        Console.WriteLine(Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : Vector128.IsHardwareAccelerated ? 128 : 0);
     }
 
     private delegate void Fill(byte* row, int dimensions, Random random);
@@ -121,11 +147,11 @@ public sealed unsafe class RowDistanceTests
     }
 
     private static void Compare<T>(int dimensions, Fill fill, double tolerance)
-        where T : struct, IRowDistance
+        where T : struct, IRowDistance<T>
     {
         var random = new Random(dimensions);
         var bytes = T.RowBytes(dimensions);
-        var vectorBytes = typeof(T) == typeof(BinaryHamming) ? (dimensions + 7) / 8 : dimensions * (typeof(T).Name.StartsWith("Float32", StringComparison.Ordinal) ? 4 : typeof(T).Name.StartsWith("Float16", StringComparison.Ordinal) ? 2 : 1);
+        var vectorBytes = typeof(T) == typeof(BinaryHamming) ? (dimensions + 7) / 8 : dimensions * (T.IsEstimated ? 4 : typeof(T).GenericTypeArguments[0] == typeof(Half) ? 2 : 1);
         Assert.That(bytes % 64, Is.Zero);
         var vectors = (byte*)NativeMemory.AlignedAlloc((nuint)vectorBytes * 2, 64);
         var rows = (byte*)NativeMemory.AlignedAlloc((nuint)bytes * 2, 64);
@@ -169,7 +195,7 @@ public sealed unsafe class RowDistanceTests
     }
 
     private static void CompareCodes<T>(int dimensions, bool isNormalised)
-        where T : struct, IRowDistance
+        where T : struct, IRowDistance<T>
     {
         var random = new Random(dimensions);
         var bytes = T.RowBytes(dimensions);
