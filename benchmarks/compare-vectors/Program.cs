@@ -33,9 +33,21 @@ if (args is ["postgres", var connection, var vectors, var folder])
     return 0;
 }
 
+if (args is ["disk-build", var source, var made, var count, var kind, var constructionEffort])
+{
+    DiskSearch.Build(source, made, int.Parse(count), Enum.Parse<IndexKind>(kind), int.Parse(constructionEffort));
+    return 0;
+}
+
+if (args is ["disk-search", var data, var built])
+{
+    DiskSearch.Search(data, built);
+    return 0;
+}
+
 if (args is not [var what, var peerPath, var fixtures, var scratch])
 {
-    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH | durable SCRATCH | latency SCRATCH | open SCRATCH | encryption SCRATCH | postgres CONNECTION FIXTURES SCRATCH");
+    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH | durable SCRATCH | latency SCRATCH | open SCRATCH | encryption SCRATCH | postgres CONNECTION FIXTURES SCRATCH | disk-build FIXTURES SCRATCH ROWS KIND CONSTRUCTION | disk-search FIXTURES SCRATCH");
     return 2;
 }
 

@@ -43,6 +43,7 @@ public static class DatabaseFeatureExtensions
                     check.Require(options.BackgroundBytesPerSecond is 0 or >= 1024, nameof(options.BackgroundBytesPerSecond), options.BackgroundBytesPerSecond, "0 or at least 1024 bytes");
                     check.Require(options.LogRetention is null || options.LogRetention > TimeSpan.Zero, nameof(options.LogRetention), options.LogRetention, "a time above zero");
                     check.Require(options.LogArchive is null || options.LogArchive.Trim().Length > 0, nameof(options.LogArchive), options.LogArchive, "a folder, or nothing");
+                    check.InRange(options.VectorMemoryBytes, 0, long.MaxValue);
                     check.InRange(options.IndexThreads, 0, 1024);
                     check.InRange(options.ScanThreads, 0, 1024);
                     check.Require(options.GroupInterval >= TimeSpan.FromMilliseconds(1) && options.GroupInterval <= TimeSpan.FromMinutes(1), nameof(options.GroupInterval), options.GroupInterval, "a time from 1 millisecond to 1 minute");

@@ -207,7 +207,7 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
 
         var store = handle.Store;
         return new CollectionStatistics(Name, store.View.Live, handle.Schema.Definition,
-            [.. store.Vectors.Select(index => new VectorStatistics(index.Field.Name, index.Graph?.Kind ?? IndexKind.Flat, index.Graph?.Count ?? 0, index.Pending.Count))], null)
+            [.. store.Vectors.Select(index => new VectorStatistics(index.Field.Name, index.Graph?.Kind ?? IndexKind.Flat, index.Graph?.Count ?? 0, index.WaitingCount) { ResidentBytes = index.ResidentBytes })], null)
         {
             DecryptedBytes = store.DecryptedBytes,
         };

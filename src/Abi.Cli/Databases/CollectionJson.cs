@@ -16,7 +16,7 @@ internal sealed record CollectionJson(string? Name, int? Records, string? Key, s
         [("f32", VectorElement.Float32), ("f16", VectorElement.Float16), ("int8", VectorElement.Int8), ("binary", VectorElement.Binary)];
 
     /// <summary>The names of index kinds on the command line.</summary>
-    public static readonly ImmutableArray<(string Name, IndexKind Kind)> Indexes = [("auto", IndexKind.Automatic), ("flat", IndexKind.Flat), ("hnsw", IndexKind.Hnsw)];
+    public static readonly ImmutableArray<(string Name, IndexKind Kind)> Indexes = [("auto", IndexKind.Automatic), ("flat", IndexKind.Flat), ("hnsw", IndexKind.Hnsw), ("ivfpq", IndexKind.IvfPq), ("diskann", IndexKind.DiskAnn)];
 
     /// <summary>The names of key kinds on the command line.</summary>
     public static readonly ImmutableArray<(string Name, KeyKind Kind)> Keys = [("text", KeyKind.Text), ("guid", KeyKind.Guid), ("integer", KeyKind.Integer)];

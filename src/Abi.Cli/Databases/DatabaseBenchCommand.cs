@@ -60,7 +60,7 @@ internal sealed class DatabaseBenchCommand : DatabaseCommand
         List<DatabaseBenchRow> rows = [];
         var (exact, truth) = Measure(collection, queries, top, options with { IsExact = true }, "exact", null, cancellationToken);
         rows.Add(exact);
-        var isGraph = collection.GetStatistics().Vectors.First(vector => vector.Name == name).IndexKind == IndexKind.Hnsw;
+        var isGraph = collection.GetStatistics().Vectors.First(vector => vector.Name == name).IndexKind != IndexKind.Flat;
         foreach (var effort in isGraph ? arguments.Get(Efforts) : [])
         {
             rows.Add(Measure(collection, queries, top, options with { Effort = effort }, $"ef {effort}", truth, cancellationToken).Row);

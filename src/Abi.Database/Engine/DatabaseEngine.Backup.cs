@@ -101,7 +101,7 @@ internal sealed partial class DatabaseEngine
                 {
                     if (handle is { StoreOrNull: not null, Saved.Rows: { } rows })
                     {
-                        handle.Set(Rows.CollectionStore.Load(handle.Schema, _storage, rows, handle.Saved.Graphs, handle.Saved.Sequence, IndexThreads, _ => { }));
+                        handle.Set(Rows.CollectionStore.Load(handle.Schema, _storage, rows, handle.Saved.Graphs, handle.Saved.Sequence, IndexThreads, VectorMemoryBytes, _ => { }));
                     }
                 }
             }

@@ -28,7 +28,16 @@ internal sealed partial class DatabaseEngine
         EnterFiles(isClosing);
         try
         {
-            WriteCheckpoint(_background, isClosing);
+            foreach (var handle in _byId.Values.Where(handle => handle.StoreOrNull is { IsMergeDue: true }))
+            {
+                handle.IsDirty = true;
+            }
+
+            var written = WriteCheckpoint(_background, isClosing);
+            if (!isClosing)
+            {
+                Renew(written);
+            }
         }
         finally
         {
@@ -47,7 +56,8 @@ internal sealed partial class DatabaseEngine
         }
     }
 
-    private void WriteCheckpoint(IStorage target, bool isClosing)
+    // Returns the collections that were written.
+    private List<CollectionHandle> WriteCheckpoint(IStorage target, bool isClosing)
     {
         List<(CollectionHandle Handle, CollectionStore Store, int Place, CollectionView View)> dirty = [];
         List<CollectionHandle> all;
@@ -114,6 +124,7 @@ internal sealed partial class DatabaseEngine
             }
 
             _archiver?.Notice(_log.Segment);
+            return dirty.ConvertAll(one => one.Handle);
         }
         catch
         {
@@ -151,7 +162,12 @@ internal sealed partial class DatabaseEngine
     private void CheckpointWhenDue()
     {
         var written = _log!.BytesWritten - _checkpointedBytes;
-        if (written < _options.CheckpointBytes || written < FileBytes() / 2 || Interlocked.Exchange(ref _isCheckpointDue, 1) != 0)
+        if (!_byId.Values.Any(handle => handle.StoreOrNull is { IsMergeDue: true }) && (written < _options.CheckpointBytes || written < FileBytes() / 2))
+        {
+            return;
+        }
+
+        if (Interlocked.Exchange(ref _isCheckpointDue, 1) != 0)
         {
             return;
         }
@@ -167,7 +183,8 @@ internal sealed partial class DatabaseEngine
             }
             catch (Exception error) when (error is AbiException or IOException or ObjectDisposedException)
             {
-                // The log holds everything; the next commits try again.
+                // The log holds everything; the next commits try again, but not over and over for what only saves memory.
+                HoldOffMerges();
             }
             finally
             {

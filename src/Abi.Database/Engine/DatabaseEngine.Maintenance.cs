@@ -13,10 +13,15 @@ internal sealed partial class DatabaseEngine
     /// <summary>Waits until every vector is in its graph.</summary>
     public async Task WaitForIndexAsync(CancellationToken cancellationToken)
     {
-        while (_byId.Values.FirstOrDefault(handle => handle.StoreOrNull is { NeedsMaintenance: true }) is { } handle)
+        while (_byId.Values.FirstOrDefault(handle => handle.StoreOrNull is { } store && (store.NeedsMaintenance || (store.IsMergeDue && !IsReadOnly))) is { } handle)
         {
             ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
             Maintain(handle);
+            if (!IsReadOnly)
+            {
+                CheckpointWhenDue();
+            }
+
             await Task.Delay(TimeSpan.FromMilliseconds(5), cancellationToken).ConfigureAwait(false);
         }
     }

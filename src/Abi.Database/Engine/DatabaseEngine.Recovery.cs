@@ -74,8 +74,8 @@ internal sealed partial class DatabaseEngine
             try
             {
                 handle.Set(entry.Rows is { } rows
-                    ? CollectionStore.Load(entry.Schema, _storage, rows, entry.Graphs, entry.Sequence, IndexThreads, _warnings.Add)
-                    : new CollectionStore(entry.Schema, IndexThreads));
+                    ? CollectionStore.Load(entry.Schema, _storage, rows, entry.Graphs, entry.Sequence, IndexThreads, VectorMemoryBytes, _warnings.Add)
+                    : new CollectionStore(entry.Schema, IndexThreads, VectorMemoryBytes));
             }
             catch (DatabaseCorruptException damage)
             {
@@ -118,7 +118,7 @@ internal sealed partial class DatabaseEngine
                 }
 
                 var made = new CollectionHandle(schema);
-                made.Set(new CollectionStore(schema, IndexThreads));
+                made.Set(new CollectionStore(schema, IndexThreads, VectorMemoryBytes));
                 _collections[schema.Name] = made;
                 _byId[schema.Id] = made;
                 _nextCollectionId = Math.Max(_nextCollectionId, schema.Id);

@@ -54,6 +54,7 @@ internal sealed partial class DatabaseEngine : IDisposable
         _storage = storage;
         _options = options;
         IndexThreads = options.IndexThreads > 0 ? options.IndexThreads : Math.Max(1, Environment.ProcessorCount / 2);
+        VectorMemoryBytes = options.VectorMemoryBytes > 0 ? options.VectorMemoryBytes : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
         ScanThreads = options.ScanThreads > 0 ? options.ScanThreads : Environment.ProcessorCount;
         _throttle = new WriteThrottle(options.BackgroundBytesPerSecond, options.Clock, _closing.Token);
         _background = new ThrottledStorage(storage, _throttle);
@@ -99,6 +100,8 @@ internal sealed partial class DatabaseEngine : IDisposable
             {
                 Maintain(handle);
             }
+
+            CheckpointWhenDue();
         }
     }
 
@@ -107,6 +110,8 @@ internal sealed partial class DatabaseEngine : IDisposable
     public int IndexThreads { get; }
 
     public int ScanThreads { get; }
+
+    public long VectorMemoryBytes { get; }
 
     public string Folder => _storage.Folder;
 

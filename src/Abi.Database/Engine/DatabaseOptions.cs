@@ -55,6 +55,12 @@ public sealed class DatabaseOptions
     /// <summary>How many threads may build graphs; 0: half of the processors.</summary>
     public int IndexThreads { get; set; }
 
+    /// <summary>
+    /// How many bytes the vectors of a field may take in memory before <see cref="IndexKind.Automatic"/> keeps them and their graph on disk; half as many may wait in memory for the next checkpoint then.
+    /// 0: half of the machine's memory.
+    /// </summary>
+    public long VectorMemoryBytes { get; set; }
+
     /// <summary>How many threads a scan of more than 32 MiB may use; 0: all processors.</summary>
     public int ScanThreads { get; set; }
 

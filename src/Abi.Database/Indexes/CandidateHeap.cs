@@ -11,6 +11,15 @@ internal ref struct CandidateHeap(Span<ulong> items)
     /// <summary>What a distance must be below to get in.</summary>
     public float Threshold { get; private set; } = float.PositiveInfinity;
 
+    /// <summary>Takes a slot if it is near enough.</summary>
+    public void Offer(float distance, int slot)
+    {
+        if (distance < Threshold)
+        {
+            Add(ScoredSlot.Pack(distance, slot));
+        }
+    }
+
     /// <summary>Takes a packed slot whose distance is below the threshold.</summary>
     public void Add(ulong item)
     {

@@ -28,6 +28,9 @@ internal abstract unsafe class HnswGraph : NearIndex
 
     public override IndexKind Kind => IndexKind.Hnsw;
 
+    // Of the levels above, one node in M has M links on average.
+    public override long ResidentBytes => Links.OwnedBytes + ((long)Capacity * sizeof(long)) + ((long)Count * sizeof(int));
+
     /// <summary>The links of level 0: int [2 M] a slot, -1 behind the last.</summary>
     public NativeColumn Links { get; }
 

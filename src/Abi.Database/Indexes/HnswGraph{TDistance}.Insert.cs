@@ -150,7 +150,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
                 var candidate = ScoredSlot.Pack(Distance(query, link), link);
                 if (count < effort || candidate < pool[count - 1])
                 {
-                    next = Math.Min(next, Insert(pool, ref count, effort, candidate));
+                    next = Math.Min(next, WalkState.Insert(pool, ref count, effort, candidate));
                 }
             }
         }

@@ -202,7 +202,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int
                 {
                     if (distances[i] < worst)
                     {
-                        var at = Insert(pool, ref count, effort, ScoredSlot.Pack(distances[i], neighbours[first + i]));
+                        var at = WalkState.Insert(pool, ref count, effort, ScoredSlot.Pack(distances[i], neighbours[first + i]));
                         next = Math.Min(next, at);
                         if (count == effort)
                         {
@@ -233,31 +233,6 @@ internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int
         }
 
         return count;
-    }
-
-    // Puts a candidate in its place and drops the last one when the pool is full.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Insert(ulong* pool, ref int count, int effort, ulong candidate)
-    {
-        var low = 0;
-        var length = count;
-        while (length > 1)
-        {
-            var half = length >> 1;
-            low = pool[low + half] < candidate ? low + half : low;
-            length -= half;
-        }
-
-        var at = low + (count > 0 && pool[low] < candidate ? 1 : 0);
-        var moved = (count < effort ? count : effort - 1) - at;
-        if (moved > 0)
-        {
-            Buffer.MemoryCopy(pool + at, pool + at + 1, moved * sizeof(ulong), moved * sizeof(ulong));
-        }
-
-        pool[at] = candidate;
-        count = count < effort ? count + 1 : effort;
-        return at;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -9,6 +9,12 @@ internal abstract unsafe class NearIndex
     /// <summary>The slots in it.</summary>
     public abstract int Count { get; }
 
+    /// <summary>The bytes of memory that it takes, what is in mapped files not counted.</summary>
+    public abstract long ResidentBytes { get; }
+
+    /// <summary>Whether a slot cannot be taken out, and so must not get another record, until the index is written anew.</summary>
+    public virtual bool IsFixed(int slot) => false;
+
     /// <summary>The <paramref name="effort"/> (or fewer) nearest, as far as it can tell, nearest first.</summary>
     /// <param name="query">A prepared query.</param>
     /// <param name="effort">How many candidates are kept.</param>

@@ -79,10 +79,10 @@ internal sealed unsafe partial class VectorIndex
         }
     }
 
-    // An inverted file that is outgrown is learnt anew, and a graph gives way to one when it must. Searches use the old one until the new one has all.
+    // An inverted file that is outgrown is learnt anew. Searches use the old one until the new one has all.
     private void Replace(NearIndex graph, List<int> linked, int threads)
     {
-        if (graph is InvertedFile { IsOutgrown: false } || (graph is HnswGraph && !UsesInvertedFile(VectorCount)))
+        if (graph is not InvertedFile { IsOutgrown: true })
         {
             return;
         }
@@ -119,7 +119,7 @@ internal sealed unsafe partial class VectorIndex
             var any = false;
             for (var slot = 0; slot < slots; slot++)
             {
-                if (States[slot] == SlotState.Linked && isGone(slot))
+                if (States[slot] == SlotState.Linked && !graph.IsFixed(slot) && isGone(slot))
                 {
                     isRemoved[slot] = any = true;
                 }

@@ -1,5 +1,6 @@
 #pragma warning disable MA0048 // a part of VectorIndex
 using System.Buffers;
+using System.Runtime.InteropServices;
 
 namespace Abi.Database.Indexes;
 
@@ -8,6 +9,7 @@ internal sealed unsafe partial class VectorIndex
 {
     private const int Samples = 128;
     private const int LargestEffort = 4096;
+    private const int TruthBlock = 1024; // vectors that every sample is compared with in turn
 
     private readonly Lock _recallGate = new();
     private readonly Dictionary<(double Recall, int Count), int> _efforts = [];
@@ -128,20 +130,26 @@ internal sealed unsafe partial class VectorIndex
         }
 
         var step = Math.Max(1, linked.Count / Samples);
-        List<(int, int[])> truth = [];
-        var all = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(linked);
-        var memory = QueryBuffer.Rent(Space.QueryBytes);
+        List<(int Slot, TopK Best)> truth = [];
         for (var i = step / 2; i < linked.Count && truth.Count < Samples; i += step)
         {
-            var slot = linked[i];
-            var best = new TopK(count);
-            Space.Prepare(Rows.Row(slot), memory.Address);
-            Space.Scan(memory.Address, Rows, all, best, new AllBut(slot));
-            truth.Add((slot, [.. best.Items.ToArray().Select(ScoredSlot.Slot)]));
+            truth.Add((linked[i], new TopK(count)));
+        }
+
+        // Every vector is fetched once: it may be on disk.
+        var memory = QueryBuffer.Rent(Space.QueryBytes);
+        for (var from = 0; from < linked.Count; from += TruthBlock)
+        {
+            var some = CollectionsMarshal.AsSpan(linked).Slice(from, Math.Min(TruthBlock, linked.Count - from));
+            foreach (var (slot, best) in truth)
+            {
+                Space.Prepare(Rows.Row(slot), memory.Address);
+                Space.Scan(memory.Address, Rows, some, best, new AllBut(slot));
+            }
         }
 
         memory.Return();
-        return [.. truth];
+        return [.. truth.Select(one => (one.Slot, (int[])[.. one.Best.Items.ToArray().Select(ScoredSlot.Slot)]))];
     }
 
     private readonly struct AllBut(int hidden) : ISlotFilter

@@ -101,7 +101,7 @@ internal sealed unsafe partial class VectorIndex
                 }
             }
         }
-        else if (Codes is null && Space.IsEstimated)
+        else if (Codes is null && Space.IsEstimated && graph is HnswGraph)
         {
             // By estimate, nearest first: compared exactly until the next ones are out of the question.
             var ruledOut = 0;

@@ -12,13 +12,16 @@ internal sealed unsafe partial class VectorIndex
     /// <summary>From how many vectors on <see cref="IndexKind.Automatic"/> keeps a graph: a scan of as many takes about as long as a careful walk.</summary>
     public const int AutomaticGraph = 10_000;
 
+    private readonly long _residentBytes;
     private readonly Lock _pendingGate = new();
     private readonly List<int> _new = [];
     private PendingSlots _pending = PendingSlots.Empty;
 
-    public VectorIndex(VectorField field)
+    /// <param name="field">The field.</param>
+    /// <param name="residentBytes">How many bytes its vectors may take in memory before they stay on disk.</param>
+    public VectorIndex(VectorField field, long residentBytes)
     {
-        Field = field;
+        (Field, _residentBytes) = (field, residentBytes);
         Space = VectorSpace.Of(field);
         Rows = new NativeColumn(Space.RowBytes);
         if (field.IsQuantized)
@@ -46,17 +49,30 @@ internal sealed unsafe partial class VectorIndex
     /// <summary>The graph; null while every search is a scan.</summary>
     public NearIndex? Graph { get; private set; }
 
-    /// <summary>From how many bytes of rows on <see cref="IndexKind.Automatic"/> keeps an inverted file.</summary>
-    public long LargestResident { get; set; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
-
     /// <summary>Whether the rows may stay in the mapped file.</summary>
-    public bool IsMapped(int rows) => Codes is not null || UsesInvertedFile(rows) || (long)rows * Space.RowBytes > LargestResident / 2;
+    public bool IsMapped(int rows) => Codes is not null || UsesInvertedFile(rows) || UsesDiskGraph(rows) || (long)rows * Space.RowBytes > _residentBytes / 2;
+
+    /// <summary>Whether a checkpoint writes a graph on disk for so many vectors.</summary>
+    public bool UsesDiskGraph(int vectors) => vectors >= AutomaticGraph && Field.Element == VectorElement.Float32
+        && (Field.IndexKind == IndexKind.DiskAnn || (Field.IndexKind == IndexKind.Automatic && Codes is null && (long)vectors * Space.RowBytes > _residentBytes));
+
+    /// <summary>Whether the graph on disk was lost: searches compare every vector until a checkpoint has made it anew.</summary>
+    public bool LacksDiskGraph { get; set; }
+
+    /// <summary>Whether a checkpoint should bring to disk what is in memory.</summary>
+    public bool IsMergeDue => LacksDiskGraph || (UsesDiskGraph(VectorCount) && (long)(VectorCount - ((Graph as DiskGraph)?.Nodes ?? 0)) * Space.RowBytes > _residentBytes / 2);
+
+    /// <summary>The bytes of memory that vectors, codes and graph take, what is in mapped files not counted.</summary>
+    public long ResidentBytes => Rows.OwnedBytes + (Codes?.OwnedBytes ?? 0) + (Graph?.ResidentBytes ?? 0);
 
     /// <summary>Whether a graph is being built for vectors that had one or need one.</summary>
     public bool IsBuilding => Graph is not null && Volatile.Read(ref _pending).Count > 0;
 
     /// <summary>The slots that wait for the graph.</summary>
     public PendingSlots Pending => Volatile.Read(ref _pending);
+
+    /// <summary>How many slots are to get into the graph.</summary>
+    public int WaitingCount => LacksDiskGraph ? VectorCount : Pending.Count;
 
     /// <summary>Slots that have a vector, deleted ones that are not yet reused included.</summary>
     public int VectorCount { get; private set; }
@@ -127,7 +143,7 @@ internal sealed unsafe partial class VectorIndex
     /// <param name="slots">All slots are below this.</param>
     public void Publish(int slots)
     {
-        if (Graph is null && (Field.IndexKind == IndexKind.Hnsw || (Field.IndexKind != IndexKind.Flat && VectorCount >= AutomaticGraph)))
+        if (Graph is null && !LacksDiskGraph && (Field.IndexKind == IndexKind.Hnsw || (Field.IndexKind != IndexKind.Flat && VectorCount >= AutomaticGraph)))
         {
             StartGraph(slots);
         }
@@ -168,8 +184,7 @@ internal sealed unsafe partial class VectorIndex
         }
     }
 
-    private bool UsesInvertedFile(int vectors) => vectors >= AutomaticGraph && Field.Element == VectorElement.Float32
-        && (Field.IndexKind == IndexKind.IvfPq || (Field.IndexKind == IndexKind.Automatic && Codes is null && (long)vectors * Space.RowBytes > LargestResident));
+    private bool UsesInvertedFile(int vectors) => vectors >= AutomaticGraph && Field.IndexKind == IndexKind.IvfPq;
 
     private HnswGraph NewGraph() => (CodeSpace ?? Space).CreateGraph(Codes ?? Rows, Field.Connections, Field.ConstructionEffort);
 

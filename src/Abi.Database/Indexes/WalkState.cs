@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Abi.Database.Storage;
 
@@ -16,6 +17,9 @@ internal sealed unsafe class WalkState
 
     /// <summary>The slots that have a stamp. A node beyond them was made after the walk began.</summary>
     public int Slots => _capacity;
+
+    /// <summary>The bytes of memory that it takes.</summary>
+    public long Bytes => ((long)_capacity * sizeof(ushort)) + ((long)PoolCapacity * sizeof(ulong));
 
     /// <summary>Packed candidates, nearest first: ulong [effort + 1].</summary>
     public ulong* Pool { get; private set; }
@@ -61,5 +65,31 @@ internal sealed unsafe class WalkState
             PoolCapacity = Math.Max(effort + 1, 512);
             Pool = (ulong*)NativeMemory.AlignedAlloc((nuint)PoolCapacity * sizeof(ulong), 64);
         }
+    }
+
+    /// <summary>Puts a candidate in its place and drops the last one when the pool is full.</summary>
+    /// <returns>Its place.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Insert(ulong* pool, ref int count, int effort, ulong candidate)
+    {
+        var low = 0;
+        var length = count;
+        while (length > 1)
+        {
+            var half = length >> 1;
+            low = pool[low + half] < candidate ? low + half : low;
+            length -= half;
+        }
+
+        var at = low + (count > 0 && pool[low] < candidate ? 1 : 0);
+        var moved = (count < effort ? count : effort - 1) - at;
+        if (moved > 0)
+        {
+            Buffer.MemoryCopy(pool + at, pool + at + 1, moved * sizeof(ulong), moved * sizeof(ulong));
+        }
+
+        pool[at] = candidate;
+        count = count < effort ? count + 1 : effort;
+        return at;
     }
 }

@@ -16,11 +16,12 @@ internal sealed partial class CollectionStore
     /// <param name="graphFiles">For each vector field its graph file, or null.</param>
     /// <param name="sequence">The commit that the files hold.</param>
     /// <param name="indexThreads">How many threads may build graphs.</param>
+    /// <param name="residentBytes">How many bytes the vectors of a field may take in memory.</param>
     /// <param name="warn">Is told what is rebuilt, and why.</param>
     /// <exception cref="DatabaseCorruptException">The rows file is damaged.</exception>
-    public static CollectionStore Load(CollectionSchema schema, IStorage storage, (string Name, uint Checksum) rowsFile, IReadOnlyList<(string Name, uint Checksum)?> graphFiles, long sequence, int indexThreads, Action<string> warn)
+    public static CollectionStore Load(CollectionSchema schema, IStorage storage, (string Name, uint Checksum) rowsFile, IReadOnlyList<(string Name, uint Checksum)?> graphFiles, long sequence, int indexThreads, long residentBytes, Action<string> warn)
     {
-        var store = new CollectionStore(schema, indexThreads);
+        var store = new CollectionStore(schema, indexThreads, residentBytes);
         using var reader = new SegmentReader(storage, rowsFile.Name, RowsFile.Kind, rowsFile.Checksum);
         reader.Verify();
         store.LoadRows(reader, storage, rowsFile.Name);
@@ -147,7 +148,7 @@ internal sealed partial class CollectionStore
             {
                 using var reader = new SegmentReader(storage, known.Name, GraphFile.Kind, known.Checksum);
                 reader.Verify();
-                if (TryAdopt(index, reader))
+                if (TryAdopt(index, reader, storage))
                 {
                     return;
                 }
@@ -160,14 +161,20 @@ internal sealed partial class CollectionStore
             }
         }
 
+        index.LacksDiskGraph = index.UsesDiskGraph(index.VectorCount);
         if (index.Codes is not null && _slots > 0)
         {
             index.EncodeCodes(_slots);
         }
     }
 
-    private bool TryAdopt(VectorIndex index, SegmentReader reader)
+    private bool TryAdopt(VectorIndex index, SegmentReader reader, IStorage storage)
     {
+        if (reader.Section(GraphFile.DiskParameters).Length > 0)
+        {
+            return TryAdoptDisk(index, reader, storage);
+        }
+
         if (reader.Section(GraphFile.InvertedParameters).Length > 0)
         {
             return TryAdoptInverted(index, reader);
@@ -247,6 +254,61 @@ internal sealed partial class CollectionStore
         }
 
         index.Adopt(file, _slots);
+        return true;
+    }
+
+    private unsafe bool TryAdoptDisk(VectorIndex index, SegmentReader reader, IStorage storage)
+    {
+        var parameters = reader.ReadAll<long>(GraphFile.DiskParameters);
+        if (parameters.Length != 6 || parameters[0] != _slots || parameters[1] != 2 * index.Field.Connections || parameters[2] < 0 || parameters[2] >= _slots || parameters[3] is < 1 or > int.MaxValue
+            || parameters[5] != index.Space.RowBytes || index.Field.Element != VectorElement.Float32 || index.Codes is not null || index.States[(int)parameters[2]] == SlotState.None)
+        {
+            return false;
+        }
+
+        var longest = BitConverter.UInt32BitsToSingle((uint)parameters[4]);
+        var form = new EuclideanForm(index.Space, index.Field.DistanceFunction, longest);
+        var layout = new DiskNodeLayout(index.Space.RowBytes, (int)parameters[1]);
+        var nodes = reader.Section(GraphFile.DiskNodes);
+        if (!float.IsFinite(longest) || nodes.Length != layout.BytesFor(_slots) || ProductQuantizer.Restore(reader.ReadAll<float>(GraphFile.Parts), form.Dimensions) is not { } quantizer
+            || reader.Section(GraphFile.PartCodes).Length != (long)_slots * quantizer.CodeBytes)
+        {
+            return false;
+        }
+
+        var codes = new NativeColumn(quantizer.CodeBytes);
+        codes.Load(reader, GraphFile.PartCodes, _slots);
+        var count = 0;
+        for (var slot = 0; slot < _slots; slot++)
+        {
+            if (!quantizer.IsCode(new ReadOnlySpan<byte>(codes.Row(slot), codes.Stride)))
+            {
+                return false;
+            }
+
+            count += index.States[slot] == SlotState.None ? 0 : 1;
+        }
+
+        for (var slot = 0; slot < _slots; slot++)
+        {
+            if (index.States[slot] != SlotState.None)
+            {
+                index.States[slot] = SlotState.Linked;
+            }
+        }
+
+        // As with the rows: a plain file is mapped, of an encrypted one the nodes are decrypted whole.
+        var decrypted = storage.Encryption?.Memory;
+        StorageView view = decrypted is null ? storage.Map(reader.Name) : new DecryptedView(reader, GraphFile.DiskNodes, decrypted);
+        var begin = decrypted is null ? nodes.Offset : 0;
+        DecryptedBytes += decrypted is null ? 0 : view.Length;
+        if (view.Length < begin + nodes.Length)
+        {
+            throw reader.Corrupt("The file became shorter while it was read.", nodes.Offset);
+        }
+
+        var content = new DiskGraphContent(quantizer, codes, (int)parameters[2], (int)parameters[1], (int)parameters[3], longest);
+        index.Adopt(new DiskGraph(index.Field, index.Space, index.Rows, content, _slots, count, view, view.Address + begin), _slots);
         return true;
     }
 }

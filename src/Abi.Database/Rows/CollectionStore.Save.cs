@@ -58,7 +58,12 @@ internal sealed partial class CollectionStore
     public unsafe uint? SaveGraph(IStorage storage, string name, int vector, int[] order)
     {
         var index = Vectors[vector];
-        if (index.Graph is null)
+        if (index.UsesDiskGraph(order.Count(slot => index.States[slot] != SlotState.None)))
+        {
+            return SaveDiskGraph(storage, name, index, order);
+        }
+
+        if (index.Graph is null or DiskGraph)
         {
             return null;
         }
@@ -159,7 +164,7 @@ internal sealed partial class CollectionStore
         writer.BeginSection(GraphFile.Cells);
         writer.Write<float>(file.CellPoints);
         writer.BeginSection(GraphFile.Parts);
-        writer.Write<float>(file.PartsPoints);
+        writer.Write(file.PartsPoints);
         writer.BeginSection(GraphFile.CellOf);
         writer.Write<int>(cellOf);
         writer.BeginSection(GraphFile.PartCodes);
@@ -178,6 +183,47 @@ internal sealed partial class CollectionStore
         }
 
         return row;
+    }
+
+    // Neither the rows of the snapshot nor the graph on disk change meanwhile, so nobody waits.
+    private unsafe uint SaveDiskGraph(IStorage storage, string name, VectorIndex index, int[] order)
+    {
+        var (content, links) = DiskGraphMerge.Run(index, order, IndexThreads);
+        var layout = new DiskNodeLayout(index.Space.RowBytes, content.Links);
+        using var writer = new SegmentWriter(storage, name, GraphFile.Kind);
+        writer.BeginSection(GraphFile.DiskParameters);
+        writer.Write<long>([order.Length, content.Links, content.Entry, content.TrainedFor, BitConverter.SingleToUInt32Bits(content.Longest), index.Space.RowBytes]);
+        writer.BeginSection(GraphFile.Parts);
+        writer.Write(content.Quantizer.Points);
+        writer.BeginSection(GraphFile.PartCodes);
+        for (var row = 0; row < order.Length; row++)
+        {
+            writer.Write(new ReadOnlySpan<byte>(content.Codes.Row(row), content.Codes.Stride));
+        }
+
+        writer.BeginSection(GraphFile.DiskNodes);
+        var padding = new byte[DiskNodeLayout.PageBytes];
+        long at = 0;
+        for (var row = 0; row < order.Length; row++)
+        {
+            writer.Write(padding.AsSpan(0, (int)(layout.Offset(row) - at)));
+            if (index.States[order[row]] == SlotState.None)
+            {
+                writer.Write(new byte[layout.RowBytes]);
+            }
+            else
+            {
+                writer.Write(new ReadOnlySpan<byte>(index.Rows.Row(order[row]), layout.RowBytes));
+            }
+
+            writer.Write(new ReadOnlySpan<byte>(links.Row(row), links.Stride));
+            at = layout.Offset(row) + layout.RowBytes + links.Stride;
+        }
+
+        writer.Write(padding.AsSpan(0, (int)(layout.BytesFor(order.Length) - at)));
+        var checksum = writer.Finish();
+        GC.KeepAlive(this);
+        return checksum;
     }
 
     private static void Translate(ReadOnlySpan<int> links, Span<int> translated, int[] row, byte[] levels)

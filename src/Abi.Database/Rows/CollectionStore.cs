@@ -31,14 +31,14 @@ internal sealed partial class CollectionStore
     private CollectionView _view = new(0, 0, 0);
     private long _published;
 
-    public CollectionStore(CollectionSchema schema, int indexThreads)
+    public CollectionStore(CollectionSchema schema, int indexThreads, long residentBytes)
     {
         Schema = schema;
         IndexThreads = indexThreads;
         _keys = new KeyIndex(_payloads);
         _columns = [.. schema.Data.Select(field => field.IsIndexed ? FieldColumn.Of(field) : null)];
         _texts = [.. schema.Data.Select(field => field.IsFullTextIndexed ? new TextIndex(field, Created) : null)];
-        Vectors = [.. schema.Vectors.Select(field => new VectorIndex(field))];
+        Vectors = [.. schema.Vectors.Select(field => new VectorIndex(field, residentBytes))];
         HasExpiry = schema.Definition.TimeToLive is not null;
     }
 
@@ -68,6 +68,12 @@ internal sealed partial class CollectionStore
 
     /// <summary>Whether something waits for the work in the background.</summary>
     public bool NeedsMaintenance => Array.Exists(Vectors, index => index.Pending.Count > 0 && index.Graph is not null);
+
+    /// <summary>Whether a checkpoint should bring vectors from memory to disk.</summary>
+    public bool IsMergeDue => !IsMergeHeldOff && Array.Exists(Vectors, index => index.IsMergeDue);
+
+    /// <summary>Set when that failed: then it comes with the next checkpoint that is due anyway.</summary>
+    public bool IsMergeHeldOff { get; set; }
 
     /// <summary>Applies a write commit that is in the log: not yet seen by readers.</summary>
     /// <param name="reader">Behind the collection's id.</param>
@@ -301,6 +307,11 @@ internal sealed partial class CollectionStore
         for (var left = _graves.Count; left > 0; left--)
         {
             var slot = _graves.Dequeue();
+            if (Array.Exists(Vectors, index => index.Graph?.IsFixed(slot) == true))
+            {
+                continue; // it goes when the collection is written and read anew
+            }
+
             if (Deleted[slot] > oldest || !Release(slot))
             {
                 _graves.Enqueue(slot);

@@ -1,6 +1,6 @@
 namespace Abi.Database.Rows;
 
-/// <summary>The sections of a graph file (kind 2): the graph, or the inverted file, of one vector field over the slots of a rows file. Derived: when it is damaged or missing, it is built anew.</summary>
+/// <summary>The sections of a graph file (kind 2): the graph, the inverted file or the graph on disk, of one vector field over the slots of a rows file. Derived: when it is damaged or missing, it is built anew.</summary>
 internal static class GraphFile
 {
     public const int Kind = 2;
@@ -34,4 +34,13 @@ internal static class GraphFile
 
     /// <summary>Section: byte [rows, parts].</summary>
     public const long PartCodes = 10;
+
+    /// <summary>
+    /// Section, of a graph on disk only: i64 [6]: rows, links of a node, entry point, how many vectors the codes were learnt for, the bits of the longest vector's norm (f32), bytes of a row. Such a
+    /// file has <see cref="Parts"/> and <see cref="PartCodes"/>, too; every row with a vector is a node.
+    /// </summary>
+    public const long DiskParameters = 11;
+
+    /// <summary>Section: the nodes, as <see cref="Indexes.DiskNodeLayout"/> has them.</summary>
+    public const long DiskNodes = 12;
 }

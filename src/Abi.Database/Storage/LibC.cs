@@ -3,10 +3,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Abi.Database.Storage;
 
-/// <summary>The calls of the C library that .NET does not offer: data-only flush, flush of a folder, huge pages. Each has a fallback elsewhere.</summary>
+/// <summary>The calls of the C library that .NET does not offer: data-only flush, flush of a folder, advice about memory. Each has a fallback elsewhere.</summary>
 internal static partial class LibC
 {
-    private const int AdviseHugePages = 14; // MADV_HUGEPAGE
+    private const int RandomPages = 1; // MADV_RANDOM
+    private const int NeededPages = 3; // MADV_WILLNEED
+    private const int HugePages = 14; // MADV_HUGEPAGE
 
     /// <summary>Makes a file's data durable. On Linux without the time stamps, which would cost a journal commit each time.</summary>
     public static void FlushData(SafeFileHandle file)
@@ -53,15 +55,29 @@ internal static partial class LibC
     /// <summary>Asks for large pages for a range, which spares a random walk most of its address translations. A hint: what the system makes of it does not matter.</summary>
     public static void AdviseHuge(nint address, nint length)
     {
-        if (OperatingSystem.IsLinux())
+        const nint Page = 4096;
+        var start = (address + Page - 1) & ~(Page - 1);
+        Advise(start, ((address + length) & ~(Page - 1)) - start, HugePages);
+    }
+
+    /// <summary>Says that a mapped range is read here and there: only the pages that are touched are worth reading.</summary>
+    public static void AdviseRandom(nint address, nint length) => AdviseWhole(address, length, RandomPages);
+
+    /// <summary>Says that a mapped range is read in a moment: reading begins, and nobody waits.</summary>
+    public static void AdviseNeeded(nint address, nint length) => AdviseWhole(address, length, NeededPages);
+
+    private static void AdviseWhole(nint address, nint length, int advice)
+    {
+        const nint Page = 4096;
+        var start = address & ~(Page - 1);
+        Advise(start, address + length - start, advice);
+    }
+
+    private static void Advise(nint start, nint length, int advice)
+    {
+        if (OperatingSystem.IsLinux() && length > 0)
         {
-            const nint Page = 4096;
-            var start = (address + Page - 1) & ~(Page - 1);
-            var end = (address + length) & ~(Page - 1);
-            if (end > start)
-            {
-                _ = Advise(start, end - start, AdviseHugePages);
-            }
+            _ = MemoryAdvise(start, length, advice);
         }
     }
 
@@ -78,5 +94,5 @@ internal static partial class LibC
     private static partial int Close(int descriptor);
 
     [LibraryImport("libc", EntryPoint = "madvise")]
-    private static partial int Advise(nint address, nint length, int advice);
+    private static partial int MemoryAdvise(nint address, nint length, int advice);
 }

@@ -73,7 +73,7 @@ public sealed class DamageTests
         var error = Assert.Throws<DatabaseCorruptException>(() => broken.SearchKeys(query, 5));
         Assert.That(error!.Message, Does.Contain("c2").And.Contain(rows).And.Contain("Page"));
         await opened.WaitForIndexAsync();
-        Assert.That(mended.GetStatistics().Vectors[0], Is.EqualTo(new VectorStatistics("v", IndexKind.Hnsw, 500, 0)));
+        Assert.That(mended.GetStatistics().Vectors[0] with { ResidentBytes = 0 }, Is.EqualTo(new VectorStatistics("v", IndexKind.Hnsw, 500, 0)));
 
         // A checkpoint keeps what the damaged one needs.
         await good.DeleteAsync(1);

@@ -1,0 +1,103 @@
+#pragma warning disable MA0048 // a part of DatabaseEngine
+using Abi.Database.Indexes;
+using Abi.Database.Log;
+using Abi.Database.Rows;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Engine;
+
+/// <content>Letting go of memory that a checkpoint has brought to disk.</content>
+internal sealed partial class DatabaseEngine
+{
+    private const int CatchUps = 3; // attempts to read what was committed meanwhile without holding commits up
+
+    // A collection with a graph on disk is read anew from the files just written: records, vectors and links stand there now. Whoever still reads the old one goes on.
+    private void Renew(List<CollectionHandle> written)
+    {
+        var isRenewed = false;
+        foreach (var handle in written)
+        {
+            if (handle.StoreOrNull is not { } store || !Array.Exists(store.Vectors, index => index.Graph is DiskGraph || index.UsesDiskGraph(index.VectorCount)))
+            {
+                continue;
+            }
+
+            try
+            {
+                Renew(handle);
+                isRenewed = true;
+            }
+            catch (Exception error) when (error is AbiException or IOException)
+            {
+                // Nothing is lost: what is in memory is whole, only large.
+                store.IsMergeHeldOff = true;
+            }
+        }
+
+        if (isRenewed)
+        {
+            // The old vectors are no managed memory, so nothing else would make the collector look for them soon.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
+        }
+    }
+
+    private void Renew(CollectionHandle handle)
+    {
+        var entry = handle.Saved!;
+        List<string> warnings = [];
+        var store = CollectionStore.Load(entry.Schema, _storage, entry.Rows!.Value, entry.Graphs, entry.Sequence, IndexThreads, VectorMemoryBytes, warnings.Add);
+        if (warnings.Count > 0)
+        {
+            throw new DatabaseException(warnings[0]);
+        }
+
+        var at = entry.Sequence;
+        for (var attempt = 0; attempt < CatchUps; attempt++)
+        {
+            try
+            {
+                at = CatchUp(store, at);
+            }
+            catch (DatabaseCorruptException)
+            {
+                break; // a segment was written to while it was read; the next look is at a log that stands still
+            }
+        }
+
+        lock (_commitGate)
+        {
+            CatchUp(store, at);
+            handle.Set(store);
+        }
+
+        Maintain(handle);
+    }
+
+    private long CatchUp(CollectionStore store, long after)
+    {
+        var scan = new LogScan(_storage, _manifest.DatabaseId, _manifest.FirstLogSegment, isSalvage: false);
+        scan.Read((frame, payload) =>
+        {
+            var reader = new ByteReader(payload);
+            if ((OpCode)reader.Byte() == OpCode.Write && reader.Int32() == store.Schema.Id)
+            {
+                store.Apply(ref reader, frame.Sequence);
+                store.Publish();
+            }
+
+            return true;
+        }, after);
+        return scan.LastSequence;
+    }
+
+    private void HoldOffMerges()
+    {
+        foreach (var handle in _byId.Values)
+        {
+            if (handle.StoreOrNull is { } store)
+            {
+                store.IsMergeHeldOff = true;
+            }
+        }
+    }
+}

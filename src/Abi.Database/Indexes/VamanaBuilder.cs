@@ -1,0 +1,313 @@
+using System.Collections.Concurrent;
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using Abi.Database.Rows;
+
+namespace Abi.Database.Indexes;
+
+/// <summary>
+/// Builds a Vamana graph (Jayaram Subramanya et al., "DiskANN", 2019, algorithms 1 to 3) in memory over codes, so that the vectors themselves are read once each, in no order that matters. Nodes go in by
+/// batches that grow with the graph (Manohar et al., "ParlayANN: Scalable and Deterministic Parallel Graph-Based Approximate Nearest Neighbor Search Algorithms", 2024): all nodes of one look for
+/// neighbours in the graph as it was before, so the outcome does not depend on threads.
+/// </summary>
+internal sealed unsafe class VamanaBuilder
+{
+    private const float Slack = 1.2f; // alpha: how much longer a way round may be, before a link is kept beside it
+    private const int LargestBatch = 8192;
+    private const int NodesPerBatch = 50; // nodes in the graph for each one of a batch
+
+    private readonly ConcurrentBag<Worker> _workers = [];
+    private readonly ProductQuantizer _quantizer;
+    private readonly NativeColumn _codes;
+    private readonly int _nodes;
+    private readonly int _dimensions;
+    private readonly int _most;
+    private readonly int _effort;
+    private int _linked;
+
+    /// <param name="quantizer">What the codes mean.</param>
+    /// <param name="codes">A code a node.</param>
+    /// <param name="dimensions">The elements of a vector.</param>
+    /// <param name="nodes">All nodes are below this.</param>
+    /// <param name="links">R: the links of a node, at most; up to 256.</param>
+    /// <param name="effort">L: how many candidates a node's own walk keeps.</param>
+    public VamanaBuilder(ProductQuantizer quantizer, NativeColumn codes, int dimensions, int nodes, int links, int effort)
+    {
+        (_quantizer, _codes, _dimensions, _nodes, _most, _effort) = (quantizer, codes, dimensions, nodes, links, effort);
+        Links = new NativeColumn(links * sizeof(int));
+        Links.Grow(Math.Max(nodes, 1));
+        for (var node = 0; node < nodes; node++)
+        {
+            LinksOf(node).Fill(-1);
+        }
+    }
+
+    /// <summary>Gives a node's vector: float [dimensions].</summary>
+    public delegate void VectorReader(int node, Span<float> vector);
+
+    /// <summary>int [R] a node, -1 behind the last.</summary>
+    public NativeColumn Links { get; }
+
+    /// <summary>The node where walks begin, or -1.</summary>
+    public int Entry { get; private set; } = -1;
+
+    /// <summary>Takes nodes over that have their links already.</summary>
+    public void Begin(int entry, int linked) => (Entry, _linked) = (entry, linked);
+
+    /// <summary>Sets the links of a node to those of the candidates that lead into different directions.</summary>
+    public void Choose(int node, ReadOnlySpan<int> candidates)
+    {
+        var worker = Rent();
+        worker.Candidates.Clear();
+        _quantizer.Decode(_codes.Row(node), worker.Vector);
+        Score(worker, node, candidates);
+        Prune(worker, node);
+        _workers.Add(worker);
+    }
+
+    /// <summary>Links nodes.</summary>
+    /// <param name="nodes">Which; those near one another should not follow one another.</param>
+    /// <param name="read">Gives their vectors; called by several threads.</param>
+    /// <param name="threads">How many threads to use.</param>
+    public void Insert(ReadOnlyMemory<int> nodes, VectorReader read, int threads)
+    {
+        var degree = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(threads, 1) };
+        if (Entry < 0 && nodes.Length > 0)
+        {
+            Begin(nodes.Span[0], 1);
+            nodes = nodes[1..];
+        }
+
+        while (nodes.Length > 0)
+        {
+            var batch = nodes[..Math.Min(nodes.Length, Math.Clamp(_linked / NodesPerBatch, 1, LargestBatch))];
+            Parallel.For(0, batch.Length, degree, Rent, (i, _, worker) =>
+            {
+                FindLinks(worker, batch.Span[i], read);
+                return worker;
+            }, _workers.Add);
+            LinkBack(batch.Span, degree);
+            _linked += batch.Length;
+            nodes = nodes[batch.Length..];
+        }
+    }
+
+    private Span<int> LinksOf(int node) => new(Links.Row(node), _most);
+
+    private Worker Rent() => _workers.TryTake(out var worker) ? worker : new Worker(_dimensions, _quantizer.TableLength);
+
+    private void FindLinks(Worker worker, int node, VectorReader read)
+    {
+        read(node, worker.Vector);
+        worker.Candidates.Clear();
+        worker.Walk.Begin(_nodes, _effort);
+        var nodes = new Nodes(Links, worker.Candidates);
+        fixed (float* vector = worker.Vector, table = worker.Table)
+        {
+            _quantizer.Compare(vector, worker.Table, isDot: false);
+            CodeWalk.Run(ref nodes, _codes, table, Entry, _nodes, _most, _effort, 1, worker.Walk);
+        }
+
+        // By the same measure as between candidates.
+        var met = CollectionsMarshal.AsSpan(worker.Candidates);
+        for (var i = 0; i < met.Length; i++)
+        {
+            var slot = ScoredSlot.Slot(met[i]);
+            met[i] = ScoredSlot.Pack(Distance(worker, slot, i), slot);
+        }
+
+        Prune(worker, node);
+    }
+
+    // Every node that was linked to gets a link back, and chooses anew when it has too many.
+    private void LinkBack(ReadOnlySpan<int> batch, ParallelOptions degree)
+    {
+        List<ulong> back = [];
+        foreach (var node in batch)
+        {
+            foreach (var link in LinksOf(node))
+            {
+                if (link < 0)
+                {
+                    break;
+                }
+
+                back.Add(((ulong)link << 32) | (uint)node);
+            }
+        }
+
+        back.Sort();
+        List<(int From, int To)> groups = [];
+        for (var i = 0; i < back.Count;)
+        {
+            var from = i;
+            for (; i < back.Count && back[i] >> 32 == back[from] >> 32; i++)
+            {
+            }
+
+            groups.Add((from, i));
+        }
+
+        Parallel.ForEach(Partitioner.Create(0, groups.Count + 1), degree, range =>
+        {
+            var worker = Rent();
+            for (var i = range.Item1; i < Math.Min(range.Item2, groups.Count); i++)
+            {
+                AddLinks(worker, CollectionsMarshal.AsSpan(back)[groups[i].From..groups[i].To]);
+            }
+
+            _workers.Add(worker);
+        });
+    }
+
+    private void AddLinks(Worker worker, ReadOnlySpan<ulong> back)
+    {
+        var node = (int)(back[0] >> 32);
+        var links = LinksOf(node);
+        var count = links.IndexOf(-1);
+        count = count < 0 ? _most : count;
+        if (count + back.Length <= _most)
+        {
+            foreach (var item in back)
+            {
+                links[count++] = (int)item;
+            }
+
+            return;
+        }
+
+        var all = worker.Neighbours;
+        all.Clear();
+        all.AddRange(links[..count]);
+        foreach (var item in back)
+        {
+            all.Add((int)item);
+        }
+
+        worker.Candidates.Clear();
+        _quantizer.Decode(_codes.Row(node), worker.Vector);
+        Score(worker, node, CollectionsMarshal.AsSpan(all));
+        Prune(worker, node);
+    }
+
+    private void Score(Worker worker, int node, ReadOnlySpan<int> candidates)
+    {
+        foreach (var candidate in candidates)
+        {
+            if (candidate != node)
+            {
+                worker.Candidates.Add(ScoredSlot.Pack(Distance(worker, candidate, worker.Candidates.Count), candidate));
+            }
+        }
+    }
+
+    // RobustPrune: the nearest candidate is kept, and those go that it leads to; again and again.
+    private void Prune(Worker worker, int node)
+    {
+        var candidates = CollectionsMarshal.AsSpan(worker.Candidates);
+        var order = worker.Order(candidates.Length);
+        for (var i = 0; i < order.Length; i++)
+        {
+            order[i] = i;
+        }
+
+        worker.Keys(candidates).Sort(order);
+        var links = LinksOf(node);
+        links.Fill(-1);
+        Span<int> kept = stackalloc int[_most];
+        var count = 0;
+        foreach (var at in order)
+        {
+            var slot = ScoredSlot.Slot(candidates[at]);
+            var reach = ScoredSlot.Distance(candidates[at]);
+            var vector = worker.VectorOf(at);
+            var isKept = slot != node;
+            for (var i = 0; i < count && isKept; i++)
+            {
+                isKept = slot != links[i] && Slack * TensorPrimitives.Distance(vector, worker.VectorOf(kept[i])) > reach;
+            }
+
+            if (isKept)
+            {
+                kept[count] = at;
+                links[count++] = slot;
+                if (count == _most)
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    // Between the worker's vector and a code's, which is kept at a place.
+    private float Distance(Worker worker, int slot, int place)
+    {
+        var vector = worker.VectorOf(place);
+        _quantizer.Decode(_codes.Row(slot), vector);
+        return TensorPrimitives.Distance(worker.Vector, vector);
+    }
+
+    private readonly struct Nodes(NativeColumn links, List<ulong> met) : ICodeNodes
+    {
+        public void Ask(ReadOnlySpan<ulong> items)
+        {
+            // all in memory
+        }
+
+        public int* Meet(ulong item)
+        {
+            met.Add(item);
+            return (int*)links.Row(ScoredSlot.Slot(item));
+        }
+    }
+
+    /// <summary>What one thread needs.</summary>
+    private sealed class Worker(int dimensions, int tableLength)
+    {
+        private float[] _vectors = [];
+        private int[] _order = [];
+        private ulong[] _keys = [];
+
+        public WalkState Walk { get; } = new();
+
+        public float[] Vector { get; } = new float[dimensions];
+
+        public float[] Table { get; } = new float[tableLength];
+
+        public List<ulong> Candidates { get; } = [];
+
+        public List<int> Neighbours { get; } = [];
+
+        /// <summary>The vector of the candidate at a place: float [dimensions].</summary>
+        public Span<float> VectorOf(int place)
+        {
+            if ((place + 1) * dimensions > _vectors.Length)
+            {
+                Array.Resize(ref _vectors, Math.Max(256, 2 * (place + 1)) * dimensions);
+            }
+
+            return _vectors.AsSpan(place * dimensions, dimensions);
+        }
+
+        public Span<int> Order(int count)
+        {
+            if (count > _order.Length)
+            {
+                _order = new int[2 * count];
+            }
+
+            return _order.AsSpan(0, count);
+        }
+
+        public Span<ulong> Keys(ReadOnlySpan<ulong> candidates)
+        {
+            if (candidates.Length > _keys.Length)
+            {
+                _keys = new ulong[2 * candidates.Length];
+            }
+
+            candidates.CopyTo(_keys);
+            return _keys.AsSpan(0, candidates.Length);
+        }
+    }
+}

@@ -1,0 +1,308 @@
+using System.Globalization;
+using Abi.Database.Engine;
+using Abi.Database.Indexes;
+using Abi.Database.Tests.Storage;
+
+namespace Abi.Database.Tests.Indexes;
+
+/// <summary>The graph on disk on real word vectors: recall, filters, what is in memory beside it, deletions, merging, reopening, damage, power cuts.</summary>
+public sealed class DiskGraphTests : WordsFixture
+{
+    private static VectorField Field => new("v", 100) { IndexKind = IndexKind.DiskAnn, ConstructionEffort = 100 };
+
+    [TestCase(DistanceFunction.CosineSimilarity, 0.97)]
+    [TestCase(DistanceFunction.EuclideanSquaredDistance, 0.97)]
+    [TestCase(DistanceFunction.DotProductSimilarity, 0.97)]
+    public async Task FindsTheNearestAndOpensAgain(DistanceFunction function, double least)
+    {
+        using var folder = new TemporaryFolder();
+        double before;
+        await using (var database = await VectorDatabase.OpenAsync(folder["words"]))
+        {
+            var words = await FillAsync(database, Field with { DistanceFunction = function }, isLinked: false);
+            Assert.That(words.GetStatistics().Vectors[0].IndexKind, Is.EqualTo(IndexKind.Hnsw), "until the first checkpoint");
+            await database.CheckpointAsync();
+            var statistics = words.GetStatistics().Vectors[0];
+            Assert.That(statistics with { ResidentBytes = 0 }, Is.EqualTo(new VectorStatistics("v", IndexKind.DiskAnn, Rows, 0)));
+            before = Recall(words, new VectorSearchOptions());
+            var wide = Recall(words, new VectorSearchOptions { Effort = 400 });
+            TestContext.Out.WriteLine($"{function}: {before:f4}, at 400 {wide:f4}");
+            Assert.That(before, Is.GreaterThanOrEqualTo(least));
+            Assert.That(wide, Is.GreaterThanOrEqualTo(before));
+        }
+
+        await using var again = await VectorDatabase.OpenAsync(folder["words"]);
+        Assert.That(again.Recovery.Warnings, Is.Empty);
+        Assert.That(again.GetDynamicCollection("words").GetStatistics().Vectors[0] with { ResidentBytes = 0 }, Is.EqualTo(new VectorStatistics("v", IndexKind.DiskAnn, Rows, 0)));
+        Assert.That(Recall(again.GetDynamicCollection("words"), new VectorSearchOptions()), Is.EqualTo(before));
+    }
+
+    [Test]
+    public async Task OnlyCodesStayInMemory()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["words"]);
+        var words = await FillAsync(database, Field, 16_384, isLinked: false);
+        var before = words.GetStatistics().Vectors[0].ResidentBytes;
+        await database.CheckpointAsync();
+        var after = words.GetStatistics().Vectors[0].ResidentBytes;
+        Assert.That(before, Is.GreaterThan(16_384 * 400));
+        Assert.That(after, Is.EqualTo(16_384 * 25), "a byte for every four elements; floats and links are in the file");
+    }
+
+    [Test]
+    public async Task ARecallThatIsAskedForIsReached()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["words"]);
+        var words = await FillAsync(database, Field, isLinked: false);
+        await database.CheckpointAsync();
+        Assert.That(Recall(words, new VectorSearchOptions { Recall = 0.99 }), Is.GreaterThanOrEqualTo(0.98));
+    }
+
+    [Test]
+    public async Task FiltersGiveAllThatIsAskedFor()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["words"]);
+        var words = await FillAsync(database, Field, isLinked: false);
+        await database.CheckpointAsync();
+        foreach (var (filter, matches) in new[] { (Filter.Equal("mod", 7), 20), (Filter.LessThan("mod", 30), 600), (Filter.LessThan("mod", 500), 10_000) })
+        {
+            Assert.That(Recall(words, new VectorSearchOptions { Filter = filter }), Is.GreaterThanOrEqualTo(0.95), filter.ToString());
+            Assert.That(words.SearchKeys(QueryVectors.AsSpan(0, 100), 50, new VectorSearchOptions { Filter = filter }), Has.Count.EqualTo(Math.Min(50, matches)));
+        }
+    }
+
+    [Test]
+    public async Task WhatIsNewIsFoundAndWhatIsDeletedIsNotBeforeAndAfterMerges()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["words"]);
+        var words = await FillAsync(database, Field, isLinked: false);
+        await database.CheckpointAsync();
+        var first = Recall(words, new VectorSearchOptions());
+        for (var round = 0; round < 2; round++)
+        {
+            var some = Enumerable.Range(0, Rows).Where(row => row % 2 == round % 2).ToList();
+            await words.DeleteAsync(some.Select(row => (object)(long)row));
+            Assert.That(words.SearchKeys(Base.AsSpan(some[0] * 100, 100), 1)[0].Key, Is.Not.EqualTo((long)some[0]));
+            Assert.That(await words.CountAsync(), Is.EqualTo(Rows / 2));
+            if (round % 2 == 0)
+            {
+                await database.CheckpointAsync();
+                Assert.That(words.GetStatistics().Vectors[0].Linked, Is.EqualTo(Rows / 2));
+                Assert.That(Recall(words, new VectorSearchOptions()), Is.GreaterThanOrEqualTo(first - 0.01), $"half deleted, round {round}");
+            }
+
+            await words.UpsertAsync(some.Select(Record));
+            Assert.That(words.SearchKeys(Base.AsSpan(some[0] * 100, 100), 1)[0].Key, Is.EqualTo((long)some[0]));
+            await database.WaitForIndexAsync();
+            Assert.That(Recall(words, new VectorSearchOptions()), Is.GreaterThanOrEqualTo(first - 0.01), $"in two parts, round {round}");
+            await database.CheckpointAsync();
+            Assert.That(words.GetStatistics().Vectors[0] with { ResidentBytes = 0 }, Is.EqualTo(new VectorStatistics("v", IndexKind.DiskAnn, Rows, 0)));
+            Assert.That(Recall(words, new VectorSearchOptions()), Is.GreaterThanOrEqualTo(first - 0.01), $"merged, round {round}");
+        }
+    }
+
+    [Test]
+    public async Task WritesAndReadsGoOnWhileCheckpointsMerge()
+    {
+        using var folder = new TemporaryFolder();
+        var written = 0;
+        await using (var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["words"], Durability = Durability.Os }))
+        {
+            var words = await FillAsync(database, Field, 12_000, isLinked: false);
+            var isDone = false;
+            var writing = Task.Run(async () =>
+            {
+                for (var row = 12_000; !Volatile.Read(ref isDone) && row < Rows; row++)
+                {
+                    await words.UpsertAsync(Record(row));
+                    await words.DeleteAsync((long)(row - 12_000));
+                    Volatile.Write(ref written, row - 12_000 + 1);
+                }
+            });
+            var reading = Task.Run(() =>
+            {
+                while (!Volatile.Read(ref isDone))
+                {
+                    var known = Volatile.Read(ref written);
+                    var match = words.SearchKeys(Base.AsSpan((12_000 + Math.Max(0, known - 1)) * 100, 100), 1)[0];
+                    Assert.That(known == 0 || match.Key.Equals((long)(12_000 + known - 1)), $"{match.Key} instead of {12_000 + known - 1}");
+                }
+            });
+            for (var round = 0; round < 3; round++)
+            {
+                await database.CheckpointAsync();
+            }
+
+            Volatile.Write(ref isDone, true);
+            await writing;
+            await reading;
+            Check(words, written);
+        }
+
+        await using var again = await VectorDatabase.OpenAsync(folder["words"]);
+        Assert.That(again.Recovery.Warnings, Is.Empty);
+        Check(again.GetDynamicCollection("words"), written);
+
+        void Check(VectorCollection<object, Dictionary<string, object?>> words, int count)
+        {
+            Assert.That(count, Is.GreaterThan(0));
+            Assert.That(words.GetStatistics().Count, Is.EqualTo(12_000));
+            foreach (var row in new[] { count, count + 1, 12_000 + count - 1 })
+            {
+                Assert.That(words.SearchKeys(Base.AsSpan(row * 100, 100), 1)[0].Key, Is.EqualTo((long)row));
+            }
+
+            Assert.That(words.SearchKeys(Base.AsSpan((count - 1) * 100, 100), 1)[0].Key, Is.Not.EqualTo((long)(count - 1)));
+        }
+    }
+
+    [Test]
+    public async Task AReaderKeepsItsSnapshotThroughAMerge()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["words"]);
+        var words = await FillAsync(database, Field, 11_000, isLinked: false);
+        await using var listing = words.ListAsync().GetAsyncEnumerator();
+        Assert.That(await listing.MoveNextAsync(), Is.True);
+        await words.DeleteAsync(Enumerable.Range(0, 500).Select(row => (object)(long)row));
+        await database.CheckpointAsync();
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        var count = 1;
+        while (await listing.MoveNextAsync())
+        {
+            count++;
+        }
+
+        Assert.That(count, Is.EqualTo(11_000));
+        Assert.That(await words.CountAsync(), Is.EqualTo(10_500));
+    }
+
+    [Test]
+    public async Task IsBuiltAnewWhenItsFileIsDamaged()
+    {
+        using var folder = new TemporaryFolder();
+        await using (var database = await VectorDatabase.OpenAsync(folder["words"]))
+        {
+            await FillAsync(database, Field, 12_000, isLinked: false);
+        }
+
+        var path = Directory.GetFiles(folder["words"], "graph-*").Single();
+        var bytes = await File.ReadAllBytesAsync(path);
+        bytes[bytes.Length / 2] ^= 4;
+        await File.WriteAllBytesAsync(path, bytes);
+        await using var again = await VectorDatabase.OpenAsync(folder["words"]);
+        var words = again.GetDynamicCollection("words");
+        Assert.That(again.Recovery.Warnings, Has.Length.EqualTo(1));
+        Assert.That(words.SearchKeys(Base.AsSpan(0, 100), 1)[0].Key, Is.EqualTo(0L));
+        await again.WaitForIndexAsync();
+        Assert.That(words.GetStatistics().Vectors[0] with { ResidentBytes = 0 }, Is.EqualTo(new VectorStatistics("v", IndexKind.DiskAnn, 12_000, 0)));
+        Assert.That(Recall(words, new VectorSearchOptions()), Is.GreaterThanOrEqualTo(0.97));
+    }
+
+    [Test]
+    public async Task ComesByItselfWhenTheVectorsBecomeTooMany()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["words"], VectorMemoryBytes = 15_000 * 448 });
+        var words = await FillAsync(database, new VectorField("v", 100), 12_000);
+        await database.CheckpointAsync();
+        Assert.That(words.GetStatistics().Vectors[0].IndexKind, Is.EqualTo(IndexKind.Hnsw));
+        await words.UpsertAsync(Enumerable.Range(12_000, 5000).Select(Record));
+        await database.WaitForIndexAsync();
+        Assert.That(words.GetStatistics().Vectors[0] with { ResidentBytes = 0 }, Is.EqualTo(new VectorStatistics("v", IndexKind.DiskAnn, 17_000, 0)));
+        await words.DeleteAsync(Enumerable.Range(0, 9000).Select(row => (object)(long)row));
+        await database.CheckpointAsync();
+        Assert.That(words.GetStatistics().Vectors[0].IndexKind, Is.EqualTo(IndexKind.Flat), "few are left");
+        Assert.That(Recall(words, new VectorSearchOptions()), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task APowerCutLeavesTheOldGraphOrTheNewOne()
+    {
+        var disk = new MemoryStorage();
+        var options = new DatabaseOptions { Path = disk.Folder, Durability = Durability.Full };
+        int begun;
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
+        {
+            var points = database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 4) { IndexKind = IndexKind.DiskAnn, ConstructionEffort = 32 }] });
+            await points.EnsureCollectionExistsAsync();
+            await points.UpsertAsync(Enumerable.Range(0, 10_000).Select(Point));
+            await database.CheckpointAsync();
+            await points.DeleteAsync(3L);
+            await points.UpsertAsync(Point(20_000));
+            begun = disk.Journal.Count;
+            await database.CheckpointAsync();
+        }
+
+        for (var step = begun; step <= disk.Journal.Count; step++)
+        {
+            if (step < disk.Journal.Count && disk.Journal[step].Kind == MemoryStorage.StepKind.Write && step % 16 != 0)
+            {
+                continue; // many pages in a row are written alike
+            }
+
+            using var database = new VectorDatabase(new DatabaseEngine(disk.CutAfter(step, new Random(step)), options));
+            var points = database.GetDynamicCollection("points");
+            Assert.That(database.Recovery.Warnings, Is.Empty, $"step {step}");
+            Assert.That(points.GetStatistics().Vectors[0].IndexKind, Is.EqualTo(IndexKind.DiskAnn), $"step {step}");
+            Assert.That(points.GetStatistics().Count, Is.EqualTo(10_000), $"step {step}");
+            Assert.That(points.SearchKeys(Vector(20_000), 1)[0].Key, Is.EqualTo(20_000L), $"step {step}");
+            Assert.That(points.SearchKeys(Vector(3), 1)[0].Key, Is.Not.EqualTo(3L), $"step {step}");
+        }
+
+        static float[] Vector(int row) => [MathF.Sin(row), MathF.Cos(row * 1.7f), MathF.Sin(row * 0.37f), 0.1f];
+
+        static Dictionary<string, object?> Point(int row) => new(StringComparer.Ordinal) { ["Key"] = (long)row, ["v"] = Vector(row) };
+    }
+
+    [Test]
+    public void AMergeThatFailsLosesNothing()
+    {
+        var disk = new MemoryStorage();
+        using var database = new VectorDatabase(new DatabaseEngine(disk, new DatabaseOptions { Path = disk.Folder, VectorMemoryBytes = 1000 }));
+        var points = database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 4)] });
+        points.EnsureCollectionExistsAsync().GetAwaiter().GetResult();
+        var renames = 0;
+        disk.Fails = (_, what) => what == "rename" && ++renames == 2; // the first gives the log its next segment
+        points.UpsertAsync(Enumerable.Range(0, 10_000).Select(row => new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = (long)row, ["v"] = new[] { MathF.Sin(row), MathF.Cos(row), 1, row % 7 } })).GetAwaiter().GetResult();
+        database.WaitForIndexAsync().GetAwaiter().GetResult(); // comes back although it cannot be done
+        Assert.That(points.GetStatistics().Vectors[0].IndexKind, Is.EqualTo(IndexKind.Hnsw));
+        Assert.That(renames, Is.EqualTo(2));
+        database.CheckpointAsync().GetAwaiter().GetResult();
+        Assert.That(points.GetStatistics().Vectors[0] with { ResidentBytes = 0 }, Is.EqualTo(new VectorStatistics("v", IndexKind.DiskAnn, 10_000, 0)));
+    }
+
+    [Test]
+    public void IsForFloatsWithoutOtherCodes() => Assert.ThrowsAsync<ArgumentException>(async () =>
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["words"]);
+        await database.GetDynamicCollection("words", new CollectionDefinition { Vectors = [new VectorField("v", 8) { IndexKind = IndexKind.DiskAnn, Element = VectorElement.Float16 }] }).EnsureCollectionExistsAsync();
+    });
+
+    [TestCase(64, 32)]
+    [TestCase(448, 32)]
+    [TestCase(3136, 256)]
+    [TestCase(4096, 2)]
+    [TestCase(8256, 64)]
+    public void NodesStandInPages(int rowBytes, int links)
+    {
+        var layout = new DiskNodeLayout(rowBytes, links);
+        var size = rowBytes + (links * 4);
+        for (var node = 0; node < 100; node++)
+        {
+            var offset = layout.Offset(node);
+            Assert.That(offset % 64, Is.Zero);
+            Assert.That(offset + size, Is.LessThanOrEqualTo(layout.Offset(node + 1)), string.Create(CultureInfo.InvariantCulture, $"node {node}"));
+            Assert.That(offset + size, Is.LessThanOrEqualTo(layout.BytesFor(node + 1)));
+            Assert.That(((offset + size - 1) / 4096) - (offset / 4096), Is.EqualTo((size - 1) / 4096), "no more pages than it needs");
+        }
+
+        Assert.That(layout.BytesFor(0), Is.Zero);
+    }
+}
