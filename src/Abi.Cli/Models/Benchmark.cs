@@ -15,7 +15,7 @@ internal sealed class Benchmark(LanguageModel model)
     /// <param name="depth">Tokens that each sequence holds before; computing them is not timed.</param>
     /// <param name="parallel">Sequences at once.</param>
     /// <param name="repetitions">How often.</param>
-    /// <param name="warmUp">For how long at least, and once at least, the test is run before without counting: weights are read and code is compiled; zero for not at all.</param>
+    /// <param name="warmUp">For how long at least, and once at least, the test is run before without counting: weights are packed and code is compiled; zero for not at all.</param>
     /// <param name="cancellationToken">Ctrl-C.</param>
     /// <returns>The time of every repetition.</returns>
     public async Task<TimeSpan[]> RunAsync(int prompt, int generate, int depth, int parallel, int repetitions, TimeSpan warmUp, CancellationToken cancellationToken)
@@ -35,6 +35,8 @@ internal sealed class Benchmark(LanguageModel model)
 
             if (warmUp > TimeSpan.Zero)
             {
+                // Weights are packed at their second use, which is not to be one that counts.
+                await RunOnceAsync(bases, 1, 1, cancellationToken).ConfigureAwait(false);
                 var start = Stopwatch.GetTimestamp();
                 do
                 {
