@@ -108,7 +108,10 @@ public sealed partial class VectorDatabase : IVectorDatabase
     /// <summary>Writes what changed into files and starts the log anew, so that opening has less to read. Happens by itself, too.</summary>
     public Task CheckpointAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Checkpoint(), cancellationToken);
 
-    /// <summary>Waits until every vector is in its graph. Searches are right before that, only slower.</summary>
+    /// <summary>
+    /// Waits until every vector is in its graph. Searches are right before that, only slower. Where the database is open read-only it comes back at once: only the process that writes links vectors.
+    /// </summary>
+    /// <exception cref="DatabaseException">The database failed, so that they cannot be linked.</exception>
     public Task WaitForIndexAsync(CancellationToken cancellationToken = default) => Engine.WaitForIndexAsync(cancellationToken);
 
     /// <summary>Deletes the records that have outlived their collection's time to live. Happens every minute by itself; they are hidden from the moment on anyway.</summary>

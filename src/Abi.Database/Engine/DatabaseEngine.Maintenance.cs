@@ -10,18 +10,19 @@ internal sealed partial class DatabaseEngine
     private readonly ManualResetEventSlim _isIdle = new(true);
     private int _working;
 
-    /// <summary>Waits until every vector is in its graph.</summary>
+    /// <summary>Waits until every vector is in its graph. A database that is open read-only links nothing, so there is nothing to wait for.</summary>
     public async Task WaitForIndexAsync(CancellationToken cancellationToken)
     {
-        while (_byId.Values.FirstOrDefault(handle => handle.StoreOrNull is { } store && (store.NeedsMaintenance || (store.IsMergeDue && !IsReadOnly))) is { } handle)
+        while (!IsReadOnly && _byId.Values.FirstOrDefault(handle => handle.StoreOrNull is { NeedsMaintenance: true } or { IsMergeDue: true }) is { } handle)
         {
             ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
-            Maintain(handle);
-            if (!IsReadOnly)
+            if (Volatile.Read(ref _failure) is { } failure)
             {
-                CheckpointWhenDue();
+                throw new DatabaseException($"The index of the collection '{handle.Schema.Name}' cannot be built: {failure.Message} Searches go on without it; open the database again.", failure);
             }
 
+            Maintain(handle);
+            CheckpointWhenDue();
             await Task.Delay(TimeSpan.FromMilliseconds(5), cancellationToken).ConfigureAwait(false);
         }
     }
@@ -101,7 +102,6 @@ internal sealed partial class DatabaseEngine
             {
                 handle.IsDirty = true;
             }
-
         }
         catch (Exception error)
         {

@@ -120,6 +120,11 @@ public sealed class ConcurrencyTests
         await reader.RefreshAsync();
         Assert.That(await seen.CountAsync(), Is.EqualTo(3));
         Assert.That(seen.SearchKeys([1, 2, 3, 4, 5, 6, 7, 8], 9), Has.Count.EqualTo(3));
+
+        // The third waits for the writer to link it; a reader links nothing, and does not wait for it either.
+        Assert.That(reader.Engine.Find("c")!.StoreOrNull!.NeedsMaintenance, Is.True);
+        using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        await reader.WaitForIndexAsync(soon.Token);
     }
 
     private static Task WriteAsync(VectorCollection<object, Dictionary<string, object?>> collection, long round, int records) =>
