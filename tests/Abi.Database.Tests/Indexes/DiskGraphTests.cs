@@ -10,7 +10,21 @@ public sealed class DiskGraphTests : WordsFixture
 {
     private const int Fewer = 12_000; // enough for a graph on disk
 
+    private TemporaryFolder _template = null!;
+
     private static VectorField Field => new("v", 100) { IndexKind = IndexKind.DiskAnn, ConstructionEffort = 100 };
+
+    [OneTimeSetUp]
+    public async Task BuildTheTemplate()
+    {
+        _template = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(_template["words"]);
+        await FillAsync(database, Field, Fewer, isLinked: false);
+        await database.CheckpointAsync();
+    }
+
+    [OneTimeTearDown]
+    public void DropTheTemplate() => _template.Dispose();
 
     [TestCase(DistanceFunction.CosineSimilarity, 0.97)]
     [TestCase(DistanceFunction.EuclideanSquaredDistance, 0.97)]
@@ -55,20 +69,18 @@ public sealed class DiskGraphTests : WordsFixture
     [Test]
     public async Task ARecallThatIsAskedForIsReached()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = CopyOfTheTemplate();
         await using var database = await VectorDatabase.OpenAsync(folder["words"]);
-        var words = await FillAsync(database, Field, Fewer, isLinked: false);
-        await database.CheckpointAsync();
+        var words = database.GetDynamicCollection("words");
         Assert.That(Recall(words, new VectorSearchOptions { Recall = 0.99 }), Is.GreaterThanOrEqualTo(0.98));
     }
 
     [Test]
     public async Task FiltersGiveAllThatIsAskedFor()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = CopyOfTheTemplate();
         await using var database = await VectorDatabase.OpenAsync(folder["words"]);
-        var words = await FillAsync(database, Field, Fewer, isLinked: false);
-        await database.CheckpointAsync();
+        var words = database.GetDynamicCollection("words");
         foreach (var (filter, matches) in new[] { (Filter.Equal("mod", 7), 12), (Filter.LessThan("mod", 30), 360), (Filter.LessThan("mod", 500), 6000) })
         {
             Assert.That(Recall(words, new VectorSearchOptions { Filter = filter }), Is.GreaterThanOrEqualTo(0.95), filter.ToString());
@@ -188,12 +200,7 @@ public sealed class DiskGraphTests : WordsFixture
     [Test]
     public async Task IsBuiltAnewWhenItsFileIsDamaged()
     {
-        using var folder = new TemporaryFolder();
-        await using (var database = await VectorDatabase.OpenAsync(folder["words"]))
-        {
-            await FillAsync(database, Field, 12_000, isLinked: false);
-        }
-
+        using var folder = CopyOfTheTemplate();
         var path = Directory.GetFiles(folder["words"], "graph-*").Single();
         var bytes = await File.ReadAllBytesAsync(path);
         bytes[bytes.Length / 2] ^= 4;
@@ -307,5 +314,18 @@ public sealed class DiskGraphTests : WordsFixture
         }
 
         Assert.That(layout.BytesFor(0), Is.Zero);
+    }
+
+    /// <summary>A folder with a database of <see cref="Fewer"/> words and their graph.</summary>
+    private TemporaryFolder CopyOfTheTemplate()
+    {
+        var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["words"]);
+        foreach (var file in Directory.GetFiles(_template["words"]))
+        {
+            File.Copy(file, Path.Combine(folder["words"], Path.GetFileName(file)));
+        }
+
+        return folder;
     }
 }
