@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Abi.Llm.Engine;
 using Abi.Llm.Grammars;
 
 namespace Abi.Llm;
@@ -10,7 +11,10 @@ public sealed record BeamSearchOptions
     /// <summary>How many beginnings are kept at every token, and how many texts are given at most. 1 is greedy decoding.</summary>
     public int Width { get; init; } = 4;
 
-    /// <summary>The most tokens of a text.</summary>
+    /// <summary>
+    /// The most tokens of a text. An engine's own limits hold as well: <see cref="EngineOptions.TokenLimit"/>, and <see cref="EngineOptions.TimeLimit"/>, at which the search ends with the
+    /// beginnings that there are, marked <see cref="FinishReason.TimeLimit"/>.
+    /// </summary>
     public int MaximumTokens { get; init; } = 64;
 
     /// <summary>
@@ -20,7 +24,7 @@ public sealed record BeamSearchOptions
 
     /// <summary>
     /// What every text must be; unset, anything. Each beginning is followed in the grammar on its own, and only what can still become a text of it within <see cref="MaximumTokens"/> is
-    /// kept: all texts that are found are whole ones. Log-probabilities stay those of the model over all tokens; where nothing may follow, the end costs nothing.
+    /// kept: all texts that are found are whole ones, unless time ran out. Log-probabilities stay those of the model over all tokens; where nothing may follow, the end costs nothing.
     /// </summary>
     public Grammar? Grammar { get; init; }
 

@@ -9,6 +9,7 @@ namespace Abi.Llm.Engine;
 /// <summary>
 /// Beam search: at every token the most likely continuations of all beginnings together are kept. A beginning is a session; one that several continuations go on from is forked, and its pages are
 /// shared until they differ, adapters or not. All beginnings are computed in one step. Under a grammar each has a state of its own, forked with it, and what it forbids is never a continuation.
+/// A beginning ends once, with the likeliest of the model's end tokens: another one would give the same text again.
 /// </summary>
 internal sealed class BeamSearch
 {
@@ -29,10 +30,11 @@ internal sealed class BeamSearch
     /// <summary>Searches.</summary>
     public static async Task<ImmutableArray<GenerationResult>> RunAsync(InferenceEngine engine, ReadOnlyMemory<int> prompt, BeamSearchOptions options, CancellationToken cancellationToken)
     {
-        var length = (engine.Definition.Kind == ModelKind.EncoderDecoder ? 1 : prompt.Length) + options.MaximumTokens;
+        options = options with { MaximumTokens = Math.Min(options.MaximumTokens, engine.Options.TokenLimit ?? int.MaxValue) };
+        var length = (engine.Definition.Kind == ModelKind.EncoderDecoder ? 1L : prompt.Length) + options.MaximumTokens;
         if (length > engine.ContextLength)
         {
-            throw new ContextFullException(length, engine.ContextLength);
+            throw new ContextFullException((int)Math.Min(length, int.MaxValue), engine.ContextLength);
         }
 
         var grammar = options.Grammar?.Start(engine.Tokenizer);
@@ -62,7 +64,26 @@ internal sealed class BeamSearch
 
     private async Task SearchAsync(Beam first, HashSet<InferenceSession> sessions, CancellationToken cancellationToken)
     {
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        if (_engine.Options.TimeLimit is { } limit)
+        {
+            limited.CancelAfter(limit);
+        }
+
         List<Beam> beams = [first];
+        try
+        {
+            await SearchAsync(beams, sessions, limited.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (limited.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            beams.ForEach(beam => Keep(new Ended(beam.Tokens, Normalize(beam.Score, beam.Tokens.Count), null, FinishReason.TimeLimit, beam.Grammar is null ? null : false)));
+        }
+    }
+
+    /// <summary>Searches from beginnings, which are always those reached so far.</summary>
+    private async Task SearchAsync(List<Beam> beams, HashSet<InferenceSession> sessions, CancellationToken cancellationToken)
+    {
         for (var length = 1; beams.Count > 0; length++)
         {
             var tokensLeft = _options.MaximumTokens - length + 1;
@@ -93,7 +114,7 @@ internal sealed class BeamSearch
                 return;
             }
 
-            beams = Continue(beams, children, sessions);
+            Continue(beams, children, sessions);
         }
     }
 
@@ -115,15 +136,21 @@ internal sealed class BeamSearch
             return;
         }
 
-        var open = 0;
+        var (open, rank, hasEnd) = (0, 0, false);
         for (var wanted = _options.Width + _engine.Tokenizer.EndOfGenerationIds.Count; open < _options.Width; wanted *= 2)
         {
             var count = Math.Min(wanted, _candidates.Count);
             _candidates.SelectTop(count);
-            for (var rank = continuations.Count; rank < count && float.IsFinite(_candidates.TopLogit(rank)); rank++)
+            for (; rank < count && float.IsFinite(_candidates.TopLogit(rank)); rank++)
             {
                 var id = _candidates.TopId(rank);
                 var isText = !_engine.Tokenizer.IsEndOfGeneration(id);
+                if (!isText && hasEnd)
+                {
+                    continue;
+                }
+
+                hasEnd |= !isText;
                 var grammar = beam.Grammar?.Clone();
                 grammar?.TryAccept(id);
                 var isEnd = !isText || grammar is { IsFinished: true };
@@ -131,7 +158,7 @@ internal sealed class BeamSearch
                 open += isEnd ? 0 : 1;
             }
 
-            if (continuations.Count < wanted)
+            if (rank < wanted)
             {
                 break; // there are no more
             }
@@ -143,7 +170,7 @@ internal sealed class BeamSearch
         }
     }
 
-    private static List<Beam> Continue(List<Beam> beams, List<Continuation> children, HashSet<InferenceSession> sessions)
+    private static void Continue(List<Beam> beams, List<Continuation> children, HashSet<InferenceSession> sessions)
     {
         var isTaken = new bool[beams.Count];
         var continued = new List<Beam>(children.Count);
@@ -164,14 +191,20 @@ internal sealed class BeamSearch
             }
         }
 
-        return continued;
+        beams.Clear();
+        beams.AddRange(continued);
     }
 
     private void End(Continuation last, FinishReason reason)
     {
         var score = Normalize(last.Score, last.Parent.Tokens.Count + (last.Id < 0 ? 0 : 1));
-        var at = _ended.FindIndex(other => score > other.Score);
-        _ended.Insert(at < 0 ? _ended.Count : at, new Ended(last.Tokens, score, last.IsText || last.Id < 0 ? null : last.Id, reason, last.Grammar?.IsComplete));
+        Keep(new Ended(last.Tokens, score, last.IsText || last.Id < 0 ? null : last.Id, reason, last.Grammar?.IsComplete));
+    }
+
+    private void Keep(Ended text)
+    {
+        var at = _ended.FindIndex(other => text.Score > other.Score);
+        _ended.Insert(at < 0 ? _ended.Count : at, text);
         if (_ended.Count > _options.Width)
         {
             _ended.RemoveAt(_ended.Count - 1);

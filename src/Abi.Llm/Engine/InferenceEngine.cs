@@ -214,13 +214,14 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         return request.Completion;
     }
 
-    /// <summary>Appends tokens to a session's sequence and computes the logits after the last one.</summary>
+    /// <summary>Appends tokens to a session's sequence and computes the logits after the last one. What has begun is not refused for the length of the queue.</summary>
     internal Task EvaluateNextAsync(Sequence sequence, ReadOnlySpan<int> ids, LogitsHandler handler, CancellationToken cancellationToken)
     {
         CheckIds(ids);
+        var isBegun = sequence.Count > 0;
         AppendPrompt(sequence, ids, new GenerationOptions());
         var request = new EvaluationRequest(sequence, sequence.Count - 1, handler, cancellationToken);
-        Submit(request);
+        Submit(request, isBegun: isBegun);
         return request.Completion;
     }
 
@@ -556,7 +557,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         }
     }
 
-    private void Submit(EngineRequest request, TimeSpan? timeLimit = null)
+    private void Submit(EngineRequest request, TimeSpan? timeLimit = null, bool isBegun = false)
     {
         if (timeLimit is not null)
         {
@@ -566,7 +567,11 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isStopping, this);
-            ThrowIfFull();
+            if (!isBegun)
+            {
+                ThrowIfFull();
+            }
+
             request.Sequence.Owner = request;
             request.Engine = this;
             _inbox.Add(request);

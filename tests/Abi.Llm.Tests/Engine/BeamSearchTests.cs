@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
 using Abi.Llm.Engine;
+using Abi.Llm.Gguf;
 using Abi.Llm.Grammars;
 using Abi.Llm.Sampling;
 using Abi.Testing;
@@ -93,6 +94,50 @@ public sealed class BeamSearchTests
         }
     }
 
+    [TestCase("llama.gguf", 6, null)]
+    [TestCase("llama.gguf", 8, "[ab]{1,3}")]
+    [TestCase("mamba.gguf", 8, "[ab]{1,3}")]
+    public async Task ATextThatSeveralTokensEndIsGivenOnce(string file, int width, string? pattern)
+    {
+        var path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"ends-{width}-{file}");
+        using (var original = GgufFile.Open(Fixtures.Path("models", file)))
+        {
+            var writer = new GgufWriter(original.Metadata.With("tokenizer.ggml.eot_token_id", GgufValue.Of(300u)).With("tokenizer.ggml.eom_token_id", GgufValue.Of(301u)));
+            foreach (var tensor in original.Tensors)
+            {
+                writer.Add(tensor);
+            }
+
+            writer.Write(path);
+        }
+
+        await using var model = await LanguageModel.LoadAsync(path, new ModelLoadOptions { Engine = Exact });
+        Assert.That(model.Tokenizer.EndOfGenerationIds, Has.Count.EqualTo(3));
+        var found = await CompareAsync(model, TestModels.Ids(7, model.Engine.VocabularySize, 4), new BeamSearchOptions { Width = width, MaximumTokens = 4, Grammar = pattern is null ? null : Grammar.FromRegex(pattern) });
+        Assert.That(found, Is.Unique.And.Count.EqualTo(width));
+    }
+
+    [Test]
+    public async Task TheEnginesLimitsBoundASearch()
+    {
+        await using (var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { TokenLimit = 3, MaximumSequences = 1, QueueLimit = 0 }))
+        {
+            // four beginnings and one place: those that have begun wait, however short the queue
+            var found = await model.BeamSearchAsync(new[] { 3, 4 }, new BeamSearchOptions { Width = 4, MaximumTokens = 200 });
+            Assert.That(found.Select(text => text.Tokens.Length), Is.All.LessThanOrEqualTo(3).And.Some.EqualTo(3));
+            Assert.That(() => model.BeamSearchAsync(new[] { 3 }, new BeamSearchOptions { Grammar = Grammar.FromRegex("[0-9]{40}") }), Throws.TypeOf<GrammarException>());
+        }
+
+        await using (var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { TimeLimit = TimeSpan.FromMilliseconds(50), ContextLength = 4096, CacheTokens = 20_000 }))
+        {
+            var found = await model.BeamSearchAsync(new[] { 3, 4 }, new BeamSearchOptions { Width = 3, MaximumTokens = 4000, Grammar = Grammar.FromRegex("[a-z]{2000}") });
+            Assert.That(found.Select(text => (text.Outcome.FinishReason, text.Outcome.IsGrammarComplete)), Is.All.EqualTo((FinishReason.TimeLimit, (bool?)false)));
+            Assert.That(found, Is.Not.Empty);
+            Assert.That(() => model.BeamSearchAsync(new[] { 3 }, new BeamSearchOptions { MaximumTokens = int.MaxValue }), Throws.TypeOf<ContextFullException>());
+            Assert.That(await UsedBytesAsync(model), Is.Zero);
+        }
+    }
+
     [Test]
     public async Task EveryTextUnderASchemaIsAWholeDocument()
     {
@@ -165,7 +210,9 @@ public sealed class BeamSearchTests
                 }
             }
 
-            candidates = [.. candidates.OrderByDescending(candidate => candidate.Sum)];
+            // a beginning ends once, with its likeliest end token
+            candidates = [.. candidates.OrderByDescending(candidate => candidate.Sum)
+                .DistinctBy(candidate => model.Tokenizer.IsEndOfGeneration(candidate.Ids[^1]) ? string.Join(' ', candidate.Ids[..^1]) + " end" : string.Join(' ', candidate.Ids))];
             foreach (var (ids, sum, _) in candidates.Take(options.Width).Where(candidate => candidate.IsEnd))
             {
                 ended.Add((model.Tokenizer.IsEndOfGeneration(ids[^1]) ? ids[..^1] : ids, sum / Math.Pow(length, options.LengthPenalty)));
