@@ -5,13 +5,19 @@ using Abi.Database;
 
 namespace Abi.CompareVectors;
 
-/// <summary>The graph on disk: built by one process, searched by another, which can be given little memory.</summary>
-internal static class DiskSearch
+/// <summary>Vectors on disk: built by one process, searched by another, which can be given little memory or files that are in no cache.</summary>
+internal static partial class DiskSearch
 {
-    private const int Queries = 200;
+    private const int Queries = 500;
+    private const int DontNeed = 4; // POSIX_FADV_DONTNEED
 
-    /// <summary>Makes a database of word vectors and noisy copies of them, and writes the true nearest of some queries beside it.</summary>
-    public static void Build(string fixtures, string folder, int rows, IndexKind kind, int effort)
+    /// <summary>Makes a database of a set and writes some queries and their true nearest beside it.</summary>
+    /// <param name="fixtures">Where the sets are.</param>
+    /// <param name="folder">Where the database goes.</param>
+    /// <param name="name">synth, or how many rows of word vectors and noisy copies of them.</param>
+    /// <param name="kind">The index.</param>
+    /// <param name="effort">How thoroughly it is made.</param>
+    public static void Build(string fixtures, string folder, string name, IndexKind kind, int effort)
     {
         if (Directory.Exists(folder))
         {
@@ -19,12 +25,13 @@ internal static class DiskSearch
         }
 
         Directory.CreateDirectory(folder);
-        var set = VectorSet.Words(fixtures, isCosine: true);
+        var set = name == "synth" ? VectorSet.Synthetic(fixtures) : VectorSet.Words(fixtures, isCosine: true);
         set = set with { Queries = set.Queries[..(Queries * set.Dimensions)], Truth = set.Truth[..(Queries * set.TruthColumns)] };
-        set = rows > set.Rows ? set.Enlarge(rows, isCosine: true) : set;
-        File.WriteAllBytes(Path.Combine(folder, "truth"), MemoryMarshal.AsBytes(set.Truth.AsSpan()));
+        set = name != "synth" && int.Parse(name, CultureInfo.InvariantCulture) is var rows && rows > set.Rows ? set.Enlarge(rows, isCosine: true) : set;
+        File.WriteAllBytes(Path.Combine(folder, "queries"), MemoryMarshal.AsBytes(set.Queries.AsSpan()).ToArray());
+        File.WriteAllBytes(Path.Combine(folder, "truth"), MemoryMarshal.AsBytes(set.Truth.AsSpan()).ToArray());
         var (watch, cpu) = (Stopwatch.StartNew(), Process.GetCurrentProcess().TotalProcessorTime);
-        using (var database = Open(folder))
+        using (var database = Open(folder, 0))
         {
             var definition = new CollectionDefinition
             {
@@ -51,46 +58,93 @@ internal static class DiskSearch
         Console.WriteLine($"{set.Rows} × {set.Dimensions}, {kind}: built in {watch.Elapsed.TotalSeconds:f0} s, {(Process.GetCurrentProcess().TotalProcessorTime - cpu).TotalSeconds:f0} s CPU");
     }
 
-    /// <summary>Searches with growing effort, and says what is resident meanwhile.</summary>
-    public static void Search(string fixtures, string folder)
+    /// <summary>Searches with growing effort, and says what is read and resident meanwhile. Vectors stay in the mapped file with every index.</summary>
+    /// <param name="folder">Where the database was made.</param>
+    /// <param name="isCold">Whether the files are put out of the system's cache before each effort, which is then tried once; else four rounds, of which the best counts.</param>
+    public static void Search(string folder, bool isCold)
     {
-        var set = VectorSet.Words(fixtures, isCosine: true);
+        var queries = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(folder, "queries"))).ToArray();
         var truth = MemoryMarshal.Cast<byte, int>(File.ReadAllBytes(Path.Combine(folder, "truth"))).ToArray();
-        var columns = truth.Length / Queries;
-        var queries = set.Queries[..(Queries * set.Dimensions)];
-        set = null!;
         GC.Collect();
         var before = Status("RssAnon");
-        var watch = Stopwatch.StartNew();
-        using var database = Open(folder);
-        var collection = database.GetCollection<long, Own.Row>("rows");
-        Console.WriteLine($"opened in {watch.Elapsed.TotalSeconds:f2} s: {collection.GetStatistics().Count} records, {collection.GetStatistics().Vectors[0]}");
+        var database = Open(folder, 1);
         foreach (var effort in new[] { 16, 32, 64, 128, 256, 512 })
         {
-            var (first, best, hits) = (0.0, double.MaxValue, 0);
-            for (var round = 0; round < 4; round++)
+            if (isCold)
             {
-                hits = 0;
-                watch.Restart();
-                for (var i = 0; i < Queries; i++)
-                {
-                    foreach (var match in collection.SearchKeys(queries.AsSpan(i * 100, 100), 10, new VectorSearchOptions { Effort = effort }))
-                    {
-                        hits += truth.AsSpan(i * columns, 10).Contains((int)match.Key) ? 1 : 0;
-                    }
-                }
+                database.Dispose();
+                database = null;
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+                database = Open(folder, 1);
+            }
 
+            var collection = database.GetCollection<long, Own.Row>("rows");
+            if (effort == 16)
+            {
+                Console.WriteLine($"{collection.GetStatistics().Count} records, {collection.GetStatistics().Vectors[0]}");
+                _ = Round(collection, queries[..(queries.Length / 10)], truth, 16); // brings code in
+            }
+
+            if (isCold)
+            {
+                Evict(folder);
+            }
+
+            var (first, best, read, recall) = (0.0, double.MaxValue, 0L, 0.0);
+            for (var round = 0; round < (isCold ? 1 : 4); round++)
+            {
+                var readBefore = ReadBytes();
+                var watch = Stopwatch.StartNew();
+                recall = Round(collection, queries, truth, effort);
+                read = ReadBytes() - readBefore;
                 first = round == 0 ? watch.Elapsed.TotalSeconds : first;
                 best = Math.Min(best, watch.Elapsed.TotalSeconds);
             }
 
-            Console.WriteLine($"effort {effort,4}: recall {hits / (10.0 * Queries):f4}, {Queries / best:f0} queries/s, in the first round {Queries / first:f0}; private {(Status("RssAnon") - before) / (1 << 20)} MiB, mapped {Status("RssFile") / (1 << 20)} MiB");
+            Console.WriteLine($"effort {effort,4}: recall {recall:f4}, {Queries / best:f0} queries/s, in the first round {Queries / first:f0}; read {read / 1024.0 / Queries:f0} KiB a query in the last; private {(Status("RssAnon") - before) / (1 << 20)} MiB, mapped {Status("RssFile") / (1 << 20)} MiB");
         }
+
+        database.Dispose();
     }
 
-    private static VectorDatabase Open(string folder) =>
-        VectorDatabase.OpenAsync(new DatabaseOptions { Path = Path.Combine(folder, "abi"), Durability = Durability.Os, IndexThreads = 2, ScanThreads = 1 }).GetAwaiter().GetResult();
+    private static double Round(VectorCollection<long, Own.Row> collection, float[] queries, int[] truth, int effort)
+    {
+        var (dimensions, columns, hits) = (collection.GetStatistics().Definition.Vectors[0].Dimensions, truth.Length / Queries, 0);
+        var options = new VectorSearchOptions { Effort = effort };
+        var count = queries.Length / dimensions;
+        for (var i = 0; i < count; i++)
+        {
+            foreach (var match in collection.SearchKeys(queries.AsSpan(i * dimensions, dimensions), 10, options))
+            {
+                hits += truth.AsSpan(i * columns, 10).Contains((int)match.Key) ? 1 : 0;
+            }
+        }
+
+        return hits / (10.0 * count);
+    }
+
+    private static VectorDatabase Open(string folder, long vectorMemoryBytes) =>
+        VectorDatabase.OpenAsync(new DatabaseOptions { Path = Path.Combine(folder, "abi"), Durability = Durability.Os, IndexThreads = 2, ScanThreads = 1, VectorMemoryBytes = vectorMemoryBytes }).GetAwaiter().GetResult();
 
     private static long Status(string name) =>
         1024 * long.Parse(File.ReadLines("/proc/self/status").Single(line => line.StartsWith(name + ":", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+
+    // From the disk, through maps, too.
+    private static long ReadBytes() =>
+        long.Parse(File.ReadLines("/proc/self/io").Single(line => line.StartsWith("read_bytes:", StringComparison.Ordinal)).Split(' ')[1], CultureInfo.InvariantCulture);
+
+    // Pages that are in no page table go; others stay.
+    private static void Evict(string folder)
+    {
+        foreach (var path in Directory.GetFiles(Path.Combine(folder, "abi")))
+        {
+            using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+            RandomAccess.FlushToDisk(file);
+            _ = Advise(file, 0, 0, DontNeed);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "posix_fadvise")]
+    private static partial int Advise(Microsoft.Win32.SafeHandles.SafeFileHandle file, nint offset, nint length, int advice);
 }

@@ -35,19 +35,25 @@ if (args is ["postgres", var connection, var vectors, var folder])
 
 if (args is ["disk-build", var source, var made, var count, var kind, var constructionEffort])
 {
-    DiskSearch.Build(source, made, int.Parse(count), Enum.Parse<IndexKind>(kind), int.Parse(constructionEffort));
+    DiskSearch.Build(source, made, count, Enum.Parse<IndexKind>(kind), int.Parse(constructionEffort));
     return 0;
 }
 
-if (args is ["disk-search", var data, var built])
+if (args is ["disk-search", var built, "warm" or "cold"])
 {
-    DiskSearch.Search(data, built);
+    DiskSearch.Search(built, isCold: args[2] == "cold");
     return 0;
 }
 
-if (args is not [var what, var peerPath, var fixtures, var scratch])
+if (args is ["page-reads", var pages])
 {
-    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH | durable SCRATCH | latency SCRATCH | open SCRATCH | encryption SCRATCH | postgres CONNECTION FIXTURES SCRATCH | disk-build FIXTURES SCRATCH ROWS KIND CONSTRUCTION | disk-search FIXTURES SCRATCH");
+    PageReads.Run(pages);
+    return 0;
+}
+
+if (args is not [var what, var peerPath, var fixtures, var scratch, .. [] or ["memory"]])
+{
+    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH [memory] | durable SCRATCH | latency SCRATCH | open SCRATCH | encryption SCRATCH | postgres CONNECTION FIXTURES SCRATCH | disk-build FIXTURES SCRATCH synth|ROWS KIND CONSTRUCTION | disk-search SCRATCH warm|cold | page-reads FILE");
     return 2;
 }
 
@@ -68,12 +74,13 @@ int[] efforts = what switch
     "words-l2" or "words-l2-100k" => [32, 48, 64, 96, 128, 192, 256, 400, 800],
     _ => [10, 12, 16, 24, 32, 48],
 };
+var isMemoryOnly = args is [_, _, _, _, "memory"];
 var files = set.WriteFor(scratch);
 using var peer = new Peer(peerPath);
 peer.Ask($"load {files.Base} {files.Queries} {files.Truth} {(isEuclidean ? "l2" : "cos")}");
 using var own = new Own(set, Path.Combine(scratch, "own"), function);
 Console.WriteLine($"{set.Name}: {set.Rows} × {set.Dimensions}");
-foreach (var threads in new[] { 2, 1 })
+foreach (var threads in isMemoryOnly ? [2] : new[] { 2, 1 })
 {
     var p = peer.Ask($"build 16 200 {threads}");
     var o = own.Build(threads);
@@ -84,6 +91,11 @@ foreach (var threads in new[] { 2, 1 })
 own.Reopen(); // the first time brings code in, too
 var (close, open, resident, isPrivate) = own.Reopen();
 Console.WriteLine($"own: closed in {close:f2} s, opened with a first search in {open:f2} s, {resident:f0} B/vector resident, {isPrivate:f0} of it private");
+if (isMemoryOnly)
+{
+    return 0;
+}
+
 Dictionary<int, List<(double Peer, double Own)>> rates = efforts.ToDictionary(effort => effort, _ => new List<(double, double)>());
 var recalls = new Dictionary<int, (double Peer, double Own)>();
 List<double> scans = [];

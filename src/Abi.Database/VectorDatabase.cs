@@ -50,7 +50,7 @@ public sealed partial class VectorDatabase : IVectorDatabase
     public static Task<VectorDatabase> OpenAsync(string path, CancellationToken cancellationToken = default) => OpenAsync(new DatabaseOptions { Path = path }, cancellationToken);
 
     /// <summary>Opens a database.</summary>
-    /// <exception cref="DatabaseException">Another process writes to it, it is not there and is to be read only, or it is encrypted and does not fit <see cref="DatabaseOptions.DecryptedBytes"/>.</exception>
+    /// <exception cref="DatabaseException">Another process writes to it, it is not there and is to be read only, or it is encrypted and the vectors of a graph in memory do not fit <see cref="DatabaseOptions.DecryptedBytes"/>.</exception>
     /// <exception cref="DatabaseKeyException">It is encrypted and the key is missing or wrong, or a key was given and it is not encrypted. Nothing was changed.</exception>
     /// <exception cref="DatabaseCorruptException">Its manifest or the middle of its log is damaged. (A damaged collection does not stop the others: see <see cref="RecoveryReport.Warnings"/>.)</exception>
     public static Task<VectorDatabase> OpenAsync(DatabaseOptions options, CancellationToken cancellationToken = default)

@@ -1,18 +1,34 @@
 namespace Abi.Database.Encryption;
 
 /// <summary>Counts the decrypted records and vectors in memory against a budget.</summary>
-/// <param name="budget">The most bytes; <see cref="DatabaseOptions.DecryptedBytes"/>.</param>
-internal sealed class DecryptedMemory(long budget)
+internal sealed class DecryptedMemory
 {
     private readonly Lock _gate = new();
+    private readonly long _budget;
     private long _used;
+
+    /// <param name="budget">The most bytes; <see cref="DatabaseOptions.DecryptedBytes"/>.</param>
+    public DecryptedMemory(long budget) => (_budget, Pages) = (budget, new DecryptedPages(this));
+
+    /// <summary>What is decrypted page by page, with what is left of the budget.</summary>
+    public DecryptedPages Pages { get; }
 
     public long Used => Interlocked.Read(ref _used);
 
-    /// <summary>Takes bytes until the lease is disposed of, or collected with what it was taken for.</summary>
+    /// <summary>Takes bytes for what could also be read page by page: only while half of the budget is left for the pages of what cannot be in memory whole. The lease is as with <see cref="Take"/>.</summary>
+    /// <returns>Null when they are too many.</returns>
+    public Lease? TryTakeWhole(long bytes) => TryTake(bytes, _budget / 2) ? new Lease(this, bytes) : null;
+
+    /// <summary>Takes bytes until the lease is disposed of, or collected with what it was taken for. Pages make room.</summary>
     /// <exception cref="DatabaseException">The budget does not allow it.</exception>
     public Lease Take(long bytes, string what)
     {
+        if (TryTake(bytes))
+        {
+            return new Lease(this, bytes);
+        }
+
+        Pages.GiveBack(bytes - (_budget - Used));
         if (!TryTake(bytes))
         {
             // What was read before and is not referred to any more still counts until it is collected.
@@ -20,32 +36,36 @@ internal sealed class DecryptedMemory(long budget)
             GC.WaitForPendingFinalizers();
             if (!TryTake(bytes))
             {
-                throw new DatabaseException($"{what} would take {bytes} bytes of memory decrypted, beside {Used} that are taken, but {nameof(DatabaseOptions)}.{nameof(DatabaseOptions.DecryptedBytes)} allows {budget}. Allow more, or keep less in one database.");
+                throw new DatabaseException($"{what} would take {bytes} bytes of memory decrypted, beside {Used} that are taken, but {nameof(DatabaseOptions)}.{nameof(DatabaseOptions.DecryptedBytes)} allows {_budget}. Allow more, keep less in one database, or take an index whose vectors need not be in memory: DiskAnn, IvfPq, or a quantized field.");
             }
         }
 
         return new Lease(this, bytes);
     }
 
-    private bool TryTake(long bytes)
+    /// <summary>Takes bytes until <see cref="Give"/>.</summary>
+    public bool TryTake(long bytes) => TryTake(bytes, _budget);
+
+    /// <summary>Gives taken bytes back.</summary>
+    public void Give(long bytes)
     {
         lock (_gate)
         {
-            if (bytes > budget - _used)
+            _used -= bytes;
+        }
+    }
+
+    private bool TryTake(long bytes, long most)
+    {
+        lock (_gate)
+        {
+            if (bytes > most - _used)
             {
                 return false;
             }
 
             _used += bytes;
             return true;
-        }
-    }
-
-    private void Give(long bytes)
-    {
-        lock (_gate)
-        {
-            _used -= bytes;
         }
     }
 

@@ -9,11 +9,13 @@ internal sealed unsafe class DecryptedView : StorageView
     private readonly DecryptedMemory.Lease _lease;
     private void* _address;
 
-    /// <exception cref="DatabaseException">The budget does not allow it.</exception>
-    public DecryptedView(SegmentReader reader, long section, DecryptedMemory memory)
+    /// <param name="reader">The segment.</param>
+    /// <param name="section">The section.</param>
+    /// <param name="lease">Its bytes, taken from the budget; given back with this.</param>
+    public DecryptedView(SegmentReader reader, long section, DecryptedMemory.Lease lease)
     {
         Length = reader.Section(section).Length;
-        _lease = memory.Take(Length, reader.Path);
+        _lease = lease;
         _address = NativeMemory.Alloc((nuint)Math.Max(Length, 1));
         for (long at = 0; at < Length; at += 1 << 26)
         {
@@ -37,6 +39,6 @@ internal sealed unsafe class DecryptedView : StorageView
     {
         NativeMemory.Free(_address);
         _address = null;
-        _lease?.Dispose(); // null when the budget refused it
+        _lease.Dispose();
     }
 }

@@ -17,6 +17,7 @@ internal sealed class StorageEncryption : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly byte[] _dataKey; // pinned, [32]
+    private readonly List<WeakReference<IDisposable>> _ending = []; // open readers, which have keys of their own
     private bool _isDisposed;
 
     /// <param name="dataKey">The data key, in pinned memory; zeroed when this is disposed of.</param>
@@ -55,12 +56,32 @@ internal sealed class StorageEncryption : IDisposable
         }
     }
 
+    /// <summary>Disposes of a reader with this, if it is still in use then.</summary>
+    public void EndWithKeys(IDisposable reader)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            _ending.RemoveAll(one => !one.TryGetTarget(out _));
+            _ending.Add(new WeakReference<IDisposable>(reader));
+        }
+    }
+
     public void Dispose()
     {
         lock (_gate)
         {
             _isDisposed = true;
             CryptographicOperations.ZeroMemory(_dataKey);
+            foreach (var one in _ending)
+            {
+                if (one.TryGetTarget(out var reader))
+                {
+                    reader.Dispose();
+                }
+            }
+
+            _ending.Clear();
         }
     }
 }

@@ -34,7 +34,10 @@ public sealed class DatabaseOptions
     /// </summary>
     public EncryptionKey? EncryptionKey { get; set; }
 
-    /// <summary>The most bytes of decrypted records and vectors of an encrypted database that are held in memory, where a plain one would map its files; 0: half of the memory that the process may use.</summary>
+    /// <summary>
+    /// The most bytes of decrypted records and vectors of an encrypted database that are held in memory, where a plain one would map its files; what does not fit is decrypted page by page when it is
+    /// needed, but the vectors of a graph in memory must fit. 0: half of the memory that the process may use.
+    /// </summary>
     public long DecryptedBytes { get; set; }
 
     /// <summary>

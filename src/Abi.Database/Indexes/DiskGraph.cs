@@ -25,8 +25,7 @@ internal sealed unsafe class DiskGraph : NearIndex
     private readonly VectorSpace _space;
     private readonly NativeColumn _rows;
     private readonly EuclideanForm _form;
-    private readonly StorageView _view; // kept alive with the graph
-    private readonly byte* _nodes;
+    private readonly DiskNodes _nodes;
     private readonly DiskNodeLayout _layout;
     private HnswGraph? _fresh;
     private int _asked; // nodes to be asked for before they are read, since a page had to come from the disk a while ago; any thread's guess will do
@@ -37,15 +36,16 @@ internal sealed unsafe class DiskGraph : NearIndex
     /// <param name="content">What was saved.</param>
     /// <param name="slots">The slots below this are nodes, as far as they have vectors.</param>
     /// <param name="count">How many have.</param>
-    /// <param name="view">The file.</param>
-    /// <param name="nodes">Where the nodes stand in it.</param>
-    public DiskGraph(VectorField field, VectorSpace space, NativeColumn rows, DiskGraphContent content, int slots, int count, StorageView view, byte* nodes)
+    /// <param name="nodes">The nodes.</param>
+    public DiskGraph(VectorField field, VectorSpace space, NativeColumn rows, DiskGraphContent content, int slots, int count, DiskNodes nodes)
     {
-        (_field, _space, _rows, Content, Slots, Nodes, _view) = (field, space, rows, content, slots, count, view);
-        _nodes = nodes;
+        (_field, _space, _rows, Content, Slots, Nodes, _nodes) = (field, space, rows, content, slots, count, nodes);
         _form = new EuclideanForm(space, field.DistanceFunction, content.Longest);
         _layout = new DiskNodeLayout(space.RowBytes, content.Links);
-        LibC.AdviseRandom((nint)nodes, (nint)_layout.BytesFor(slots));
+        if (nodes.Address != null)
+        {
+            LibC.AdviseRandom((nint)nodes.Address, (nint)_layout.BytesFor(slots));
+        }
     }
 
     public override IndexKind Kind => IndexKind.DiskAnn;
@@ -65,8 +65,17 @@ internal sealed unsafe class DiskGraph : NearIndex
 
     public override bool IsFixed(int slot) => slot < Slots;
 
-    /// <summary>A node's links, -1 behind the last.</summary>
-    public ReadOnlySpan<int> Links(int slot) => new(_nodes + _layout.Offset(slot) + _space.RowBytes, Content.Links);
+    /// <summary>A node's links, -1 behind the last: int [links].</summary>
+    public int[] Links(int slot)
+    {
+        var links = new int[Content.Links];
+        fixed (int* buffer = links)
+        {
+            new ReadOnlySpan<int>(_nodes.At(_layout.Offset(slot) + _space.RowBytes, (byte*)buffer, links.Length * sizeof(int)), links.Length).CopyTo(links);
+        }
+
+        return links;
+    }
 
     public override int Search(byte* query, int effort, Span<ulong> found, int hidden = -1)
     {
@@ -122,44 +131,47 @@ internal sealed unsafe class DiskGraph : NearIndex
         var vector = ArrayPool<float>.Shared.Rent(_form.Dimensions);
         var table = ArrayPool<float>.Shared.Rent(Content.Quantizer.TableLength);
         _form.Query(new ReadOnlySpan<float>(query, _space.Dimensions), vector.AsSpan(0, _form.Dimensions)); // the query's floats come first
-        var nodes = new MappedNodes(this, query, best, hidden);
+        var buffer = _nodes.Address == null ? new QueryBuffer(_layout.NodeBytes) : null; // the thread's own has the query
+        var nodes = new WalkedNodes(this, query, buffer is null ? null : buffer.Address, best, hidden);
         fixed (float* from = vector, distances = table)
         {
             Content.Quantizer.Compare(from, table, isDot: false);
             CodeWalk.Run(ref nodes, Content.Codes, distances, Content.Entry, Slots, Content.Links, effort, Beam, walk);
         }
 
+        GC.KeepAlive(buffer);
         best = nodes.Best;
         ArrayPool<float>.Shared.Return(vector);
         ArrayPool<float>.Shared.Return(table);
         _walks.Add(walk);
     }
 
-    private ref struct MappedNodes(DiskGraph graph, byte* query, CandidateHeap best, int hidden) : ICodeNodes
+    private ref struct WalkedNodes(DiskGraph graph, byte* query, byte* buffer, CandidateHeap best, int hidden) : ICodeNodes
     {
         private readonly byte* _query = query;
+        private readonly byte* _buffer = buffer; // [NodeBytes], for nodes that have no address
 
         public CandidateHeap Best = best;
 
         // A call of the system for each page costs less than waiting for one after another, but more than pages that are there: it is made only while some are not.
         public readonly void Ask(ReadOnlySpan<ulong> items)
         {
-            if (graph._asked <= 0)
+            if (graph._asked <= 0 || graph._nodes.Address == null)
             {
                 return;
             }
 
             foreach (var item in items)
             {
-                LibC.AdviseNeeded((nint)(graph._nodes + graph._layout.Offset(ScoredSlot.Slot(item))), graph._layout.NodeBytes);
+                LibC.AdviseNeeded((nint)(graph._nodes.Address + graph._layout.Offset(ScoredSlot.Slot(item))), graph._layout.NodeBytes);
             }
         }
 
         public int* Meet(ulong item)
         {
             var slot = ScoredSlot.Slot(item);
-            var node = graph._nodes + graph._layout.Offset(slot);
             var begin = Stopwatch.GetTimestamp();
+            var node = graph._nodes.At(graph._layout.Offset(slot), _buffer, graph._layout.NodeBytes);
             var distance = graph._space.Distance(_query, node);
             graph._asked = Stopwatch.GetTimestamp() - begin > SlowRead ? AskedAfterSlowRead : Math.Max(0, graph._asked - 1);
             if (slot != hidden)

@@ -47,7 +47,7 @@ internal sealed unsafe class DiskGraphMerge
             (fresh[0], fresh[middle]) = (fresh[middle], fresh[0]);
         }
 
-        builder.Insert(fresh, (row, vector) => form.Read(index.Rows.Row(order[row]), vector), threads);
+        builder.Insert(fresh, (row, vector) => merge.Read(form, order[row], vector), threads);
         GC.KeepAlive(index);
         return (content with { Entry = builder.Entry }, builder.Links);
     }
@@ -67,7 +67,7 @@ internal sealed unsafe class DiskGraphMerge
         for (var i = 0; i < sample; i++)
         {
             var row = _withVector[(int)((long)i * _withVector.Length / sample)];
-            form.Read(_index.Rows.Row(_order[row]), vectors.AsSpan(i * form.Dimensions, form.Dimensions));
+            Read(form, _order[row], vectors.AsSpan(i * form.Dimensions, form.Dimensions));
         }
 
         var quantizer = ProductQuantizer.Train(vectors, form.Dimensions, threads);
@@ -88,7 +88,7 @@ internal sealed unsafe class DiskGraphMerge
         var longest = 0f;
         foreach (var row in _withVector)
         {
-            form.Read(_index.Rows.Row(_order[row]), vector);
+            Read(form, _order[row], vector);
             longest = Math.Max(longest, TensorPrimitives.Norm<float>(vector));
         }
 
@@ -115,7 +115,7 @@ internal sealed unsafe class DiskGraphMerge
                     continue;
                 }
 
-                form.Read(_index.Rows.Row(slot), vector);
+                Read(form, slot, vector);
                 fixed (float* from = vector)
                 {
                     content.Quantizer.Encode(from, code, distances);
@@ -229,6 +229,13 @@ internal sealed unsafe class DiskGraphMerge
         }
 
         return links.Count > 0 || _withVector.Length == 1;
+    }
+
+    private void Read(EuclideanForm form, int slot, Span<float> vector)
+    {
+        var buffer = QueryBuffer.Rent(_index.Space.RowBytes);
+        form.Read(_index.Rows.Row(slot, buffer.Address), vector);
+        buffer.Return();
     }
 
     // Rows that follow one another are often near one another, and those of a batch do not meet. The same rows give the same order.

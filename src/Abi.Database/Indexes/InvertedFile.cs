@@ -64,11 +64,14 @@ internal sealed unsafe class InvertedFile : NearIndex
         var sample = Math.Min(slots.Length, Math.Min(Math.Max(cells * SamplesPerCell, LeastSamples), SampleFloats / dimensions));
         var vectors = new float[(long)sample * dimensions];
         var scratch = new float[dimensions];
+        var buffer = QueryBuffer.Rent(space.RowBytes);
         for (var i = 0; i < sample; i++)
         {
-            Read(space, function, rows.Row(slots[(int)((long)i * slots.Length / sample)]), scratch);
+            Read(space, function, rows.Row(slots[(int)((long)i * slots.Length / sample)], buffer.Address), scratch);
             scratch.CopyTo(vectors, (long)i * dimensions);
         }
+
+        buffer.Return();
 
         var quantizer = ProductQuantizer.Train(vectors, dimensions, threads);
         return new InvertedFile(space, function, rows, Centroids.Train(vectors, dimensions, cells, Rounds, threads), quantizer, slots.Length);
@@ -159,9 +162,10 @@ internal sealed unsafe class InvertedFile : NearIndex
             var vector = new float[_space.Dimensions];
             var distances = new float[Math.Max(_cells.Padded, ProductQuantizer.PartPoints)];
             var code = new byte[_quantizer.CodeBytes];
+            var buffer = QueryBuffer.Rent(_space.RowBytes);
             for (var i = block * 64; i < Math.Min(slots.Count, (block + 1) * 64); i++)
             {
-                Read(_space, _function, _rows.Row(slots[i]), vector);
+                Read(_space, _function, _rows.Row(slots[i], buffer.Address), vector);
                 int cell;
                 fixed (float* from = vector)
                 {
@@ -176,6 +180,8 @@ internal sealed unsafe class InvertedFile : NearIndex
 
                 Interlocked.Increment(ref _count);
             }
+
+            buffer.Return();
         });
     }
 

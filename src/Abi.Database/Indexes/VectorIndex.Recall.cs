@@ -92,11 +92,11 @@ internal sealed unsafe partial class VectorIndex
     {
         var rented = ArrayPool<ulong>.Shared.Rent(effort);
         var (rows, space) = (Codes ?? Rows, CodeSpace ?? Space);
-        var memory = QueryBuffer.Rent(space.QueryBytes);
+        var memory = QueryBuffer.Rent(space.QueryBytes + space.RowBytes);
         var (hits, all) = (0, 0);
         foreach (var (slot, nearest) in _truth)
         {
-            space.Prepare(rows.Row(slot), memory.Address);
+            space.Prepare(rows.Row(slot, memory.Address + space.QueryBytes), memory.Address);
             var found = Math.Min(graph.Search(memory.Address, effort, rented, slot), graph is InvertedFile ? effort : Codes is null ? count : RerankFactor * count);
             all += Math.Min(count, nearest.Length);
             for (var i = 0; i < Math.Min(count, nearest.Length); i++)
@@ -137,13 +137,13 @@ internal sealed unsafe partial class VectorIndex
         }
 
         // Every vector is fetched once: it may be on disk.
-        var memory = QueryBuffer.Rent(Space.QueryBytes);
+        var memory = QueryBuffer.Rent(Space.QueryBytes + Space.RowBytes);
         for (var from = 0; from < linked.Count; from += TruthBlock)
         {
             var some = CollectionsMarshal.AsSpan(linked).Slice(from, Math.Min(TruthBlock, linked.Count - from));
             foreach (var (slot, best) in truth)
             {
-                Space.Prepare(Rows.Row(slot), memory.Address);
+                Space.Prepare(Rows.Row(slot, memory.Address + Space.QueryBytes), memory.Address);
                 Space.Scan(memory.Address, Rows, some, best, new AllBut(slot));
             }
         }

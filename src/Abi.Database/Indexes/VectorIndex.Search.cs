@@ -28,12 +28,13 @@ internal sealed unsafe partial class VectorIndex
             return best;
         }
 
-        var memory = QueryBuffer.Rent(Space.QueryBytes + Space.RowBytes + (CodeSpace?.RowBytes ?? 0));
+        var memory = QueryBuffer.Rent(Space.QueryBytes + (2 * Space.RowBytes) + (CodeSpace?.RowBytes ?? 0));
         try
         {
             var query = memory.Address;
             var row = query + Space.QueryBytes;
-            var code = row + Space.RowBytes;
+            var other = row + Space.RowBytes; // of a row that is paged
+            var code = other + Space.RowBytes;
             Space.Encode(raw, row);
             Space.Prepare(row, query);
             if (Codes is not null)
@@ -46,12 +47,12 @@ internal sealed unsafe partial class VectorIndex
             Interlocked.MemoryBarrier();
             if (Graph is { Count: > 0 } graph && !effort.IsExact && Plan(graph, count, effort, matches) is var walk and > 0)
             {
-                Walk(query, Codes is null ? query : code, graph, walk, count, best, visible);
+                Walk(query, Codes is null ? query : code, other, graph, walk, count, best, visible);
                 foreach (var slot in pending.Span)
                 {
                     if (visible.Accepts(slot))
                     {
-                        best.AddOnce(ScoredSlot.Pack(Space.Distance(query, Rows.Row(slot)), slot));
+                        best.AddOnce(ScoredSlot.Pack(Space.Distance(query, Rows.Row(slot, other)), slot));
                     }
                 }
 
@@ -63,7 +64,7 @@ internal sealed unsafe partial class VectorIndex
                 best = new TopK(best.Capacity); // the walk ended too soon: every one is compared
             }
 
-            Scan(query, code, best, visible, slots, matches, effort);
+            Scan(query, code, other, best, visible, slots, matches, effort);
             return best;
         }
         finally
@@ -85,7 +86,7 @@ internal sealed unsafe partial class VectorIndex
         return scaled * NodesPerStep * NodeCost < matches ? (int)Math.Ceiling(scaled) : share > 0.9 && scaled < graph.Count / 4 && effort.Effort > 0 ? (int)Math.Ceiling(scaled) : 0;
     }
 
-    private void Walk(byte* query, byte* walkQuery, NearIndex graph, int effort, int count, TopK best, VisibleSlots visible)
+    private void Walk(byte* query, byte* walkQuery, byte* buffer, NearIndex graph, int effort, int count, TopK best, VisibleSlots visible)
     {
         var rented = ArrayPool<ulong>.Shared.Rent(effort);
         var found = graph.Search(walkQuery, effort, rented);
@@ -97,7 +98,7 @@ internal sealed unsafe partial class VectorIndex
                 var slot = ScoredSlot.Slot(item);
                 if (visible.Accepts(slot))
                 {
-                    Space.Offer(query, Rows.Row(slot), slot, best);
+                    Space.Offer(query, Rows.Row(slot, buffer), slot, best);
                 }
             }
         }
@@ -132,7 +133,7 @@ internal sealed unsafe partial class VectorIndex
                 var slot = ScoredSlot.Slot(rented[i]);
                 if (visible.Accepts(slot))
                 {
-                    Space.Offer(query, Rows.Row(slot), slot, best);
+                    Space.Offer(query, Rows.Row(slot, buffer), slot, best);
                     left--;
                 }
             }
@@ -141,7 +142,7 @@ internal sealed unsafe partial class VectorIndex
         ArrayPool<ulong>.Shared.Return(rented);
     }
 
-    private void Scan(byte* query, byte* code, TopK best, VisibleSlots visible, int slots, int matches, SearchEffort effort)
+    private void Scan(byte* query, byte* code, byte* buffer, TopK best, VisibleSlots visible, int slots, int matches, SearchEffort effort)
     {
         if (visible.Bits is not null && matches * 4L < slots)
         {
@@ -160,7 +161,7 @@ internal sealed unsafe partial class VectorIndex
         foreach (var item in rough.Items)
         {
             var slot = ScoredSlot.Slot(item);
-            Space.Offer(query, Rows.Row(slot), slot, best);
+            Space.Offer(query, Rows.Row(slot, buffer), slot, best);
         }
     }
 

@@ -52,6 +52,12 @@ internal sealed unsafe partial class VectorIndex
     /// <summary>Whether the rows may stay in the mapped file.</summary>
     public bool IsMapped(int rows) => Codes is not null || UsesInvertedFile(rows) || UsesDiskGraph(rows) || (long)rows * Space.RowBytes > _residentBytes / 2;
 
+    /// <summary>Whether so many vectors may be read from an encrypted file page by page: no walk in memory goes from one to the next.</summary>
+    public bool CanBePaged(int vectors) => Codes is not null || UsesInvertedFile(vectors) || UsesDiskGraph(vectors) || Field.IndexKind == IndexKind.Flat;
+
+    /// <summary>Whether a slot stays as it is until the collection is read anew.</summary>
+    public bool IsFixed(int slot) => slot < Rows.PagedSlots || Graph?.IsFixed(slot) == true;
+
     /// <summary>Whether a checkpoint writes a graph on disk for so many vectors.</summary>
     public bool UsesDiskGraph(int vectors) => vectors >= AutomaticGraph && Field.Element == VectorElement.Float32
         && (Field.IndexKind == IndexKind.DiskAnn || (Field.IndexKind == IndexKind.Automatic && Codes is null && (long)vectors * Space.RowBytes > _residentBytes));
@@ -104,14 +110,17 @@ internal sealed unsafe partial class VectorIndex
     public void EncodeCodes(int slots)
     {
         var raw = new byte[RawBytes];
+        var buffer = QueryBuffer.Rent(Space.RowBytes);
         for (var slot = 0; slot < slots; slot++)
         {
             if (States[slot] != SlotState.None)
             {
-                Space.Decode(Rows.Row(slot), raw);
+                Space.Decode(Rows.Row(slot, buffer.Address), raw);
                 EncodeCode(raw, Codes!.Row(slot));
             }
         }
+
+        buffer.Return();
     }
 
     /// <summary>Registers a slot whose row is in place and that no graph has.</summary>
@@ -134,7 +143,9 @@ internal sealed unsafe partial class VectorIndex
         }
 
         var raw = new byte[RawBytes];
-        Space.Decode(Rows.Row(slot), raw);
+        var buffer = QueryBuffer.Rent(Space.RowBytes);
+        Space.Decode(Rows.Row(slot, buffer.Address), raw);
+        buffer.Return();
         GC.KeepAlive(this);
         return raw;
     }

@@ -9,6 +9,8 @@ namespace Abi.Database.Indexes;
 internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes) : VectorSpace(dimensions, rawBytes, TDistance.RowBytes(dimensions))
     where TDistance : struct, IRowDistance<TDistance>
 {
+    private const int PagedBlockBytes = 1 << 15; // of rows without an address that are copied together
+
     public override int QueryBytes => TDistance.QueryBytes(RowBytes);
 
     public override bool IsEstimated => TDistance.IsEstimated;
@@ -30,10 +32,22 @@ internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes
         var estimateBytes = TDistance.EstimateBytes(rowBytes);
         var ahead = (nint)Math.Max(1, BytesAhead / rowBytes) * rowBytes;
         var distances = stackalloc float[4];
+        var blockRows = Math.Max(4, PagedBlockBytes / rowBytes);
+        var buffer = from < Math.Min(to, rows.PagedSlots) ? new QueryBuffer(blockRows * rowBytes) : null;
         while (from < to)
         {
             var end = Math.Min(to, (from | NativeColumn.Mask) + 1);
-            var row = rows.Row(from);
+            byte* row;
+            if (from < rows.PagedSlots)
+            {
+                end = Math.Min(end, from + blockRows);
+                row = rows.Rows(from, end - from, buffer!.Address);
+            }
+            else
+            {
+                row = rows.Row(from);
+            }
+
             var slot = from;
             for (; slot + 4 <= end; slot += 4, row += 4 * (nint)rowBytes)
             {
@@ -60,21 +74,27 @@ internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes
 
             from = end;
         }
+
+        GC.KeepAlive(buffer);
     }
 
     public override void Scan<TAccept>(byte* query, NativeColumn rows, ReadOnlySpan<int> slots, TopK best, TAccept accept)
     {
         var rowBytes = RowBytes;
+        var buffer = rows.PagedSlots > 0 ? new QueryBuffer(rowBytes) : null;
+        var address = buffer is null ? null : buffer.Address;
         for (var i = 0; i < slots.Length; i++)
         {
-            if (i + 4 < slots.Length)
+            if (i + 4 < slots.Length && slots[i + 4] >= rows.PagedSlots)
             {
                 Prefetch(rows.Row(slots[i + 4]), TDistance.EstimateBytes(rowBytes));
             }
 
-            var row = rows.Row(slots[i]);
+            var row = rows.Row(slots[i], address);
             Offer(query, row, rowBytes, slots[i], best, accept, TDistance.Estimate(query, row, rowBytes));
         }
+
+        GC.KeepAlive(buffer);
     }
 
     public override HnswGraph CreateGraph(NativeColumn rows, int connections, int constructionEffort) => new HnswGraph<TDistance>(rows, connections, constructionEffort);

@@ -13,7 +13,7 @@ namespace Abi.Database.Indexes;
 /// <param name="Bits">One bit a slot, or null: what the filter lets through, the above included.</param>
 /// <param name="States">Where the slots' vectors stand, or null when none is needed.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct VisibleSlots(SlotArray<long> Created, SlotArray<long> Deleted, SlotArray<long>? Expires, long Sequence, long Now, ulong[]? Bits, SlotArray<SlotState>? States) : ISlotFilter
+internal readonly record struct VisibleSlots(SlotSequences Created, SlotSequences Deleted, SlotSequences? Expires, long Sequence, long Now, ulong[]? Bits, SlotArray<SlotState>? States) : ISlotFilter
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Accepts(int slot)
@@ -32,5 +32,5 @@ internal readonly record struct VisibleSlots(SlotArray<long> Created, SlotArray<
     }
 
     /// <summary>Without the filter and whether there is a vector. What deleted it is read first: a slot gets a new record only after it was made invisible.</summary>
-    public bool IsVisible(int slot) => Volatile.Read(ref Deleted[slot]) > Sequence && Volatile.Read(ref Created[slot]) <= Sequence && (Expires is null || Expires[slot] > Now);
+    public bool IsVisible(int slot) => Deleted[slot] > Sequence && Created[slot] <= Sequence && (Expires is null || Expires[slot] > Now);
 }

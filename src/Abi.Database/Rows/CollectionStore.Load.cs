@@ -1,4 +1,5 @@
 #pragma warning disable MA0048 // a part of CollectionStore
+using System.Buffers.Binary;
 using Abi.Database.Encryption;
 using Abi.Database.Indexes;
 using Abi.Database.Schema;
@@ -48,13 +49,9 @@ internal sealed partial class CollectionStore
 
         Grow(rows, isLoading: true);
         var expires = HasExpiry ? reader.ReadAll<long>(RowsFile.Expires) : [];
-        // A plain file is mapped; of an encrypted one the blocks are decrypted whole.
-        var decrypted = storage.Encryption?.Memory;
-        StorageView view = decrypted is null ? storage.Map(name) : new DecryptedView(reader, RowsFile.Payloads, decrypted);
-        var blocks = view.Address + (decrypted is null ? payloads.Offset : 0);
-        _heap.Keep(view);
-        DecryptedBytes = decrypted is null ? 0 : view.Length;
+        var blocks = OpenRows(reader, storage, name, out var view, out var file);
         _keys.Reserve(rows);
+        Created.Clear(rows);
         for (var slot = 0; slot < rows; slot++)
         {
             if (offsets[slot] < 0 || offsets[slot] > payloads.Length - 16)
@@ -62,15 +59,13 @@ internal sealed partial class CollectionStore
                 throw reader.Corrupt($"Row {slot} begins at {offsets[slot]}, outside its section.");
             }
 
-            var address = blocks + offsets[slot];
-            var length = *(int*)address;
-            if (length < sizeof(int) || length > payloads.Length - offsets[slot] - sizeof(int) || *(int*)(address + sizeof(int)) is var key && (key < 0 || key > length - sizeof(int)))
+            _payloads[slot] = blocks == null ? (nint)~(payloads.Offset + offsets[slot]) : (nint)(blocks + offsets[slot]);
+            var length = _heap.BytesIn(_payloads[slot]);
+            if (length < sizeof(int) || length > payloads.Length - offsets[slot] - sizeof(int) || BinaryPrimitives.ReadInt32LittleEndian(Payload(slot)) is var key && (key < 0 || key > length - sizeof(int)))
             {
                 throw reader.Corrupt($"Row {slot} has an impossible length.", payloads.Offset + offsets[slot]);
             }
 
-            _payloads[slot] = (nint)address;
-            Created[slot] = 0;
             if (HasExpiry)
             {
                 Expires[slot] = expires[slot];
@@ -113,15 +108,13 @@ internal sealed partial class CollectionStore
                     }
                 }
             }
-            else if (decrypted is not null)
+            else if (storage.Encryption is { } encryption)
             {
-                _leases.Add(decrypted.Take(section.Length, $"The vectors '{Schema.Name}.{index.Field.Name}'"));
-                DecryptedBytes += section.Length;
-                index.Rows.Load(reader, RowsFile.Vectors + i, rows);
+                LoadEncrypted(index, reader, RowsFile.Vectors + i, rows, Array.FindAll(has, one => one != 0).Length, encryption.Memory, () => file ??= OpenPaged(storage, name));
             }
             else if (index.IsMapped(rows))
             {
-                index.Rows.Adopt(view, section.Offset, rows);
+                index.Rows.Adopt(view!, section.Offset, rows);
             }
             else
             {
@@ -137,6 +130,62 @@ internal sealed partial class CollectionStore
                 }
             }
         }
+    }
+
+    // A plain file is mapped. Of an encrypted one the blocks are decrypted whole, or, when they are too many, by pages: then they have no address.
+    private unsafe byte* OpenRows(SegmentReader reader, IStorage storage, string name, out StorageView? view, out DecryptedFile? file)
+    {
+        (view, file) = (null, null);
+        var payloads = reader.Section(RowsFile.Payloads);
+        if (storage.Encryption is null)
+        {
+            view = storage.Map(name);
+            _heap.Keep(view);
+            return view.Address + payloads.Offset;
+        }
+
+        if (DecryptWhole(reader, RowsFile.Payloads, storage.Encryption.Memory) is { } decrypted)
+        {
+            _heap.Keep(decrypted);
+            return decrypted.Address;
+        }
+
+        file = OpenPaged(storage, name);
+        _heap.Page(file, payloads.Offset + payloads.Length);
+        return null;
+    }
+
+    private void LoadEncrypted(VectorIndex index, SegmentReader reader, long section, int rows, int vectors, DecryptedMemory memory, Func<DecryptedFile> openPaged)
+    {
+        var (offset, length) = reader.Section(section);
+        var lease = index.CanBePaged(vectors) ? memory.TryTakeWhole(length) : memory.Take(length, $"The vectors '{Schema.Name}.{index.Field.Name}'");
+        if (lease is null)
+        {
+            index.Rows.Page(openPaged(), offset, rows);
+            return;
+        }
+
+        _leases.Add(lease);
+        _decryptedWhole += length;
+        index.Rows.Load(reader, section, rows);
+    }
+
+    private DecryptedView? DecryptWhole(SegmentReader reader, long section, DecryptedMemory memory)
+    {
+        if (memory.TryTakeWhole(reader.Section(section).Length) is not { } lease)
+        {
+            return null;
+        }
+
+        _decryptedWhole += lease.Bytes;
+        return new DecryptedView(reader, section, lease);
+    }
+
+    private DecryptedFile OpenPaged(IStorage storage, string name)
+    {
+        var file = new DecryptedFile(storage, name);
+        _paged.Add(file);
+        return file;
     }
 
     private void LoadGraph(IStorage storage, int vector, (string Name, uint Checksum)? file, Action<string> warn)
@@ -297,18 +346,26 @@ internal sealed partial class CollectionStore
             }
         }
 
-        // As with the rows: a plain file is mapped, of an encrypted one the nodes are decrypted whole.
-        var decrypted = storage.Encryption?.Memory;
-        StorageView view = decrypted is null ? storage.Map(reader.Name) : new DecryptedView(reader, GraphFile.DiskNodes, decrypted);
-        var begin = decrypted is null ? nodes.Offset : 0;
-        DecryptedBytes += decrypted is null ? 0 : view.Length;
-        if (view.Length < begin + nodes.Length)
+        var content = new DiskGraphContent(quantizer, codes, (int)parameters[2], (int)parameters[1], (int)parameters[3], longest);
+        index.Adopt(new DiskGraph(index.Field, index.Space, index.Rows, content, _slots, count, OpenNodes(reader, storage)), _slots);
+        return true;
+    }
+
+    // As with the rows: a plain file is mapped; of an encrypted one the nodes are decrypted whole or by pages.
+    private unsafe DiskNodes OpenNodes(SegmentReader reader, IStorage storage)
+    {
+        var nodes = reader.Section(GraphFile.DiskNodes);
+        if (storage.Encryption is { } encryption)
+        {
+            return DecryptWhole(reader, GraphFile.DiskNodes, encryption.Memory) is { } whole ? new DiskNodes(whole, whole.Address) : new DiskNodes(OpenPaged(storage, reader.Name), nodes.Offset);
+        }
+
+        var view = storage.Map(reader.Name);
+        if (view.Length < nodes.Offset + nodes.Length)
         {
             throw reader.Corrupt("The file became shorter while it was read.", nodes.Offset);
         }
 
-        var content = new DiskGraphContent(quantizer, codes, (int)parameters[2], (int)parameters[1], (int)parameters[3], longest);
-        index.Adopt(new DiskGraph(index.Field, index.Space, index.Rows, content, _slots, count, view, view.Address + begin), _slots);
-        return true;
+        return new DiskNodes(view, view.Address + nodes.Offset);
     }
 }

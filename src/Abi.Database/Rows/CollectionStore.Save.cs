@@ -20,10 +20,9 @@ internal sealed partial class CollectionStore
         for (var i = 0; i < order.Length; i++)
         {
             offsets[i] = at;
-            var address = _payloads[order[i]];
-            var bytes = PayloadHeap.BlockBytes(PayloadHeap.Read(address).Length);
-            writer.Write(new ReadOnlySpan<byte>((void*)address, bytes));
-            at += bytes;
+            var block = _heap.Block(_payloads[order[i]]);
+            writer.Write(block);
+            at += block.Length;
         }
 
         writer.BeginSection(RowsFile.Offsets);
@@ -39,11 +38,13 @@ internal sealed partial class CollectionStore
             var index = Vectors[i];
             writer.BeginSection(RowsFile.Vectors + i);
             var none = new byte[index.Rows.Stride];
+            var buffer = QueryBuffer.Rent(index.Rows.Stride);
             foreach (var slot in order)
             {
-                writer.Write(index.States[slot] == SlotState.None ? none : new ReadOnlySpan<byte>(index.Rows.Row(slot), index.Rows.Stride));
+                writer.Write(index.States[slot] == SlotState.None ? none : new ReadOnlySpan<byte>(index.Rows.Row(slot, buffer.Address), index.Rows.Stride));
             }
 
+            buffer.Return();
             writer.BeginSection(RowsFile.HasVector + i);
             writer.Write<byte>([.. order.Select(slot => index.States[slot] == SlotState.None ? (byte)0 : (byte)1)]);
         }
@@ -203,6 +204,7 @@ internal sealed partial class CollectionStore
 
         writer.BeginSection(GraphFile.DiskNodes);
         var padding = new byte[DiskNodeLayout.PageBytes];
+        var buffer = QueryBuffer.Rent(layout.RowBytes);
         long at = 0;
         for (var row = 0; row < order.Length; row++)
         {
@@ -213,13 +215,14 @@ internal sealed partial class CollectionStore
             }
             else
             {
-                writer.Write(new ReadOnlySpan<byte>(index.Rows.Row(order[row]), layout.RowBytes));
+                writer.Write(new ReadOnlySpan<byte>(index.Rows.Row(order[row], buffer.Address), layout.RowBytes));
             }
 
             writer.Write(new ReadOnlySpan<byte>(links.Row(row), links.Stride));
             at = layout.Offset(row) + layout.RowBytes + links.Stride;
         }
 
+        buffer.Return();
         writer.Write(padding.AsSpan(0, (int)(layout.BytesFor(order.Length) - at)));
         var checksum = writer.Finish();
         GC.KeepAlive(this);

@@ -24,6 +24,8 @@ internal sealed partial class CollectionStore
     private readonly Stack<int> _free = new();
     private readonly Queue<int> _graves = new(); // deleted slots, in the order of their deletion
     private readonly List<DecryptedMemory.Lease> _leases = []; // kept as long as the rows
+    private readonly List<DecryptedFile> _paged = [];
+    private long _decryptedWhole;
     private long _sequence;
     private int _slots;
     private int _live;
@@ -35,7 +37,7 @@ internal sealed partial class CollectionStore
     {
         Schema = schema;
         IndexThreads = indexThreads;
-        _keys = new KeyIndex(_payloads);
+        _keys = new KeyIndex(_heap, _payloads);
         _columns = [.. schema.Data.Select(field => field.IsIndexed ? FieldColumn.Of(field) : null)];
         _texts = [.. schema.Data.Select(field => field.IsFullTextIndexed ? new TextIndex(field, Created) : null)];
         Vectors = [.. schema.Vectors.Select(field => new VectorIndex(field, residentBytes))];
@@ -50,16 +52,16 @@ internal sealed partial class CollectionStore
 
     public bool HasExpiry { get; }
 
-    /// <summary>Bytes of records and vectors that were decrypted into memory when it was loaded; 0 in a plain database.</summary>
-    public long DecryptedBytes { get; private set; }
+    /// <summary>Bytes of records and vectors of its files that are in memory decrypted; 0 in a plain database.</summary>
+    public long DecryptedBytes => _decryptedWhole + _paged.Sum(file => file.CachedBytes);
 
-    /// <summary>The sequence that wrote a slot; <see cref="long.MaxValue"/> while it has no record.</summary>
-    public SlotArray<long> Created { get; } = new(long.MaxValue);
+    /// <summary>The sequence that wrote a slot; <see cref="SlotSequences.None"/> while it has no record.</summary>
+    public SlotSequences Created { get; } = new();
 
-    /// <summary>The sequence that deleted a slot; <see cref="long.MaxValue"/> while it was not.</summary>
-    public SlotArray<long> Deleted { get; } = new(long.MaxValue);
+    /// <summary>The sequence that deleted a slot; <see cref="SlotSequences.None"/> while it was not.</summary>
+    public SlotSequences Deleted { get; } = new();
 
-    public SlotArray<long> Expires { get; } = new(long.MaxValue);
+    public SlotSequences Expires { get; } = new();
 
     public CollectionView View => Volatile.Read(ref _view);
 
@@ -127,7 +129,7 @@ internal sealed partial class CollectionStore
     public int Find(ReadOnlySpan<byte> key, VisibleSlots visible) => _keys.Find(key, static (slot, visible) => visible.IsVisible(slot), visible);
 
     /// <summary>A record without its vectors. Between BeginRead and EndRead.</summary>
-    public ReadOnlySpan<byte> Payload(int slot) => PayloadHeap.Read(_payloads[slot]);
+    public ReadOnlySpan<byte> Payload(int slot) => _heap.Read(_payloads[slot]);
 
     /// <summary>What a reader sees.</summary>
     public VisibleSlots Visible(CollectionView view, long now, VectorIndex? index = null, ulong[]? bits = null) =>
@@ -187,10 +189,10 @@ internal sealed partial class CollectionStore
         var key = RecordCodec.Key(payload);
         Delete(key, sequence);
         var slot = TakeSlot();
-        Deleted[slot] = long.MaxValue;
+        Deleted[slot] = SlotSequences.None;
         if (HasExpiry)
         {
-            Expires[slot] = expires == 0 ? long.MaxValue : expires;
+            Expires[slot] = expires == 0 ? SlotSequences.None : expires;
         }
 
         _payloads[slot] = _heap.Add(payload);
@@ -204,7 +206,7 @@ internal sealed partial class CollectionStore
         }
 
         _keys.Add(key, slot);
-        Volatile.Write(ref Created[slot], sequence);
+        Created[slot] = sequence;
         _live++;
     }
 
@@ -227,13 +229,13 @@ internal sealed partial class CollectionStore
 
     private void Delete(ReadOnlySpan<byte> key, long sequence, long expiredBy = long.MaxValue)
     {
-        var slot = _keys.Find(key, static (slot, store) => store.Deleted[slot] == long.MaxValue && store.Created[slot] != long.MaxValue, this);
+        var slot = _keys.Find(key, static (slot, store) => store.Deleted[slot] == SlotSequences.None && store.Created[slot] != SlotSequences.None, this);
         if (slot < 0 || (HasExpiry && Expires[slot] > expiredBy))
         {
             return;
         }
 
-        Volatile.Write(ref Deleted[slot], sequence);
+        Deleted[slot] = sequence;
         _graves.Enqueue(slot);
         _live--;
         ForEachText(slot, static (text, value, _) => text.Remove(value));
@@ -307,7 +309,7 @@ internal sealed partial class CollectionStore
         for (var left = _graves.Count; left > 0; left--)
         {
             var slot = _graves.Dequeue();
-            if (Array.Exists(Vectors, index => index.Graph?.IsFixed(slot) == true))
+            if (Array.Exists(Vectors, index => index.IsFixed(slot)))
             {
                 continue; // it goes when the collection is written and read anew
             }
@@ -335,7 +337,7 @@ internal sealed partial class CollectionStore
         }
 
         _keys.Remove(RecordCodec.Key(Payload(slot)), slot);
-        Volatile.Write(ref Created[slot], long.MaxValue);
+        Created[slot] = SlotSequences.None;
         ForEachText(slot, static (text, value, _) => text.Tidy(value));
         _heap.Free(_payloads[slot]);
         _payloads[slot] = 0;

@@ -7,8 +7,9 @@ namespace Abi.Database.Rows;
 /// From a key's bytes to the slots that have it: open addressing over (hash, slot) pairs, old versions included, so that a reader finds the version of its own snapshot.
 /// One writer; readers at any time.
 /// </summary>
+/// <param name="heap">The payloads.</param>
 /// <param name="keyOf">The address of a slot's payload, which begins with the key.</param>
-internal sealed class KeyIndex(SlotArray<nint> keyOf)
+internal sealed class KeyIndex(PayloadHeap heap, SlotArray<nint> keyOf)
 {
     private const uint Empty = 0;
     private const uint Removed = uint.MaxValue;
@@ -106,5 +107,5 @@ internal sealed class KeyIndex(SlotArray<nint> keyOf)
         Volatile.Write(ref _table, table);
     }
 
-    private ReadOnlySpan<byte> KeyOf(int slot) => RecordCodec.Key(PayloadHeap.Read(keyOf[slot]));
+    private ReadOnlySpan<byte> KeyOf(int slot) => RecordCodec.Key(heap.Read(keyOf[slot]));
 }

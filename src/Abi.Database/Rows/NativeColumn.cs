@@ -1,11 +1,13 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Abi.Database.Encryption;
 using Abi.Database.Storage;
 
 namespace Abi.Database.Rows;
 
 /// <summary>
-/// Bytes of a fixed length for each slot, outside the managed heap: in chunks of 16,384 slots that never move, of huge pages from the second on, or in a mapped file.
+/// Bytes of a fixed length for each slot, outside the managed heap: in chunks of 16,384 slots that never move, of huge pages from the second on, or in a mapped file. Of an encrypted file that is too
+/// large to be in memory whole, they are read page by page: such slots have no address.
 /// One writer; readers at any time. Memory goes when the column is collected, so whoever reads keeps it alive.
 /// </summary>
 internal sealed unsafe class NativeColumn
@@ -19,6 +21,8 @@ internal sealed unsafe class NativeColumn
     private readonly byte** _chunks; // [MaximumChunks]; zeroed memory that is not touched takes no room
     private readonly List<nint> _owned = [];
     private readonly List<StorageView> _views = []; // kept alive with the column
+    private DecryptedFile? _file; // where the slots below PagedSlots stand, from _fileOffset on
+    private long _fileOffset;
 
     public NativeColumn(int stride)
     {
@@ -42,11 +46,32 @@ internal sealed unsafe class NativeColumn
     /// <summary>The addresses of the chunks, for loops that look rows up by themselves: row = chunks[slot >> Shift] + (slot &amp; Mask) · stride.</summary>
     public byte** Chunks => _chunks;
 
+    /// <summary>The slots below this are read from an encrypted file; they have no address, and nothing is written to them. Whole chunks.</summary>
+    public int PagedSlots { get; private set; }
+
     /// <summary>Bytes of memory taken, mapped files not counted.</summary>
     public long OwnedBytes => (long)_owned.Count * ChunkSlots * Stride;
 
+    /// <summary>The address of a slot that is not paged.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* Row(int slot) => _chunks[slot >> Shift] + ((nint)(slot & Mask) * Stride);
+
+    /// <summary>The bytes of any slot: where they stand, or copied.</summary>
+    /// <param name="slot">The slot.</param>
+    /// <param name="buffer">Takes them when the slot is paged: [<see cref="Stride"/>].</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public byte* Row(int slot, byte* buffer) => slot >= PagedSlots ? Row(slot) : Rows(slot, 1, buffer);
+
+    /// <summary>Copies slots that are paged.</summary>
+    /// <param name="slot">The first.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="buffer">Takes them: [count, <see cref="Stride"/>].</param>
+    /// <returns>The buffer.</returns>
+    public byte* Rows(int slot, int count, byte* buffer)
+    {
+        _file!.Read(_fileOffset + ((long)slot * Stride), new Span<byte>(buffer, checked(count * Stride)));
+        return buffer;
+    }
 
     /// <summary>Makes room for slots below a number; what stands there is not defined.</summary>
     public void Grow(int slots) => Grow(slots, ChunkSlots);
@@ -54,7 +79,7 @@ internal sealed unsafe class NativeColumn
     private void Grow(int slots, int lastChunkSlots)
     {
         var last = (slots - 1) >> Shift;
-        for (var chunk = last; chunk >= 0 && _chunks[chunk] == null; chunk--)
+        for (var chunk = last; chunk >= PagedSlots >> Shift && _chunks[chunk] == null; chunk--)
         {
             var bytes = (nint)ChunkSlots * Stride;
             var address = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, bytes >= HugePage ? (nuint)HugePage : 64);
@@ -89,6 +114,17 @@ internal sealed unsafe class NativeColumn
                 var part = (int)Math.Min(1 << 26, bytes - at);
                 reader.Read(section, ((long)chunk * ChunkSlots * Stride) + at, new Span<byte>(_chunks[chunk] + at, part));
             }
+        }
+    }
+
+    /// <summary>Takes rows from the beginning on out of an encrypted file, when they are needed; a chunk that it does not fill is copied, so that it can grow.</summary>
+    public void Page(DecryptedFile file, long offset, int slots)
+    {
+        (_file, _fileOffset, PagedSlots) = (file, offset, slots & ~Mask);
+        if (slots > PagedSlots)
+        {
+            Grow(slots);
+            Rows(PagedSlots, slots - PagedSlots, Row(PagedSlots));
         }
     }
 

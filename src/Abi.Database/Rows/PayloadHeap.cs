@@ -1,10 +1,13 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Abi.Database.Encryption;
 using Abi.Database.Storage;
 
 namespace Abi.Database.Rows;
 
 /// <summary>
-/// The records without their vectors: [length i32, bytes], in native memory or a mapped file, at addresses that never move. Blocks that were freed are used again.
+/// The records without their vectors: [length i32, bytes], in native memory or a mapped file, at addresses that never move; or in an encrypted file that is read page by page, where an address is the
+/// complement of an offset, so below 0. Blocks that were freed are used again.
 /// One writer; readers of blocks that are not freed at any time.
 /// </summary>
 internal sealed unsafe class PayloadHeap
@@ -12,6 +15,7 @@ internal sealed unsafe class PayloadHeap
     private const int Granule = 16;
     private const int SmallGranules = 256; // blocks up to 4 KiB have free lists by exact size
     private const int FirstChunk = 1 << 16;
+    private const int FirstRead = 256; // of a block whose length is not known
     private const int LargestChunk = 1 << 22;
 
     private readonly List<nint> _owned = [];
@@ -20,6 +24,8 @@ internal sealed unsafe class PayloadHeap
     private byte* _next;
     private long _left;
     private int _chunkBytes = FirstChunk;
+    private DecryptedFile? _file; // of the blocks without an address
+    private long _fileEnd; // all of them end at or before this
 
     ~PayloadHeap()
     {
@@ -39,17 +45,74 @@ internal sealed unsafe class PayloadHeap
         return address;
     }
 
-    public static ReadOnlySpan<byte> Read(nint address) => new((byte*)address + sizeof(int), *(int*)address);
+    /// <summary>How many bytes are in a block.</summary>
+    public int BytesIn(nint address)
+    {
+        if (address >= 0)
+        {
+            return *(int*)address;
+        }
+
+        int length;
+        _file!.Read(~(long)address, new Span<byte>(&length, sizeof(int)));
+        return length;
+    }
+
+    /// <summary>The bytes of a block: where they stand, or a copy.</summary>
+    public ReadOnlySpan<byte> Read(nint address)
+    {
+        if (address >= 0)
+        {
+            return new ReadOnlySpan<byte>((byte*)address + sizeof(int), *(int*)address);
+        }
+
+        var block = Block(address);
+        return block.Slice(sizeof(int), BinaryPrimitives.ReadInt32LittleEndian(block));
+    }
+
+    /// <summary>A whole block, as <see cref="Read"/> gives its bytes.</summary>
+    public ReadOnlySpan<byte> Block(nint address)
+    {
+        if (address >= 0)
+        {
+            return new ReadOnlySpan<byte>((void*)address, BlockBytes(*(int*)address));
+        }
+
+        // What follows a short block is mostly read with it.
+        var offset = ~(long)address;
+        var first = new byte[(int)Math.Min(FirstRead, _fileEnd - offset)];
+        _file!.Read(offset, first);
+        var bytes = BlockBytes(BinaryPrimitives.ReadInt32LittleEndian(first));
+        if (bytes <= first.Length)
+        {
+            return first.AsSpan(0, bytes);
+        }
+
+        var whole = new byte[bytes];
+        first.CopyTo(whole, 0);
+        _file.Read(offset + first.Length, whole.AsSpan(first.Length));
+        return whole;
+    }
 
     /// <summary>Gives a block back. Nobody may read it any more.</summary>
     public void Free(nint address)
     {
+        if (address < 0)
+        {
+            return; // of a file
+        }
+
         var granules = Granules(*(int*)address);
         if (granules <= SmallGranules)
         {
             (_free[granules] ??= new Stack<nint>()).Push(address);
         }
     }
+
+    /// <summary>Takes a file that blocks are read from.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="end">The offset behind the last block.</param>
+    public void Page(DecryptedFile file, long end) => (_file, _fileEnd) = (file, end);
 
     /// <summary>Keeps a file mapped in which blocks stand.</summary>
     public void Keep(StorageView view) => _views.Add(view);

@@ -10,7 +10,7 @@ namespace Abi.Database.Text;
 /// </summary>
 /// <param name="field">The field.</param>
 /// <param name="created">The sequence that wrote each slot.</param>
-internal sealed class TextIndex(DataField field, SlotArray<long> created)
+internal sealed class TextIndex(DataField field, SlotSequences created)
 {
     private readonly ConcurrentDictionary<string, PostingList> _words = new(StringComparer.Ordinal);
     private readonly WordList _list = new();
@@ -153,7 +153,7 @@ internal sealed class TextIndex(DataField field, SlotArray<long> created)
 
     private List<TextWord> Cut(string text) => Tokenizer.Cut(text, Field.Stemming);
 
-    private bool IsCurrent(Posting posting, int slots) => posting.Slot < slots && (uint)Volatile.Read(ref created[posting.Slot]) == posting.Stamp;
+    private bool IsCurrent(Posting posting, int slots) => posting.Slot < slots && (uint)created[posting.Slot] == posting.Stamp;
 
     // How often a phrase occurs in each record that has it.
     private IEnumerable<(int Slot, int Frequency)> Phrases(string text, bool isPrefix, VisibleSlots visible, int slots)

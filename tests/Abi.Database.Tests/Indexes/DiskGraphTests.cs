@@ -1,4 +1,5 @@
 using System.Globalization;
+using Abi.Database.Encryption;
 using Abi.Database.Engine;
 using Abi.Database.Indexes;
 using Abi.Database.Tests.Storage;
@@ -9,6 +10,8 @@ namespace Abi.Database.Tests.Indexes;
 public sealed class DiskGraphTests : WordsFixture
 {
     private const int Fewer = 12_000; // enough for a graph on disk
+
+    private const long Budget = 4 * PageFile.PageBytes; // of decrypted bytes: far less than any of these collections has
 
     private TemporaryFolder _template = null!;
 
@@ -197,6 +200,104 @@ public sealed class DiskGraphTests : WordsFixture
         Assert.That(await words.CountAsync(), Is.EqualTo(10_500));
     }
 
+    /// <summary>With room for a few pages, or for all.</summary>
+    [TestCase(Budget)]
+    [TestCase(1L << 30)]
+    public async Task EncryptedItIsMadeSearchedMergedAndOpenedAgainAndItsKeyIsChanged(long budget)
+    {
+        using var folder = new TemporaryFolder();
+        using var key = EncryptionKey.FromBytes(new byte[32]);
+        using var other = EncryptionKey.FromBytes([.. Enumerable.Repeat((byte)1, 32)]);
+        DatabaseOptions Options(EncryptionKey used) => new() { Path = folder["words"], EncryptionKey = used, DecryptedBytes = budget };
+        double first;
+        await using (var database = await VectorDatabase.OpenAsync(Options(key)))
+        {
+            var words = await FillAsync(database, Field, Rows, isLinked: false);
+            await database.CheckpointAsync();
+            Check(words, Rows, 0);
+            first = Recall(words, new VectorSearchOptions());
+            Assert.That(first, Is.GreaterThanOrEqualTo(0.97));
+            Assert.That(Recall(words, new VectorSearchOptions { Filter = Filter.LessThan("mod", 30) }), Is.GreaterThanOrEqualTo(0.95));
+            await words.DeleteAsync(Enumerable.Range(0, 5000).Select(row => (object)(long)row));
+            await words.UpsertAsync(Enumerable.Range(0, 2500).Select(Record));
+            Check(words, Rows - 2500, 2500);
+            await database.ChangeKeyAsync(other);
+            await database.CheckpointAsync(); // merges from pages that the old key opened
+            Check(words, Rows - 2500, 2500);
+            Assert.That(Recall(words, new VectorSearchOptions()), Is.GreaterThanOrEqualTo(first - 0.01));
+        }
+
+        Assert.ThrowsAsync<DatabaseKeyException>(() => VectorDatabase.OpenAsync(Options(key)));
+        await using var again = await VectorDatabase.OpenAsync(Options(other));
+        Assert.That(again.Recovery.Warnings, Is.Empty);
+        var opened = again.GetDynamicCollection("words");
+        Check(opened, Rows - 2500, 2500);
+        Assert.That(Recall(opened, new VectorSearchOptions()), Is.GreaterThanOrEqualTo(first - 0.01));
+        Assert.That((await again.VerifyAsync()).IsSound);
+        await again.CompactAsync();
+        Check(opened, Rows - 2500, 2500);
+
+        void Check(VectorCollection<object, Dictionary<string, object?>> words, int count, int deletedFrom)
+        {
+            var statistics = words.GetStatistics();
+            Assert.That(statistics.Count, Is.EqualTo(count));
+            Assert.That(statistics.Vectors[0].IndexKind, Is.EqualTo(IndexKind.DiskAnn));
+            Assert.That(statistics.DecryptedBytes, Is.LessThanOrEqualTo(budget));
+            foreach (var row in new[] { 0, 2499, 5000, Rows - 1 })
+            {
+                Assert.That(words.SearchKeys(Base.AsSpan(row * 100, 100), 1)[0].Key, Is.EqualTo((long)row));
+                Assert.That(((ReadOnlyMemory<float>)words.GetAsync((long)row, includeVectors: true).GetAwaiter().GetResult()!["v"]!).Span.SequenceEqual(Base.AsSpan(row * 100, 100)), $"row {row}");
+            }
+
+            if (deletedFrom > 0)
+            {
+                Assert.That(words.SearchKeys(Base.AsSpan(deletedFrom * 100, 100), 1)[0].Key, Is.Not.EqualTo((long)deletedFrom));
+            }
+        }
+    }
+
+    /// <summary>What is damaged before it is opened is made anew, as with a plain file; a page that is damaged later is named by the search that needs it.</summary>
+    [Test]
+    public async Task ADamagedPageOfAnEncryptedGraphIsNamedOrTheGraphIsMadeAnew()
+    {
+        using var folder = new TemporaryFolder();
+        using var key = EncryptionKey.FromBytes(new byte[32]);
+        var options = new DatabaseOptions { Path = folder["words"], EncryptionKey = key, DecryptedBytes = Budget };
+        await using (var database = await VectorDatabase.OpenAsync(options))
+        {
+            await FillAsync(database, Field, Fewer, isLinked: false);
+        }
+
+        var path = Directory.GetFiles(folder["words"], "graph-*").Single();
+        void Damage()
+        {
+            using var file = File.Open(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            for (var at = file.Length / 2; at < file.Length; at += PageFile.PageBytes)
+            {
+                file.Position = at;
+                var found = file.ReadByte();
+                file.Position = at;
+                file.WriteByte((byte)(found ^ 4));
+            }
+        }
+
+        await using (var reader = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["words"], EncryptionKey = key, DecryptedBytes = Budget, Access = DatabaseAccess.ReadOnly }))
+        {
+            var read = reader.GetDynamicCollection("words");
+            Damage();
+            Assert.That(() => Recall(read, new VectorSearchOptions()), Throws.TypeOf<DatabaseCorruptException>().With.Message.Contains("Page").And.Message.Contains("graph-"));
+            Assert.That(read.SearchKeys(Base.AsSpan(0, 100), 1, new VectorSearchOptions { IsExact = true })[0].Key, Is.EqualTo(0L), "the rows are sound");
+        }
+
+        await using var again = await VectorDatabase.OpenAsync(options);
+        Assert.That(again.Recovery.Warnings, Has.Length.EqualTo(1));
+        var words = again.GetDynamicCollection("words");
+        Assert.That(words.SearchKeys(Base.AsSpan(0, 100), 1)[0].Key, Is.EqualTo(0L));
+        await again.WaitForIndexAsync();
+        Assert.That(words.GetStatistics().Vectors[0] with { ResidentBytes = 0 }, Is.EqualTo(new VectorStatistics("v", IndexKind.DiskAnn, Fewer, 0)));
+        Assert.That(Recall(words, new VectorSearchOptions()), Is.GreaterThanOrEqualTo(0.97));
+    }
+
     [Test]
     public async Task IsBuiltAnewWhenItsFileIsDamaged()
     {
@@ -231,17 +332,25 @@ public sealed class DiskGraphTests : WordsFixture
         Assert.That(Recall(words, new VectorSearchOptions()), Is.EqualTo(1));
     }
 
-    [Test]
-    public async Task APowerCutLeavesTheOldGraphOrTheNewOne()
+    [TestCase(IndexKind.DiskAnn, false)]
+    [TestCase(IndexKind.DiskAnn, true)]
+    [TestCase(IndexKind.IvfPq, false)]
+    public async Task APowerCutLeavesTheOldGraphOrTheNewOne(IndexKind kind, bool isEncrypted)
     {
+        using var key = isEncrypted ? EncryptionKey.FromBytes(new byte[32]) : null;
         var disk = new MemoryStorage();
-        var options = new DatabaseOptions { Path = disk.Folder, Durability = Durability.Full };
+        var options = new DatabaseOptions { Path = disk.Folder, Durability = Durability.Full, EncryptionKey = key, DecryptedBytes = isEncrypted ? Budget : 0 };
         int begun;
         using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
         {
-            var points = database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 4) { IndexKind = IndexKind.DiskAnn, ConstructionEffort = 32 }] });
+            var points = database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 4) { IndexKind = kind, ConstructionEffort = 32 }] });
             await points.EnsureCollectionExistsAsync();
             await points.UpsertAsync(Enumerable.Range(0, 10_000).Select(Point));
+            if (kind == IndexKind.IvfPq)
+            {
+                await database.WaitForIndexAsync(); // nobody makes cells while a checkpoint is written
+            }
+
             await database.CheckpointAsync();
             await points.DeleteAsync(3L);
             await points.UpsertAsync(Point(20_000));
@@ -259,7 +368,7 @@ public sealed class DiskGraphTests : WordsFixture
             using var database = new VectorDatabase(new DatabaseEngine(disk.CutAfter(step, new Random(step)), options));
             var points = database.GetDynamicCollection("points");
             Assert.That(database.Recovery.Warnings, Is.Empty, $"step {step}");
-            Assert.That(points.GetStatistics().Vectors[0].IndexKind, Is.EqualTo(IndexKind.DiskAnn), $"step {step}");
+            Assert.That(points.GetStatistics().Vectors[0].IndexKind, Is.EqualTo(kind), $"step {step}");
             Assert.That(points.GetStatistics().Count, Is.EqualTo(10_000), $"step {step}");
             Assert.That(points.SearchKeys(Vector(20_000), 1)[0].Key, Is.EqualTo(20_000L), $"step {step}");
             Assert.That(points.SearchKeys(Vector(3), 1)[0].Key, Is.Not.EqualTo(3L), $"step {step}");

@@ -1,0 +1,61 @@
+namespace Abi.Database.Encryption;
+
+/// <summary>
+/// Frames for decrypted pages, as many as the budget leaves room for. When it leaves none, the hand of a clock (Corbató, "A Paging Experiment with the Multics System", 1968) goes round and takes a page
+/// that was not read since it last came by.
+/// </summary>
+/// <remarks>Thread-safe.</remarks>
+/// <param name="memory">The budget, which holds each frame.</param>
+internal sealed class DecryptedPages(DecryptedMemory memory)
+{
+    private readonly Lock _gate = new();
+    private readonly List<PageFrame> _clock = [];
+    private int _hand;
+
+    /// <summary>An empty frame, held by the caller, who must release it; null when there is no room and all are in use.</summary>
+    public PageFrame? TryTake()
+    {
+        lock (_gate)
+        {
+            if (memory.TryTake(PageFile.PageBytes))
+            {
+                var frame = new PageFrame();
+                _clock.Add(frame);
+                return frame;
+            }
+
+            return TurnHand() ? _clock[_hand] : null;
+        }
+    }
+
+    /// <summary>Gives up frames for what has to be in memory whole.</summary>
+    /// <param name="bytes">How many bytes to give back, if there are as many.</param>
+    public void GiveBack(long bytes)
+    {
+        lock (_gate)
+        {
+            for (; bytes > 0 && TurnHand(); bytes -= PageFile.PageBytes)
+            {
+                _clock[_hand].Free(); // who found it in a table a moment ago finds it held for ever
+                _clock[_hand] = _clock[^1];
+                _clock.RemoveAt(_clock.Count - 1);
+                memory.Give(PageFile.PageBytes);
+            }
+        }
+    }
+
+    // To a frame that is held and empty now. Round twice at most: the first time takes the marks away.
+    private bool TurnHand()
+    {
+        for (var left = 2 * _clock.Count; left > 0; left--)
+        {
+            _hand = (_hand + 1) % _clock.Count;
+            if (!_clock[_hand].TakeWasRead() && _clock[_hand].TryHold())
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}
