@@ -17,7 +17,8 @@ internal static partial class DiskSearch
     /// <param name="name">synth, or how many rows of word vectors and noisy copies of them.</param>
     /// <param name="kind">The index.</param>
     /// <param name="effort">How thoroughly it is made.</param>
-    public static void Build(string fixtures, string folder, string name, IndexKind kind, int effort)
+    /// <param name="isEncrypted">Whether the database is encrypted.</param>
+    public static void Build(string fixtures, string folder, string name, IndexKind kind, int effort, bool isEncrypted)
     {
         if (Directory.Exists(folder))
         {
@@ -31,7 +32,7 @@ internal static partial class DiskSearch
         File.WriteAllBytes(Path.Combine(folder, "queries"), MemoryMarshal.AsBytes(set.Queries.AsSpan()).ToArray());
         File.WriteAllBytes(Path.Combine(folder, "truth"), MemoryMarshal.AsBytes(set.Truth.AsSpan()).ToArray());
         var (watch, cpu) = (Stopwatch.StartNew(), Process.GetCurrentProcess().TotalProcessorTime);
-        using (var database = Open(folder, 0))
+        using (var database = Open(folder, 0, isEncrypted, 0))
         {
             var definition = new CollectionDefinition
             {
@@ -61,13 +62,15 @@ internal static partial class DiskSearch
     /// <summary>Searches with growing effort, and says what is read and resident meanwhile. Vectors stay in the mapped file with every index.</summary>
     /// <param name="folder">Where the database was made.</param>
     /// <param name="isCold">Whether the files are put out of the system's cache before each effort, which is then tried once; else four rounds, of which the best counts.</param>
-    public static void Search(string folder, bool isCold)
+    /// <param name="decryptedBytes">The most decrypted bytes of an encrypted database; 0: half of the memory.</param>
+    public static void Search(string folder, bool isCold, long decryptedBytes)
     {
+        VectorDatabase Reopen() => Open(folder, 1, File.Exists(Path.Combine(folder, "abi", "abi.keys")), decryptedBytes);
         var queries = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(folder, "queries"))).ToArray();
         var truth = MemoryMarshal.Cast<byte, int>(File.ReadAllBytes(Path.Combine(folder, "truth"))).ToArray();
         GC.Collect();
         var before = Status("RssAnon");
-        var database = Open(folder, 1);
+        var database = Reopen();
         foreach (var effort in new[] { 16, 32, 64, 128, 256, 512 })
         {
             if (isCold)
@@ -76,7 +79,7 @@ internal static partial class DiskSearch
                 database = null;
                 GC.Collect();
                 GC.WaitForPendingFinalizers();
-                database = Open(folder, 1);
+                database = Reopen();
             }
 
             var collection = database.GetCollection<long, Own.Row>("rows");
@@ -124,8 +127,14 @@ internal static partial class DiskSearch
         return hits / (10.0 * count);
     }
 
-    private static VectorDatabase Open(string folder, long vectorMemoryBytes) =>
-        VectorDatabase.OpenAsync(new DatabaseOptions { Path = Path.Combine(folder, "abi"), Durability = Durability.Os, IndexThreads = 2, ScanThreads = 1, VectorMemoryBytes = vectorMemoryBytes }).GetAwaiter().GetResult();
+    private static VectorDatabase Open(string folder, long vectorMemoryBytes, bool isEncrypted, long decryptedBytes)
+    {
+        using var key = isEncrypted ? EncryptionKey.FromBytes(new byte[32]) : null;
+        return VectorDatabase.OpenAsync(new DatabaseOptions
+        {
+            Path = Path.Combine(folder, "abi"), Durability = Durability.Os, IndexThreads = 2, ScanThreads = 1, VectorMemoryBytes = vectorMemoryBytes, EncryptionKey = key, DecryptedBytes = decryptedBytes,
+        }).GetAwaiter().GetResult();
+    }
 
     private static long Status(string name) =>
         1024 * long.Parse(File.ReadLines("/proc/self/status").Single(line => line.StartsWith(name + ":", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
@@ -137,7 +146,7 @@ internal static partial class DiskSearch
     // Pages that are in no page table go; others stay.
     private static void Evict(string folder)
     {
-        foreach (var path in Directory.GetFiles(Path.Combine(folder, "abi")))
+        foreach (var path in Directory.GetFiles(Path.Combine(folder, "abi")).Where(path => !path.EndsWith(".lock", StringComparison.Ordinal)))
         {
             using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
             RandomAccess.FlushToDisk(file);

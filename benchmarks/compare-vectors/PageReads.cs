@@ -20,7 +20,8 @@ internal static unsafe partial class PageReads
 
     public static void Run(string path)
     {
-        var (random, team) = (new Random(1), new ReadTeam(Hop));
+        var random = new Random(1);
+        using var team = new ReadTeam(Hop);
         for (var round = 1; round <= 3; round++)
         {
             foreach (var (name, fetch) in new (string, Func<SafeFileHandle, nint, long[], long>)[]
@@ -89,12 +90,13 @@ internal static unsafe partial class PageReads
     [LibraryImport("libc", EntryPoint = "madvise")]
     private static partial int AdviseMemory(nint address, nint length, int advice);
 
-    /// <summary>Threads that wait for a page to read each. They end with the process.</summary>
-    private sealed class ReadTeam
+    /// <summary>Threads that wait for a page to read each.</summary>
+    private sealed class ReadTeam : IDisposable
     {
         private readonly SemaphoreSlim[] _wanted;
         private readonly SemaphoreSlim _read = new(0);
         private readonly byte[] _first;
+        private readonly Thread[] _threads;
         private SafeFileHandle? _file;
         private long[] _pages = [];
 
@@ -102,11 +104,8 @@ internal static unsafe partial class PageReads
         {
             _first = new byte[threads];
             _wanted = [.. Enumerable.Range(0, threads).Select(_ => new SemaphoreSlim(0))];
-            for (var i = 0; i < threads; i++)
-            {
-                var mine = i;
-                new Thread(() => Work(mine)) { IsBackground = true }.Start();
-            }
+            _threads = [.. Enumerable.Range(0, threads).Select(mine => new Thread(() => Work(mine)) { IsBackground = true })];
+            Array.ForEach(_threads, thread => thread.Start());
         }
 
         public long Read(SafeFileHandle file, long[] pages)
@@ -125,13 +124,27 @@ internal static unsafe partial class PageReads
             return _first.Sum(one => (long)one);
         }
 
+        public void Dispose()
+        {
+            _file = null;
+            Array.ForEach(_wanted, wanted => wanted.Release());
+            Array.ForEach(_threads, thread => thread.Join());
+            Array.ForEach(_wanted, wanted => wanted.Dispose());
+            _read.Dispose();
+        }
+
         private void Work(int mine)
         {
             var page = new byte[PageBytes];
             while (true)
             {
                 _wanted[mine].Wait();
-                _ = RandomAccess.Read(_file!, page, _pages[mine] * PageBytes);
+                if (_file is not { } file)
+                {
+                    return;
+                }
+
+                _ = RandomAccess.Read(file, page, _pages[mine] * PageBytes);
                 _first[mine] = page[0];
                 _read.Release();
             }

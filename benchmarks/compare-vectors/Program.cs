@@ -33,15 +33,15 @@ if (args is ["postgres", var connection, var vectors, var folder])
     return 0;
 }
 
-if (args is ["disk-build", var source, var made, var count, var kind, var constructionEffort])
+if (args is ["disk-build", var source, var made, var count, var kind, var constructionEffort, .. [] or ["encrypted"]])
 {
-    DiskSearch.Build(source, made, count, Enum.Parse<IndexKind>(kind), int.Parse(constructionEffort));
+    DiskSearch.Build(source, made, count, Enum.Parse<IndexKind>(kind), int.Parse(constructionEffort), isEncrypted: args[^1] == "encrypted");
     return 0;
 }
 
-if (args is ["disk-search", var built, "warm" or "cold"])
+if (args is ["disk-search", var built, "warm" or "cold", .. [] or [_]])
 {
-    DiskSearch.Search(built, isCold: args[2] == "cold");
+    DiskSearch.Search(built, isCold: args[2] == "cold", args is [_, _, _, var decryptedBytes] ? long.Parse(decryptedBytes) : 0);
     return 0;
 }
 
@@ -53,7 +53,7 @@ if (args is ["page-reads", var pages])
 
 if (args is not [var what, var peerPath, var fixtures, var scratch, .. [] or ["memory"]])
 {
-    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH [memory] | durable SCRATCH | latency SCRATCH | open SCRATCH | encryption SCRATCH | postgres CONNECTION FIXTURES SCRATCH | disk-build FIXTURES SCRATCH synth|ROWS KIND CONSTRUCTION | disk-search SCRATCH warm|cold | page-reads FILE");
+    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH [memory] | durable SCRATCH | latency SCRATCH | open SCRATCH | encryption SCRATCH | postgres CONNECTION FIXTURES SCRATCH | disk-build FIXTURES SCRATCH synth|ROWS KIND CONSTRUCTION [encrypted] | disk-search SCRATCH warm|cold [DECRYPTED_BYTES] | page-reads FILE");
     return 2;
 }
 
@@ -80,7 +80,7 @@ using var peer = new Peer(peerPath);
 peer.Ask($"load {files.Base} {files.Queries} {files.Truth} {(isEuclidean ? "l2" : "cos")}");
 using var own = new Own(set, Path.Combine(scratch, "own"), function);
 Console.WriteLine($"{set.Name}: {set.Rows} × {set.Dimensions}");
-foreach (var threads in isMemoryOnly ? [2] : new[] { 2, 1 })
+foreach (var threads in isMemoryOnly ? [1] : new[] { 2, 1 })
 {
     var p = peer.Ask($"build 16 200 {threads}");
     var o = own.Build(threads);

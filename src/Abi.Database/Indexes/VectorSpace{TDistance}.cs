@@ -10,6 +10,7 @@ internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes
     where TDistance : struct, IRowDistance<TDistance>
 {
     private const int PagedBlockBytes = 1 << 15; // of rows without an address that are copied together
+    private const int ForeseenBytes = 1 << 20; // of rows in a file that are asked for together, while those before them are compared
 
     public override int QueryBytes => TDistance.QueryBytes(RowBytes);
 
@@ -33,6 +34,8 @@ internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes
         var ahead = (nint)Math.Max(1, BytesAhead / rowBytes) * rowBytes;
         var distances = stackalloc float[4];
         var blockRows = Math.Max(4, PagedBlockBytes / rowBytes);
+        var foreseenRows = Math.Max(4, ForeseenBytes / rowBytes & ~3);
+        rows.Foresee(from, foreseenRows);
         var buffer = from < Math.Min(to, rows.PagedSlots) ? new QueryBuffer(blockRows * rowBytes) : null;
         while (from < to)
         {
@@ -45,6 +48,8 @@ internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes
             }
             else
             {
+                end = Math.Min(end, from + foreseenRows);
+                rows.Foresee(end, foreseenRows);
                 row = rows.Row(from);
             }
 

@@ -114,7 +114,7 @@ internal sealed partial class CollectionStore
             }
             else if (index.IsMapped(rows))
             {
-                index.Rows.Adopt(view!, section.Offset, rows);
+                index.Rows.Adopt(view!, section.Offset, rows, isWalked: index.Field.IndexKind != IndexKind.Flat);
             }
             else
             {

@@ -23,6 +23,7 @@ internal sealed unsafe class NativeColumn
     private readonly List<StorageView> _views = []; // kept alive with the column
     private DecryptedFile? _file; // where the slots below PagedSlots stand, from _fileOffset on
     private long _fileOffset;
+    private int _foreseenSlots; // those below are in a mapped file of which the system reads nothing ahead
 
     public NativeColumn(int stride)
     {
@@ -71,6 +72,16 @@ internal sealed unsafe class NativeColumn
     {
         _file!.Read(_fileOffset + ((long)slot * Stride), new Span<byte>(buffer, checked(count * Stride)));
         return buffer;
+    }
+
+    /// <summary>Has slots read from the disk that are needed next, one after another, if the system would not do it by itself. Nobody waits.</summary>
+    public void Foresee(int slot, int count)
+    {
+        count = Math.Min(count, Math.Min(_foreseenSlots, (slot | Mask) + 1) - slot);
+        if (count > 0)
+        {
+            LibC.AdviseNeeded((nint)Row(slot), (nint)count * Stride);
+        }
     }
 
     /// <summary>Makes room for slots below a number; what stands there is not defined.</summary>
@@ -129,9 +140,19 @@ internal sealed unsafe class NativeColumn
     }
 
     /// <summary>Takes rows from the beginning on where they stand in a mapped file; a chunk that the file does not fill is copied, so that it can grow.</summary>
-    public void Adopt(StorageView view, long offset, int slots)
+    /// <param name="view">The file.</param>
+    /// <param name="offset">Where they begin in it.</param>
+    /// <param name="slots">How many there are.</param>
+    /// <param name="isWalked">Whether they are read here and there: then the system reads no more of the file than what is touched, or was asked for (<see cref="Foresee"/>).</param>
+    public void Adopt(StorageView view, long offset, int slots, bool isWalked)
     {
         _views.Add(view);
+        if (isWalked)
+        {
+            _foreseenSlots = slots & ~Mask;
+            LibC.AdviseRandom((nint)(view.Address + offset), (nint)((long)_foreseenSlots * Stride));
+        }
+
         for (var chunk = 0; chunk << Shift < slots; chunk++)
         {
             var count = Math.Min(ChunkSlots, slots - (chunk << Shift));

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Abi.Database.Rows;
 
 /// <summary>A sequence or a time for each slot of a collection, in chunks that are made when one of theirs differs from all others. One writer; readers at any time.</summary>
@@ -14,6 +16,7 @@ internal sealed class SlotSequences
     /// <summary>What a slot has. What was written before it was set is seen by whoever reads it.</summary>
     public long this[int slot]
     {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => Volatile.Read(ref Volatile.Read(ref _chunks)[slot >> SlotArray<long>.Shift][slot & SlotArray<long>.Mask]);
         set
         {
