@@ -55,14 +55,14 @@ public sealed partial class VectorDatabase
     /// <param name="options">Which state to restore, and the archive whose log goes on where the backup ends; unset, the backup's last.</param>
     /// <param name="cancellationToken">Cancels before it is begun.</param>
     /// <returns>The last commit of the restored database.</returns>
-    /// <exception cref="DatabaseCorruptException">The backup or the archive is damaged.</exception>
+    /// <exception cref="DatabaseCorruptException">The backup or the archive is damaged. Damage behind the commit that is wanted (<see cref="RestoreOptions.ToSequence"/>) does not matter, nor does a damaged end that the archive has.</exception>
     /// <exception cref="DatabaseKeyException">The backup is encrypted, and the key is missing or wrong.</exception>
     /// <exception cref="DatabaseException">The folder is not empty, commits are missing between the backup and the archive, or the commit that is wanted is not there.</exception>
     public static Task<long> RestoreAsync(string backup, string folder, RestoreOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(backup);
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        return RestoreAsync(folder, options, target => Task.Run(() => CopyBackup(backup, target, options?.EncryptionKey)), cancellationToken);
+        return RestoreAsync(folder, options, target => Task.Run(() => CopyBackup(backup, target, options ?? new RestoreOptions())), cancellationToken);
     }
 
     /// <summary>Makes a database in an empty or new folder out of a stream with a full backup and any incremental ones after it; see <see cref="RestoreAsync(IEnumerable{Stream}, string, RestoreOptions, CancellationToken)"/>.</summary>
@@ -208,11 +208,11 @@ public sealed partial class VectorDatabase
     }
 
     // Files are copied as they are: those of an encrypted backup stay encrypted.
-    private static void CopyBackup(string backup, IStorage target, EncryptionKey? key)
+    private static void CopyBackup(string backup, IStorage target, RestoreOptions options)
     {
         using var source = new DiskStorage(backup, create: false);
-        using var encryption = source.Encryption = source.Exists(KeyFile.Name) ? KeyFile.Open(source, key, 0) : null;
-        if (Verification.Run(source) is { IsSound: false } report)
+        using var encryption = source.Encryption = source.Exists(KeyFile.Name) ? KeyFile.Open(source, options.EncryptionKey, 0) : null;
+        if (Verification.Run(source, options.ToSequence ?? long.MaxValue, needsEnd: options.LogArchive is null) is { IsSound: false } report)
         {
             throw new DatabaseCorruptException(string.Join(' ', report.Problems), source.Folder);
         }

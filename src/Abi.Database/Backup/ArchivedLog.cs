@@ -43,6 +43,12 @@ internal static class ArchivedLog
             tail.Append(LogSegment.ReadCopy(archive, manifest.DatabaseId, number));
         }
 
+        // The archive may have an end that the backup lost; it may also lack it.
+        if (BackupEnd.Read(backup, manifest.DatabaseId) is { } end && tail.Sequence < Math.Min(end, limits.ToSequence ?? long.MaxValue) && tail.LastTime <= (limits.ToTime?.UtcTicks ?? long.MaxValue))
+        {
+            throw new DatabaseCorruptException($"The frame of sequence {tail.Sequence + 1} is damaged or missing; the backup was made up to commit {end}, and the archive does not have it either. Restore up to commit {tail.Sequence} (RestoreOptions.ToSequence).", Path.Combine(backup.Folder, LogFormat.Name(Math.Max(tail.Segment, manifest.FirstLogSegment))));
+        }
+
         backup.FlushFolder();
     }
 }

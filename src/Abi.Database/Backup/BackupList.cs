@@ -96,19 +96,6 @@ internal sealed class BackupList
         }
 
         writer.SetInt32(12, (int)Crc32C.Compute(writer.Span[HeaderBytes..]));
-        var temporary = FileName + ".tmp";
-        if (_storage.Exists(temporary))
-        {
-            _storage.Delete(temporary);
-        }
-
-        using (var file = _storage.CreateContent(temporary))
-        {
-            file.Write(0, writer.Span);
-            file.Flush();
-        }
-
-        _storage.Rename(temporary, FileName);
-        _storage.FlushFolder();
+        _storage.ReplaceContent(FileName, writer.Span);
     }
 }

@@ -65,6 +65,7 @@ internal static class FolderBackup
         }
 
         target.FlushFolder();
+        BackupEnd.Write(target, source.Manifest.DatabaseId, source.Sequence);
         return (files, bytes);
     }
 
@@ -75,7 +76,7 @@ internal static class FolderBackup
             // Without its manifest an old backup is none: better than half of two.
             target.Delete(Manifest.FileName);
             target.FlushFolder();
-            foreach (var old in target.List().Where(name => LogFormat.Number(name) >= 0))
+            foreach (var old in target.List().Where(name => LogFormat.Number(name) >= 0 || name == BackupEnd.FileName))
             {
                 target.Delete(old);
             }
@@ -105,6 +106,7 @@ internal static class FolderBackup
         }
 
         target.FlushFolder();
+        BackupEnd.Write(target, source.Manifest.DatabaseId, source.Sequence);
         source.Manifest.Write(target);
         HashSet<string> known = [.. source.Manifest.Files()];
         foreach (var name in target.List().Where(name => (name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal)) && !known.Contains(name)))

@@ -28,7 +28,7 @@ internal static class SealedVerification
         Try(KeyFile.Name, () => KeyFile.Read(storage).Length);
         var names = storage.List();
         foreach (var name in names.Where(name => !name.EndsWith(".tmp", StringComparison.Ordinal)
-            && (name == Manifest.FileName || name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal))))
+            && (name is Manifest.FileName or BackupEnd.FileName || name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal))))
         {
             Try(name, () => CheckPages(storage, name));
         }
@@ -70,6 +70,11 @@ internal static class SealedVerification
         long bytes = 0;
         scan.Read((frame, _) => (bytes += LogFormat.FrameBytes(frame.Length)) > 0, firstSequence - 1);
         sequence = scan.LastSequence;
+        if (storage.Exists(BackupEnd.FileName))
+        {
+            BackupEnd.Check(storage, scan, sequence); // which commit it is to end with is encrypted
+        }
+
         return bytes;
     }
 }

@@ -9,7 +9,11 @@ namespace Abi.Database.Backup;
 /// <summary>Reads every byte of a database and checks it.</summary>
 internal static class Verification
 {
-    public static VerificationReport Run(IStorage storage)
+    /// <summary>Checks a database or backup.</summary>
+    /// <param name="storage">Where it is.</param>
+    /// <param name="last">The last commit wanted: what the log has behind it, which may be being written, is not looked at.</param>
+    /// <param name="needsEnd">Whether a backup must be there up to the end that it was given.</param>
+    public static VerificationReport Run(IStorage storage, long last = long.MaxValue, bool needsEnd = true)
     {
         if (!storage.Exists(Manifest.FileName))
         {
@@ -55,9 +59,14 @@ internal static class Verification
 
         Try(Manifest.FileName, () =>
         {
+            var end = needsEnd ? BackupEnd.Read(storage, manifest.DatabaseId) : null;
             var scan = new LogScan(storage, manifest.DatabaseId, manifest.FirstLogSegment, isSalvage: false);
-            scan.Read((_, _) => true, manifest.Sequence);
+            scan.Read((_, _) => true, manifest.Sequence, last);
             sequence = scan.LastSequence;
+            if (end is { } known && sequence < last)
+            {
+                BackupEnd.Check(storage, scan, known);
+            }
         });
         return new VerificationReport(files, bytes, sequence, [.. problems]);
     }

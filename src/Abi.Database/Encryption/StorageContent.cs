@@ -28,6 +28,25 @@ internal static class StorageContent
         }
     }
 
+    /// <summary>Replaces a small file whole: written beside, flushed, renamed, the folder flushed.</summary>
+    public static void ReplaceContent(this IStorage storage, string name, ReadOnlySpan<byte> content)
+    {
+        var temporary = name + ".tmp";
+        if (storage.Exists(temporary))
+        {
+            storage.Delete(temporary);
+        }
+
+        using (var file = storage.CreateContent(temporary))
+        {
+            file.Write(0, content);
+            file.Flush();
+        }
+
+        storage.Rename(temporary, name);
+        storage.FlushFolder();
+    }
+
     /// <summary>Makes a file that is not there and takes its content.</summary>
     public static IStorageFile CreateContent(this IStorage storage, string name)
     {

@@ -64,16 +64,18 @@ internal sealed partial class DatabaseEngine
         }
     }
 
-    /// <summary>Reads and checks every byte of the files and the log.</summary>
+    /// <summary>Reads and checks every byte of the files and of the log up to the last commit. Commits go on meanwhile; only checkpoints wait.</summary>
     public VerificationReport Verify()
     {
         EnterFiles();
         try
         {
-            lock (_commitGate)
+            var last = Sequence;
+            var report = Verification.Run(_storage, last);
+            return report.Sequence >= last || !report.IsSound ? report : report with
             {
-                return Verification.Run(_storage);
-            }
+                Problems = [$"The log ends with commit {report.Sequence}, but {last} was acknowledged: the frame of sequence {report.Sequence + 1} is damaged. Make a backup while the database is open, or open it with RecoveryMode.Salvage to keep what goes before. ({_storage.Folder})"],
+            };
         }
         finally
         {
@@ -81,7 +83,7 @@ internal sealed partial class DatabaseEngine
         }
     }
 
-    /// <summary>Writes every collection anew, without what was deleted, and goes on with the new files. Writes wait for those that were written to meanwhile; reads do not.</summary>
+    /// <summary>Writes every collection anew, without what was deleted, and goes on with the new files. Writes wait while what they changed in the end is taken over; reads do not.</summary>
     public void Compact()
     {
         EnterFiles();
@@ -92,28 +94,17 @@ internal sealed partial class DatabaseEngine
                 handle.IsDirty = true;
             }
 
-            // Once while writes go on, at the pace of background work; what they changed meanwhile again while they wait.
-            WriteCheckpoint(_background, isClosing: false);
-            lock (_commitGate)
+            foreach (var handle in WriteCheckpoint(_background, isClosing: false))
             {
-                WriteCheckpoint(_storage, isClosing: false);
-                foreach (var handle in _byId.Values)
+                if (!handle.IsDropped)
                 {
-                    if (handle is { StoreOrNull: not null, Saved.Rows: { } rows })
-                    {
-                        handle.Set(Rows.CollectionStore.Load(handle.Schema, _storage, rows, handle.Saved.Graphs, handle.Saved.Sequence, IndexThreads, VectorMemoryBytes, _ => { }));
-                    }
+                    Renew(handle);
                 }
             }
         }
         finally
         {
             _checkpointGate.Release();
-        }
-
-        foreach (var handle in _byId.Values)
-        {
-            Maintain(handle);
         }
     }
 

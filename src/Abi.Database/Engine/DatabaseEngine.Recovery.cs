@@ -1,4 +1,5 @@
 #pragma warning disable MA0048 // a part of DatabaseEngine
+using Abi.Database.Backup;
 using Abi.Database.Log;
 using Abi.Database.Rows;
 using Abi.Database.Schema;
@@ -23,7 +24,7 @@ internal sealed partial class DatabaseEngine
             throw new DatabaseException($"The backup {_storage.Folder} begins with commit {_manifest.Sequence}; commit {lastSequence} is before that. Restore it from an older one.");
         }
 
-        scan.Read((frame, payload) => frame.Sequence <= lastSequence && frame.Time <= lastTime && Replay(frame, payload), _manifest.Sequence);
+        scan.Read((frame, payload) => frame.Sequence <= lastSequence && frame.Time <= lastTime && Replay(frame, payload), _manifest.Sequence, lastSequence);
         _sequence = scan.LastSequence;
         Report = new RecoveryReport(_sequence, _replayed, scan.CutReason, [.. _warnings]);
         PublishAll();
@@ -153,13 +154,13 @@ internal sealed partial class DatabaseEngine
         }
     }
 
-    // What a crash left between writing files and naming them, or between naming new ones and deleting old ones.
+    // What a crash left between writing files and naming them, or between naming new ones and deleting old ones, and the end of a backup, which now is a database.
     private void DeleteOrphans()
     {
         HashSet<string> known = [.. _manifest.Files()];
         foreach (var name in _storage.List())
         {
-            if (name.EndsWith(".tmp", StringComparison.Ordinal)
+            if (name.EndsWith(".tmp", StringComparison.Ordinal) || name == BackupEnd.FileName
                 || ((name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal)) && !known.Contains(name))
                 || (!_options.KeepLog && _options.LogArchive is null && LogFormat.Number(name) is >= 0 and var number && number < _manifest.FirstLogSegment))
             {

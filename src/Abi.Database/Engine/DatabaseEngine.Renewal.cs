@@ -54,19 +54,16 @@ internal sealed partial class DatabaseEngine
         var at = entry.Sequence;
         for (var attempt = 0; attempt < CatchUps; attempt++)
         {
-            try
-            {
-                at = CatchUp(store, at);
-            }
-            catch (DatabaseCorruptException)
-            {
-                break; // a segment was written to while it was read; the next look is at a log that stands still
-            }
+            at = CatchUp(store, at);
         }
 
         lock (_commitGate)
         {
-            CatchUp(store, at);
+            if (CatchUp(store, at) is var end && end < _sequence)
+            {
+                throw new DatabaseCorruptException($"The log ends with commit {end}, but {_sequence} was acknowledged. What is in memory is whole: make a backup.", _storage.Folder);
+            }
+
             handle.Set(store);
         }
 
@@ -86,7 +83,7 @@ internal sealed partial class DatabaseEngine
             }
 
             return true;
-        }, after);
+        }, after, Sequence);
         return scan.LastSequence;
     }
 

@@ -43,20 +43,7 @@ internal sealed record Manifest(Guid DatabaseId, long Generation, long Sequence,
 
         var bytes = writer.ToArray();
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(12), Crc32C.Compute(bytes.AsSpan(HeaderBytes)));
-        var temporary = FileName + ".tmp";
-        if (storage.Exists(temporary))
-        {
-            storage.Delete(temporary);
-        }
-
-        using (var file = storage.CreateContent(temporary))
-        {
-            file.Write(0, bytes);
-            file.Flush();
-        }
-
-        storage.Rename(temporary, FileName);
-        storage.FlushFolder();
+        storage.ReplaceContent(FileName, bytes);
     }
 
     public static Manifest Read(IStorage storage)

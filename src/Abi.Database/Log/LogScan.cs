@@ -47,12 +47,13 @@ internal sealed class LogScan
     /// <summary>Reads on to the end. Segments end where the next one begins; the last one ends at its first frame that is not sound.</summary>
     /// <param name="handler">Takes each frame.</param>
     /// <param name="lastKnown">The sequence before the first frame wanted, to begin with.</param>
-    public void Read(FrameHandler handler, long lastKnown)
+    /// <param name="last">The last frame wanted. What lies behind it, which may be being written, is not looked at.</param>
+    public void Read(FrameHandler handler, long lastKnown, long last = long.MaxValue)
     {
         LastSequence = lastKnown;
-        while (_storage.Exists(LogFormat.Name(Segment)))
+        while (LastSequence < last && _storage.Exists(LogFormat.Name(Segment)))
         {
-            if (!ReadSegment(handler) || !_storage.Exists(LogFormat.Name(Segment + 1)))
+            if (!ReadSegment(handler, last) || !_storage.Exists(LogFormat.Name(Segment + 1)))
             {
                 return;
             }
@@ -62,7 +63,7 @@ internal sealed class LogScan
         }
     }
 
-    private bool ReadSegment(FrameHandler handler)
+    private bool ReadSegment(FrameHandler handler, long last)
     {
         var name = LogFormat.Name(Segment);
         var path = Path.Combine(_storage.Folder, name);
@@ -70,7 +71,7 @@ internal sealed class LogScan
         var bytes = LogSegment.ReadBytes(file, path);
         try
         {
-            return ReadFrames(bytes, path, handler);
+            return ReadFrames(bytes, path, handler, last);
         }
         catch (DatabaseCorruptException damage) when (_isSalvage)
         {
@@ -80,7 +81,7 @@ internal sealed class LogScan
         }
     }
 
-    private bool ReadFrames(byte[] bytes, string path, FrameHandler handler)
+    private bool ReadFrames(byte[] bytes, string path, FrameHandler handler, long last)
     {
         SegmentLength = bytes.Length;
         var first = LogFormat.ReadHeader(bytes, _database, Segment, path);
@@ -94,7 +95,7 @@ internal sealed class LogScan
         using var cipher = LogCipher.Of(_storage.Encryption, _database, Segment);
         var expected = first;
         End = LogFormat.HeaderBytes;
-        while (LogFormat.TryReadFrame(bytes, End, salt, expected, expected, out var frame))
+        while (expected <= last && LogFormat.TryReadFrame(bytes, End, salt, expected, expected, out var frame))
         {
             var payload = frame.Payload(bytes, cipher, path);
             if (frame.Sequence > LastSequence)
@@ -110,6 +111,11 @@ internal sealed class LogScan
 
             expected++;
             End = frame.End;
+        }
+
+        if (expected > last)
+        {
+            return false;
         }
 
         if (_storage.Exists(LogFormat.Name(Segment + 1)))

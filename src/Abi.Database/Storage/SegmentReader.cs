@@ -26,7 +26,7 @@ internal sealed class SegmentReader : IDisposable
         try
         {
             var header = new byte[SegmentWriter.HeaderBytes];
-            if (_file.Read(0, header) != header.Length || !header.AsSpan(0, 8).SequenceEqual(SegmentWriter.Magic))
+            if (Read(0, header) != header.Length || !header.AsSpan(0, 8).SequenceEqual(SegmentWriter.Magic))
             {
                 throw Corrupt("This is not a segment: its first bytes are not ABISEG01.", 0);
             }
@@ -57,7 +57,7 @@ internal sealed class SegmentReader : IDisposable
             }
 
             _checksums = new uint[pages];
-            _ = _file.Read(_tableOffset, MemoryMarshal.AsBytes(_checksums.AsSpan()));
+            _ = Read(_tableOffset, MemoryMarshal.AsBytes(_checksums.AsSpan()));
             if (Crc32C.Compute(MemoryMarshal.AsBytes(_checksums.AsSpan())) != BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(40)))
             {
                 throw Corrupt("The checksum of the page table does not match.", _tableOffset);
@@ -89,14 +89,23 @@ internal sealed class SegmentReader : IDisposable
         }
 
         var damaged = int.MaxValue;
+        IOException? failure = null; // of the disk: damage like any other, only with a reason
         Parallel.For(0, (_checksums.Length + 63) / 64, () => new byte[SegmentWriter.PageBytes], (block, _, buffer) =>
         {
             for (var page = block * 64; page < Math.Min((block + 1) * 64, _checksums.Length); page++)
             {
                 var offset = SegmentWriter.HeaderBytes + ((long)page * SegmentWriter.PageBytes);
                 var bytes = buffer.AsSpan(0, (int)Math.Min(SegmentWriter.PageBytes, _tableOffset - offset));
-                if (!IsSound(offset, bytes) || Crc32C.Compute(bytes) != _checksums[page])
+                try
                 {
+                    if (!IsSound(offset, bytes) || Crc32C.Compute(bytes) != _checksums[page])
+                    {
+                        InterlockedMinimum(ref damaged, page);
+                    }
+                }
+                catch (IOException error)
+                {
+                    Volatile.Write(ref failure, error);
                     InterlockedMinimum(ref damaged, page);
                 }
             }
@@ -105,7 +114,7 @@ internal sealed class SegmentReader : IDisposable
         }, _ => { });
         if (damaged != int.MaxValue)
         {
-            throw Corrupt($"Page {damaged} is damaged: its checksum does not match, or it cannot be authenticated. Restore a backup of this collection.", SegmentWriter.HeaderBytes + ((long)damaged * SegmentWriter.PageBytes));
+            throw Corrupt($"Page {damaged} is damaged: {failure?.Message ?? "its checksum does not match, or it cannot be authenticated."} Restore a backup of this collection.", SegmentWriter.HeaderBytes + ((long)damaged * SegmentWriter.PageBytes));
         }
 
         _isVerified = true;
@@ -120,7 +129,7 @@ internal sealed class SegmentReader : IDisposable
             throw new InvalidOperationException($"Section {id} of {Name} has {section.Length} bytes, or was not verified.");
         }
 
-        if (_file.Read(section.Offset + offset, bytes) != bytes.Length)
+        if (Read(section.Offset + offset, bytes) != bytes.Length)
         {
             throw Corrupt("The file became shorter while it was read.", section.Offset);
         }
@@ -137,6 +146,19 @@ internal sealed class SegmentReader : IDisposable
     public DatabaseCorruptException Corrupt(string message, long? offset = null) => new(message, Path, offset);
 
     public void Dispose() => _file.Dispose();
+
+    // What the disk cannot read is damaged.
+    private int Read(long offset, Span<byte> bytes)
+    {
+        try
+        {
+            return _file.Read(offset, bytes);
+        }
+        catch (IOException error)
+        {
+            throw Corrupt($"The file cannot be read: {error.Message} Restore a backup of this collection.", offset);
+        }
+    }
 
     private bool IsSound(long offset, Span<byte> bytes)
     {

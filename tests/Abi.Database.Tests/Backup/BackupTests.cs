@@ -1,3 +1,10 @@
+using Abi.Database.Backup;
+using Abi.Database.Encryption;
+using Abi.Database.Engine;
+using Abi.Database.Log;
+using Abi.Database.Storage;
+using Abi.Database.Tests.Storage;
+
 namespace Abi.Database.Tests.Backup;
 
 /// <summary>Promise 7: backups made while the database is in use, restored to any commit.</summary>
@@ -96,6 +103,224 @@ public sealed class BackupTests
         await using var restored = await VectorDatabase.OpenAsync(folder["restored"]);
         Assert.That(await restored.GetDynamicCollection("c").CountAsync(), Is.EqualTo(99));
         Assert.That(async () => await VectorDatabase.RestoreAsync(folder["backup"], folder["restored"]), Throws.TypeOf<DatabaseException>().With.Message.Contains("not empty"));
+    }
+
+    /// <summary>The end of a backup's log is damaged or lost: restoring leaves it out only when asked to.</summary>
+    [Test]
+    public async Task ADamagedOrLostEndIsNamed([Values] bool isEncrypted, [Values("bit", "frame", "cut", "file")] string damage)
+    {
+        using var folder = new TemporaryFolder();
+        using var key = isEncrypted ? EncryptionKey.FromBytes(new byte[32]) : null;
+        Directory.CreateDirectory(folder["archive"]);
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["live"], KeepLog = true, LogArchive = folder["archive"], EncryptionKey = key });
+        var collection = database.GetDynamicCollection("c", Definition);
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(Record(1));
+        await database.BackupAsync(folder["backup"]);
+        var sound = database.Sequence;
+        await collection.UpsertAsync(Record(2));
+        if (damage != "file")
+        {
+            sound = database.Sequence;
+            await collection.UpsertAsync(Record(3));
+        }
+
+        await database.BackupAsync(folder["backup"]);
+        await database.BackupAsync(folder["backup"]); // nothing is new
+        var file = Directory.GetFiles(folder["backup"], "log-*").Max()!;
+        Spoil(file, damage);
+
+        var end = database.Sequence;
+        Assert.That((await VectorDatabase.VerifyAsync(folder["backup"], key)).Problems.Single(), Does.Contain($"up to commit {end}").And.Contain($"up to commit {sound} (").And.Contain(damage == "file" ? "log-" : Path.GetFileName(file)));
+        if (isEncrypted && damage is "bit" or "cut")
+        {
+            Assert.That((await VectorDatabase.VerifyAsync(folder["backup"])).Problems.Single(), Does.Contain(Path.GetFileName(file)), "without the key");
+        }
+
+        Assert.That(async () => await VectorDatabase.RestoreAsync(folder["backup"], folder["a"], new RestoreOptions { EncryptionKey = key }), Throws.TypeOf<DatabaseCorruptException>().With.Message.Contains($"up to commit {sound} ("));
+        Assert.That(async () => await VectorDatabase.RestoreAsync(folder["backup"], folder["a"], new RestoreOptions { EncryptionKey = key, ToSequence = end }), Throws.TypeOf<DatabaseCorruptException>());
+        Assert.That(await VectorDatabase.RestoreAsync(folder["backup"], folder["a"], new RestoreOptions { EncryptionKey = key, ToSequence = sound }), Is.EqualTo(sound));
+        await using (var restored = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["a"], EncryptionKey = key }))
+        {
+            Assert.That(File.Exists(Path.Combine(folder["a"], BackupEnd.FileName)), Is.False, "it is a database now, whose log goes on");
+            Assert.That(await restored.GetDynamicCollection("c").CountAsync(), Is.EqualTo(damage == "file" ? 1 : 2));
+        }
+
+        // The archive has what the backup lost, unless it lost it, too.
+        await database.ArchiveLogAsync();
+        var archived = new RestoreOptions { EncryptionKey = key, LogArchive = folder["archive"] };
+        Assert.That(await VectorDatabase.RestoreAsync(folder["backup"], folder["b"], archived), Is.EqualTo(end));
+        Directory.Delete(Directory.GetDirectories(folder["archive"]).Single(), recursive: true);
+        using (var backup = Open(folder["backup"], key))
+        using (backup.Encryption)
+        {
+            Directory.CreateDirectory(Path.Combine(folder["archive"], Manifest.Read(backup).DatabaseId.ToString("N")));
+        }
+
+        Assert.That(async () => await VectorDatabase.RestoreAsync(folder["backup"], folder["c"], archived), Throws.TypeOf<DatabaseCorruptException>().With.Message.Contains($"up to commit {end}"));
+        Assert.That(await VectorDatabase.RestoreAsync(folder["backup"], folder["c"], archived with { ToSequence = sound }), Is.EqualTo(sound));
+
+        // The next backup is a full one.
+        Assert.That((await database.BackupAsync(folder["backup"])).IsIncremental, Is.False);
+        Assert.That(await VectorDatabase.RestoreAsync(folder["backup"], folder["d"], new RestoreOptions { EncryptionKey = key }), Is.EqualTo(end));
+    }
+
+    [Test]
+    public async Task NoByteOfTheEndOfABackupIsLostOrChangedUnnoticed()
+    {
+        var (disk, backup) = (new MemoryStorage(), new MemoryStorage());
+        var options = History.Options();
+        options.KeepLog = true;
+        using (var engine = new DatabaseEngine(disk, options))
+        {
+            using var database = new VectorDatabase(engine);
+            var collection = database.GetDynamicCollection("c", Definition);
+            await collection.EnsureCollectionExistsAsync();
+            engine.Backup(backup);
+            for (var i = 0; i < 4; i++)
+            {
+                await collection.UpsertAsync(Record(i));
+            }
+
+            Assert.That(engine.Backup(backup).IsIncremental);
+        }
+
+        var files = backup.Files();
+        Assert.That(Verification.Run(MemoryStorage.Of(files)).IsSound);
+        foreach (var name in (string[])[files.Keys.Last(name => LogFormat.Number(name) >= 0), BackupEnd.FileName])
+        {
+            var bytes = files[name];
+            void Check(byte[] changed, string what)
+            {
+                var report = Verification.Run(MemoryStorage.Of(new Dictionary<string, byte[]>(files, StringComparer.Ordinal) { [name] = changed }));
+                Assert.That(report.Problems, Has.Length.EqualTo(1).And.Some.Contains(name), what);
+            }
+
+            for (var at = 0; at < bytes.Length; at++)
+            {
+                Check(bytes[..at], $"{name} cut at {at}");
+                byte[] changed = [.. bytes];
+                changed[at] ^= 4;
+                Check(changed, $"{name} changed at {at}");
+            }
+
+            Check([.. bytes, 1], $"{name} with a byte more");
+        }
+    }
+
+    /// <summary>Verifying reads a database that is written to: commits do not wait, and what was committed meanwhile is not looked at.</summary>
+    [Test]
+    public async Task CommitsGoOnWhileAllIsVerified()
+    {
+        var disk = new MemoryStorage();
+        using var engine = new DatabaseEngine(disk, History.Options());
+        using var database = new VectorDatabase(engine);
+        var collection = database.GetDynamicCollection("c", Definition);
+        await collection.EnsureCollectionExistsAsync();
+        for (var i = 0; i < 100; i++)
+        {
+            await collection.UpsertAsync(Record(i));
+            if (i == 50)
+            {
+                await database.CheckpointAsync();
+            }
+        }
+
+        var (before, reads) = (database.Sequence, 0);
+        disk.Reading = (name, _) =>
+        {
+            if (name.StartsWith("rows-", StringComparison.Ordinal) || LogFormat.Number(name) >= 0)
+            {
+                var commit = Task.Run(() => collection.UpsertAsync(Record(1000 + Interlocked.Increment(ref reads))));
+                Assert.That(commit.Wait(TimeSpan.FromSeconds(20)), $"a commit waits while {name} is read");
+            }
+        };
+        var report = await database.VerifyAsync();
+        disk.Reading = null;
+        Assert.That(report.Problems, Is.Empty);
+        Assert.That(report.Sequence, Is.EqualTo(before));
+        Assert.That(database.Sequence, Is.EqualTo(before + reads).And.GreaterThan(before + 3));
+
+        // The last frame on the disk is damaged.
+        var log = disk.List().Last(name => LogFormat.Number(name) >= 0);
+        using (var file = disk.Open(log, create: false))
+        {
+            var end = LogSegment.Read(disk, Manifest.Read(disk).DatabaseId, LogFormat.Number(log)).Bytes.Length;
+            var last = new byte[1];
+            _ = file.Read(end - 20, last);
+            last[0] ^= 1;
+            file.Write(end - 20, last);
+        }
+
+        report = await database.VerifyAsync();
+        Assert.That(report.Problems.Single(), Does.Contain($"but {database.Sequence} was acknowledged").Or.Contain($"sequence {database.Sequence} is damaged"));
+    }
+
+    [Test]
+    public async Task APageThatCannotBeReadIsNamed()
+    {
+        var (disk, broken) = (new MemoryStorage(), 0L);
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
+        {
+            var collection = database.GetDynamicCollection("c", Definition);
+            await collection.EnsureCollectionExistsAsync();
+            await collection.UpsertAsync(Enumerable.Range(0, 2000).Select(Record));
+            await database.CheckpointAsync();
+            disk.Reading = (name, offset) =>
+            {
+                if (name.StartsWith("rows-", StringComparison.Ordinal) && offset >= broken && offset < broken + (1 << 16))
+                {
+                    throw new IOException("the disk is broken");
+                }
+            };
+            foreach (var (place, what) in ((long, string)[])[(0, "cannot be read"), (1 << 16, "Page 1 ")])
+            {
+                broken = place;
+                var report = await database.VerifyAsync();
+                Assert.That(report.Problems.Single(), Does.Contain(what).And.Contain("the disk is broken").And.Contain("rows-000001"));
+            }
+        }
+
+        using var again = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
+        Assert.That(async () => await again.GetDynamicCollection("c").CountAsync(), Throws.TypeOf<DatabaseCorruptException>().With.Message.Contains("the disk is broken"), "the others would open");
+    }
+
+    private static Dictionary<string, object?> Record(int key) => new(StringComparer.Ordinal) { ["Key"] = (long)key, ["n"] = (long)key, ["v"] = new float[] { key + 1, 1, 1, 2 } };
+
+    private static DiskStorage Open(string folder, EncryptionKey? key)
+    {
+        var storage = new DiskStorage(folder, create: false);
+        storage.Encryption = key is null ? null : KeyFile.Open(storage, key, 0);
+        return storage;
+    }
+
+    // Takes the last frame away: by a bit, from its beginning, from its middle, with its file.
+    private static void Spoil(string file, string damage)
+    {
+        var bytes = File.ReadAllBytes(file);
+        var salt = LogFormat.Salt(new Guid(bytes.AsSpan(LogFormat.DatabaseOffset, 16)), LogFormat.Number(Path.GetFileName(file)));
+        var last = 0;
+        for (var at = LogFormat.HeaderBytes; LogFormat.TryReadFrame(bytes, at, salt, 0, long.MaxValue, out var frame); at = frame.End)
+        {
+            last = at;
+        }
+
+        switch (damage)
+        {
+            case "bit":
+                bytes[last + LogFormat.FrameHeaderBytes + 3] ^= 1;
+                File.WriteAllBytes(file, bytes);
+                break;
+            case "frame":
+                File.WriteAllBytes(file, bytes[..last]);
+                break;
+            case "cut":
+                File.WriteAllBytes(file, bytes[..(last + 21)]);
+                break;
+            default:
+                File.Delete(file);
+                break;
+        }
     }
 
     private static string Show(SortedDictionary<long, long> model) => string.Join(' ', model.Select(item => $"{item.Key}={item.Value}"));

@@ -20,6 +20,9 @@ internal sealed class MemoryStorage : IStorage
     /// <summary>Throws for the calls for which it returns true: their number and what they do.</summary>
     public Func<int, string, bool>? Fails { get; set; }
 
+    /// <summary>Is told of every read: the file and the offset. It may throw.</summary>
+    public Action<string, long>? Reading { get; set; }
+
     /// <summary>Gives the disk of the archive; null for folders of the real one.</summary>
     public Func<IStorage>? Archive { get; set; }
 
@@ -63,7 +66,7 @@ internal sealed class MemoryStorage : IStorage
                 Journal.Add(new Step(StepKind.Create, inode, 0, null, name, null));
             }
 
-            return new OpenFile(this, inode);
+            return new OpenFile(this, inode, name);
         }
     }
 
@@ -71,7 +74,7 @@ internal sealed class MemoryStorage : IStorage
     {
         lock (_gate)
         {
-            return _names.TryGetValue(name, out var inode) ? new OpenFile(this, inode) : throw new FileNotFoundException(name);
+            return _names.TryGetValue(name, out var inode) ? new OpenFile(this, inode, name) : throw new FileNotFoundException(name);
         }
     }
 
@@ -254,12 +257,13 @@ internal sealed class MemoryStorage : IStorage
         public byte[] Bytes { get; set; } = [];
     }
 
-    private sealed class OpenFile(MemoryStorage storage, Inode inode) : IStorageFile
+    private sealed class OpenFile(MemoryStorage storage, Inode inode, string name) : IStorageFile
     {
         public long Length => inode.Bytes.Length;
 
         public int Read(long offset, Span<byte> bytes)
         {
+            storage.Reading?.Invoke(name, offset);
             var count = (int)Math.Clamp(inode.Bytes.Length - offset, 0, bytes.Length);
             inode.Bytes.AsSpan((int)Math.Min(offset, inode.Bytes.Length), count).CopyTo(bytes);
             return count;

@@ -1,0 +1,83 @@
+using Abi.Database.Engine;
+using Abi.Database.Tests.Storage;
+
+namespace Abi.Database.Tests.Engine;
+
+/// <summary>Compaction beside writers: every file is written once, and nothing that is committed meanwhile is lost.</summary>
+public sealed class CompactTests
+{
+    [Test]
+    public async Task WritesAGraphOnDiskOnceAndKeepsWhatIsCommittedMeanwhile()
+    {
+        const int Rows = 10_000; // enough for a graph on disk
+        var disk = new MemoryStorage();
+        var options = new DatabaseOptions { Path = disk.Folder, Durability = Durability.Os };
+        int last;
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
+        {
+            var points = database.GetDynamicCollection("points", new CollectionDefinition
+            {
+                Key = KeyKind.Integer,
+                Data = [new DataField("text", DataKind.Text) { IsFullTextIndexed = true }],
+                Vectors = [new VectorField("v", 4) { IndexKind = IndexKind.DiskAnn, ConstructionEffort = 32 }],
+            });
+            await points.EnsureCollectionExistsAsync();
+            await points.UpsertAsync(Enumerable.Range(0, Rows).Select(Point));
+            await points.DeleteAsync(Enumerable.Range(0, 20).Select(row => (object)(long)row));
+            await points.UpsertAsync(Enumerable.Range(Rows, 20).Select(Point));
+            var begun = disk.Journal.Count;
+            var next = Rows + 20;
+            using var stop = new CancellationTokenSource();
+            var writer = Task.Run(async () =>
+            {
+                // Each commit makes a record, rewrites one and deletes one.
+                for (; !stop.IsCancellationRequested; Volatile.Write(ref next, next + 1))
+                {
+                    await points.UpsertAsync([Point(next), Point(next - Rows + 100)]);
+                    await points.DeleteAsync((long)(next - Rows));
+                }
+            });
+            while (Volatile.Read(ref next) == Rows + 20)
+            {
+                await Task.Delay(1);
+            }
+
+            var (before, compacting) = (Volatile.Read(ref next), database.CompactAsync());
+            await compacting;
+            Assert.That(Volatile.Read(ref next), Is.GreaterThan(before), "commits go on meanwhile");
+            await stop.CancelAsync();
+            await writer;
+            foreach (var kind in (string[])["graph-", "rows-"])
+            {
+                Assert.That(disk.Journal.Skip(begun).Count(step => step.Kind == MemoryStorage.StepKind.Rename && step.NewName!.StartsWith(kind, StringComparison.Ordinal)), Is.EqualTo(1), kind);
+            }
+
+            Assert.That(points.GetStatistics().Vectors[0].IndexKind, Is.EqualTo(IndexKind.DiskAnn));
+            await CheckAsync(points, last = next);
+        }
+
+        using var again = new VectorDatabase(new DatabaseEngine(disk, options));
+        await CheckAsync(again.GetDynamicCollection("points"), last);
+
+        async Task CheckAsync(VectorCollection<object, Dictionary<string, object?>> points, int end)
+        {
+            HashSet<long> keys = [];
+            await foreach (var record in points.ListAsync())
+            {
+                keys.Add((long)record["Key"]!);
+            }
+
+            // The commit of number n deletes n − Rows, and rewrites what lies a hundred behind that, which later commits delete again.
+            Assert.That(keys, Is.EquivalentTo(Enumerable.Range(0, end).Where(row => row >= 20 && row >= end - Rows).Select(row => (long)row)));
+            foreach (var row in (int[])[end - 1, end - Rows, Rows - 1, Rows + 5])
+            {
+                Assert.That(points.SearchKeys(Vector(row), 1, new VectorSearchOptions { IsExact = true })[0].Key, Is.EqualTo((long)row));
+                Assert.That(await points.SearchTextAsync($"n{row}", 5).Select(found => found.Record["Key"]).ToListAsync(), Is.EqualTo((object[])[(long)row]));
+            }
+        }
+
+        static float[] Vector(int row) => [MathF.Sin(row), MathF.Cos(row * 1.7f), MathF.Sin(row * 0.37f), 0.1f];
+
+        static Dictionary<string, object?> Point(int row) => new(StringComparer.Ordinal) { ["Key"] = (long)row, ["text"] = $"number n{row}", ["v"] = Vector(row) };
+    }
+}
