@@ -155,9 +155,7 @@ internal sealed class GenerationRequest : EngineRequest
     {
         var count = Sequence.Count - Drafted;
         var guess = Drafted > 0 ? Sequence.Tokens[count] : -1;
-        candidates.Reset(logits);
-        var top = TopOf(candidates);
-        var id = _chain.Sample(candidates, Sequence.Tokens[..count], _grammar, _grammar is null ? null : TokensLeft(count));
+        var (id, top) = Choose(logits, candidates, count);
         if (id < 0)
         {
             return End(FinishReason.StopToken);
@@ -204,6 +202,24 @@ internal sealed class GenerationRequest : EngineRequest
         }
 
         return Sequence.Count - Drafted > _contextLength && MakeRoom();
+    }
+
+    /// <summary>Chooses the token that follows so many, -1 for the end, and finds the likeliest ones where they are wanted.</summary>
+    private unsafe (int Id, TokenLogProbability[]? Top) Choose(ReadOnlySpan<float> logits, Candidates candidates, int count)
+    {
+        fixed (float* address = logits)
+        {
+            candidates.Lend(address, logits.Length);
+            try
+            {
+                var top = TopOf(candidates);
+                return (_chain.Sample(candidates, Sequence.Tokens[..count], _grammar, _grammar is null ? null : TokensLeft(count)), top);
+            }
+            finally
+            {
+                candidates.TakeBack();
+            }
+        }
     }
 
     /// <summary>How many tokens may still come after so many; null for any number.</summary>

@@ -5,10 +5,11 @@ namespace Abi.Llm.Sampling;
 
 /// <summary>
 /// The tokens that may come next. It starts as the whole vocabulary (entry i is token i) and shrinks; "sorted" means by falling logit, ties by rising id. All buffers are
-/// reused, so a steady state allocates nothing. Masked tokens (minus infinity) stay in the count until something drops them.
+/// reused, so a steady state allocates nothing. Masked tokens (minus infinity) stay in the count until something drops them. A vocabulary that is lent is read where it lies: most chains
+/// change a few logits and keep a few, so only blocks that are written to are copied, and all of them only for who asks for all.
 /// </summary>
 /// <remarks>For one thread at a time.</remarks>
-internal sealed class Candidates
+internal sealed unsafe class Candidates
 {
     private const int BlockLimit = 256;
     private float[] _logits = [];        // [capacity]
@@ -16,6 +17,8 @@ internal sealed class Candidates
     private int[] _ids = [];             // [capacity], meaningless while whole
     private ulong[] _keys = [];          // [capacity], scratch of selections
     private float[] _maxima = [];        // [blocks], of selections
+    private bool[] _isOwn = [];          // [blocks], while lent: whether _logits has the block
+    private float* _lent;                // [count], the lender's; null once nothing is read there any more
     private bool _hasMaxima;             // whether _maxima has the greatest of each BlockLimit logits of the whole vocabulary
 
     /// <summary>How many there are.</summary>
@@ -32,6 +35,7 @@ internal sealed class Candidates
     {
         get
         {
+            Own();
             _hasMaxima = false; // whoever asks may write
             return _logits.AsSpan(0, Count);
         }
@@ -43,24 +47,49 @@ internal sealed class Candidates
     /// <summary>The token of an entry.</summary>
     public int Id(int index) => IsWhole ? index : _ids[index];
 
-    /// <summary>Starts over with the whole vocabulary: [vocabulary].</summary>
+    /// <summary>Starts over with a copy of the whole vocabulary: [vocabulary].</summary>
     public void Reset(ReadOnlySpan<float> logits)
     {
-        if (_logits.Length < logits.Length)
+        fixed (float* address = logits)
         {
-            _logits = new float[logits.Length];
-            _probabilities = new float[logits.Length];
-            _ids = new int[logits.Length];
-            _keys = new ulong[logits.Length];
-            _maxima = new float[(logits.Length / 16) + 1];
+            Lend(address, logits.Length);
+            Own();
+        }
+    }
+
+    /// <summary>Starts over with the whole vocabulary, which is read where it lies until <see cref="TakeBack"/>: it must neither move nor change before. It is not written to.</summary>
+    /// <param name="logits">[vocabulary].</param>
+    /// <param name="count">The size of the vocabulary.</param>
+    public void Lend(float* logits, int count)
+    {
+        if (_logits.Length < count)
+        {
+            _logits = new float[count];
+            _probabilities = new float[count];
+            _ids = new int[count];
+            _keys = new ulong[count];
+            _maxima = new float[(count / 16) + 1];
+            _isOwn = new bool[(count / BlockLimit) + 1];
         }
 
-        // The greatest of each block come almost for nothing while the logits are on their way.
-        LogitKernels.CopyBlocks(logits, _logits, BlockLimit, _maxima);
-        Count = logits.Length;
+        for (var start = 0; start < count; start += BlockLimit)
+        {
+            _maxima[start / BlockLimit] = LogitKernels.Max(new ReadOnlySpan<float>(logits + start, Math.Min(BlockLimit, count - start)));
+        }
+
+        _lent = logits;
+        Array.Clear(_isOwn);
+        Count = count;
         IsWhole = true;
         _hasMaxima = true;
         IsSorted = Count <= 1;
+    }
+
+    /// <summary>Ends a loan: nothing is left but what was chosen.</summary>
+    public void TakeBack()
+    {
+        _lent = null;
+        Count = 0;
     }
 
     /// <summary>The entry of a token, or -1.</summary>
@@ -75,28 +104,46 @@ internal sealed class Candidates
     }
 
     /// <summary>The logit of an entry.</summary>
-    public float Logit(int index) => _logits[index];
+    public float Logit(int index) => _lent == null || _isOwn[index / BlockLimit] ? _logits[index] : _lent[index];
 
     /// <summary>Changes the logit of an entry.</summary>
     public void SetLogit(int index, float logit)
     {
+        var block = index / BlockLimit;
+        if (_lent != null)
+        {
+            OwnBlock(block);
+        }
+
         _logits[index] = logit;
         if (_hasMaxima && IsWhole)
         {
-            var block = index / BlockLimit;
-            _maxima[block] = LogitKernels.Max(_logits.AsSpan(block * BlockLimit, Math.Min(BlockLimit, Count - (block * BlockLimit))));
+            _maxima[block] = LogitKernels.Max(Block(block));
         }
     }
 
     /// <summary>The greatest logit.</summary>
     public float Max() =>
-        IsSorted && Count > 0 ? _logits[0]
-        : _hasMaxima && IsWhole ? LogitKernels.Max(_maxima.AsSpan(0, (Count + BlockLimit - 1) / BlockLimit))
+        IsSorted && Count > 0 ? Logit(0)
+        : _hasMaxima && IsWhole ? LogitKernels.Max(_maxima.AsSpan(0, Blocks))
         : LogitKernels.Max(_logits.AsSpan(0, Count));
+
+    /// <summary>The first entry of the greatest logit; -1 when all are NaN or minus infinity.</summary>
+    public int IndexOfMax()
+    {
+        if (!_hasMaxima || !IsWhole)
+        {
+            return LogitKernels.IndexOfMax(_logits.AsSpan(0, Count));
+        }
+
+        var block = LogitKernels.IndexOfMax(_maxima.AsSpan(0, Blocks));
+        return block < 0 ? -1 : (block * BlockLimit) + LogitKernels.IndexOfMax(Block(block));
+    }
 
     /// <summary>Fills <see cref="Probabilities"/> in the present order.</summary>
     public void Softmax()
     {
+        Own();
         var max = Max();
         var logits = _logits.AsSpan(0, Count);
         LogitKernels.Exp(logits, max, Probabilities);
@@ -155,6 +202,7 @@ internal sealed class Candidates
     /// <summary>How many logits are at least this.</summary>
     public int CountAtLeast(float threshold)
     {
+        Own();
         var count = 0;
         foreach (var logit in _logits.AsSpan(0, Count))
         {
@@ -212,6 +260,7 @@ internal sealed class Candidates
         Count = count;
         IsWhole = false;
         IsSorted = true;
+        _lent = null;
     }
 
     /// <summary>Keeps the entries whose scores are the lowest; <paramref name="count"/> of them, in order of score. Scores are [count of entries] and not NaN.</summary>
@@ -314,8 +363,44 @@ internal sealed class Candidates
         }
     }
 
+    private int Blocks => (Count + BlockLimit - 1) / BlockLimit;
+
+    /// <summary>A block of the whole vocabulary, where it lies.</summary>
+    private ReadOnlySpan<float> Block(int block)
+    {
+        var (start, length) = (block * BlockLimit, Math.Min(BlockLimit, Count - (block * BlockLimit)));
+        return _lent == null || _isOwn[block] ? _logits.AsSpan(start, length) : new ReadOnlySpan<float>(_lent + start, length);
+    }
+
+    /// <summary>Copies a block that is lent, unless it has been.</summary>
+    private void OwnBlock(int block)
+    {
+        if (!_isOwn[block])
+        {
+            Block(block).CopyTo(_logits.AsSpan(block * BlockLimit));
+            _isOwn[block] = true;
+        }
+    }
+
+    /// <summary>Copies what is still lent.</summary>
+    private void Own()
+    {
+        if (_lent == null)
+        {
+            return;
+        }
+
+        for (var block = 0; block < Blocks; block++)
+        {
+            OwnBlock(block);
+        }
+
+        _lent = null;
+    }
+
     private int CollectAll()
     {
+        Own();
         for (var i = 0; i < Count; i++)
         {
             _keys[i] = Key(i);
@@ -333,6 +418,11 @@ internal sealed class Candidates
         var block = Math.Clamp(Count / (count * 4) / 16 * 16, 16, BlockLimit);
         var blocks = (Count + block - 1) / block;
         var isKnown = _hasMaxima && IsWhole && block == BlockLimit;
+        if (!isKnown)
+        {
+            Own();
+        }
+
         for (var b = 0; b < blocks; b++)
         {
             if (!isKnown)
@@ -368,38 +458,41 @@ internal sealed class Candidates
         {
             if (_maxima[b] >= threshold)
             {
-                collected = CollectAtLeast(threshold, b * block, Math.Min((b + 1) * block, Count), collected);
+                collected = CollectAtLeast(threshold, isKnown ? Block(b) : _logits.AsSpan(b * block, Math.Min(block, Count - (b * block))), b * block, collected);
             }
         }
 
         return collected;
     }
 
-    /// <summary>Appends the keys of entries of a range whose logits are at least this; returns how many keys there are then.</summary>
-    private int CollectAtLeast(float threshold, int start, int end, int collected)
+    /// <summary>Appends the keys of the entries from <paramref name="first"/> on whose logits are at least this; returns how many keys there are then.</summary>
+    private int CollectAtLeast(float threshold, ReadOnlySpan<float> logits, int first, int collected)
     {
         var bound = Vector256.Create(threshold);
-        var i = start;
-        for (; i <= end - 8; i += 8)
+        var i = 0;
+        for (; i <= logits.Length - 8; i += 8)
         {
-            for (var found = Vector256.GreaterThanOrEqual(Vector256.Create(_logits.AsSpan(i, 8)), bound).ExtractMostSignificantBits(); found != 0; found &= found - 1)
+            for (var found = Vector256.GreaterThanOrEqual(Vector256.Create(logits[i..]), bound).ExtractMostSignificantBits(); found != 0; found &= found - 1)
             {
-                _keys[collected++] = Key(i + BitOperations.TrailingZeroCount(found));
+                var at = i + BitOperations.TrailingZeroCount(found);
+                _keys[collected++] = Key(logits[at], Id(first + at));
             }
         }
 
-        for (; i < end; i++)
+        for (; i < logits.Length; i++)
         {
-            if (_logits[i] >= threshold)
+            if (logits[i] >= threshold)
             {
-                _keys[collected++] = Key(i);
+                _keys[collected++] = Key(logits[i], Id(first + i));
             }
         }
 
         return collected;
     }
 
-    private ulong Key(int index) => ((ulong)~ToOrder(_logits[index]) << 32) | (uint)Id(index);
+    private ulong Key(int index) => Key(_logits[index], Id(index));
+
+    private static ulong Key(float logit, int id) => ((ulong)~ToOrder(logit) << 32) | (uint)id;
 
     private void Detach()
     {
@@ -408,6 +501,7 @@ internal sealed class Candidates
             return;
         }
 
+        Own();
         for (var i = 0; i < Count; i++)
         {
             _ids[i] = i;

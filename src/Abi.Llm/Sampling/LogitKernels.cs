@@ -39,41 +39,6 @@ internal static class LogitKernels
         return best;
     }
 
-    /// <summary>Copies, and finds the greatest element of each block on the way.</summary>
-    /// <param name="values">[count].</param>
-    /// <param name="copies">[count].</param>
-    /// <param name="block">The elements of a block, a multiple of 32; the last one may have fewer.</param>
-    /// <param name="maxima">Receives what <see cref="Max"/> gives for each block: [blocks].</param>
-    public static void CopyBlocks(ReadOnlySpan<float> values, Span<float> copies, int block, Span<float> maxima)
-    {
-        ref var first = ref MemoryMarshal.GetReference(values);
-        ref var copy = ref MemoryMarshal.GetReference(copies[..values.Length]);
-        var start = 0;
-        for (; start <= values.Length - block; start += block)
-        {
-            var a = Vector256.Create(float.NegativeInfinity);
-            var (b, c, d) = (a, a, a);
-            for (var i = start; i < start + block; i += 32)
-            {
-                var (w, x) = (Vector256.LoadUnsafe(ref first, (nuint)i), Vector256.LoadUnsafe(ref first, (nuint)i + 8));
-                var (y, z) = (Vector256.LoadUnsafe(ref first, (nuint)i + 16), Vector256.LoadUnsafe(ref first, (nuint)i + 24));
-                w.StoreUnsafe(ref copy, (nuint)i);
-                x.StoreUnsafe(ref copy, (nuint)i + 8);
-                y.StoreUnsafe(ref copy, (nuint)i + 16);
-                z.StoreUnsafe(ref copy, (nuint)i + 24);
-                (a, b, c, d) = (Greater(w, a), Greater(x, b), Greater(y, c), Greater(z, d));
-            }
-
-            maxima[start / block] = GreatestLane(Greater(Greater(a, b), Greater(c, d)));
-        }
-
-        if (start < values.Length)
-        {
-            values[start..].CopyTo(copies[start..]);
-            maxima[start / block] = Max(values[start..]);
-        }
-    }
-
     /// <summary>The index of the first greatest element; -1 when all are NaN or minus infinity.</summary>
     public static int IndexOfMax(ReadOnlySpan<float> values)
     {

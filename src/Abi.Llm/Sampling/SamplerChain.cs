@@ -82,11 +82,21 @@ public sealed partial class SamplerChain
     /// <param name="logits">[vocabulary]; not changed.</param>
     /// <param name="history">All tokens of the sequence so far.</param>
     /// <exception cref="AbiException">No logit is a finite number.</exception>
-    public int Sample(ReadOnlySpan<float> logits, ReadOnlySpan<int> history)
+    public unsafe int Sample(ReadOnlySpan<float> logits, ReadOnlySpan<int> history)
     {
         var candidates = _candidates ??= new Candidates();
-        candidates.Reset(logits);
-        return Sample(candidates, history);
+        fixed (float* address = logits)
+        {
+            candidates.Lend(address, logits.Length);
+            try
+            {
+                return Sample(candidates, history);
+            }
+            finally
+            {
+                candidates.TakeBack();
+            }
+        }
     }
 
     /// <summary>A copy that goes on from here on its own (forks).</summary>

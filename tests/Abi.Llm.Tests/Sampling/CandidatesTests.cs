@@ -67,6 +67,59 @@ public sealed class CandidatesTests
         }
     }
 
+    /// <summary>Every chain chooses the same of logits that are lent as of a copy, and leaves them as they were.</summary>
+    [Test]
+    public unsafe void LentLogitsGiveWhatACopyGives([Values(100, 1000, 5000, 100_000)] int vocabulary, [Values] bool hasOdd)
+    {
+        var random = new Random(vocabulary);
+        SamplingOptions plain = new() { Seed = 7, Temperature = 0.8f, TopK = 0, TopP = 1, MinP = 0 };
+        SamplingOptions[] chains =
+        [
+            plain with { Temperature = 0 },
+            plain with { Temperature = 0, RepetitionPenalty = 1.3f, PresencePenalty = 0.5f },
+            plain with { TopK = 40, TopP = 0.95f, MinP = 0.05f, RepetitionPenalty = 1.1f, FrequencyPenalty = 0.1f },
+            plain with { TopK = 40, LogitBias = System.Collections.Immutable.ImmutableDictionary<int, float>.Empty.Add(3, 30).Add(50, float.NegativeInfinity) },
+            plain with { TopK = vocabulary / 2 },
+            plain with { TopP = 0.9f },
+            plain with { MinP = 0.1f },
+            plain with { TypicalP = 0.5f },
+            plain with { TopNSigma = 2 },
+            plain with { XtcProbability = 1, XtcThreshold = 0.01f },
+            plain with { Mirostat = MirostatMode.Version2 },
+            plain,
+        ];
+        foreach (var options in chains)
+        {
+            var (lending, copying) = (SamplerChain.Create(options, vocabulary), SamplerChain.Create(options, vocabulary));
+            var (lent, copied) = (new Candidates(), new Candidates());
+            for (var round = 0; round < 10; round++)
+            {
+                float[] logits = [.. Enumerable.Range(0, vocabulary).Select(_ => (float)((random.NextDouble() * 20) - 10))];
+                if (hasOdd)
+                {
+                    logits[random.Next(vocabulary)] = float.NaN;
+                    logits[random.Next(vocabulary)] = float.NegativeInfinity;
+                }
+
+                int[] history = [.. Enumerable.Range(0, 80).Select(i => i % 2 == 0 ? random.Next(vocabulary) : Array.IndexOf(logits, logits.Max()))];
+                history = [.. history.Select(id => Math.Max(id, 0))];
+                var before = (float[])logits.Clone();
+                copied.Reset(logits);
+                var expected = copying.Sample(copied, history);
+                fixed (float* address = logits)
+                {
+                    lent.Lend(address, vocabulary);
+                    Assert.That(lending.Sample(lent, history), Is.EqualTo(expected), $"{lending.Description}, round {round}");
+                    Assert.That(lent.Count, Is.EqualTo(copied.Count));
+                    Assert.That(lent.Logits.SequenceEqual(copied.Logits), $"{lending.Description}: what is left");
+                    lent.TakeBack();
+                }
+
+                Assert.That(logits, Is.EqualTo(before));
+            }
+        }
+    }
+
     [Test]
     public void TruncatingSamplersAgreeWithThePlainRuleOnLargeVocabularies()
     {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Abi.Compute.Cpu.Threading;
 using Abi.Compute.Graphs;
 
 namespace Abi.Compute.Cpu.Plans;
@@ -11,12 +12,10 @@ internal sealed unsafe class ProductStage(StepFrame frame, int block, RowSpace r
 {
     private const int ChunkBytes = 96 << 10; // of weights: some microseconds at memory speed
     private const int ChunksPerWorker = 64; // enough to even out, without paying for more
-    private const int ShareLongs = 16; // two cache lines for each share
     private const int CallerAheadBytes = 8 << 10; // the caller has the rows between two products to do
     private const int WorkerAheadBytes = 48 << 10; // what memory gives meanwhile
     private readonly List<Range> _ranges = [];
-    private readonly long[] _shares = new long[frame.Workers * ShareLongs]; // of each worker: the next range, and above it the one after the last
-    private int[] _firsts = []; // of each worker, and the number of ranges: [workers + 1]
+    private RangeShares _shares = new([], frame.Workers);
 
     public RowSpace Rows { get; } = rows;
 
@@ -31,36 +30,35 @@ internal sealed unsafe class ProductStage(StepFrame frame, int block, RowSpace r
         long total = 0;
         foreach (var group in Groups)
         {
-            total += (long)group.Outputs * group.Parts.Count * group.Parts[0].Matrix.Columns;
+            total += group.Outputs * RowBytes(group);
         }
 
+        List<long> costs = [];
         foreach (var group in Groups)
         {
-            // about a byte a weight; a little less for most formats
-            long rowBytes = (long)group.Parts.Count * group.Parts[0].Matrix.Columns;
-            var bytes = Math.Max(ChunkBytes, total / (ChunksPerWorker * Frame.Workers));
-            var (granularity, outputs) = (group.Granularity, group.Outputs);
-            var count = (int)Math.Clamp(bytes / rowBytes / granularity * granularity, granularity, Math.Max(granularity, outputs));
+            var (rowBytes, outputs) = (RowBytes(group), group.Outputs);
+            var count = RangeOutputs(total, rowBytes, group.Granularity, outputs, Frame.Workers);
             for (var first = 0; first < outputs; first += count)
             {
-                _ranges.Add(new Range(group, first, Math.Min(count, outputs - first)));
+                var some = Math.Min(count, outputs - first);
+                _ranges.Add(new Range(group, first, some));
+                costs.Add(some * rowBytes);
             }
         }
 
-        _firsts = new int[Frame.Workers + 1];
-        long before = 0;
-        var share = 0;
-        for (var i = 0; i < _ranges.Count; i++)
-        {
-            for (; share < Frame.Workers && before >= total * share / Frame.Workers; share++)
-            {
-                _firsts[share] = i;
-            }
+        _shares = new RangeShares(CollectionsMarshal.AsSpan(costs), Frame.Workers);
+    }
 
-            before += (long)_ranges[i].Count * _ranges[i].Group.Parts.Count * _ranges[i].Group.Parts[0].Matrix.Columns;
-        }
-
-        _firsts.AsSpan(share).Fill(_ranges.Count);
+    /// <summary>The outputs of a range.</summary>
+    /// <param name="total">The bytes of weights of the whole stage.</param>
+    /// <param name="rowBytes">The bytes of weights of an output.</param>
+    /// <param name="granularity">What ranges must begin at a multiple of.</param>
+    /// <param name="outputs">All outputs.</param>
+    /// <param name="workers">How many take part.</param>
+    internal static int RangeOutputs(long total, long rowBytes, int granularity, int outputs, int workers)
+    {
+        var bytes = Math.Max(ChunkBytes, total / (ChunksPerWorker * workers));
+        return (int)Math.Clamp(bytes / rowBytes / granularity * granularity, granularity, Math.Max(granularity, outputs));
     }
 
     public override int Prepare()
@@ -70,73 +68,28 @@ internal sealed unsafe class ProductStage(StepFrame frame, int block, RowSpace r
             return 0;
         }
 
-        for (var share = 0; share < Frame.Workers; share++)
-        {
-            _shares[share * ShareLongs] = (uint)_firsts[share] | ((long)_firsts[share + 1] << 32);
-        }
-
+        _shares.Begin();
         return _ranges.Count;
     }
 
     public override void Execute(int chunk, int worker)
     {
-        Compute(_ranges[Claim(worker)], worker);
-        if (Next is not null && MostLeft() < 0)
+        Compute(_ranges[_shares.Claim(worker)], worker); // there are as many ranges as chunks
+        if (Next is not null && _shares.IsEmpty)
         {
             Next.Prefetch(worker);
         }
     }
 
-    /// <summary>Takes a range: there are as many as there are chunks.</summary>
-    private int Claim(int worker)
-    {
-        ref var own = ref _shares[worker * ShareLongs];
-        while (true)
-        {
-            var share = Volatile.Read(ref own);
-            if ((int)share < share >> 32)
-            {
-                if (Interlocked.CompareExchange(ref own, share + 1, share) == share)
-                {
-                    return (int)share;
-                }
-
-                continue;
-            }
-
-            if (MostLeft() is var other and >= 0)
-            {
-                ref var others = ref _shares[other * ShareLongs];
-                share = Volatile.Read(ref others);
-                if ((int)share < share >> 32 && Interlocked.CompareExchange(ref others, share - (1L << 32), share) == share)
-                {
-                    return (int)(share >> 32) - 1;
-                }
-            }
-        }
-    }
-
-    /// <summary>The share with most ranges left; −1 when none has any.</summary>
-    private int MostLeft()
-    {
-        var (most, found) = (0L, -1);
-        for (var i = 0; i < Frame.Workers; i++)
-        {
-            var share = Volatile.Read(ref _shares[i * ShareLongs]);
-            if ((share >> 32) - (int)share is var left && left > most)
-            {
-                (most, found) = (left, i);
-            }
-        }
-
-        return found;
-    }
+    /// <summary>The bytes of an output of all parts: about one a weight, a little less for most formats.</summary>
+    private static long RowBytes(ProductGroup group) => (long)group.Parts.Count * group.Parts[0].Matrix.Columns;
 
     private void Prefetch(int worker)
     {
-        if (_firsts[worker] < _firsts[worker + 1])
+        var (first, end) = _shares[worker];
+        if (first < end)
         {
-            var range = _ranges[_firsts[worker]];
+            var range = _ranges[first];
             range.Group.Parts[0].Matrix.Prefetch(range.First, worker == 0 ? CallerAheadBytes : WorkerAheadBytes);
         }
     }

@@ -17,6 +17,8 @@ public sealed class ProductInstructionSetTests
     [TestCase("DOTNET_EnableAVX512")]
     [TestCase("DOTNET_EnableAVX512,DOTNET_EnableAVXVNNI")]
     [TestCase("ABI_EMIT,DOTNET_EnableAVXVNNI")]
+    [TestCase("ABI_EMIT,DOTNET_EnableAVX512")]
+    [TestCase("ABI_EMIT,DOTNET_EnableAVX512,DOTNET_EnableAVXVNNI")]
     [TestCase("DOTNET_EnableAVX2")]
     public void BitsDoNotDependOnTheInstructionSet(string variables)
     {
