@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Abi.Compute.Cpu.Products.Int8;
 
 namespace Abi.Compute.Cpu.Products;
 
@@ -9,10 +10,18 @@ internal static unsafe class ActivationRows
     /// <summary>Blocks whose greatest magnitude is below this become zero: their reciprocal would overflow and their products be denormal, which is slow.</summary>
     public const float Negligible = 1f / (1 << 25) / (1 << 25) / (1 << 25) / (1 << 25);
 
-    /// <summary>The bytes of one prepared row, a multiple of 64.</summary>
+    private const int PieceBytes = Int8Panel.MaximumBlocks * ActivationBlock.Bytes;
+
+    /// <summary>The bytes from one prepared row to the next, a multiple of 64.</summary>
     public static int ByteLength(ActivationForm form, int columns) => form == ActivationForm.Int8
-        ? checked((columns + ActivationBlock.Columns - 1) / ActivationBlock.Columns * ActivationBlock.Bytes)
+        ? Apart(checked((columns + ActivationBlock.Columns - 1) / ActivationBlock.Columns * ActivationBlock.Bytes))
         : checked(((columns * sizeof(float)) + 63) & ~63);
+
+    /// <summary>
+    /// Rows that lie a power of two apart share few sets of the caches: a tile that reads 256 columns of many rows would have room for 8 of them. An odd multiple of what it reads of a row spreads
+    /// them over all sets.
+    /// </summary>
+    private static int Apart(int bytes) => bytes >= 4096 && bytes % (2 * PieceBytes) == 0 ? checked(bytes + PieceBytes) : bytes;
 
     /// <summary>Prepares one row.</summary>
     /// <param name="form">The form asked for.</param>

@@ -56,6 +56,15 @@ public sealed unsafe class ActivationRowsTests
         }
     }
 
+    [Test]
+    public void LongRowsDoNotShareTheSetsOfACache([Values(2048, 4096, 5632, 8192, 11008)] int columns)
+    {
+        var bytes = ActivationRows.ByteLength(ActivationForm.Int8, columns);
+        // what a tile reads of each row at a time: 512 bytes, at 8 places of a page in turn
+        Assert.That(Enumerable.Range(0, 8).Select(row => row * bytes % 4096 / 512).Distinct().Count(), Is.EqualTo(8));
+        Assert.That(bytes, Is.InRange(columns * 2, (columns * 2) + 512));
+    }
+
     private static ActivationBlock[] Round(float[] x)
     {
         var length = ActivationRows.ByteLength(ActivationForm.Int8, x.Length);

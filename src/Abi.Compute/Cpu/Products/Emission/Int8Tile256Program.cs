@@ -5,14 +5,13 @@ namespace Abi.Compute.Cpu.Products.Emission;
 
 /// <summary>
 /// Writes the integer tile in AVX2: up to three rows × 16 outputs at a time, whose sums of pairs take six registers and their sums of 32 bits, or what comes of a first scale, six more;
-/// where both are needed, 8 outputs at a time. Outputs stay in memory between blocks.
+/// where both are needed, 8 outputs at a time; and where pairs of a whole block fit 16 bits, up to five rows, whose sums take ten. Outputs stay in memory between blocks.
 /// </summary>
 internal sealed class Int8Tile256Program
 {
     private const int Levels = 12; // and 13
     private const int X = 14;
     private const int Temporary = 15;
-    private const int OnesOfSingles = 2;
     private const int Ones = 0; // constants, by their offsets
     private const int Signs = 32;
 
@@ -23,12 +22,14 @@ internal sealed class Int8Tile256Program
     private readonly int _together;
     private readonly int _rows;
     private readonly int _vectors; // of 8 outputs at a time
+    private readonly int? _ones; // where words of 1 are, if there is a register for them
 
     private Int8Tile256Program(Assembler to, int greatestLevel, int offsetShift, int scales, bool hasMinimum, int rows)
     {
         (_to, _offsetShift, _scales, _hasMinimum, _rows) = (to, offsetShift, scales, hasMinimum, rows);
         _together = LevelPairs.Together(greatestLevel);
         _vectors = scales == 2 && _together < 4 ? 1 : 2;
+        _ones = _together == 1 ? 2 : _vectors == 1 ? 9 : IsOneRun(scales, greatestLevel) ? 10 : null;
     }
 
     private static Register Arguments => Register.Rax;
@@ -44,6 +45,11 @@ internal sealed class Int8Tile256Program
     private bool IsFullRange => _offsetShift == 7;
 
     private int RecordBytes => (Int8Panel.Outputs * ActivationBlock.Columns) + (_scales * (_hasMinimum ? 2 : 1) * Int8Panel.Outputs * sizeof(float));
+
+    /// <summary>The most rows at once, 5 or 3.</summary>
+    /// <param name="scales">The scales of a block.</param>
+    /// <param name="greatestLevel">The greatest unsigned level.</param>
+    public static int MostRows(int scales, int greatestLevel) => IsOneRun(scales, greatestLevel) ? 5 : 3;
 
     /// <summary>Writes what the functions read, and says where.</summary>
     public static int WriteConstants(Assembler to)
@@ -64,11 +70,14 @@ internal sealed class Int8Tile256Program
     /// <param name="offsetShift">The offset of levels, as a power of two.</param>
     /// <param name="scales">The scales of a block.</param>
     /// <param name="hasMinimum">Whether each has a minimum.</param>
-    /// <param name="rows">1 to 3.</param>
+    /// <param name="rows">1 to <see cref="MostRows"/>.</param>
     public static void Write(Assembler to, int constants, int greatestLevel, int offsetShift, int scales, bool hasMinimum, int rows) =>
         new Int8Tile256Program(to, greatestLevel, offsetShift, scales, hasMinimum, rows).Write(constants);
 
-    private static Register Row(int row) => Register.R8 + row;
+    private static bool IsOneRun(int scales, int greatestLevel) => scales == 1 && LevelPairs.Together(greatestLevel) == 8;
+
+    /// <summary>The fifth row takes the place of the constants, of which one run needs none but those in a register.</summary>
+    private static Register Row(int row) => row < 3 ? Register.R8 + row : row == 3 ? Register.Rdi : Constants;
 
     private static int Argument(string field) => (int)Marshal.OffsetOf<Int8TileArguments>(field);
 
@@ -82,6 +91,11 @@ internal sealed class Int8Tile256Program
     {
         _to.Move(Arguments, Register.Rdi);
         _to.Address(Constants, constants);
+        if (_ones is { } ones)
+        {
+            _to.Load(ones, Constants, Ones);
+        }
+
         for (var eight = 0; eight < Int8Panel.Outputs / 8; eight += _vectors)
         {
             WriteOutputs(eight);
@@ -171,6 +185,15 @@ internal sealed class Int8Tile256Program
             for (var vector = 0; vector < _vectors; vector++)
             {
                 _to.MultiplyAddMemory(result(row, vector), X, Output, 32 * (eight + vector));
+            }
+        }
+
+        // After all are read: outputs of rows that lie a multiple of 4 KiB apart look alike to the processor, and a load would wait for the other row's store.
+        for (var row = 0; row < _rows; row++)
+        {
+            LoadOutput(row);
+            for (var vector = 0; vector < _vectors; vector++)
+            {
                 _to.Store(Output, 32 * (eight + vector), result(row, vector));
             }
         }
@@ -251,7 +274,7 @@ internal sealed class Int8Tile256Program
             ForUnits((row, vector) =>
             {
                 var pairs = Pairs(row, vector);
-                _to.MultiplyWords(start > first || isOnly ? pairs : Integers(row, vector), pairs, Constants, Ones);
+                MultiplyByOnes(start > first || isOnly ? pairs : Integers(row, vector), pairs);
                 if (start > first)
                 {
                     _to.AddIntegers(Integers(row, vector), Integers(row, vector), pairs);
@@ -263,7 +286,6 @@ internal sealed class Int8Tile256Program
     /// <summary>Sums pairs in 32 bits at once.</summary>
     private void WriteSingles(int eight, int first, int end)
     {
-        _to.Load(OnesOfSingles, Constants, Ones);
         for (var j = first; j < end; j++)
         {
             LoadLevels(eight, j);
@@ -288,13 +310,26 @@ internal sealed class Int8Tile256Program
                         _to.MultiplyPairs(Temporary, Levels + vector, X);
                     }
 
-                    _to.MultiplyWords(j == first ? Integers(row, vector) : Temporary, Temporary, OnesOfSingles);
+                    MultiplyByOnes(j == first ? Integers(row, vector) : Temporary, Temporary);
                     if (j > first)
                     {
                         _to.AddIntegers(Integers(row, vector), Integers(row, vector), Temporary);
                     }
                 }
             }
+        }
+    }
+
+    /// <summary>Makes sums of pairs sums in 32 bits.</summary>
+    private void MultiplyByOnes(int to, int pairs)
+    {
+        if (_ones is { } ones)
+        {
+            _to.MultiplyWords(to, pairs, ones);
+        }
+        else
+        {
+            _to.MultiplyWords(to, pairs, Constants, Ones);
         }
     }
 

@@ -134,27 +134,36 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
 
             arguments.Blocks = some;
             arguments.Accumulate = block;
-            for (var row = 0; row < rows; row += 3)
+            MultiplyPiece(&arguments, x, y, to, rows, block);
+        }
+    }
+
+    /// <summary>Sweeps the rows over an unpacked piece, as many at a time as the tile takes.</summary>
+    private void MultiplyPiece(Int8TileArguments* arguments, byte** x, float** y, int to, int rows, int block)
+    {
+        for (int row = 0, some; row < rows; row += some)
+        {
+            some = rows - row >= _tile.MostRows ? _tile.MostRows : Math.Min(rows - row, 3);
+            for (var i = 0; i < some; i++)
             {
-                arguments.X0 = (ActivationBlock*)x[row] + block;
-                arguments.Y0 = y[row] + to;
-                if (row + 1 == rows)
-                {
-                    _tile.One(&arguments);
-                    break;
-                }
+                (&arguments->X0)[i] = (ActivationBlock*)x[row + i] + block;
+                (&arguments->Y0)[i] = y[row + i] + to;
+            }
 
-                arguments.X1 = (ActivationBlock*)x[row + 1] + block;
-                arguments.Y1 = y[row + 1] + to;
-                if (row + 2 == rows)
-                {
-                    _tile.Two(&arguments);
+            switch (some)
+            {
+                case 1:
+                    _tile.One(arguments);
                     break;
-                }
-
-                arguments.X2 = (ActivationBlock*)x[row + 2] + block;
-                arguments.Y2 = y[row + 2] + to;
-                _tile.Three(&arguments);
+                case 2:
+                    _tile.Two(arguments);
+                    break;
+                case 3:
+                    _tile.Three(arguments);
+                    break;
+                default:
+                    _tile.Most(arguments);
+                    break;
             }
         }
     }
