@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Abi.Database;
 
@@ -61,41 +62,53 @@ internal static partial class DiskSearch
 
     /// <summary>Searches with growing effort, and says what is read and resident meanwhile. Vectors stay in the mapped file with every index.</summary>
     /// <param name="folder">Where the database was made.</param>
-    /// <param name="isCold">Whether the files are put out of the system's cache before each effort, which is then tried once; else four rounds, of which the best counts.</param>
+    /// <param name="isCold">Whether the database is opened anew for each effort, with files that are in no cache, and each query is asked once; else four rounds, of which the best counts.</param>
     /// <param name="decryptedBytes">The most decrypted bytes of an encrypted database; 0: half of the memory.</param>
     public static void Search(string folder, bool isCold, long decryptedBytes)
     {
         VectorDatabase Reopen() => Open(folder, 1, File.Exists(Path.Combine(folder, "abi", "abi.keys")), decryptedBytes);
         var queries = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(folder, "queries"))).ToArray();
         var truth = MemoryMarshal.Cast<byte, int>(File.ReadAllBytes(Path.Combine(folder, "truth"))).ToArray();
-        GC.Collect();
+        Collect();
         var before = Status("RssAnon");
-        var database = Reopen();
-        foreach (var effort in new[] { 16, 32, 64, 128, 256, 512 })
+        int[] efforts = [16, 32, 64, 128, 256, 512];
+        if (isCold)
         {
-            if (isCold)
+            BringCodeIn(Reopen(), queries, truth);
+            foreach (var effort in efforts)
             {
-                database.Dispose();
-                database = null;
-                GC.Collect();
-                GC.WaitForPendingFinalizers();
-                database = Reopen();
+                Collect(); // what was mapped stays in the cache
+                Measure(Reopen(), folder, queries, truth, [effort], 1, before);
             }
+        }
+        else
+        {
+            Measure(Reopen(), null, queries, truth, efforts, 4, before);
+        }
+    }
 
-            var collection = database.GetCollection<long, Own.Row>("rows");
-            if (effort == 16)
-            {
-                Console.WriteLine($"{collection.GetStatistics().Count} records, {collection.GetStatistics().Vectors[0]}");
-                _ = Round(collection, queries[..(queries.Length / 10)], truth, 16); // brings code in
-            }
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void BringCodeIn(VectorDatabase database, float[] queries, int[] truth)
+    {
+        var collection = database.GetCollection<long, Own.Row>("rows");
+        Console.WriteLine($"{collection.GetStatistics().Count} records, {collection.GetStatistics().Vectors[0]}");
+        _ = Round(collection, queries[..(queries.Length / 10)], truth, 16);
+        database.Dispose();
+    }
 
-            if (isCold)
-            {
-                Evict(folder);
-            }
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Measure(VectorDatabase database, string? evicted, float[] queries, int[] truth, int[] efforts, int rounds, long privateBefore)
+    {
+        var collection = database.GetCollection<long, Own.Row>("rows");
+        if (evicted is not null)
+        {
+            Evict(evicted);
+        }
 
+        foreach (var effort in efforts)
+        {
             var (first, best, read, recall) = (0.0, double.MaxValue, 0L, 0.0);
-            for (var round = 0; round < (isCold ? 1 : 4); round++)
+            for (var round = 0; round < rounds; round++)
             {
                 var readBefore = ReadBytes();
                 var watch = Stopwatch.StartNew();
@@ -105,10 +118,18 @@ internal static partial class DiskSearch
                 best = Math.Min(best, watch.Elapsed.TotalSeconds);
             }
 
-            Console.WriteLine($"effort {effort,4}: recall {recall:f4}, {Queries / best:f0} queries/s, in the first round {Queries / first:f0}; read {read / 1024.0 / Queries:f0} KiB a query in the last; private {(Status("RssAnon") - before) / (1 << 20)} MiB, mapped {Status("RssFile") / (1 << 20)} MiB");
+            Console.WriteLine($"effort {effort,4}: recall {recall:f4}, {Queries / best:f0} queries/s, in the first round {Queries / first:f0}; read {read / 1024.0 / Queries:f0} KiB a query in the last; private {(Status("RssAnon") - privateBefore) / (1 << 20)} MiB, mapped {Status("RssFile") / (1 << 20)} MiB");
         }
 
         database.Dispose();
+    }
+
+    private static void Collect()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
     }
 
     private static double Round(VectorCollection<long, Own.Row> collection, float[] queries, int[] truth, int effort)

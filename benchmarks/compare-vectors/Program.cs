@@ -93,6 +93,7 @@ var (close, open, resident, isPrivate) = own.Reopen();
 Console.WriteLine($"own: closed in {close:f2} s, opened with a first search in {open:f2} s, {resident:f0} B/vector resident, {isPrivate:f0} of it private");
 if (isMemoryOnly)
 {
+    Console.WriteLine($"own, opened again: {string.Join(", ", Enumerable.Range(0, 5).Select(_ => own.Reopen()).Select(one => $"{one.Resident:f0}"))} B/vector resident");
     return 0;
 }
 
