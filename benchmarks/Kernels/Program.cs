@@ -3,7 +3,7 @@ using Abi.Benchmarks;
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
 
-// Abi.Benchmarks model=FILE [threads=2] [depth=0] [sequences=1] [steps=64]: the steps of a model
+// Abi.Benchmarks model=FILE [threads=2] [depth=0] [sequences=1] [steps=64] [cache=F16]: the steps of a model
 // Abi.Benchmarks sampling=150000 [seconds=1]   the choice of a token
 // Abi.Benchmarks prompt=MODEL.gguf [rows=512] [depth=0] [threads=2] [seconds=1] [activations=Int8]   the stages of a step
 // Abi.Benchmarks [threads=2] [rows=512] [repack=Lazy] [seconds=1] [activations=Int8] [types=Q4_0,Q8_0,…]
@@ -43,10 +43,13 @@ if (options.TryGetValue("model", out var model))
     {
         foreach (var sequences in Numbers("sequences", "1"))
         {
-            using var step = new StepBenchmark(model, threads, sequences, depth + 32 + steps);
-            var bandwidth = ProductBenchmark.ReadBandwidth(threads, seconds);
-            Console.WriteLine($"read bandwidth: {bandwidth:f1} GB/s (median)");
-            step.Measure(depth, steps, bandwidth);
+            foreach (var cache in Option("cache", "F16").Split(','))
+            {
+                using var step = new StepBenchmark(model, threads, sequences, depth + 32 + steps, Enum.Parse<TensorType>(cache, ignoreCase: true));
+                var bandwidth = ProductBenchmark.ReadBandwidth(threads, seconds);
+                Console.WriteLine($"read bandwidth: {bandwidth:f1} GB/s (median), keys and values in {cache}");
+                step.Measure(depth, steps, bandwidth);
+            }
         }
     }
 

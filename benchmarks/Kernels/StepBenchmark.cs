@@ -3,6 +3,7 @@ using System.Globalization;
 using Abi.Compute.Cpu;
 using Abi.Compute.Cpu.Plans;
 using Abi.Compute.Devices;
+using Abi.Compute.Formats;
 using Abi.Llm.Gguf;
 using Abi.Llm.Models;
 
@@ -21,7 +22,7 @@ internal sealed class StepBenchmark : IDisposable
     private readonly Random _random = new(1);
 
     /// <summary>Opens a model and takes room for some sequences of some positions.</summary>
-    public StepBenchmark(string path, int threads, int sequences, int positions)
+    public StepBenchmark(string path, int threads, int sequences, int positions, TensorType cacheType)
     {
         _file = GgufFile.Open(path);
         var definition = ModelDefinition.Create(_file);
@@ -29,7 +30,7 @@ internal sealed class StepBenchmark : IDisposable
         _device = new CpuDevice(new CpuOptions { Threads = threads });
         _plan = (CpuPlan)_device.Lower(definition.DecoderGraph!, new LoweringOptions { MaximumRows = 512, MaximumOutputs = sequences, MaximumSequences = sequences });
         var each = (positions + StateStore.PageLength - 1) / StateStore.PageLength;
-        _state = _device.CreateState(definition.State, new StateOptions { Pages = each * sequences, RecurrentSlots = sequences });
+        _state = _device.CreateState(definition.State, new StateOptions { Pages = each * sequences, RecurrentSlots = sequences, CacheType = cacheType });
         _pages = [.. Enumerable.Range(0, sequences).Select(s => Enumerable.Range(s * each, each).ToArray())];
     }
 

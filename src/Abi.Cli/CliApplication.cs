@@ -6,6 +6,8 @@ using Abi.Cli.Databases;
 using Abi.Cli.Terminal;
 using Abi.Database;
 using Abi.Llm;
+using Abi.Llm.Chat;
+using Abi.Llm.Grammars;
 
 namespace Abi.Cli;
 
@@ -95,6 +97,8 @@ internal static class CliApplication
     private static string Describe(Exception exception) => exception switch
     {
         ContextFullException => $"{exception.Message} Here, -c sets the context and --context-full what happens when it is full.",
+        GrammarException when exception.Message.Contains(nameof(GenerationOptions.MaximumTokens), StringComparison.Ordinal) => $"{exception.Message} Here, -n sets the most tokens and -c the context.",
+        ChatTemplateException when exception.Message.Contains("(ChatTemplate.Parse", StringComparison.Ordinal) => $"{exception.Message} Here, --chat-template-file names a template, and `abi generate` takes plain text.",
         DatabaseException when exception.Message.Contains("no embedding generator", StringComparison.Ordinal) => $"{exception.Message} Here, -m names the model that embeds.",
         AbiException { InnerException: { } cause } when cause is not (IOException or UnauthorizedAccessException) && !exception.Message.Contains(cause.Message, StringComparison.Ordinal) => $"{exception.Message} {cause.Message}",
         _ => exception.Message,

@@ -41,7 +41,8 @@ public sealed class ChatTests
         Assert.That(run.Code, Is.Zero, run.Error);
         Assert.That(run.Error, Does.Contain("no message yet").And.Contain("'/nonsense' is not a command").And.Contain("absent.json"));
         Assert.That(run.Output.Trim(), Is.Not.Empty);
-        await CliRun.FailAsync(1, "chat", "stories", "-p", "x", "-st"); // the story model has no template of its own
+        // the story model has no template of its own
+        Assert.That((await CliRun.FailAsync(1, "chat", "stories", "-p", "x", "-st")).Error, Does.Contain("no chat template").And.Contain("--chat-template-file"));
         await CliRun.FailAsync(2, "chat", "stories", "-st");
     }
 

@@ -134,6 +134,7 @@ public sealed class GenerateTests
             Assert.That(JsonDocument.Parse(await Text(options)).RootElement.GetProperty("n").GetInt32(), Is.InRange(0, 9));
         }
 
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "generate", "stories", "-p", Prompt, "--regex", "[0-9]{20}", "-n", "3")).Error, Does.Contain("shortest text").And.Contain("-n sets"));
         File.WriteAllText(folder["broken.gbnf"], "root ::= (");
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "generate", "stories", "-p", Prompt, "--grammar-file", folder["broken.gbnf"])).Error, Does.Contain("1"));
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "generate", "stories", "-p", Prompt, "--regex", "a", "--grammar", "root ::= \"a\"")).Error, Does.Contain("one of --grammar"));
