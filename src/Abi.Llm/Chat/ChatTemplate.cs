@@ -140,11 +140,11 @@ public sealed class ChatTemplate
         {
             return Render(list, options, tokenizer, simplifies: false, cancellationToken);
         }
-        catch (JinjaException exception) when (exception.Kind == JinjaErrorKind.Runtime && !options.Tools.IsEmpty)
+        catch (JinjaException exception) when (exception.Kind is JinjaErrorKind.Runtime or JinjaErrorKind.Limit && !options.Tools.IsEmpty)
         {
             try
             {
-                return Render(list, options, tokenizer, simplifies: true, cancellationToken); // some templates need a description and one type of every parameter
+                return Render(list, options, tokenizer, simplifies: true, cancellationToken); // some templates need a description and one type of every parameter, and fail or never end without
             }
             catch (JinjaException)
             {

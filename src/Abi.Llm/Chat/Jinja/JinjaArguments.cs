@@ -1,37 +1,31 @@
 namespace Abi.Llm.Chat.Jinja;
 
-/// <summary>The arguments of a call, and the rendering that it happens in.</summary>
-internal sealed record JinjaArguments(string Function, JinjaRuntime Runtime, IReadOnlyList<object?> Positional, IReadOnlyDictionary<string, object?> Named)
+/// <summary>The arguments of a call, and the rendering that it happens in. Built-in functions see them in the order of their <see cref="JinjaSignature"/>.</summary>
+internal sealed record JinjaArguments(string Function, JinjaRuntime Runtime, IReadOnlyList<object?> Positional, OrderedDictionary<string, object?> Named)
 {
-    private static readonly Dictionary<string, object?> NoNames = [];
+    public static OrderedDictionary<string, object?> NoNames { get; } = [];
 
-    public static JinjaArguments Of(string function, JinjaRuntime runtime, params object?[] positional) => new(function, runtime, positional, NoNames);
+    public object? this[int index] => JinjaMarkup.Unwrap(Positional[index]);
 
-    public bool Has(int index, string name) => index < Positional.Count || Named.ContainsKey(name);
+    public bool Has(int index) => Positional[index] != JinjaSignature.Absent;
 
-    public object? Get(int index, string name, object? fallback) =>
-        JinjaMarkup.Unwrap(GetMarked(index, name, fallback));
+    public object? Get(int index, object? fallback) => Has(index) ? this[index] : fallback;
 
     /// <summary>The argument with the mark of <c>safe</c>, if it has one.</summary>
-    public object? GetMarked(int index, string name, object? fallback) =>
-        index < Positional.Count ? Positional[index] : Named.TryGetValue(name, out var value) ? value : fallback;
+    public object? GetMarked(int index, object? fallback) => Has(index) ? Positional[index] : fallback;
 
-    public object? Require(int index, string name) => Has(index, name)
-        ? Get(index, name, null)
-        : throw new JinjaException(JinjaErrorKind.Runtime, $"TypeError: {Function}() missing required argument: '{name}'");
+    /// <summary>An argument made a string, as <c>str(x)</c> does.</summary>
+    public string Text(int index, string fallback = "") => JinjaText.ToText(Get(index, fallback));
 
-    public string Text(int index, string name, string fallback) => Get(index, name, fallback) switch
+    /// <summary>An argument that must be a string.</summary>
+    public string RequireText(int index, string? fallback = null) => Get(index, fallback) switch
     {
         string text => text,
-        JinjaUndefined undefined => throw undefined.Error(),
-        var other => JinjaText.ToText(other),
+        JinjaUndefined undefined => throw JinjaError.Type($"{Function}() argument must be str, not Undefined ({undefined.Message})"),
+        var other => throw JinjaError.Type($"{Function}() argument must be str, not {JinjaOperators.TypeName(other)}"),
     };
 
-    public string RequireText(int index, string name) => Require(index, name) is string text
-        ? text
-        : throw new JinjaException(JinjaErrorKind.Runtime, $"TypeError: {Function}() argument '{name}' must be a string");
+    public long Integer(int index, long fallback) => Has(index) ? JinjaNumbers.ToInteger(this[index], Function) : fallback;
 
-    public long Integer(int index, string name, long fallback) => JinjaNumbers.ToInteger(Get(index, name, fallback), Function);
-
-    public bool Flag(int index, string name, bool fallback) => JinjaOperators.IsTrue(Get(index, name, fallback));
+    public bool Flag(int index, bool fallback) => Has(index) ? JinjaOperators.IsTrue(this[index]) : fallback;
 }

@@ -1,6 +1,10 @@
 namespace Abi.Llm.Chat.Jinja;
 
-/// <summary>Something that a template can call: a function, a macro, or a method bound to its object.</summary>
+/// <summary>A function that a template can call, or a method bound to its object.</summary>
 /// <param name="Name">Its name, for messages.</param>
-/// <param name="Invoke">What it does.</param>
-internal sealed record JinjaCallable(string Name, Func<JinjaArguments, object?> Invoke);
+/// <param name="Signature">Its parameters.</param>
+/// <param name="Function">What it does with the bound arguments.</param>
+internal sealed record JinjaCallable(string Name, JinjaSignature Signature, Func<JinjaArguments, object?> Function)
+{
+    public object? Invoke(JinjaArguments arguments) => arguments.Runtime.ChargeMade(Function(Signature.Bind(arguments with { Function = Name })));
+}

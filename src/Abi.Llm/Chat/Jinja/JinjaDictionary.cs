@@ -3,7 +3,7 @@ namespace Abi.Llm.Chat.Jinja;
 /// <summary>A dictionary in the order of insertion, with Python's notion of equal keys (1, 1.0 and true are one).</summary>
 internal sealed class JinjaDictionary
 {
-    private readonly OrderedDictionary<object, object?> _entries = [];
+    private readonly OrderedDictionary<object, object?> _entries = new(KeyComparer.Instance);
 
     public int Count => _entries.Count;
 
@@ -20,21 +20,21 @@ internal sealed class JinjaDictionary
 
     public bool TryGet(object? key, out object? value) => _entries.TryGetValue(Wrap(key), out value);
 
-    private static object? Unwrap(object key) => key is NoneKey ? null : key;
+    private static object? Unwrap(object key) => key == (object)NoneKey.Instance ? null : key;
 
-    private static object Wrap(object? key) => key switch
-    {
-        null => NoneKey.Instance,
-        bool b => b ? 1L : 0L,
-        double d when d == Math.Floor(d) && Math.Abs(d) < 1e15 => (long)d,
-        JinjaList { IsTuple: false } => throw new JinjaException(JinjaErrorKind.Runtime, "TypeError: unhashable type: 'list'"),
-        JinjaList tuple => JinjaText.Represent(tuple),
-        JinjaDictionary => throw new JinjaException(JinjaErrorKind.Runtime, "TypeError: unhashable type: 'dict'"),
-        _ => key,
-    };
+    private static object Wrap(object? key) => key ?? NoneKey.Instance;
 
     private sealed class NoneKey
     {
         public static readonly NoneKey Instance = new();
+    }
+
+    private sealed class KeyComparer : IEqualityComparer<object>
+    {
+        public static readonly KeyComparer Instance = new();
+
+        public new bool Equals(object? x, object? y) => JinjaOperators.AreEqual(x, y);
+
+        public int GetHashCode(object obj) => JinjaOperators.Hash(obj);
     }
 }

@@ -8,9 +8,10 @@ internal abstract record JinjaExpression(int Line)
     public object? Evaluate(JinjaScope scope, JinjaRuntime runtime)
     {
         runtime.Step();
+        JinjaRuntime.CheckStack();
         try
         {
-            return Compute(scope, runtime);
+            return runtime.ChargeUsed(Compute(scope, runtime));
         }
         catch (JinjaException e) when (e.Line == 0 && (e.Kind is JinjaErrorKind.Runtime or JinjaErrorKind.Limit))
         {
@@ -58,13 +59,18 @@ internal sealed record UnaryExpression(string Operator, JinjaExpression Operand,
 {
     protected override object? Compute(JinjaScope scope, JinjaRuntime runtime)
     {
-        var value = Operand.Evaluate(scope, runtime);
-        return Operator switch
+        var value = Operand.EvaluatePlain(scope, runtime);
+        if (Operator == "not")
         {
-            "not" => !JinjaOperators.IsTrue(value),
-            "-" => value is double number ? -number : JinjaOperators.Calculate("-", 0L, value, runtime),
-            _ => JinjaOperators.Calculate("+", 0L, value, runtime),
-        };
+            return !JinjaOperators.IsTrue(value);
+        }
+
+        if (!JinjaNumbers.IsNumber(value))
+        {
+            throw (value is JinjaUndefined undefined ? undefined.Error() : JinjaError.Type($"bad operand type for unary {Operator}: '{JinjaOperators.TypeName(value)}'"));
+        }
+
+        return Operator == "-" ? JinjaNumbers.Negate(value!) : value is double ? value : JinjaNumbers.Normalize(JinjaNumbers.ToBig(value));
     }
 }
 
@@ -77,15 +83,21 @@ internal sealed record BinaryExpression(string Operator, JinjaExpression Left, J
         {
             "and" => JinjaOperators.IsTrue(left) ? Right.Evaluate(scope, runtime) : left,
             "or" => JinjaOperators.IsTrue(left) ? left : Right.Evaluate(scope, runtime),
-            "~" => runtime.Bound(JinjaText.ToText(left) + JinjaText.ToText(Right.Evaluate(scope, runtime))),
-            _ => Calculate(left, Right.Evaluate(scope, runtime), runtime),
+            _ => JinjaOperators.Calculate(Operator, left, Right.Evaluate(scope, runtime), runtime),
         };
     }
+}
 
-    private object? Calculate(object? left, object? right, JinjaRuntime runtime) =>
-        Operator == "+" && ((left, right) is (JinjaMarkup, string or JinjaMarkup) or (string, JinjaMarkup))
-            ? JinjaMarkup.Join(left, right)
-            : JinjaOperators.Calculate(Operator, JinjaMarkup.Unwrap(left), JinjaMarkup.Unwrap(right), runtime);
+/// <summary>Values joined as text by <c>~</c>.</summary>
+internal sealed record ConcatenationExpression(IReadOnlyList<JinjaExpression> Parts, int Line) : JinjaExpression(Line)
+{
+    protected override object? Compute(JinjaScope scope, JinjaRuntime runtime)
+    {
+        var values = new JinjaList(Parts.Select(part => part.Evaluate(scope, runtime)));
+        return runtime.EscapesOutput && values.Exists(value => value is JinjaMarkup)
+            ? new JinjaMarkup(JinjaStringMethods.Join("", values, runtime, JinjaMarkup.Escape))
+            : JinjaStringMethods.Join("", values, runtime, JinjaText.ToText);
+    }
 }
 
 /// <summary>A chain of comparisons: <c>a &lt; b &lt; c</c> holds when each pair does.</summary>
@@ -103,10 +115,7 @@ internal sealed record CompareExpression(JinjaExpression First, IReadOnlyList<(s
                 "!=" => !JinjaOperators.AreEqual(left, right),
                 "in" => JinjaOperators.Contains(right, left),
                 "not in" => !JinjaOperators.Contains(right, left),
-                "<" => JinjaOperators.Compare(left, right, operation) < 0,
-                ">" => JinjaOperators.Compare(left, right, operation) > 0,
-                "<=" => JinjaOperators.Compare(left, right, operation) <= 0,
-                _ => JinjaOperators.Compare(left, right, operation) >= 0,
+                _ => JinjaOperators.Holds(operation, left, right),
             };
             if (!holds)
             {
@@ -130,18 +139,18 @@ internal sealed record ConditionalExpression(JinjaExpression Condition, JinjaExp
 
 internal sealed record AttributeExpression(JinjaExpression Target, string Name, int Line) : JinjaExpression(Line)
 {
-    protected override object? Compute(JinjaScope scope, JinjaRuntime runtime) => JinjaMembers.GetAttribute(Target.EvaluatePlain(scope, runtime), Name);
+    protected override object? Compute(JinjaScope scope, JinjaRuntime runtime) => JinjaMembers.GetAttribute(Target.Evaluate(scope, runtime), Name);
 }
 
 internal sealed record SubscriptExpression(JinjaExpression Target, JinjaExpression Key, int Line) : JinjaExpression(Line)
 {
-    protected override object? Compute(JinjaScope scope, JinjaRuntime runtime) => JinjaMembers.GetItem(Target.EvaluatePlain(scope, runtime), Key.EvaluatePlain(scope, runtime));
+    protected override object? Compute(JinjaScope scope, JinjaRuntime runtime) => JinjaMembers.GetItem(Target.Evaluate(scope, runtime), Key.EvaluatePlain(scope, runtime));
 }
 
 internal sealed record SliceExpression(JinjaExpression Target, JinjaExpression? Start, JinjaExpression? Stop, JinjaExpression? Step, int Line) : JinjaExpression(Line)
 {
     protected override object? Compute(JinjaScope scope, JinjaRuntime runtime) =>
-        JinjaMembers.Slice(Target.EvaluatePlain(scope, runtime), Start?.Evaluate(scope, runtime), Stop?.Evaluate(scope, runtime), Step?.Evaluate(scope, runtime));
+        JinjaMembers.Slice(Target.Evaluate(scope, runtime), Start?.Evaluate(scope, runtime), Stop?.Evaluate(scope, runtime), Step?.Evaluate(scope, runtime));
 }
 
 /// <summary>The arguments as written: positional, named, and the starred ones that are spread.</summary>
@@ -159,20 +168,26 @@ internal sealed record ArgumentList(IReadOnlyList<JinjaExpression> Positional, I
 
         if (Spread is not null)
         {
-            positional.AddRange(JinjaOperators.Iterate(Spread.Evaluate(scope, runtime)));
+            positional.AddRange(JinjaOperators.ToList(Spread.Evaluate(scope, runtime), runtime));
         }
 
-        var named = new Dictionary<string, object?>(StringComparer.Ordinal);
+        if (Named.Count == 0 && SpreadNamed is null)
+        {
+            return new JinjaArguments(function, runtime, positional, JinjaArguments.NoNames);
+        }
+
+        var named = new OrderedDictionary<string, object?>(StringComparer.Ordinal);
         foreach (var (name, value) in Named)
         {
             named[name] = value.Evaluate(scope, runtime);
         }
 
-        if (SpreadNamed?.Evaluate(scope, runtime) is JinjaDictionary dictionary)
+        var spread = SpreadNamed?.Evaluate(scope, runtime);
+        foreach (var (key, value) in SpreadNamed is null ? [] : (spread as JinjaDictionary)?.Entries ?? throw JinjaError.Type("argument after ** must be a mapping"))
         {
-            foreach (var (key, value) in dictionary.Entries)
+            if (JinjaMarkup.Unwrap(key) is not string name || !named.TryAdd(name, value))
             {
-                named[JinjaText.ToText(key)] = value;
+                throw JinjaError.Type($"{function}() got multiple values for a keyword argument, or one that is no string");
             }
         }
 
@@ -184,21 +199,26 @@ internal sealed record CallExpression(JinjaExpression Function, ArgumentList Arg
 {
     protected override object? Compute(JinjaScope scope, JinjaRuntime runtime) => Invoke(scope, runtime, null);
 
-    public object? Invoke(JinjaScope scope, JinjaRuntime runtime, JinjaCallable? caller)
+    public object? Invoke(JinjaScope scope, JinjaRuntime runtime, JinjaMacro? caller)
     {
         var function = Function.Evaluate(scope, runtime);
         runtime.Enter();
         try
         {
-            switch (function)
+            var arguments = Arguments.Evaluate("call", scope, runtime);
+            if (caller is not null)
             {
-                case JinjaCallable callable:
-                    var arguments = Arguments.Evaluate(callable.Name, scope, runtime);
-                    return callable.Invoke(caller is null ? arguments : arguments with { Named = new Dictionary<string, object?>(arguments.Named, StringComparer.Ordinal) { ["caller"] = caller } });
-                case JinjaLoop loop: return loop.Recurse(Arguments.Evaluate("loop", scope, runtime).Require(0, "iterable"));
-                case JinjaUndefined undefined: throw undefined.Error();
-                default: throw new JinjaException(JinjaErrorKind.Runtime, $"TypeError: '{JinjaOperators.TypeName(function)}' object is not callable");
+                arguments = arguments with { Named = new OrderedDictionary<string, object?>(arguments.Named, StringComparer.Ordinal) { ["caller"] = caller } };
             }
+
+            return function switch
+            {
+                JinjaCallable callable => callable.Invoke(arguments),
+                JinjaMacro macro => macro.Invoke(arguments),
+                JinjaLoop loop => loop.Recurse(((JinjaSignature)"iterable").Bind(arguments).Positional[0]),
+                JinjaUndefined undefined => throw undefined.Error(),
+                _ => throw JinjaError.Type($"'{JinjaOperators.TypeName(function)}' object is not callable"),
+            };
         }
         finally
         {
@@ -207,16 +227,24 @@ internal sealed record CallExpression(JinjaExpression Function, ArgumentList Arg
     }
 }
 
-internal sealed record FilterExpression(JinjaExpression? Input, string Name, JinjaFilter Filter, ArgumentList Arguments, int Line) : JinjaExpression(Line)
+/// <summary>A filter and its arguments; one of an unknown name, in a branch that may never be taken, fails where it is reached.</summary>
+internal sealed record FilterExpression(JinjaExpression? Input, string Name, JinjaFilter? Filter, ArgumentList Arguments, int Line) : JinjaExpression(Line)
 {
     protected override object? Compute(JinjaScope scope, JinjaRuntime runtime) => Apply(Input!.Evaluate(scope, runtime), scope, runtime);
 
-    public object? Apply(object? input, JinjaScope scope, JinjaRuntime runtime) =>
-        Filter(Name is "escape" or "e" ? input : JinjaMarkup.Unwrap(input), Arguments.Evaluate(Name, scope, runtime));
+    public object? Apply(object? input, JinjaScope scope, JinjaRuntime runtime)
+    {
+        var arguments = Arguments.Evaluate(Name, scope, runtime);
+        return Filter is null ? throw JinjaError.Other($"TemplateRuntimeError: No filter named '{Name}' found.") : Filter.Apply(input, arguments);
+    }
 }
 
-internal sealed record TestExpression(JinjaExpression Input, string Name, JinjaTest Test, ArgumentList Arguments, bool IsNegated, int Line) : JinjaExpression(Line)
+internal sealed record TestExpression(JinjaExpression Input, string Name, JinjaTest? Test, ArgumentList Arguments, bool IsNegated, int Line) : JinjaExpression(Line)
 {
-    protected override object? Compute(JinjaScope scope, JinjaRuntime runtime) =>
-        Test(Input.EvaluatePlain(scope, runtime), Arguments.Evaluate(Name, scope, runtime)) != IsNegated;
+    protected override object? Compute(JinjaScope scope, JinjaRuntime runtime)
+    {
+        var input = Input.Evaluate(scope, runtime);
+        var arguments = Arguments.Evaluate(Name, scope, runtime);
+        return (Test is null ? throw JinjaError.Other($"TemplateRuntimeError: No test named '{Name}' found.") : Test.Holds(input, arguments)) != IsNegated;
+    }
 }

@@ -3,123 +3,218 @@ namespace Abi.Llm.Chat.Jinja;
 /// <summary>The filters over lists and dictionaries.</summary>
 internal static partial class JinjaFilters
 {
-    private static JinjaList List(object? value, JinjaArguments arguments)
+    private static object? First(object? value, JinjaArguments arguments)
     {
-        var list = JinjaOperators.Iterate(value);
-        arguments.Runtime.CheckElements(list.Count);
-        return new JinjaList(list);
-    }
-
-    private static JinjaList Batch(object? value, JinjaArguments arguments)
-    {
-        var size = (int)Math.Clamp(arguments.Integer(0, "linecount", 1), 1, int.MaxValue);
-        var result = new JinjaList();
-        foreach (var chunk in JinjaOperators.Iterate(value).Chunk(size))
+        foreach (var item in JinjaOperators.Iterate(value))
         {
-            var row = new JinjaList(chunk);
-            if (arguments.Get(1, "fill_with", null) is { } fill)
-            {
-                arguments.Runtime.CheckElements(size);
-                row.AddRange(Enumerable.Repeat<object?>(fill, size - row.Count));
-            }
-
-            result.Add(row);
+            return item;
         }
 
-        return result;
+        return new JinjaUndefined("UndefinedError: No first item, sequence was empty.");
     }
 
-    private static JinjaList Slice(object? value, JinjaArguments arguments)
+    private static object? Last(object? value, JinjaArguments arguments) => Reversed(value) is { } items
+        ? items.FirstOrDefault(new JinjaUndefined("UndefinedError: No last item, sequence was empty."))
+        : throw JinjaError.Type($"'{JinjaOperators.TypeName(value)}' object is not reversible");
+
+    private static object? Reverse(object? value, JinjaArguments arguments)
     {
-        var items = JinjaOperators.Iterate(value);
-        var slices = arguments.Integer(0, "slices", 1);
-        arguments.Runtime.CheckElements(slices);
-        slices = Math.Max(slices, 1);
+        if (value is string or JinjaMarkup)
+        {
+            return OnText(value, text => string.Concat(Enumerable.Reverse(JinjaText.Characters(text))));
+        }
+
+        return Reversed(value) is { } items
+            ? new JinjaIterator(items, value is JinjaList { IsTuple: false } ? "list_reverseiterator" : "reversed")
+            : new JinjaList(Enumerable.Reverse(JinjaOperators.ToList(value, arguments.Runtime)));
+    }
+
+    /// <summary>The elements from the last; null where Python's <c>reversed</c> takes no such value.</summary>
+    private static IEnumerable<object?>? Reversed(object? value) => value switch
+    {
+        JinjaList list => Enumerable.Reverse(list),
+        JinjaRange { Count: 0 } => [],
+        JinjaRange range => new JinjaRange(range[range.Count - 1], range.Start - range.Step, -range.Step).Items(),
+        string or JinjaMarkup or JinjaDictionary or JinjaView => JinjaOperators.Iterate(value).Reverse(),
+        JinjaUndefined => [],
+        _ => null,
+    };
+
+    private static IEnumerable<object?> Items(object? value)
+    {
+        if (value is JinjaUndefined)
+        {
+            yield break;
+        }
+
+        foreach (var item in new JinjaView("items", value as JinjaDictionary ?? throw JinjaError.Type("Can only get item pairs from a mapping.")).Items())
+        {
+            yield return item;
+        }
+    }
+
+    private static IEnumerable<object?> Batch(object? value, JinjaArguments arguments)
+    {
+        var (size, fill) = (arguments.Get(0, null), arguments.GetMarked(1, null));
+        var row = new JinjaList();
+        foreach (var item in JinjaOperators.Iterate(value))
+        {
+            if (JinjaOperators.AreEqual((long)row.Count, size))
+            {
+                yield return row;
+                row = [];
+            }
+
+            arguments.Runtime.Step();
+            row.Add(item);
+        }
+
+        if (row.Count > 0)
+        {
+            if (fill is not null && JinjaOperators.IsLess((long)row.Count, size))
+            {
+                var missing = JinjaNumbers.ToInteger(size, "batch") - row.Count;
+                arguments.Runtime.CheckElements(missing);
+                row.AddRange(Enumerable.Repeat(fill, (int)missing));
+            }
+
+            yield return row;
+        }
+    }
+
+    private static IEnumerable<object?> Slice(object? value, JinjaArguments arguments)
+    {
+        var items = JinjaOperators.ToList(value, arguments.Runtime);
+        var (slices, fill) = (arguments.Integer(0, 1), arguments.GetMarked(1, null));
+        if (slices == 0)
+        {
+            throw JinjaError.Other("ZeroDivisionError: integer division or modulo by zero");
+        }
+
         var (each, extra) = Math.DivRem(items.Count, slices);
-        var result = new JinjaList();
         var offset = 0;
         for (long i = 0; i < slices; i++)
         {
+            arguments.Runtime.Step();
             var take = (int)(each + (i < extra ? 1 : 0));
             var part = new JinjaList(items.GetRange(offset, take));
             offset += take;
-            if (i >= extra && arguments.Get(1, "fill_with", null) is { } fill)
+            if (i >= extra && fill is not null)
             {
                 part.Add(fill);
             }
 
-            result.Add(part);
+            yield return part;
         }
-
-        return result;
     }
 
-    private static string Join(object? value, JinjaArguments arguments)
+    private static IEnumerable<object?> Map(object? value, JinjaArguments arguments)
     {
-        var attribute = arguments.Get(1, "attribute", null);
-        var items = JinjaOperators.Iterate(value).Select(item => JinjaText.ToText(attribute is null ? item : JinjaMembers.GetPath(item, attribute)));
-        return arguments.Runtime.Bound(string.Join(arguments.Text(0, "d", ""), items));
-    }
-
-    private static JinjaList Map(object? value, JinjaArguments arguments)
-    {
-        var items = JinjaOperators.IsTrue(value) ? JinjaOperators.Iterate(value) : [];
-        arguments.Runtime.Charge(items.Count);
-        if (arguments.Named.TryGetValue("attribute", out var attribute))
+        if (!JinjaOperators.IsTrue(value))
         {
-            return new JinjaList(items.Select(item => JinjaMembers.GetPath(item, attribute) is var found && found is JinjaUndefined && arguments.Named.TryGetValue("default", out var fallback) ? fallback : found));
+            yield break;
         }
 
-        var name = arguments.RequireText(0, "filter");
-        var filter = Find(name) ?? throw new JinjaException(JinjaErrorKind.Runtime, $"TemplateRuntimeError: No filter named '{name}'.");
+        var apply = Mapping(arguments);
+        foreach (var item in JinjaOperators.Iterate(value))
+        {
+            arguments.Runtime.Step();
+            yield return apply(item);
+        }
+    }
+
+    private static Func<object?, object?> Mapping(JinjaArguments arguments)
+    {
+        if (arguments.Positional.Count == 0 && arguments.Named.TryGetValue("attribute", out var attribute))
+        {
+            var hasDefault = arguments.Named.TryGetValue("default", out var fallback);
+            return arguments.Named.Count == (hasDefault ? 2 : 1)
+                ? item => JinjaMembers.GetPath(item, attribute, fallback)
+                : throw JinjaError.Other("FilterArgumentError: Unexpected keyword argument of map");
+        }
+
+        if (arguments.Positional.Count == 0)
+        {
+            throw JinjaError.Other("FilterArgumentError: map requires a filter argument");
+        }
+
+        var name = JinjaText.ToText(arguments[0]);
+        var filter = Find(name) ?? throw JinjaError.Other($"TemplateRuntimeError: No filter named '{name}'.");
         var rest = arguments with { Function = name, Positional = [.. arguments.Positional.Skip(1)] };
-        return new JinjaList(items.Select(item => filter(item, rest)));
+        return item => filter.Apply(item, rest);
     }
 
-    private static JinjaList Select(object? value, JinjaArguments arguments, bool byAttribute, bool keep)
+    private static IEnumerable<object?> Select(object? value, JinjaArguments arguments, bool byAttribute, bool keep)
     {
-        // Nothing (none, undefined) selects nothing, as in Jinja.
-        var items = JinjaOperators.IsTrue(value) ? JinjaOperators.Iterate(value) : [];
-        arguments.Runtime.Charge(items.Count);
-        var attribute = byAttribute ? arguments.Require(0, "attribute") : null;
-        var used = byAttribute ? 1 : 0;
-        JinjaTest test = (item, _) => JinjaOperators.IsTrue(item);
-        if (arguments.Positional.Count > used)
+        // Nothing (none, undefined) selects nothing, whatever the arguments.
+        if (!JinjaOperators.IsTrue(value))
         {
-            var name = arguments.RequireText(used, "test");
-            test = JinjaTests.Find(name) ?? throw new JinjaException(JinjaErrorKind.Runtime, $"TemplateRuntimeError: No test named '{name}'.");
+            yield break;
         }
 
-        var rest = arguments with { Positional = [.. arguments.Positional.Skip(used + 1)] };
-        return new JinjaList(items.Where(item => test(byAttribute ? JinjaMembers.GetPath(item, attribute) : item, rest) == keep));
+        var holds = Selection(arguments, byAttribute);
+        foreach (var item in JinjaOperators.Iterate(value))
+        {
+            arguments.Runtime.Step();
+            if (holds(item) == keep)
+            {
+                yield return item;
+            }
+        }
+    }
+
+    private static Func<object?, bool> Selection(JinjaArguments arguments, bool byAttribute)
+    {
+        if (byAttribute && arguments.Positional.Count == 0)
+        {
+            throw JinjaError.Other("FilterArgumentError: Missing parameter for attribute name");
+        }
+
+        var used = byAttribute ? 1 : 0;
+        var attribute = byAttribute ? arguments[0] : null;
+        if (arguments.Positional.Count <= used)
+        {
+            return item => JinjaOperators.IsTrue(JinjaMembers.GetPath(item, attribute));
+        }
+
+        var name = JinjaText.ToText(arguments[used]);
+        var test = JinjaTests.Find(name) ?? throw JinjaError.Other($"TemplateRuntimeError: No test named '{name}'.");
+        var rest = arguments with { Function = name, Positional = [.. arguments.Positional.Skip(used + 1)] };
+        return item => test.Holds(JinjaMembers.GetPath(item, attribute), rest);
     }
 
     private static object? Sum(object? value, JinjaArguments arguments)
     {
-        var attribute = arguments.Get(0, "attribute", null);
-        var total = arguments.Get(1, "start", 0L);
+        var attribute = arguments.Get(0, null);
+        var total = arguments.Get(1, 0L);
+        if (total is string)
+        {
+            throw JinjaError.Type("sum() can't sum strings [use ''.join(seq) instead]");
+        }
+
         foreach (var item in JinjaOperators.Iterate(value))
         {
-            total = JinjaOperators.Calculate("+", total, attribute is null ? item : JinjaMembers.GetPath(item, attribute), arguments.Runtime);
+            arguments.Runtime.Step();
+            total = JinjaOperators.Calculate("+", total, JinjaMembers.GetPath(item, attribute), arguments.Runtime);
         }
 
         return total;
     }
 
-    private static object? Extreme(object? value, JinjaArguments arguments, int sign)
+    private static object? Extreme(object? value, JinjaArguments arguments, string operation)
     {
-        var attribute = arguments.Get(1, "attribute", null);
-        var key = Key(attribute, arguments.Flag(0, "case_sensitive", false));
-        var items = JinjaOperators.Iterate(value);
+        var key = Key(arguments.Get(1, null), arguments.Flag(0, false));
+        var items = JinjaOperators.ToList(value, arguments.Runtime);
         if (items.Count == 0)
         {
             return new JinjaUndefined("UndefinedError: No aggregated item, sequence was empty.");
         }
 
-        var best = items[0];
+        var (best, bestKey) = (items[0], key(items[0]));
         foreach (var item in items.Skip(1))
         {
-            best = JinjaOperators.Compare(key(item), key(best)) * sign > 0 ? item : best;
+            var itemKey = key(item);
+            (best, bestKey) = JinjaOperators.Holds(operation, itemKey, bestKey) ? (item, itemKey) : (best, bestKey);
         }
 
         return best;
@@ -127,68 +222,70 @@ internal static partial class JinjaFilters
 
     private static JinjaList Sort(object? value, JinjaArguments arguments)
     {
-        var key = Key(arguments.Get(2, "attribute", null), arguments.Flag(1, "case_sensitive", false));
-        return SortBy(JinjaOperators.Iterate(value), key, arguments.Flag(0, "reverse", false), arguments.Runtime);
+        // Several attributes, parted by commas, are compared one after another.
+        var caseSensitive = arguments.Flag(1, false);
+        var keys = arguments.Get(2, null) is string attributes
+            ? attributes.Split(',').Select(attribute => Key(attribute, caseSensitive)).ToList()
+            : [Key(arguments.Get(2, null), caseSensitive)];
+        return JinjaSorting.Sort(JinjaOperators.ToList(value, arguments.Runtime), item => new JinjaList(keys.Select(key => key(item))), arguments.Flag(0, false), arguments.Runtime);
     }
 
     private static JinjaList DictionarySort(object? value, JinjaArguments arguments)
     {
-        var dictionary = value as JinjaDictionary ?? throw new JinjaException(JinjaErrorKind.Runtime, "TypeError: dictsort needs a mapping");
-        var byValue = arguments.Text(1, "by", "key") == "value";
-        var fold = Key(null, arguments.Flag(0, "case_sensitive", false));
-        return SortBy(JinjaMembers.Items(dictionary), item => fold(((JinjaList)item!)[byValue ? 1 : 0]), arguments.Flag(2, "reverse", false), arguments.Runtime);
+        var position = arguments.Get(1, "key") switch
+        {
+            "key" => 0,
+            "value" => 1,
+            _ => throw JinjaError.Other("FilterArgumentError: You can only sort by either \"key\" or \"value\""),
+        };
+        var dictionary = value as JinjaDictionary ?? throw JinjaError.Other($"AttributeError: '{JinjaOperators.TypeName(value)}' object has no attribute 'items'");
+        var fold = Key(null, arguments.Flag(0, false));
+        return JinjaSorting.Sort(new JinjaList(new JinjaView("items", dictionary).Items()), item => fold(((JinjaList)item!)[position]), arguments.Flag(2, false), arguments.Runtime);
     }
 
     private static JinjaList GroupBy(object? value, JinjaArguments arguments)
     {
-        var attribute = arguments.Require(0, "attribute");
-        var fallback = arguments.Get(1, "default", null);
-        var fold = Key(null, arguments.Flag(2, "case_sensitive", false));
+        var (attribute, fallback) = (arguments.Get(0, null), arguments.GetMarked(1, null));
+        var key = Key(attribute, arguments.Flag(2, false), fallback);
         var groups = new JinjaList();
         JinjaList? members = null;
         object? current = null;
-        foreach (var item in SortBy(JinjaOperators.Iterate(value), item => fold(Of(item)), reverse: false, arguments.Runtime))
+        foreach (var item in JinjaSorting.Sort(JinjaOperators.ToList(value, arguments.Runtime), key, reverse: false, arguments.Runtime))
         {
-            var key = Of(item);
-            if (members is null || !JinjaOperators.AreEqual(fold(key), fold(current)))
+            var itemKey = key(item);
+            if (members is null || !JinjaOperators.AreEqual(itemKey, current))
             {
                 members = [];
-                current = key;
-                groups.Add(new JinjaList([key, members], isTuple: true));
+                current = itemKey;
+                groups.Add(new JinjaList([JinjaMembers.GetPath(item, attribute, fallback), members], isTuple: true) { IsGroup = true });
             }
 
             members.Add(item);
         }
 
         return groups;
-
-        object? Of(object? item) => JinjaMembers.GetPath(item, attribute) is var found && found is JinjaUndefined && fallback is not null ? fallback : found;
     }
 
-    private static JinjaList Unique(object? value, JinjaArguments arguments)
+    private static IEnumerable<object?> Unique(object? value, JinjaArguments arguments)
     {
-        var key = Key(arguments.Get(1, "attribute", null), arguments.Flag(0, "case_sensitive", false));
+        var key = Key(arguments.Get(1, null), arguments.Flag(0, false));
         var seen = new JinjaDictionary();
-        return new JinjaList(JinjaOperators.Iterate(value).Where(item =>
+        foreach (var item in JinjaOperators.Iterate(value))
         {
-            var isNew = !seen.TryGet(key(item), out _);
-            seen[key(item)] = null;
-            return isNew;
-        }));
+            arguments.Runtime.Step();
+            var itemKey = key(item);
+            if (!seen.TryGet(itemKey, out _))
+            {
+                seen[itemKey] = null;
+                yield return item;
+            }
+        }
     }
 
     /// <summary>What items are ordered by: an attribute, strings without their case unless asked.</summary>
-    private static Func<object?, object?> Key(object? attribute, bool caseSensitive) => item =>
+    private static Func<object?, object?> Key(object? attribute, bool caseSensitive, object? fallback = null) => item =>
     {
-        var value = attribute is null ? item : JinjaMembers.GetPath(item, attribute);
-        return value is string text && !caseSensitive ? JinjaStringMethods.Lower(text) : value;
+        var value = JinjaMarkup.Unwrap(JinjaMembers.GetPath(item, attribute, fallback));
+        return value is string text && !caseSensitive ? JinjaUnicode.Lower(text) : value;
     };
-
-    private static JinjaList SortBy(JinjaList items, Func<object?, object?> key, bool reverse, JinjaRuntime runtime)
-    {
-        runtime.Charge(items.Count * 16L);
-        var comparer = Comparer<object?>.Create((a, b) => JinjaOperators.Compare(a, b));
-        // Both orders are stable, as Python's are.
-        return new JinjaList(reverse ? items.OrderByDescending(key, comparer) : items.OrderBy(key, comparer));
-    }
 }

@@ -3,215 +3,218 @@ using System.Text;
 
 namespace Abi.Llm.Chat.Jinja;
 
-/// <summary>Python's two ways of formatting: <c>%</c> and <c>str.format</c>.</summary>
-internal static class JinjaFormat
+/// <summary>Python's first way of formatting: <c>format % values</c>.</summary>
+internal sealed class JinjaFormat
 {
-    public static string Percent(string format, IReadOnlyList<object?> values, JinjaDictionary? named, JinjaRuntime runtime)
+    private readonly string _format;
+    private readonly object? _values;
+    private readonly JinjaRuntime _runtime;
+    private readonly bool _escapes;
+    private readonly StringBuilder _output = new();
+    private int _position;
+    private int _next;
+
+    private JinjaFormat(string format, object? values, JinjaRuntime runtime, bool escapes)
     {
-        var output = new StringBuilder();
-        var next = 0;
-        for (var i = 0; i < format.Length; i++)
-        {
-            if (format[i] != '%')
-            {
-                output.Append(format[i]);
-                continue;
-            }
-
-            i++;
-            object? value = null;
-            var hasValue = false;
-            if (i < format.Length && format[i] == '(' && format.IndexOf(')', i) is var close and > 0)
-            {
-                if (named is null || !named.TryGet(format[(i + 1)..close], out value))
-                {
-                    throw new JinjaException(JinjaErrorKind.Runtime, $"KeyError: '{format[(i + 1)..close]}'");
-                }
-
-                hasValue = true;
-                i = close + 1;
-            }
-
-            var (left, zero, plus) = (false, false, false);
-            for (; i < format.Length && format[i] is '-' or '0' or '+' or ' ' or '#'; i++)
-            {
-                left |= format[i] == '-';
-                zero |= format[i] == '0';
-                plus |= format[i] == '+';
-            }
-
-            var width = Digits(format, ref i);
-            var precision = -1;
-            if (i < format.Length && format[i] == '.')
-            {
-                i++;
-                precision = Digits(format, ref i);
-            }
-
-            if (i >= format.Length)
-            {
-                throw new JinjaException(JinjaErrorKind.Runtime, "ValueError: incomplete format");
-            }
-
-            if (format[i] == '%')
-            {
-                output.Append('%');
-                continue;
-            }
-
-            if (!hasValue)
-            {
-                value = next < values.Count ? values[next++] : throw new JinjaException(JinjaErrorKind.Runtime, "TypeError: not enough arguments for format string");
-            }
-
-            Pad(output, Convert(format[i], value, precision, plus), width, left ? '<' : '>', zero && !left ? '0' : ' ', runtime);
-        }
-
-        return named is not null || next == values.Count ? runtime.Bound(output.ToString()) : throw new JinjaException(JinjaErrorKind.Runtime, "TypeError: not all arguments converted during string formatting");
+        _format = format;
+        _values = values;
+        _runtime = runtime;
+        _escapes = escapes;
     }
 
-    public static string Braces(string format, JinjaArguments arguments)
+    /// <summary>Formats a tuple's items, a mapping's named ones, or one value; <paramref name="escapes"/> escapes what is filled in.</summary>
+    public static string Percent(string format, object? values, JinjaRuntime runtime, bool escapes = false)
     {
-        var output = new StringBuilder();
-        var next = 0;
-        for (var i = 0; i < format.Length; i++)
-        {
-            var c = format[i];
-            if (c is not ('{' or '}'))
-            {
-                output.Append(c);
-                continue;
-            }
-
-            if (i + 1 < format.Length && format[i + 1] == c)
-            {
-                output.Append(c);
-                i++;
-                continue;
-            }
-
-            var close = c == '{' ? format.IndexOf('}', i) : -1;
-            if (close < 0)
-            {
-                throw new JinjaException(JinjaErrorKind.Runtime, $"ValueError: Single '{c}' encountered in format string");
-            }
-
-            var field = format[(i + 1)..close];
-            i = close;
-            var colon = field.IndexOf(':', StringComparison.Ordinal);
-            var (name, spec) = colon < 0 ? (field, "") : (field[..colon], field[(colon + 1)..]);
-            var represent = name.EndsWith("!r", StringComparison.Ordinal);
-            name = represent || name.EndsWith("!s", StringComparison.Ordinal) ? name[..^2] : name;
-            object? value;
-            if (name.Length == 0 || int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out _))
-            {
-                var index = name.Length == 0 ? next++ : int.Parse(name, CultureInfo.InvariantCulture);
-                value = index < arguments.Positional.Count ? arguments.Positional[index] : throw new JinjaException(JinjaErrorKind.Runtime, "IndexError: Replacement index out of range for positional args tuple");
-            }
-            else
-            {
-                var parts = name.Split('.', 2);
-                value = arguments.Named.TryGetValue(parts[0], out var named) ? named : throw new JinjaException(JinjaErrorKind.Runtime, $"KeyError: '{parts[0]}'");
-                value = parts.Length > 1 ? JinjaMembers.GetPath(value, parts[1]) : value;
-            }
-
-            Specified(output, represent ? JinjaText.Represent(value) : value, spec, arguments.Runtime);
-        }
-
-        return arguments.Runtime.Bound(output.ToString());
+        var formatter = new JinjaFormat(format, values, runtime, escapes);
+        formatter.Run();
+        return runtime.Bound(formatter._output.ToString());
     }
 
-    private static void Specified(StringBuilder output, object? value, string spec, JinjaRuntime runtime)
+    private void Run()
     {
-        var i = 0;
-        var (fill, align) = (' ', JinjaNumbers.IsNumber(value) && value is not bool ? '>' : '<');
-        if (spec.Length > 1 && spec[1] is '<' or '>' or '^')
+        while (_position < _format.Length)
         {
-            (fill, align, i) = (spec[0], spec[1], 2);
-        }
-        else if (spec.Length > 0 && spec[0] is '<' or '>' or '^')
-        {
-            (align, i) = (spec[0], 1);
-        }
-
-        var plus = i < spec.Length && spec[i] == '+';
-        i += plus ? 1 : 0;
-        if (i < spec.Length && spec[i] == '0')
-        {
-            fill = '0';
+            var percent = _format.IndexOf('%', _position);
+            _output.Append(_format, _position, (percent < 0 ? _format.Length : percent) - _position);
+            _position = percent < 0 ? _format.Length : percent + 1;
+            if (percent >= 0)
+            {
+                Field();
+            }
         }
 
-        var width = Digits(spec, ref i);
-        var grouped = i < spec.Length && spec[i] == ',';
-        i += grouped ? 1 : 0;
-        var precision = -1;
-        if (i < spec.Length && spec[i] == '.')
+        var isMapping = _values is JinjaDictionary or JinjaList { IsTuple: false } or JinjaRange or JinjaUndefined;
+        if (!isMapping && _next < (_values is JinjaList tuple ? tuple.Count : 1))
         {
-            i++;
-            precision = Digits(spec, ref i);
-        }
-
-        var kind = i < spec.Length ? spec[i] : JinjaNumbers.IsNumber(value) && precision >= 0 ? 'g' : 's';
-        var text = grouped && JinjaNumbers.IsNumber(value)
-            ? JinjaNumbers.ToDouble(value).ToString($"N{(kind == 'f' ? precision < 0 ? 6 : precision : 0)}", CultureInfo.InvariantCulture)
-            : Convert(kind, value, precision, plus);
-        Pad(output, text, width, align, fill, runtime);
-    }
-
-    private static string Convert(char kind, object? value, int precision, bool plus)
-    {
-        if (value is JinjaUndefined undefined && kind is not 's')
-        {
-            throw undefined.Error();
-        }
-
-        switch (kind)
-        {
-            case 's' or 'r':
-                var text = kind == 's' ? JinjaText.ToText(value) : JinjaText.Represent(value);
-                return precision >= 0 ? string.Concat(JinjaText.Characters(text).Take(precision)) : text;
-            case 'd' or 'i' or 'u' when JinjaNumbers.IsNumber(value):
-                var number = value is double d ? (long)d : JinjaNumbers.ToLong(value);
-                return (plus && number >= 0 ? "+" : "") + number.ToString(CultureInfo.InvariantCulture);
-            case 'x' or 'X' or 'o' or 'b' when value is long or bool:
-                var bits = JinjaNumbers.ToLong(value);
-                var digits = kind switch { 'x' => bits.ToString("x", CultureInfo.InvariantCulture), 'X' => bits.ToString("X", CultureInfo.InvariantCulture), 'o' => System.Convert.ToString(bits, 8), _ => System.Convert.ToString(bits, 2) };
-                return digits;
-            case 'f' or 'F' or '%' when JinjaNumbers.IsNumber(value):
-                var scaled = JinjaNumbers.ToDouble(value) * (kind == '%' ? 100 : 1);
-                return (plus && scaled >= 0 ? "+" : "") + scaled.ToString($"F{(precision < 0 ? 6 : Math.Min(precision, 100))}", CultureInfo.InvariantCulture) + (kind == '%' ? "%" : "");
-            case 'e' or 'E' when JinjaNumbers.IsNumber(value):
-                var exponent = JinjaNumbers.ToDouble(value).ToString($"0.{new string('0', precision < 0 ? 6 : Math.Min(precision, 100))}e+00", CultureInfo.InvariantCulture);
-                return kind == 'E' ? exponent.ToUpperInvariant() : exponent;
-            case 'g' or 'G' when JinjaNumbers.IsNumber(value):
-                return JinjaNumbers.ToDouble(value).ToString($"G{(precision < 0 ? 6 : Math.Max(precision, 1))}", CultureInfo.InvariantCulture);
-            case 'c' when value is string: return (string)value;
-            default: throw new JinjaException(JinjaErrorKind.Runtime, $"TypeError: format '%{kind}' does not take a {JinjaOperators.TypeName(value)}");
+            throw JinjaError.Type("not all arguments converted during string formatting");
         }
     }
 
-    private static int Digits(string text, ref int i)
+    private void Field()
     {
-        var value = 0;
-        for (; i < text.Length && char.IsAsciiDigit(text[i]); i++)
+        if (Current == '%')
         {
-            value = Math.Min((value * 10) + text[i] - '0', 1 << 28);
-        }
-
-        return value;
-    }
-
-    private static void Pad(StringBuilder output, string text, int width, char align, char fill, JinjaRuntime runtime)
-    {
-        runtime.CheckCharacters(width + (long)output.Length);
-        var padding = Math.Max(width - JinjaText.Length(text), 0);
-        var left = align switch { '<' => 0, '>' => padding, _ => padding / 2 };
-        if (fill == '0' && align == '>' && text.Length > 0 && text[0] is '-' or '+')
-        {
-            output.Append(text[0]).Append('0', padding).Append(text, 1, text.Length - 1);
+            _position++;
+            _output.Append('%');
             return;
         }
 
-        output.Append(fill, left).Append(text).Append(fill, padding - left);
+        object? named = JinjaSignature.Absent;
+        if (Current == '(')
+        {
+            named = Named();
+        }
+
+        var (left, plus, space, alternate, zero) = (false, false, false, false, false);
+        for (; Current is '-' or '+' or ' ' or '#' or '0'; _position++)
+        {
+            left |= Current == '-';
+            plus |= Current == '+';
+            space |= Current == ' ';
+            alternate |= Current == '#';
+            zero |= Current == '0';
+        }
+
+        var width = Size() ?? 0;
+        (left, width) = width < 0 ? (true, -width) : (left, width);
+        int? precision = null;
+        if (Current == '.')
+        {
+            _position++;
+            precision = Math.Max(Size() ?? 0, 0);
+        }
+
+        if (Current is 'h' or 'l' or 'L')
+        {
+            _position++;
+        }
+
+        var kind = Current;
+        if (kind == '\0')
+        {
+            throw JinjaError.Value("incomplete format");
+        }
+
+        _position++;
+        var value = named == JinjaSignature.Absent ? Next() : named;
+        var (sign, text) = Convert(kind, value, precision, alternate);
+        sign = sign.Length > 0 || kind is 's' or 'r' or 'a' or 'c' ? sign : plus ? "+" : space ? " " : "";
+        var fill = zero && !left && kind is not ('s' or 'r' or 'a' or 'c') ? '0' : ' ';
+        Pad(sign, text, width, left, fill);
+    }
+
+    private char Current => _position < _format.Length ? _format[_position] : '\0';
+
+    /// <summary>The value that <c>%(name)</c> names; parentheses inside of the name nest.</summary>
+    private object? Named()
+    {
+        if (_values is not (JinjaDictionary or JinjaList { IsTuple: false } or JinjaRange or JinjaUndefined))
+        {
+            throw JinjaError.Type("format requires a mapping");
+        }
+
+        var start = ++_position;
+        for (var depth = 1; depth > 0; _position++)
+        {
+            depth += Current switch { '(' => 1, ')' => -1, '\0' when _position >= _format.Length => throw JinjaError.Value("incomplete format key"), _ => 0 };
+        }
+
+        var name = _format[start..(_position - 1)];
+        return _values switch
+        {
+            JinjaDictionary dictionary => dictionary.TryGet(name, out var value) ? value : throw JinjaError.Other($"KeyError: '{name}'"),
+            JinjaUndefined undefined => throw undefined.Error(),
+            _ => throw JinjaError.Type("list indices must be integers or slices, not str"),
+        };
+    }
+
+    private object? Next()
+    {
+        if (_values is JinjaList { IsTuple: true } tuple)
+        {
+            return _next < tuple.Count ? tuple[_next++] : throw JinjaError.Type("not enough arguments for format string");
+        }
+
+        return _next++ == 0 ? _values : throw JinjaError.Type("not enough arguments for format string");
+    }
+
+    private int? Size()
+    {
+        if (Current == '*')
+        {
+            _position++;
+            var value = Next();
+            return JinjaNumbers.IsInteger(value) ? (int)Math.Clamp(JinjaNumbers.ToInteger(value, "*"), -int.MaxValue, int.MaxValue) : throw JinjaError.Type("* wants int");
+        }
+
+        int? size = null;
+        for (; char.IsAsciiDigit(Current); _position++)
+        {
+            size = size > int.MaxValue / 10 - 1 ? throw JinjaError.Value("width too big") : ((size ?? 0) * 10) + Current - '0';
+        }
+
+        return size;
+    }
+
+    private (string Sign, string Text) Convert(char kind, object? value, int? precision, bool alternate)
+    {
+        switch (kind)
+        {
+            case 's' or 'r' or 'a':
+                var text = kind == 's' ? _escapes ? JinjaMarkup.Escape(value) : JinjaText.ToText(value) : JinjaText.Represent(value);
+                text = kind == 'a' ? string.Concat(JinjaText.Characters(text).Select(c => c[0] > '~' ? JinjaText.Escape(c) : c)) : kind == 'r' && _escapes ? JinjaMarkup.Escape(text) : text;
+                return ("", precision is { } most ? JinjaText.First(text, most) : text);
+            case 'c':
+                return ("", Character(value));
+            case 'd' or 'i' or 'u' or 'o' or 'x' or 'X':
+                value = JinjaMarkup.Unwrap(value);
+                if (value is JinjaUndefined undefined)
+                {
+                    throw undefined.Error();
+                }
+
+                value = value is double number && kind is 'd' or 'i' or 'u' ? JinjaNumbers.Truncate((double)value) : value;
+                if (!JinjaNumbers.IsInteger(value))
+                {
+                    throw JinjaError.Type($"%{kind} format: {(kind is 'd' or 'i' or 'u' ? "a real number" : "an integer")} is required, not {JinjaOperators.TypeName(value)}");
+                }
+
+                var integer = JinjaNumbers.ToBig(value);
+                _runtime.CheckCharacters(precision ?? 0);
+                var digits = JinjaNumberFormat.Integer(integer, kind).PadLeft(precision ?? 0, '0');
+                return ((integer.Sign < 0 ? "-" : ""), (alternate && kind is 'x' or 'X' or 'o' && alternate ? "0" + kind : "") + digits);
+            case 'e' or 'E' or 'f' or 'F' or 'g' or 'G':
+                value = JinjaMarkup.Unwrap(value);
+                var real = JinjaNumbers.IsNumber(value) || value is JinjaUndefined ? JinjaNumbers.ToDouble(value) : throw JinjaError.Type($"must be real number, not {JinjaOperators.TypeName(value)}");
+                return (double.IsNegative(real) && !double.IsNaN(real) ? "-" : "", JinjaNumberFormat.Float(real, kind, Math.Min(precision ?? 6, JinjaNumberFormat.MostPrecision), alternate));
+            default:
+                throw JinjaError.Value($"unsupported format character '{kind}'");
+        }
+    }
+
+    private static string Character(object? value) => JinjaMarkup.Unwrap(value) switch
+    {
+        string text when JinjaText.Length(text) == 1 => text,
+        long code and >= 0 and <= 0x10ffff => code is >= 0xd800 and <= 0xdfff ? ((char)code).ToString() : char.ConvertFromUtf32((int)code),
+        bool flag => flag ? "\x01" : "\0",
+        long => throw JinjaError.Overflow("%c arg not in range(0x110000)"),
+        _ => throw JinjaError.Type("%c requires int or char"),
+    };
+
+    private void Pad(string sign, string text, int width, bool left, char fill)
+    {
+        _runtime.CheckCharacters(Math.Max(width, text.Length) + (long)_output.Length);
+        var padding = Math.Max(width - JinjaText.Length(text) - sign.Length, 0);
+        if (left)
+        {
+            _output.Append(sign).Append(text).Append(' ', padding);
+            return;
+        }
+
+        // Zeros go behind the sign and a base's prefix.
+        var prefix = fill == '0' && text.Length > 1 && text[0] == '0' && text[1] is 'x' or 'X' or 'o' ? text[..2] : "";
+        _ = fill == '0'
+            ? _output.Append(sign).Append(prefix).Append('0', padding).Append(text, prefix.Length, text.Length - prefix.Length)
+            : _output.Append(' ', padding).Append(sign).Append(text);
     }
 }

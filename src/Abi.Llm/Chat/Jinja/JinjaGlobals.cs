@@ -1,21 +1,22 @@
-using System.Globalization;
-using System.Text;
+using System.Numerics;
 
 namespace Abi.Llm.Chat.Jinja;
 
 /// <summary>The functions that every template sees: Jinja's own, and <c>raise_exception</c> and <c>strftime_now</c> of chat templates.</summary>
 internal static class JinjaGlobals
 {
+    private const int MostInRange = 100_000;
+
     private static readonly Dictionary<string, JinjaCallable> Functions = new JinjaCallable[]
     {
-        new("range", Range),
-        new("dict", MakeDictionary),
-        new("namespace", MakeNamespace),
-        new("raise_exception", arguments => throw new JinjaException(JinjaErrorKind.Raised, JinjaText.ToText(arguments.Require(0, "message")))),
-        new("strftime_now", arguments => FormatTime(arguments.RequireText(0, "format"), arguments.Runtime.Now)),
-        new("joiner", MakeJoiner),
-        new("cycler", MakeCycler),
-        new("lipsum", _ => throw new JinjaException(JinjaErrorKind.Runtime, "lipsum() makes random text and is not available in chat templates")),
+        new("range", "/ start stop? step?", Range),
+        new("dict", "/ source? **", arguments => MakeDictionary(arguments)),
+        new("namespace", "/ source? **", MakeNamespace),
+        new("raise_exception", "message", arguments => throw new JinjaException(JinjaErrorKind.Raised, JinjaText.ToText(arguments[0]))),
+        new("strftime_now", "format", arguments => JinjaTime.Format(arguments.RequireText(0), arguments.Runtime.Now)),
+        new("joiner", "sep?", MakeJoiner),
+        new("cycler", "/ *", arguments => arguments.Positional.Count > 0 ? new JinjaCycler(arguments.Positional) : throw JinjaError.Other("RuntimeError: at least one item has to be provided")),
+        new("lipsum", "n? html? min? max?", _ => throw JinjaError.Other("lipsum() makes random text and is not available in chat templates")),
     }.ToDictionary(function => function.Name, StringComparer.Ordinal);
 
     public static bool TryGet(string name, out object? value)
@@ -25,35 +26,42 @@ internal static class JinjaGlobals
         return found;
     }
 
-    private static JinjaList Range(JinjaArguments arguments)
+    private static JinjaRange Range(JinjaArguments arguments)
     {
-        var first = JinjaNumbers.ToInteger(arguments.Require(0, "stop"), "range");
-        var (start, stop) = arguments.Positional.Count > 1 ? (first, arguments.Integer(1, "stop", 0)) : (0, first);
-        var step = arguments.Integer(2, "step", 1);
-        if (step == 0)
+        var first = Number(0);
+        var (start, stop) = arguments.Has(1) ? (first, Number(1)) : (0, first);
+        var step = arguments.Has(2) ? Number(2) : 1;
+        if (step.IsZero)
         {
-            throw new JinjaException(JinjaErrorKind.Runtime, "ValueError: range() arg 3 must not be zero");
+            throw JinjaError.Value("range() arg 3 must not be zero");
         }
 
-        var count = step > 0 ? stop > start ? ((Int128)stop - start + step - 1) / step : 0 : stop < start ? ((Int128)start - stop - step - 1) / -step : 0;
-        arguments.Runtime.CheckElements((long)Int128.Min(count, long.MaxValue));
-        var list = new JinjaList();
-        for (long i = 0; i < (long)count; i++)
+        if (step.Sign > 0 ? start >= stop : start <= stop)
         {
-            list.Add(start + (i * step));
+            return BigInteger.Abs(start) <= int.MaxValue && BigInteger.Abs(stop) <= int.MaxValue && BigInteger.Abs(step) <= int.MaxValue
+                ? new JinjaRange((long)start, (long)stop, (long)step)
+                : new JinjaRange(0, 0, 1);
         }
 
-        return list;
+        // Jinja's sandbox allows no more.
+        var count = ((BigInteger.Abs(stop - start) - 1) / BigInteger.Abs(step)) + 1;
+        return count <= MostInRange && BigInteger.Abs(start) < long.MaxValue && BigInteger.Abs(stop) < long.MaxValue && BigInteger.Abs(step) < long.MaxValue
+            ? new JinjaRange((long)start, (long)stop, (long)step)
+            : throw JinjaError.Overflow($"Range too big. The sandbox blocks ranges larger than MAX_RANGE ({MostInRange}).");
+
+        BigInteger Number(int index) => arguments[index] is BigInteger big ? big : JinjaNumbers.ToInteger(arguments[index], "range");
     }
 
     private static JinjaDictionary MakeDictionary(JinjaArguments arguments)
     {
         var dictionary = new JinjaDictionary();
-        foreach (var source in arguments.Positional)
+        if (arguments.Has(0))
         {
-            var entries = source is JinjaDictionary other
+            var entries = arguments[0] is JinjaDictionary other
                 ? other.Entries
-                : JinjaOperators.Iterate(source).Select(pair => JinjaOperators.Iterate(pair) is { Count: 2 } items ? KeyValuePair.Create(items[0], items[1]) : throw new JinjaException(JinjaErrorKind.Runtime, "ValueError: dict() needs pairs"));
+                : JinjaOperators.ToList(arguments[0], arguments.Runtime).Select(pair => JinjaOperators.ToList(pair, arguments.Runtime) is { Count: 2 } items
+                    ? KeyValuePair.Create(items[0], items[1])
+                    : throw JinjaError.Value("dictionary update sequence element has not length 2; 2 is required"));
             foreach (var (key, value) in entries)
             {
                 dictionary[key] = value;
@@ -81,94 +89,13 @@ internal static class JinjaGlobals
 
     private static JinjaCallable MakeJoiner(JinjaArguments arguments)
     {
-        var separator = arguments.Text(0, "sep", ", ");
+        var separator = arguments.GetMarked(0, ", ");
         var isUsed = false;
-        return new JinjaCallable("joiner", _ =>
+        return new JinjaCallable("joiner", "", _ =>
         {
             var text = isUsed ? separator : "";
             isUsed = true;
             return text;
         });
-    }
-
-    private static JinjaNamespace MakeCycler(JinjaArguments arguments)
-    {
-        var items = arguments.Positional;
-        if (items.Count == 0)
-        {
-            throw new JinjaException(JinjaErrorKind.Runtime, "TypeError: at least one item has to be provided");
-        }
-
-        var instance = new JinjaNamespace();
-        var position = 0;
-        instance.Attributes["current"] = items[0];
-        instance.Attributes["next"] = new JinjaCallable("next", _ =>
-        {
-            var item = items[position];
-            position = (position + 1) % items.Count;
-            instance.Attributes["current"] = items[position];
-            return item;
-        });
-        instance.Attributes["reset"] = new JinjaCallable("reset", _ =>
-        {
-            position = 0;
-            instance.Attributes["current"] = items[0];
-            return null;
-        });
-        return instance;
-    }
-
-    /// <summary>C's <c>strftime</c> in the C locale.</summary>
-    private static string FormatTime(string format, DateTimeOffset time)
-    {
-        var output = new StringBuilder();
-        for (var i = 0; i < format.Length; i++)
-        {
-            if (format[i] != '%' || i + 1 == format.Length)
-            {
-                output.Append(format[i]);
-                continue;
-            }
-
-            i++;
-            var unpadded = format[i] == '-' && i + 1 < format.Length;
-            i += unpadded ? 1 : 0;
-            var text = format[i] switch
-            {
-                'Y' => Text("yyyy"),
-                'y' => Text("yy"),
-                'm' => Text("MM"),
-                'd' => Text("dd"),
-                'e' => time.Day.ToString(CultureInfo.InvariantCulture).PadLeft(2),
-                'H' => Text("HH"),
-                'I' => Text("hh"),
-                'M' => Text("mm"),
-                'S' => Text("ss"),
-                'f' => Text("ffffff"),
-                'p' => Text("tt"),
-                'A' => Text("dddd"),
-                'a' => Text("ddd"),
-                'B' => Text("MMMM"),
-                'b' or 'h' => Text("MMM"),
-                'j' => time.DayOfYear.ToString("000", CultureInfo.InvariantCulture),
-                'w' => ((int)time.DayOfWeek).ToString(CultureInfo.InvariantCulture),
-                'F' => Text("yyyy-MM-dd"),
-                'T' or 'X' => Text("HH:mm:ss"),
-                'R' => Text("HH:mm"),
-                'D' or 'x' => Text("MM/dd/yy"),
-                'c' => $"{Text("ddd MMM")} {time.Day,2} {Text("HH:mm:ss yyyy")}",
-                'z' => time.ToString("zzz", CultureInfo.InvariantCulture).Replace(":", "", StringComparison.Ordinal),
-                'Z' => time.Offset == TimeSpan.Zero ? "UTC" : "",
-                'n' => "\n",
-                't' => "\t",
-                '%' => "%",
-                _ => $"%{format[i]}",
-            };
-            output.Append(unpadded ? text.TrimStart('0', ' ') is { Length: > 0 } trimmed ? trimmed : "0" : text);
-        }
-
-        return output.ToString();
-
-        string Text(string pattern) => time.ToString(pattern.Length == 1 ? "%" + pattern : pattern, CultureInfo.InvariantCulture);
     }
 }

@@ -10,55 +10,76 @@ internal sealed class JinjaJson(string? indent, string itemSeparator, string key
 
     public static string Write(object? value, JinjaArguments arguments)
     {
-        var indent = arguments.Get(1, "indent", null) ?? arguments.Get(0, "indent", null);
-        var ensureAscii = arguments.Named.TryGetValue("ensure_ascii", out var ascii) && JinjaOperators.IsTrue(ascii);
-        var sortKeys = arguments.Named.TryGetValue("sort_keys", out var sort) && JinjaOperators.IsTrue(sort);
-        var indentText = indent switch { null => null, string text => text, _ => new string(' ', (int)Math.Clamp(JinjaNumbers.ToInteger(indent, "tojson"), 0, 1000)) };
-        var (items, keys) = (indentText is null ? ", " : ",", ": ");
-        if (arguments.Named.TryGetValue("separators", out var separators) && separators is JinjaList { Count: 2 } pair)
+        var indent = arguments.Get(1, null) switch
         {
-            (items, keys) = (JinjaText.ToText(pair[0]), JinjaText.ToText(pair[1]));
+            null => null,
+            string text => text,
+            var width => JinjaOperators.Calculate("*", " ", JinjaNumbers.ToInteger(width, "tojson"), arguments.Runtime) as string,
+        };
+        var (items, keys) = (indent is null ? ", " : ",", ": ");
+        if (arguments.Get(2, null) is { } separators)
+        {
+            var pair = JinjaOperators.ToList(separators, arguments.Runtime);
+            (items, keys) = pair.Count == 2
+                ? (JinjaText.ToText(pair[0]), JinjaText.ToText(pair[1]))
+                : throw JinjaError.Value("separators are not two");
         }
 
-        var writer = new JinjaJson(indentText, items, keys, ensureAscii, sortKeys, arguments.Runtime);
+        var writer = new JinjaJson(indent, items, keys, arguments.Flag(0, false), arguments.Flag(3, false), arguments.Runtime);
         writer.Write(value, 0);
         return arguments.Runtime.Bound(writer._output.ToString());
     }
 
     private void Write(object? value, int depth)
     {
-        runtime.Step();
-        runtime.CheckCharacters(_output.Length);
-        if (depth > runtime.Limits.Depth)
-        {
-            throw new JinjaException(JinjaErrorKind.Limit, "A value is nested too deeply for JSON.");
-        }
-
+        JinjaRuntime.Descend();
+        JinjaRuntime.CheckText(_output.Length);
         switch (value)
         {
             case null: _output.Append("null"); break;
             case bool flag: _output.Append(flag ? "true" : "false"); break;
-            case long number: _output.Append(number.ToString(CultureInfo.InvariantCulture)); break;
-            case double number: _output.Append(double.IsNaN(number) ? "NaN" : double.IsInfinity(number) ? number > 0 ? "Infinity" : "-Infinity" : JinjaText.Float(number)); break;
+            case double number: _output.Append(Float(number)); break;
             case string text: Quote(text); break;
             case JinjaMarkup markup: Quote(markup.Text); break;
             case JinjaList list:
                 WriteMany('[', ']', list, depth, item => Write(item, depth + 1));
                 break;
             case JinjaDictionary dictionary:
-                IEnumerable<KeyValuePair<object?, object?>> entries = dictionary.Entries;
-                entries = sortKeys ? entries.OrderBy(entry => JinjaText.ToText(entry.Key), StringComparer.Ordinal) : entries;
-                WriteMany('{', '}', entries, depth, entry =>
+                WriteMany('{', '}', Entries(dictionary), depth, entry =>
                 {
-                    Quote(entry.Key switch { string text => text, null => "null", bool flag => flag ? "true" : "false", var other => JinjaText.ToText(other) });
+                    Quote(Key(entry.Key));
                     _output.Append(keySeparator);
                     Write(entry.Value, depth + 1);
                 });
                 break;
-            case JinjaUndefined undefined: throw new JinjaException(JinjaErrorKind.Runtime, $"TypeError: Object of type Undefined is not JSON serializable ({undefined.Message})");
-            default: throw new JinjaException(JinjaErrorKind.Runtime, $"TypeError: Object of type {JinjaOperators.TypeName(value)} is not JSON serializable");
+            case JinjaUndefined undefined: throw JinjaError.Type($"Object of type Undefined is not JSON serializable ({undefined.Message})");
+            default:
+                _output.Append(JinjaNumbers.IsInteger(value) ? JinjaNumbers.Text(value) : throw JinjaError.Type($"Object of type {JinjaOperators.TypeName(value)} is not JSON serializable"));
+                break;
         }
     }
+
+    private IEnumerable<KeyValuePair<object?, object?>> Entries(JinjaDictionary dictionary)
+    {
+        if (!sortKeys)
+        {
+            return dictionary.Entries;
+        }
+
+        var pairs = new JinjaList(new JinjaView("items", dictionary).Items());
+        return JinjaSorting.Sort(pairs, pair => ((JinjaList)pair!)[0], reverse: false, runtime).Select(pair => KeyValuePair.Create(((JinjaList)pair!)[0], ((JinjaList)pair)[1]));
+    }
+
+    private static string Float(double number) => double.IsNaN(number) ? "NaN" : double.IsInfinity(number) ? number > 0 ? "Infinity" : "-Infinity" : JinjaDecimal.Shortest(number);
+
+    private static string Key(object? key) => JinjaMarkup.Unwrap(key) switch
+    {
+        string text => text,
+        null => "null",
+        bool flag => flag ? "true" : "false",
+        double number => Float(number),
+        var other => JinjaNumbers.IsInteger(other) ? JinjaNumbers.Text(other) : throw JinjaError.Type($"keys must be str, int, float, bool or None, not {JinjaOperators.TypeName(other)}"),
+    };
 
     private void WriteMany<T>(char open, char close, IEnumerable<T> items, int depth, Action<T> write)
     {
@@ -91,6 +112,7 @@ internal sealed class JinjaJson(string? indent, string itemSeparator, string key
         for (var i = 0; i < depth; i++)
         {
             _output.Append(indent);
+            JinjaRuntime.CheckText(_output.Length);
         }
     }
 
@@ -99,19 +121,17 @@ internal sealed class JinjaJson(string? indent, string itemSeparator, string key
         _output.Append('"');
         foreach (var c in text)
         {
-            switch (c)
+            _ = c switch
             {
-                case '"': _output.Append("\\\""); break;
-                case '\\': _output.Append("\\\\"); break;
-                case '\n': _output.Append("\\n"); break;
-                case '\r': _output.Append("\\r"); break;
-                case '\t': _output.Append("\\t"); break;
-                case '\b': _output.Append("\\b"); break;
-                case '\f': _output.Append("\\f"); break;
-                default:
-                    _ = c < ' ' || (ensureAscii && c > '~') ? _output.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}") : _output.Append(c);
-                    break;
-            }
+                '"' => _output.Append("\\\""),
+                '\\' => _output.Append("\\\\"),
+                '\n' => _output.Append("\\n"),
+                '\r' => _output.Append("\\r"),
+                '\t' => _output.Append("\\t"),
+                '\b' => _output.Append("\\b"),
+                '\f' => _output.Append("\\f"),
+                _ => c < ' ' || (ensureAscii && c > '~') ? _output.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}") : _output.Append(c),
+            };
         }
 
         _output.Append('"');

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace Abi.Llm.Chat.Jinja;
 
@@ -23,11 +22,13 @@ internal sealed class JinjaLexer
     public static List<JinjaToken> Tokenize(string source)
     {
         // One newline at the very end of a template is not part of it (keep_trailing_newline is off).
-        source = source.ReplaceLineEndings("\n");
+        source = Normalize(source);
         var lexer = new JinjaLexer(source.EndsWith('\n') ? source[..^1] : source);
         lexer.Run();
         return lexer._tokens;
     }
+
+    private static string Normalize(string text) => text.Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n');
 
     private void Run()
     {
@@ -43,13 +44,20 @@ internal sealed class JinjaLexer
 
             var kind = _source[open + 1];
             var sign = open + 2 < _source.Length ? _source[open + 2] : '\0';
-            AddData(sign == '-' ? text.TrimEnd() : sign != '+' && kind != '{' ? StripLine(text) : text, text);
+            AddData(sign == '-' ? JinjaUnicode.TrimEnd(text) : sign != '+' && kind != '{' ? StripLine(text) : text, text);
             _position = open + 2 + (sign is '-' or '+' ? 1 : 0);
             switch (kind)
             {
                 case '#': Comment(); break;
-                case '%': Block(); break;
-                default: Print(); break;
+                case '%' when RawEnd() is { } raw: Raw(raw); break;
+                case '%':
+                    _tokens.Add(new JinjaToken(JinjaTokenKind.BlockBegin, "{%", _line));
+                    Tag("%}", JinjaTokenKind.BlockEnd, isBlock: true);
+                    break;
+                default:
+                    _tokens.Add(new JinjaToken(JinjaTokenKind.PrintBegin, "{{", _line));
+                    Tag("}}", JinjaTokenKind.PrintEnd, isBlock: false);
+                    break;
             }
         }
 
@@ -60,14 +68,14 @@ internal sealed class JinjaLexer
     private string StripLine(string text)
     {
         var lineStart = text.LastIndexOf('\n') + 1;
-        return (lineStart > 0 || _atLineStart) && string.IsNullOrWhiteSpace(text[lineStart..]) ? text[..lineStart] : text;
+        return (lineStart > 0 || _atLineStart) && text[lineStart..].All(JinjaUnicode.IsSpace) ? text[..lineStart] : text;
     }
 
     /// <summary>Skips what a tag's end takes with it: all white space behind <c>-</c>, else one newline where it is trimmed.</summary>
     private void EndTag(char sign, bool trimsNewline)
     {
         _atLineStart = false;
-        while (_position < _source.Length && (sign == '-' ? char.IsWhiteSpace(_source[_position]) : trimsNewline && sign != '+' && !_atLineStart && _source[_position] == '\n'))
+        while (_position < _source.Length && (sign == '-' ? JinjaUnicode.IsSpace(_source[_position]) : trimsNewline && sign != '+' && !_atLineStart && _source[_position] == '\n'))
         {
             _atLineStart = _source[_position] == '\n';
             _line += _atLineStart ? 1 : 0;
@@ -103,7 +111,9 @@ internal sealed class JinjaLexer
         var end = _source.IndexOf("#}", _position, StringComparison.Ordinal);
         if (end < 0)
         {
-            throw Error("Missing end of comment tag");
+            // Jinja, too, lets a comment pass that opens at the very end.
+            _position = _position == _source.Length ? _position : throw Error("Missing end of comment tag");
+            return;
         }
 
         _line += _source.AsSpan(_position, end - _position).Count('\n');
@@ -112,39 +122,25 @@ internal sealed class JinjaLexer
         EndTag(sign, trimsNewline: true);
     }
 
-    private void Print()
+    /// <summary>Where the text of a raw block begins, if that is what stands here; a minus strips the white space behind it, and its newline stays otherwise.</summary>
+    private int? RawEnd()
     {
-        _tokens.Add(new JinjaToken(JinjaTokenKind.PrintBegin, "{{", _line));
-        var sign = Expression("}}");
-        _tokens.Add(new JinjaToken(JinjaTokenKind.PrintEnd, "}}", _line));
-        EndTag(sign, trimsNewline: false);
+        var i = SkipWhiteSpace(_position);
+        if (!_source.AsSpan(i).StartsWith("raw"))
+        {
+            return null;
+        }
+
+        i = SkipWhiteSpace(i + 3);
+        return _source.AsSpan(i).StartsWith("%}") ? i + 2 : _source.AsSpan(i).StartsWith("-%}") ? SkipWhiteSpace(i + 3) : null;
     }
 
-    private void Block()
+    private void Raw(int start)
     {
-        var first = _tokens.Count;
-        _tokens.Add(new JinjaToken(JinjaTokenKind.BlockBegin, "{%", _line));
-        var sign = Expression("%}");
-        var isRaw = _tokens.Count == first + 2 && _tokens[first + 1] is { Kind: JinjaTokenKind.Name, Text: "raw" };
-        if (isRaw)
-        {
-            _tokens.RemoveRange(first, 2);
-        }
-        else
-        {
-            _tokens.Add(new JinjaToken(JinjaTokenKind.BlockEnd, "%}", _line));
-        }
-
-        EndTag(sign, trimsNewline: true);
-        if (isRaw)
-        {
-            Raw();
-        }
-    }
-
-    private void Raw()
-    {
-        for (var open = _source.IndexOf("{%", _position, StringComparison.Ordinal); open >= 0; open = _source.IndexOf("{%", open + 2, StringComparison.Ordinal))
+        _line += _source.AsSpan(_position, start - _position).Count('\n');
+        _atLineStart = _source[start - 1] == '\n';
+        _position = start;
+        for (var open = _source.IndexOf("{%", start, StringComparison.Ordinal); open >= 0; open = _source.IndexOf("{%", open + 2, StringComparison.Ordinal))
         {
             var i = open + 2;
             var sign = i < _source.Length && _source[i] is '-' or '+' ? _source[i++] : '\0';
@@ -161,19 +157,20 @@ internal sealed class JinjaLexer
                 continue;
             }
 
-            var text = _source[_position..open];
-            AddData(sign == '-' ? text.TrimEnd() : sign != '+' ? StripLine(text) : text, text);
+            var text = _source[start..open];
+            AddData(sign == '-' ? JinjaUnicode.TrimEnd(text) : sign != '+' ? StripLine(text) : text, text);
+            _line += _source.AsSpan(open, i - open).Count('\n');
             _position = i + 2;
             EndTag(endSign, trimsNewline: true);
             return;
         }
 
-        throw Error("Missing end of raw directive");
+        _position = start == _source.Length ? start : throw Error("Missing end of raw directive");
     }
 
     private int SkipWhiteSpace(int i)
     {
-        while (i < _source.Length && char.IsWhiteSpace(_source[i]))
+        while (i < _source.Length && JinjaUnicode.IsSpace(_source[i]))
         {
             i++;
         }
@@ -181,13 +178,13 @@ internal sealed class JinjaLexer
         return i;
     }
 
-    /// <summary>Tokens up to the closing mark; the sign before it, if any.</summary>
-    private char Expression(string close)
+    /// <summary>Tokens up to the closing mark, and what it takes with it; inside of brackets the mark does not close.</summary>
+    private void Tag(string close, JinjaTokenKind end, bool isBlock)
     {
-        var nesting = 0;
+        var brackets = new Stack<char>();
         while (true)
         {
-            while (_position < _source.Length && char.IsWhiteSpace(_source[_position]))
+            while (_position < _source.Length && JinjaUnicode.IsSpace(_source[_position]))
             {
                 _line += _source[_position] == '\n' ? 1 : 0;
                 _position++;
@@ -195,56 +192,71 @@ internal sealed class JinjaLexer
 
             if (_position >= _source.Length)
             {
-                throw Error($"unexpected end of template, expected '{close}'");
+                return;
             }
 
             var rest = _source.AsSpan(_position);
-            if (nesting == 0)
+            var signed = rest[0] == '-' || (rest[0] == '+' && isBlock) ? 1 : 0;
+            if (brackets.Count == 0 && rest[signed..].StartsWith(close))
             {
-                if (rest.StartsWith(close))
-                {
-                    _position += close.Length;
-                    return '\0';
-                }
-
-                if (rest[0] is '-' or '+' && rest[1..].StartsWith(close))
-                {
-                    _position += close.Length + 1;
-                    return rest[0];
-                }
+                _position += close.Length + signed;
+                _tokens.Add(new JinjaToken(end, close, _line));
+                EndTag(signed > 0 ? rest[0] : '\0', trimsNewline: isBlock);
+                return;
             }
 
-            var c = rest[0];
-            if (c is '\'' or '"')
-            {
-                String(c);
-            }
-            else if (char.IsAsciiDigit(c))
-            {
-                Number();
-            }
-            else if (c == '_' || char.IsLetter(c))
-            {
-                var end = 1;
-                while (end < rest.Length && (rest[end] == '_' || char.IsLetterOrDigit(rest[end])))
-                {
-                    end++;
-                }
-
-                Add(JinjaTokenKind.Name, rest[..end].ToString(), end);
-            }
-            else
-            {
-                var found = Array.Find(Operators, o => _source.AsSpan(_position).StartsWith(o)) ?? throw Error($"unexpected char '{c}'");
-                nesting += found is "(" or "[" or "{" ? 1 : found is ")" or "]" or "}" ? -1 : 0;
-                if (nesting < 0)
-                {
-                    throw Error($"unexpected '{found}'");
-                }
-
-                Add(JinjaTokenKind.Operator, found, found.Length);
-            }
+            Next(brackets);
         }
+    }
+
+    private void Next(Stack<char> brackets)
+    {
+        var rest = _source.AsSpan(_position);
+        var c = rest[0];
+        if (c is '\'' or '"')
+        {
+            String(c);
+        }
+        else if (char.IsAsciiDigit(c))
+        {
+            Number();
+        }
+        else if (NameLength(_position) is var length and > 0)
+        {
+            var name = _source.Substring(_position, length);
+            Add(JinjaTokenKind.Name, JinjaUnicode.IsIdentifier(name) ? name : throw Error("Invalid character in identifier"), length);
+        }
+        else
+        {
+            var found = Array.Find(Operators, o => _source.AsSpan(_position).StartsWith(o)) ?? throw Error($"unexpected char '{c}'");
+            switch (found)
+            {
+                case "(": brackets.Push(')'); break;
+                case "[": brackets.Push(']'); break;
+                case "{": brackets.Push('}'); break;
+                case ")" or "]" or "}" when !brackets.TryPop(out var expected) || expected != found[0]:
+                    throw Error($"unexpected '{found}'");
+            }
+
+            Add(JinjaTokenKind.Operator, found, found.Length);
+        }
+    }
+
+    private int NameLength(int start)
+    {
+        var i = start;
+        while (i < _source.Length)
+        {
+            var character = char.IsHighSurrogate(_source[i]) && i + 1 < _source.Length && char.IsLowSurrogate(_source[i + 1]) ? _source.Substring(i, 2) : _source[i].ToString();
+            if (!JinjaUnicode.IsWord(character) && !(i > start && char.GetUnicodeCategory(_source[i]) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark))
+            {
+                break;
+            }
+
+            i += character.Length;
+        }
+
+        return i - start;
     }
 
     private void Number()
@@ -252,88 +264,82 @@ internal sealed class JinjaLexer
         var rest = _source.AsSpan(_position);
         var end = Digits(rest, 0);
         var isFloat = false;
-        if (end + 1 < rest.Length && rest[end] == '.' && char.IsAsciiDigit(rest[end + 1]))
+        if (_position == 0 || _source[_position - 1] != '.')
         {
-            isFloat = true;
-            end = Digits(rest, end + 1);
-        }
-
-        if (end < rest.Length && rest[end] is 'e' or 'E')
-        {
-            var exponent = end + 1;
-            exponent += exponent < rest.Length && rest[exponent] is '+' or '-' ? 1 : 0;
-            if (exponent < rest.Length && char.IsAsciiDigit(rest[exponent]))
+            if (end + 1 < rest.Length && rest[end] == '.' && char.IsAsciiDigit(rest[end + 1]))
             {
                 isFloat = true;
-                end = Digits(rest, exponent);
+                end = Digits(rest, end + 1);
             }
-        }
 
-        Add(isFloat ? JinjaTokenKind.Float : JinjaTokenKind.Integer, rest[..end].ToString().Replace("_", "", StringComparison.Ordinal), end);
-
-        static int Digits(ReadOnlySpan<char> text, int from)
-        {
-            while (from < text.Length && (char.IsAsciiDigit(text[from]) || text[from] == '_'))
+            if (end < rest.Length && rest[end] is 'e' or 'E')
             {
-                from++;
+                var exponent = end + 1;
+                exponent += exponent < rest.Length && rest[exponent] is '+' or '-' ? 1 : 0;
+                if (exponent < rest.Length && char.IsAsciiDigit(rest[exponent]))
+                {
+                    isFloat = true;
+                    end = Digits(rest, exponent);
+                }
+            }
+        }
+
+        end = isFloat ? end : IntegerLength(rest);
+        Add(isFloat ? JinjaTokenKind.Float : JinjaTokenKind.Integer, rest[..end].ToString().Replace("_", "", StringComparison.Ordinal), end);
+    }
+
+    /// <summary>An integer: in base 2, 8 or 16 behind its prefix, zeros, or digits that no zero leads.</summary>
+    private static int IntegerLength(ReadOnlySpan<char> text)
+    {
+        if (text[0] != '0')
+        {
+            return Digits(text, 0);
+        }
+
+        var allowed = text.Length > 1 ? char.ToLowerInvariant(text[1]) switch { 'x' => "0123456789abcdefABCDEF", 'o' => "01234567", 'b' => "01", _ => "" } : "";
+        var end = allowed.Length > 0 ? Run(text, 2, allowed) : 2;
+        return end > 2 ? end : Run(text, 1, "0");
+
+        static int Run(ReadOnlySpan<char> text, int i, string allowed)
+        {
+            while (i < text.Length && (allowed.Contains(text[i], StringComparison.Ordinal) || (text[i] == '_' && i + 1 < text.Length && allowed.Contains(text[i + 1], StringComparison.Ordinal))))
+            {
+                i++;
             }
 
-            return from;
+            return i;
         }
+    }
+
+    /// <summary>Digits, single underscores between them.</summary>
+    private static int Digits(ReadOnlySpan<char> text, int i)
+    {
+        while (i < text.Length && (char.IsAsciiDigit(text[i]) || (text[i] == '_' && i + 1 < text.Length && char.IsAsciiDigit(text[i + 1]))))
+        {
+            i++;
+        }
+
+        return i;
     }
 
     private void String(char quote)
     {
-        var value = new StringBuilder();
-        var i = _position + 1;
-        for (; i < _source.Length && _source[i] != quote; i++)
+        var end = _position + 1;
+        while (end < _source.Length && _source[end] != quote)
         {
-            if (_source[i] != '\\' || i + 1 >= _source.Length)
-            {
-                value.Append(_source[i]);
-                continue;
-            }
-
-            i++;
-            switch (_source[i])
-            {
-                case 'n': value.Append('\n'); break;
-                case 't': value.Append('\t'); break;
-                case 'r': value.Append('\r'); break;
-                case 'b': value.Append('\b'); break;
-                case 'f': value.Append('\f'); break;
-                case 'v': value.Append('\v'); break;
-                case 'a': value.Append('\a'); break;
-                case '0': value.Append('\0'); break;
-                case '\n': break;
-                case 'x': i = Code(value, i, 2); break;
-                case 'u': i = Code(value, i, 4); break;
-                case 'U': i = Code(value, i, 8); break;
-                case '\\' or '\'' or '"': value.Append(_source[i]); break;
-                default: value.Append('\\').Append(_source[i]); break;
-            }
+            end += _source[end] == '\\' ? 2 : 1;
         }
 
-        if (i >= _source.Length)
+        if (end >= _source.Length)
         {
-            throw Error("unexpected end of a string");
+            throw Error($"unexpected char '{quote}'");
         }
 
-        var length = i + 1 - _position;
+        var length = end + 1 - _position;
+        var value = JinjaStringLiteral.Unescape(_source.AsSpan(_position + 1, length - 2)) ?? throw Error("truncated or unknown escape in a string");
         var lines = _source.AsSpan(_position, length).Count('\n');
-        Add(JinjaTokenKind.String, value.ToString(), length);
+        Add(JinjaTokenKind.String, value, length);
         _line += lines;
-    }
-
-    private int Code(StringBuilder value, int i, int digits)
-    {
-        if (i + digits >= _source.Length || !int.TryParse(_source.AsSpan(i + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code) || code is < 0 or > 0x10ffff)
-        {
-            throw Error("truncated escape in a string");
-        }
-
-        _ = code is >= 0xd800 and <= 0xdfff || code <= 0xffff ? value.Append((char)code) : value.Append(char.ConvertFromUtf32(code));
-        return i + digits;
     }
 
     private void Add(JinjaTokenKind kind, string text, int length)

@@ -9,4 +9,7 @@ internal sealed class JinjaList : List<object?>
         : base(items) => IsTuple = isTuple;
 
     public bool IsTuple { get; }
+
+    /// <summary>A group of <c>groupby</c>: a tuple whose parts are also called <c>grouper</c> and <c>list</c>.</summary>
+    public bool IsGroup { get; init; }
 }

@@ -3,5 +3,5 @@ namespace Abi.Llm.Chat.Jinja;
 /// <summary>What <c>namespace()</c> makes: the only thing whose attributes a template can set.</summary>
 internal sealed class JinjaNamespace
 {
-    public Dictionary<string, object?> Attributes { get; } = new(StringComparer.Ordinal);
+    public OrderedDictionary<string, object?> Attributes { get; } = new(StringComparer.Ordinal);
 }

@@ -32,7 +32,8 @@ internal sealed record PrintStatement(JinjaExpression Value) : JinjaStatement
 {
     public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
     {
-        runtime.Write(output, JinjaText.ToText(Value.Evaluate(scope, runtime)));
+        var value = Value.Evaluate(scope, runtime);
+        runtime.Write(output, runtime.EscapesOutput ? JinjaMarkup.Escape(value) : JinjaText.ToText(value));
         return JinjaFlow.Next;
     }
 }
@@ -53,11 +54,13 @@ internal sealed record BlockStatement(IReadOnlyList<JinjaStatement> Statements) 
         return JinjaFlow.Next;
     }
 
-    public string Capture(JinjaScope scope, JinjaRuntime runtime)
+    /// <summary>Renders into a text of its own, which is null where a <c>break</c> or <c>continue</c> leaves it.</summary>
+    public JinjaFlow Capture(JinjaScope scope, JinjaRuntime runtime, out object? value)
     {
         var output = new StringBuilder();
-        Render(scope, runtime, output);
-        return output.ToString();
+        var flow = Render(scope, runtime, output);
+        value = runtime.EscapesOutput ? new JinjaMarkup(output.ToString()) : output.ToString();
+        return flow;
     }
 }
 
@@ -77,50 +80,58 @@ internal sealed record IfStatement(IReadOnlyList<(JinjaExpression Condition, Blo
     }
 }
 
-internal sealed record ForStatement(JinjaTarget Target, JinjaExpression Items, JinjaExpression? Filter, BlockStatement Body, BlockStatement? Else, bool IsRecursive) : JinjaStatement
+internal sealed record ForStatement(JinjaTarget Target, JinjaExpression Items, JinjaExpression? Filter, BlockStatement Body, BlockStatement? Else, bool IsRecursive, JinjaLoopNames Names) : JinjaStatement
 {
-    public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
-    {
-        Render(Items.Evaluate(scope, runtime), scope, runtime, output, 0);
-        return JinjaFlow.Next;
-    }
+    public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output) => Render(Items.Evaluate(scope, runtime), scope, runtime, output, 0);
 
-    private void Render(object? value, JinjaScope scope, JinjaRuntime runtime, StringBuilder output, int depth)
+    private JinjaFlow Render(object? value, JinjaScope scope, JinjaRuntime runtime, StringBuilder output, int depth)
     {
-        var items = JinjaOperators.Iterate(JinjaMarkup.Unwrap(value));
+        var items = JinjaOperators.Iterate(value);
         if (Filter is not null)
         {
-            items = new JinjaList(items.Where(item =>
-            {
-                var inner = new JinjaScope(scope);
-                Target.Assign(inner, item);
-                return JinjaOperators.IsTrue(Filter.Evaluate(inner, runtime));
-            }));
+            items = Filtered(items, scope, runtime);
+            value = new JinjaIterator(items);
         }
 
-        var loop = new JinjaLoop(items, depth, IsRecursive ? Recurse : null);
-        for (; loop.Index < items.Count; loop.Index++)
+        var loop = new JinjaLoop(value, items, depth, IsRecursive ? Recurse : null);
+        var isEmpty = true;
+        while (loop.MoveNext())
         {
             runtime.Step();
-            var inner = new JinjaScope(scope);
+            var inner = new JinjaScope(scope, Names.Body);
             inner.Set("loop", loop);
-            Target.Assign(inner, items[loop.Index]);
-            if (Body.Render(inner, runtime, output) == JinjaFlow.Break)
+            Target.Assign(inner, loop.Current, runtime);
+            var flow = Body.Render(inner, runtime, output);
+            if (flow == JinjaFlow.Break)
             {
                 break;
             }
+
+            // Jinja counts the rounds that reach the end of the body.
+            isEmpty &= flow != JinjaFlow.Next;
         }
 
-        if (items.Count == 0)
-        {
-            Else?.Render(scope, runtime, output);
-        }
+        return isEmpty && Else is not null ? Else.Render(new JinjaScope(scope, Names.Else), runtime, output) : JinjaFlow.Next;
 
-        string Recurse(object? children)
+        object? Recurse(object? children)
         {
             var text = new StringBuilder();
             Render(children, scope, runtime, text, depth + 1);
-            return text.ToString();
+            return runtime.EscapesOutput ? new JinjaMarkup(text.ToString()) : text.ToString();
+        }
+    }
+
+    private IEnumerable<object?> Filtered(IEnumerable<object?> items, JinjaScope scope, JinjaRuntime runtime)
+    {
+        foreach (var item in items)
+        {
+            runtime.Step();
+            var inner = new JinjaScope(scope, Names.Filter);
+            Target.Assign(inner, item, runtime);
+            if (JinjaOperators.IsTrue(Filter!.Evaluate(inner, runtime)))
+            {
+                yield return item;
+            }
         }
     }
 }
@@ -134,134 +145,137 @@ internal sealed record SetStatement(JinjaTarget Target, JinjaExpression Value) :
 {
     public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
     {
-        Target.Assign(scope, Value.Evaluate(scope, runtime));
+        Target.Assign(scope, Value.Evaluate(scope, runtime), runtime);
         return JinjaFlow.Next;
     }
 }
 
-internal sealed record SetBlockStatement(JinjaTarget Target, IReadOnlyList<FilterExpression> Filters, BlockStatement Body) : JinjaStatement
+internal sealed record SetBlockStatement(JinjaTarget Target, IReadOnlyList<FilterExpression> Filters, BlockStatement Body, JinjaNames Names) : JinjaStatement
 {
     public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
     {
-        object? value = Body.Capture(new JinjaScope(scope), runtime);
-        foreach (var filter in Filters)
+        var inner = new JinjaScope(scope, Names);
+        var flow = Body.Capture(inner, runtime, out var value);
+        if (flow != JinjaFlow.Next)
         {
-            value = filter.Apply(value, scope, runtime);
+            return flow;
         }
 
-        Target.Assign(scope, value);
-        return JinjaFlow.Next;
-    }
-}
-
-internal sealed record FilterStatement(IReadOnlyList<FilterExpression> Filters, BlockStatement Body) : JinjaStatement
-{
-    public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
-    {
-        object? value = Body.Capture(new JinjaScope(scope), runtime);
         foreach (var filter in Filters)
         {
-            value = filter.Apply(value, scope, runtime);
+            value = filter.Apply(value, inner, runtime);
         }
 
-        runtime.Write(output, JinjaText.ToText(value));
+        Target.Assign(scope, runtime.EscapesOutput ? new JinjaMarkup(JinjaText.ToText(value)) : value, runtime);
         return JinjaFlow.Next;
     }
 }
 
-internal sealed record WithStatement(IReadOnlyList<(JinjaTarget Target, JinjaExpression Value)> Bindings, BlockStatement Body) : JinjaStatement
+internal sealed record FilterStatement(IReadOnlyList<FilterExpression> Filters, BlockStatement Body, JinjaNames Names) : JinjaStatement
 {
     public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
     {
-        var inner = new JinjaScope(scope);
+        var inner = new JinjaScope(scope, Names);
+        var flow = Body.Capture(inner, runtime, out var value);
+        if (flow != JinjaFlow.Next)
+        {
+            return flow;
+        }
+
+        foreach (var filter in Filters)
+        {
+            value = filter.Apply(value, inner, runtime);
+        }
+
+        runtime.Write(output, JinjaText.RequireText(value));
+        return JinjaFlow.Next;
+    }
+}
+
+internal sealed record WithStatement(IReadOnlyList<(JinjaTarget Target, JinjaExpression Value)> Bindings, BlockStatement Body, JinjaNames Names) : JinjaStatement
+{
+    public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
+    {
+        var inner = new JinjaScope(scope, Names);
         foreach (var (target, value) in Bindings)
         {
-            target.Assign(inner, value.Evaluate(scope, runtime));
+            target.Assign(inner, value.Evaluate(scope, runtime), runtime);
         }
 
         return Body.Render(inner, runtime, output);
     }
 }
 
-/// <summary>A macro's parameters and body; also the body of a <c>call</c> block.</summary>
-internal sealed record MacroStatement(string Name, IReadOnlyList<(string Name, JinjaExpression? Default)> Parameters, BlockStatement Body) : JinjaStatement
+/// <summary>Writes escaped for HTML, or not, as the value says.</summary>
+internal sealed record AutoescapeStatement(JinjaExpression Value, BlockStatement Body, JinjaNames Names) : JinjaStatement
 {
     public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
     {
-        scope.Set(Name, Bind(scope, runtime));
-        return JinjaFlow.Next;
+        var inner = new JinjaScope(scope, Names);
+        var before = runtime.EscapesOutput;
+        runtime.EscapesOutput = JinjaOperators.IsTrue(Value.Evaluate(inner, runtime));
+        var flow = Body.Render(inner, runtime, output);
+        runtime.EscapesOutput = before;
+        return flow;
     }
-
-    public JinjaCallable Bind(JinjaScope scope, JinjaRuntime runtime) => new(Name, arguments =>
-    {
-        var inner = new JinjaScope(scope);
-        for (var i = 0; i < Parameters.Count; i++)
-        {
-            var (name, fallback) = Parameters[i];
-            inner.Set(name, arguments.Has(i, name) ? arguments.GetMarked(i, name, null)
-                : fallback is not null ? fallback.Evaluate(inner, runtime)
-                : new JinjaUndefined($"UndefinedError: parameter '{name}' was not provided"));
-        }
-
-        inner.Set("varargs", new JinjaList(arguments.Positional.Skip(Parameters.Count), isTuple: true));
-        var rest = new JinjaDictionary();
-        foreach (var (name, value) in arguments.Named)
-        {
-            if (name == "caller")
-            {
-                inner.Set(name, value);
-            }
-            else if (!Parameters.Any(parameter => parameter.Name == name))
-            {
-                rest[name] = value;
-            }
-        }
-
-        inner.Set("kwargs", rest);
-        return Body.Capture(inner, runtime);
-    });
 }
 
-internal sealed record CallStatement(CallExpression Call, MacroStatement Caller) : JinjaStatement
+/// <summary>A named part of the template. It sees what the top level has set so far; one that is <c>scoped</c> sees the names around it too.</summary>
+internal sealed record NamedBlockStatement(string Name, bool IsScoped, bool IsRequired, BlockStatement Body, JinjaNames Names) : JinjaStatement
 {
     public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
     {
-        runtime.Write(output, JinjaText.ToText(Call.Invoke(scope, runtime, Caller.Bind(scope, runtime))));
+        if (IsRequired)
+        {
+            throw JinjaError.Other($"TemplateRuntimeError: Required block '{Name}' not found");
+        }
+
+        JinjaRuntime.CheckStack();
+        var inner = new JinjaScope(IsScoped ? scope : scope.Root, Names, isBlock: true);
+        _ = Names.Uses("self") && scope.Root.TryGet("self", out var self) && Set(inner, "self", self);
+        _ = Names.Uses("super") && Set(inner, "super", new JinjaUndefined($"UndefinedError: there is no parent block called '{Name}'."));
+        Body.Render(inner, runtime, output);
+        return JinjaFlow.Next;
+    }
+
+    public object? Call(JinjaScope scope, JinjaRuntime runtime)
+    {
+        var output = new StringBuilder();
+        Render(scope, runtime, output);
+        return runtime.EscapesOutput ? new JinjaMarkup(output.ToString()) : output.ToString();
+    }
+
+    private static bool Set(JinjaScope scope, string name, object? value)
+    {
+        scope.Set(name, value);
+        return true;
+    }
+}
+
+internal sealed record MacroStatement(string Name, JinjaMacroDefinition Definition) : JinjaStatement
+{
+    public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
+    {
+        scope.Set(Name, new JinjaMacro(Definition, scope, runtime.EscapesOutput));
         return JinjaFlow.Next;
     }
 }
 
-/// <summary>What is assigned to: a name, an attribute of a namespace, or several targets at once.</summary>
-internal sealed record JinjaTarget(string? Name, string? Attribute, IReadOnlyList<JinjaTarget>? Parts, int Line)
+internal sealed record CallStatement(CallExpression Call, JinjaMacroDefinition Caller) : JinjaStatement
 {
-    public void Assign(JinjaScope scope, object? value)
+    public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
     {
-        if (Parts is null)
-        {
-            if (Attribute is null)
-            {
-                scope.Set(Name!, value);
-                return;
-            }
+        runtime.Write(output, JinjaText.RequireText(Call.Invoke(scope, runtime, new JinjaMacro(Caller, scope, runtime.EscapesOutput))));
+        return JinjaFlow.Next;
+    }
+}
 
-            if (!scope.TryGet(Name!, out var target) || target is not JinjaNamespace instance)
-            {
-                throw new JinjaException(JinjaErrorKind.Runtime, "TemplateRuntimeError: cannot assign attribute on non-namespace object", Line);
-            }
-
-            instance.Attributes[Attribute] = value;
-            return;
-        }
-
-        var items = JinjaOperators.Iterate(JinjaMarkup.Unwrap(value));
-        if (items.Count != Parts.Count)
-        {
-            throw new JinjaException(JinjaErrorKind.Runtime, $"ValueError: {items.Count} values to unpack into {Parts.Count} names", Line);
-        }
-
-        for (var i = 0; i < Parts.Count; i++)
-        {
-            Parts[i].Assign(scope, items[i]);
-        }
+/// <summary><c>include</c>, <c>import</c> and <c>extends</c>: a chat template is alone, so they fail where they are reached.</summary>
+internal sealed record LoadStatement(JinjaExpression Template) : JinjaStatement
+{
+    public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
+    {
+        Template.Evaluate(scope, runtime);
+        throw JinjaError.Type("no loader for this environment specified");
     }
 }

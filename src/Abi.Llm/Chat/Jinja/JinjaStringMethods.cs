@@ -1,124 +1,122 @@
-using System.Globalization;
 using System.Text;
 
 namespace Abi.Llm.Chat.Jinja;
 
-/// <summary>The methods of strings, with Python's meanings.</summary>
-internal static class JinjaStringMethods
+/// <summary>The methods of strings, with Python's meanings. Those that search and split are in the other parts.</summary>
+internal static partial class JinjaStringMethods
 {
-    /// <summary>Upper-casings that make more than one character (Unicode SpecialCasing, unconditional).</summary>
-    private static readonly Dictionary<char, string> LongUpper = new()
+    private static readonly Dictionary<string, (JinjaSignature Signature, Func<string, JinjaArguments, object?> Function)> Methods = new(StringComparer.Ordinal)
     {
-        ['ß'] = "SS", ['ŉ'] = "ʼN", ['ǰ'] = "J̌", ['ΐ'] = "Ϊ́", ['ΰ'] = "Ϋ́", ['և'] = "ԵՒ", ['ẖ'] = "H̱", ['ẗ'] = "T̈", ['ẘ'] = "W̊", ['ẙ'] = "Y̊", ['ẚ'] = "Aʾ",
-        ['ﬀ'] = "FF", ['ﬁ'] = "FI", ['ﬂ'] = "FL", ['ﬃ'] = "FFI", ['ﬄ'] = "FFL", ['ﬅ'] = "ST", ['ﬆ'] = "ST",
+        ["capitalize"] = ("", (text, _) => JinjaUnicode.Capitalize(text)),
+        ["casefold"] = ("", (text, _) => JinjaUnicode.Fold(text)),
+        ["center"] = ("/ width fillchar?", (text, a) => Center(text, a.Integer(0, 0), Fill(a), a.Runtime)),
+        ["count"] = ("/ sub start? end?", (text, a) => Count(text, a)),
+        ["endswith"] = ("/ suffix start? end?", (text, a) => Affix(text, a, static (part, affix) => part.EndsWith(affix, StringComparison.Ordinal))),
+        ["expandtabs"] = ("tabsize?", (text, a) => ExpandTabs(text, a.Integer(0, 8), a.Runtime)),
+        ["find"] = ("/ sub start? end?", (text, a) => Find(text, a, fromEnd: false)),
+        ["format"] = ("/ * **", (text, a) => JinjaBraces.Format(text, a, escapes: false)),
+        ["format_map"] = ("/ mapping", (text, a) => JinjaBraces.FormatMap(text, a[0], a.Runtime, escapes: false)),
+        ["index"] = ("/ sub start? end?", (text, a) => Found(Find(text, a, fromEnd: false))),
+        ["isalnum"] = ("", (text, _) => All(text, JinjaUnicode.IsAlphanumeric)),
+        ["isalpha"] = ("", (text, _) => All(text, JinjaUnicode.IsLetter)),
+        ["isascii"] = ("", (text, _) => Ascii.IsValid(text)),
+        ["isdecimal"] = ("", (text, _) => All(text, JinjaUnicode.IsDecimal)),
+        ["isdigit"] = ("", (text, _) => All(text, JinjaUnicode.IsDigit)),
+        ["isidentifier"] = ("", (text, _) => JinjaUnicode.IsIdentifier(text)),
+        ["islower"] = ("", (text, _) => IsLower(text)),
+        ["isnumeric"] = ("", (text, _) => All(text, JinjaUnicode.IsNumeric)),
+        ["isprintable"] = ("", (text, _) => text.Length == 0 || All(text, JinjaUnicode.IsPrintable)),
+        ["isspace"] = ("", (text, _) => text.Length > 0 && text.All(JinjaUnicode.IsSpace)),
+        ["istitle"] = ("", (text, _) => IsTitle(text)),
+        ["isupper"] = ("", (text, _) => IsUpper(text)),
+        ["join"] = ("/ iterable", (text, a) => Join(text, a[0], a.Runtime, item => JinjaMarkup.Unwrap(item) as string
+            ?? throw JinjaError.Type($"sequence item: expected str instance, {JinjaOperators.TypeName(item)} found"))),
+        ["ljust"] = ("/ width fillchar?", (text, a) => text + Padding(text, a)),
+        ["lower"] = ("", (text, _) => JinjaUnicode.Lower(text)),
+        ["lstrip"] = ("/ chars?", (text, a) => Strip(text, a.Get(0, null), start: true, end: false)),
+        ["maketrans"] = ("/ x y? z?", (_, a) => MakeTranslation(a)),
+        ["partition"] = ("/ sep", (text, a) => Partition(text, a.RequireText(0), fromEnd: false)),
+        ["removeprefix"] = ("/ prefix", (text, a) => a.RequireText(0) is var prefix && text.StartsWith(prefix, StringComparison.Ordinal) ? text[prefix.Length..] : text),
+        ["removesuffix"] = ("/ suffix", (text, a) => a.RequireText(0) is var suffix && text.EndsWith(suffix, StringComparison.Ordinal) ? text[..^suffix.Length] : text),
+        ["replace"] = ("/ old new count?", (text, a) => Replace(text, a.RequireText(0), a.RequireText(1), a.Integer(2, -1), a.Runtime)),
+        ["rfind"] = ("/ sub start? end?", (text, a) => Find(text, a, fromEnd: true)),
+        ["rindex"] = ("/ sub start? end?", (text, a) => Found(Find(text, a, fromEnd: true))),
+        ["rjust"] = ("/ width fillchar?", (text, a) => Padding(text, a) + text),
+        ["rpartition"] = ("/ sep", (text, a) => Partition(text, a.RequireText(0), fromEnd: true)),
+        ["rsplit"] = ("sep? maxsplit?", (text, a) => Split(text, a.Get(0, null), a.Integer(1, -1), fromEnd: true)),
+        ["rstrip"] = ("/ chars?", (text, a) => Strip(text, a.Get(0, null), start: false, end: true)),
+        ["split"] = ("sep? maxsplit?", (text, a) => Split(text, a.Get(0, null), a.Integer(1, -1), fromEnd: false)),
+        ["splitlines"] = ("keepends?", (text, a) => new JinjaList(SplitLines(text, a.Integer(0, 0) != 0))),
+        ["startswith"] = ("/ prefix start? end?", (text, a) => Affix(text, a, static (part, affix) => part.StartsWith(affix, StringComparison.Ordinal))),
+        ["strip"] = ("/ chars?", (text, a) => Strip(text, a.Get(0, null), start: true, end: true)),
+        ["swapcase"] = ("", (text, _) => JinjaUnicode.SwapCase(text)),
+        ["title"] = ("", (text, _) => JinjaUnicode.Title(text)),
+        ["translate"] = ("/ table", (text, a) => Translate(text, a[0], a.Runtime)),
+        ["upper"] = ("", (text, _) => JinjaUnicode.Upper(text)),
+        ["zfill"] = ("/ width", (text, a) => ZeroFill(text, a.Integer(0, 0), a.Runtime)),
     };
 
-    public static JinjaCallable? Find(string text, string name)
+    public static JinjaCallable? Find(string text, string name) =>
+        Methods.TryGetValue(name, out var method) ? new JinjaCallable(name, method.Signature, a => method.Function(text, a)) : null;
+
+    /// <summary>The same methods of a marked string: what is put into it is escaped, and what comes out is marked.</summary>
+    public static JinjaCallable? Find(JinjaMarkup markup, string name) => name switch
     {
-        Func<JinjaArguments, object?>? method = name switch
-        {
-            "strip" => a => Strip(text, a.Get(0, "chars", null), start: true, end: true),
-            "lstrip" => a => Strip(text, a.Get(0, "chars", null), start: true, end: false),
-            "rstrip" => a => Strip(text, a.Get(0, "chars", null), start: false, end: true),
-            "upper" => _ => Upper(text),
-            "lower" or "casefold" => _ => Lower(text),
-            "title" => _ => Title(text),
-            "capitalize" => _ => Capitalize(text),
-            "swapcase" => _ => string.Concat(text.Select(c => char.IsUpper(c) ? char.ToLowerInvariant(c) : char.ToUpperInvariant(c))),
-            "split" => a => Split(text, a.Get(0, "sep", null), a.Integer(1, "maxsplit", -1), fromEnd: false),
-            "rsplit" => a => Split(text, a.Get(0, "sep", null), a.Integer(1, "maxsplit", -1), fromEnd: true),
-            "splitlines" => a => new JinjaList(SplitLines(text, a.Flag(0, "keepends", false))),
-            "startswith" => a => Any(a.Require(0, "prefix"), prefix => text.StartsWith(prefix, StringComparison.Ordinal)),
-            "endswith" => a => Any(a.Require(0, "suffix"), suffix => text.EndsWith(suffix, StringComparison.Ordinal)),
-            "replace" => a => Replace(text, a.RequireText(0, "old"), a.RequireText(1, "new"), a.Integer(2, "count", -1), a.Runtime),
-            "find" => a => Position(text, text.IndexOf(a.RequireText(0, "sub"), StringComparison.Ordinal)),
-            "rfind" => a => Position(text, text.LastIndexOf(a.RequireText(0, "sub"), StringComparison.Ordinal)),
-            "index" => a => text.IndexOf(a.RequireText(0, "sub"), StringComparison.Ordinal) is var i and >= 0
-                ? Position(text, i)
-                : throw new JinjaException(JinjaErrorKind.Runtime, "ValueError: substring not found"),
-            "count" => a => Count(text, a.RequireText(0, "sub")),
-            "join" => a => a.Runtime.Bound(string.Join(text, JinjaOperators.Iterate(a.Require(0, "iterable")).Select(item => item as string
-                ?? throw new JinjaException(JinjaErrorKind.Runtime, $"TypeError: sequence item: expected str instance, {JinjaOperators.TypeName(item)} found")))),
-            "format" => a => JinjaFormat.Braces(text, a),
-            "zfill" => a => Pad(text, a.Integer(0, "width", 0), '0', text.StartsWith('-') || text.StartsWith('+') ? 2 : 0, a.Runtime),
-            "ljust" => a => Pad(text, a.Integer(0, "width", 0), Fill(a), 1, a.Runtime),
-            "rjust" => a => Pad(text, a.Integer(0, "width", 0), Fill(a), 0, a.Runtime),
-            "center" => a => Center(text, a.Integer(0, "width", 0), a.Runtime),
-            "removeprefix" => a => a.RequireText(0, "prefix") is var prefix && text.StartsWith(prefix, StringComparison.Ordinal) ? text[prefix.Length..] : text,
-            "removesuffix" => a => a.RequireText(0, "suffix") is { Length: > 0 } suffix && text.EndsWith(suffix, StringComparison.Ordinal) ? text[..^suffix.Length] : text,
-            "partition" => a => Partition(text, a.RequireText(0, "sep"), fromEnd: false),
-            "rpartition" => a => Partition(text, a.RequireText(0, "sep"), fromEnd: true),
-            "isdigit" or "isdecimal" or "isnumeric" => _ => text.Length > 0 && text.All(char.IsDigit),
-            "isalpha" => _ => text.Length > 0 && text.All(char.IsLetter),
-            "isalnum" => _ => text.Length > 0 && text.All(char.IsLetterOrDigit),
-            "isspace" => _ => text.Length > 0 && text.All(char.IsWhiteSpace),
-            "isupper" => _ => text.Any(char.IsUpper) && !text.Any(char.IsLower),
-            "islower" => _ => text.Any(char.IsLower) && !text.Any(char.IsUpper),
-            _ => null,
-        };
-        return method is null ? null : new JinjaCallable(name, method);
-    }
-
-    public static string Upper(string text) => text.Any(LongUpper.ContainsKey)
-        ? string.Concat(text.Select(c => LongUpper.TryGetValue(c, out var upper) ? upper : char.ToUpperInvariant(c).ToString()))
-        : text.ToUpperInvariant();
-
-    public static string Lower(string text) => text.ToLowerInvariant().Replace("İ", "i̇", StringComparison.Ordinal);
-
-    public static string Capitalize(string text) => text.Length == 0 ? text : Upper(text[..1]) + Lower(text[1..]);
-
-    public static string Title(string text)
-    {
-        var builder = new StringBuilder(text.Length);
-        var inWord = false;
-        foreach (var c in text)
-        {
-            builder.Append(inWord ? char.ToLowerInvariant(c) : char.ToUpperInvariant(c));
-            inWord = char.IsLetter(c);
-        }
-
-        return builder.ToString();
-    }
+        "format" => new JinjaCallable(name, "/ * **", a => new JinjaMarkup(JinjaBraces.Format(markup.Text, a, escapes: true))),
+        "format_map" => new JinjaCallable(name, "/ mapping", a => new JinjaMarkup(JinjaBraces.FormatMap(markup.Text, a[0], a.Runtime, escapes: true))),
+        "join" => new JinjaCallable(name, "/ iterable", a => new JinjaMarkup(Join(markup.Text, a[0], a.Runtime, JinjaMarkup.Escape))),
+        "replace" => new JinjaCallable(name, "/ old new count?", a => new JinjaMarkup(Replace(markup.Text, a.RequireText(0), JinjaMarkup.Escape(a.Positional[1]), a.Integer(2, -1), a.Runtime))),
+        "striptags" => new JinjaCallable(name, "", _ => JinjaHtml.StripTags(markup.Text)),
+        "unescape" => new JinjaCallable(name, "", _ => JinjaHtml.Unescape(markup.Text)),
+        "maketrans" => Find(markup.Text, name),
+        _ => Find(markup.Text, name) is { } method ? method with { Function = a => JinjaMarkup.Wrap(method.Function(a)) } : null,
+    };
 
     public static string Strip(string text, object? characters, bool start, bool end)
     {
-        var set = characters switch { null => null, string s => s, _ => throw new JinjaException(JinjaErrorKind.Runtime, "TypeError: strip arg must be None or str") };
-        var (from, to) = (0, text.Length);
-        while (start && from < to && Matches(text[from]))
+        if (characters is null)
+        {
+            text = start ? JinjaUnicode.TrimStart(text) : text;
+            return end ? JinjaUnicode.TrimEnd(text) : text;
+        }
+
+        var set = JinjaText.Characters(characters as string ?? throw JinjaError.Type("strip arg must be None or str")).ToHashSet(StringComparer.Ordinal);
+        var all = JinjaText.Characters(text);
+        var (from, to) = (0, all.Count);
+        while (start && from < to && set.Contains(all[from]))
         {
             from++;
         }
 
-        while (end && to > from && Matches(text[to - 1]))
+        while (end && to > from && set.Contains(all[to - 1]))
         {
             to--;
         }
 
-        return text[from..to];
-
-        bool Matches(char c) => set is null ? char.IsWhiteSpace(c) || c is >= '\x1c' and <= '\x1f' : set.Contains(c, StringComparison.Ordinal);
+        return string.Concat(all[from..to]);
     }
 
     public static string Replace(string text, string old, string replacement, long count, JinjaRuntime runtime)
     {
-        if (count == 0 || (old.Length == 0 && replacement.Length == 0))
+        if (count == 0 || string.Equals(old, replacement, StringComparison.Ordinal))
         {
             return text;
         }
 
         var builder = new StringBuilder();
-        var position = 0;
         if (old.Length == 0)
         {
             foreach (var character in JinjaText.Characters(text))
             {
-                _ = count-- != 0 ? builder.Append(replacement).Append(character) : builder.Append(character);
-                count = Math.Max(count, -1);
+                builder.Append(count == 0 ? "" : replacement).Append(character);
+                count -= count > 0 ? 1 : 0;
+                runtime.CheckCharacters(builder.Length);
             }
 
-            return runtime.Bound(count != 0 ? builder.Append(replacement).ToString() : builder.ToString());
+            return runtime.Bound(builder.Append(count == 0 ? "" : replacement).ToString());
         }
 
+        var position = 0;
         for (var found = text.IndexOf(old, StringComparison.Ordinal); found >= 0 && count != 0; found = text.IndexOf(old, position, StringComparison.Ordinal))
         {
             builder.Append(text, position, found - position);
@@ -131,147 +129,158 @@ internal static class JinjaStringMethods
         return runtime.Bound(builder.Append(text, position, text.Length - position).ToString());
     }
 
-    public static string Center(string text, long width, JinjaRuntime runtime)
+    public static string Center(string text, long width, string fill, JinjaRuntime runtime)
     {
         runtime.CheckCharacters(width);
         var margin = (int)Math.Max(width - JinjaText.Length(text), 0);
         var left = (margin / 2) + (margin & (int)width & 1);
-        return new string(' ', left) + text + new string(' ', margin - left);
+        return Repeat(fill, left) + text + Repeat(fill, margin - left);
     }
 
-    public static List<string> SplitLines(string text, bool keepEnds)
+    public static string Join(string separator, object? items, JinjaRuntime runtime, Func<object?, string> text)
     {
-        List<string> lines = [];
-        var start = 0;
-        for (var i = 0; i < text.Length; i++)
+        var builder = new StringBuilder();
+        var isFirst = true;
+        foreach (var item in JinjaOperators.Iterate(items))
         {
-            if (text[i] is '\n' or '\r' or '\v' or '\f' or '\x1c' or '\x1d' or '\x1e' or '\x85' or '\u2028' or '\u2029')
-            {
-                var end = i + (text[i] == '\r' && i + 1 < text.Length && text[i + 1] == '\n' ? 2 : 1);
-                lines.Add(text[start..(keepEnds ? end : i)]);
-                start = end;
-                i = end - 1;
-            }
+            runtime.Step();
+            builder.Append(isFirst ? "" : separator).Append(text(item));
+            isFirst = false;
+            runtime.CheckCharacters(builder.Length);
         }
 
-        if (start < text.Length)
-        {
-            lines.Add(text[start..]);
-        }
-
-        return lines;
+        return builder.ToString();
     }
 
-    private static char Fill(JinjaArguments arguments) => arguments.Text(1, "fillchar", " ") is { Length: 1 } fill ? fill[0] : throw new JinjaException(JinjaErrorKind.Runtime, "TypeError: the fill character must be exactly one character long");
+    public static bool IsUpper(string text) => JinjaText.Characters(text) is var all && all.Exists(JinjaUnicode.IsUpper) && !all.Exists(c => JinjaUnicode.IsLower(c) || JinjaUnicode.IsTitle(c));
 
-    /// <summary>Pads to a width: 0 on the left, 1 on the right, 2 behind the sign.</summary>
-    private static string Pad(string text, long width, char fill, int side, JinjaRuntime runtime)
+    public static bool IsLower(string text) => JinjaText.Characters(text) is var all && all.Exists(JinjaUnicode.IsLower) && !all.Exists(c => JinjaUnicode.IsUpper(c) || JinjaUnicode.IsTitle(c));
+
+    private static bool IsTitle(string text)
+    {
+        var (inWord, any) = (false, false);
+        foreach (var character in JinjaText.Characters(text))
+        {
+            var begins = JinjaUnicode.IsUpper(character) || JinjaUnicode.IsTitle(character);
+            var isCased = begins || JinjaUnicode.IsLower(character);
+            if (isCased && begins == inWord)
+            {
+                return false;
+            }
+
+            inWord = isCased;
+            any |= isCased;
+        }
+
+        return any;
+    }
+
+    private static bool All(string text, Func<string, bool> holds) => text.Length > 0 && JinjaText.Characters(text).TrueForAll(c => holds(c));
+
+    private static string Fill(JinjaArguments arguments) => arguments.Get(1, " ") is string fill && JinjaText.Length(fill) == 1
+        ? fill
+        : throw JinjaError.Type("the fill character must be exactly one character long");
+
+    private static string Padding(string text, JinjaArguments arguments)
+    {
+        var (width, fill) = (arguments.Integer(0, 0), Fill(arguments));
+        arguments.Runtime.CheckCharacters(width);
+        return Repeat(fill, (int)Math.Max(width - JinjaText.Length(text), 0));
+    }
+
+    private static string Repeat(string fill, int count) => fill.Length == 1 ? new string(fill[0], count) : string.Concat(Enumerable.Repeat(fill, count));
+
+    private static string ZeroFill(string text, long width, JinjaRuntime runtime)
     {
         runtime.CheckCharacters(width);
-        var padding = new string(fill, (int)Math.Max(width - JinjaText.Length(text), 0));
-        return side switch { 0 => padding + text, 1 => text + padding, _ => text[0] + padding + text[1..] };
+        var zeros = new string('0', (int)Math.Max(width - JinjaText.Length(text), 0));
+        return text is ['-' or '+', ..] ? text[0] + zeros + text[1..] : zeros + text;
     }
 
-    private static long Position(string text, int index) => index < 0 ? -1 : JinjaText.Length(text[..index]);
-
-    private static long Count(string text, string part)
+    private static string ExpandTabs(string text, long size, JinjaRuntime runtime)
     {
-        if (part.Length == 0)
+        var builder = new StringBuilder();
+        long column = 0;
+        foreach (var character in JinjaText.Characters(text))
         {
-            return JinjaText.Length(text) + 1;
-        }
-
-        long count = 0;
-        for (var i = text.IndexOf(part, StringComparison.Ordinal); i >= 0; i = text.IndexOf(part, i + part.Length, StringComparison.Ordinal))
-        {
-            count++;
-        }
-
-        return count;
-    }
-
-    private static bool Any(object? argument, Func<string, bool> test) => argument switch
-    {
-        string text => test(text),
-        JinjaList { IsTuple: true } tuple => tuple.Exists(item => item is string text && test(text)),
-        _ => throw new JinjaException(JinjaErrorKind.Runtime, $"TypeError: first arg must be str or a tuple of str, not {JinjaOperators.TypeName(argument)}"),
-    };
-
-    private static JinjaList Partition(string text, string separator, bool fromEnd)
-    {
-        var at = fromEnd ? text.LastIndexOf(separator, StringComparison.Ordinal) : text.IndexOf(separator, StringComparison.Ordinal);
-        return at >= 0 ? new JinjaList([text[..at], separator, text[(at + separator.Length)..]], isTuple: true)
-            : new JinjaList(fromEnd ? ["", "", text] : [text, "", ""], isTuple: true);
-    }
-
-    private static JinjaList Split(string text, object? separator, long most, bool fromEnd)
-    {
-        List<string> parts = [];
-        most = most < 0 ? long.MaxValue : most;
-        if (separator is null)
-        {
-            return new JinjaList(SplitWhiteSpace(text, most, fromEnd));
-        }
-
-        if (separator is not string { Length: > 0 } mark)
-        {
-            throw new JinjaException(JinjaErrorKind.Runtime, "ValueError: empty separator");
-        }
-
-        if (fromEnd)
-        {
-            var end = text.Length;
-            for (int at; parts.Count < most && end >= mark.Length && (at = text[..end].LastIndexOf(mark, StringComparison.Ordinal)) >= 0; end = at)
+            if (character == "\t")
             {
-                parts.Add(text[(at + mark.Length)..end]);
+                var spaces = size > 0 ? size - (column % size) : 0;
+                runtime.CheckCharacters(builder.Length + spaces);
+                builder.Append(' ', (int)spaces);
+                column += spaces;
+                continue;
             }
 
-            parts.Add(text[..end]);
-            parts.Reverse();
-            return new JinjaList(parts);
+            builder.Append(character);
+            column = character is "\n" or "\r" ? 0 : column + 1;
         }
 
-        var start = 0;
-        for (int at; parts.Count < most && (at = text.IndexOf(mark, start, StringComparison.Ordinal)) >= 0; start = at + mark.Length)
-        {
-            parts.Add(text[start..at]);
-        }
-
-        parts.Add(text[start..]);
-        return new JinjaList(parts);
+        return builder.ToString();
     }
 
-    private static List<string> SplitWhiteSpace(string text, long most, bool fromEnd)
+    private static string Translate(string text, object? table, JinjaRuntime runtime)
     {
-        List<string> words = [.. text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)];
-        if (words.Count <= most)
+        var builder = new StringBuilder();
+        foreach (var character in JinjaText.Characters(text))
         {
-            return words;
+            long code = character.Length > 1 ? char.ConvertToUtf32(character, 0) : character[0];
+            object? mapped = character;
+            _ = table switch
+            {
+                JinjaDictionary dictionary => dictionary.TryGet(code, out var value) ? mapped = value : null,
+                JinjaList list => code < list.Count ? mapped = list[(int)code] : null,
+                _ => throw JinjaError.Type($"'{JinjaOperators.TypeName(table)}' object is not subscriptable"),
+            };
+            builder.Append(mapped switch
+            {
+                null => "",
+                string other => other,
+                long and (< 0 or > 0x10ffff) => throw JinjaError.Value("character mapping must be in range(0x110000)"),
+                long and >= 0xd800 and <= 0xdfff => ((char)(long)mapped).ToString(),
+                long other => char.ConvertFromUtf32((int)other),
+                _ => throw JinjaError.Type("character mapping must return integer, None or str"),
+            });
+            runtime.CheckCharacters(builder.Length);
         }
 
-        // What is left over keeps its inner white space.
-        if (fromEnd)
+        return builder.ToString();
+    }
+
+    private static JinjaDictionary MakeTranslation(JinjaArguments arguments)
+    {
+        var table = new JinjaDictionary();
+        if (!arguments.Has(1))
         {
-            var rest = text.TrimEnd();
-            List<string> last = [];
-            for (var i = 0; i < most; i++)
+            var source = arguments[0] as JinjaDictionary ?? throw JinjaError.Type("if you give only one argument to maketrans it must be a dict");
+            foreach (var (key, value) in source.Entries)
             {
-                var word = words[^(i + 1)];
-                last.Insert(0, word);
-                rest = rest[..^word.Length].TrimEnd();
+                table[key is string text ? Code(text) : JinjaNumbers.IsInteger(key) ? key : throw JinjaError.Type("keys in translate table must be strings or integers")] = value;
             }
 
-            return [rest, .. last];
+            return table;
         }
 
-        var remaining = text.TrimStart();
-        List<string> first = [];
-        for (var i = 0; i < most; i++)
+        var (from, to) = (JinjaText.Characters(arguments.RequireText(0)), JinjaText.Characters(arguments.RequireText(1)));
+        if (from.Count != to.Count)
         {
-            first.Add(words[i]);
-            remaining = remaining[words[i].Length..].TrimStart();
+            throw JinjaError.Value("the first two maketrans arguments must have equal length");
         }
 
-        return [.. first, remaining];
+        foreach (var (a, b) in from.Zip(to))
+        {
+            table[Code(a)] = Code(b);
+        }
+
+        foreach (var gone in arguments.Has(2) ? JinjaText.Characters(arguments.RequireText(2)) : [])
+        {
+            table[Code(gone)] = null;
+        }
+
+        return table;
+
+        static long Code(string character) => JinjaText.Length(character) == 1
+            ? character.Length > 1 ? char.ConvertToUtf32(character, 0) : character[0]
+            : throw JinjaError.Value("string keys in translate table must be of length 1");
     }
 }

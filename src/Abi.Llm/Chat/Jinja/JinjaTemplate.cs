@@ -10,12 +10,12 @@ namespace Abi.Llm.Chat.Jinja;
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed class JinjaTemplate
 {
-    private readonly BlockStatement _root;
+    private readonly JinjaProgram _program;
     private readonly JinjaLimits _limits;
 
-    private JinjaTemplate(BlockStatement root, JinjaLimits limits)
+    private JinjaTemplate(JinjaProgram program, JinjaLimits limits)
     {
-        _root = root;
+        _program = program;
         _limits = limits;
     }
 
@@ -44,8 +44,19 @@ public sealed class JinjaTemplate
         }
 
         var runtime = new JinjaRuntime(_limits, now, cancellationToken);
+        return runtime.Run(() => Render(scope, runtime));
+    }
+
+    private string Render(JinjaScope variables, JinjaRuntime runtime)
+    {
+        var scope = new JinjaScope(variables, _program.Names);
+        if (_program.Names.Uses("self") || _program.Blocks.Count > 0)
+        {
+            scope.Set("self", new JinjaSelf(_program.Blocks.ToDictionary(block => block.Name, block => new JinjaCallable(block.Name, "", _ => block.Call(scope, runtime)), StringComparer.Ordinal)));
+        }
+
         var output = new StringBuilder();
-        _root.Render(new JinjaScope(scope), runtime, output);
+        _program.Body.Render(scope, runtime, output);
         return output.ToString();
     }
 
@@ -57,7 +68,8 @@ public sealed class JinjaTemplate
             case JsonValueKind.True: return true;
             case JsonValueKind.False: return false;
             case JsonValueKind.Number:
-                return element.GetRawText().AsSpan().ContainsAny('.', 'e', 'E') || !element.TryGetInt64(out var integer) ? (object)element.GetDouble() : integer;
+                var text = element.GetRawText();
+                return text.AsSpan().ContainsAny('.', 'e', 'E') || text.Length > 400 ? element.GetDouble() : JinjaNumbers.ParseInteger(text, 10);
             case JsonValueKind.Array: return new JinjaList(element.EnumerateArray().Select(FromJson));
             case JsonValueKind.Object:
                 var dictionary = new JinjaDictionary();

@@ -5,36 +5,36 @@ internal static class JinjaTests
 {
     private static readonly Dictionary<string, JinjaTest> Tests = new(StringComparer.Ordinal)
     {
-        ["boolean"] = (value, _) => value is bool,
-        ["callable"] = (value, _) => value is JinjaCallable or JinjaLoop,
-        ["defined"] = (value, _) => value is not JinjaUndefined,
-        ["undefined"] = (value, _) => value is JinjaUndefined,
-        ["none"] = (value, _) => value is null,
-        ["true"] = (value, _) => value is true,
-        ["false"] = (value, _) => value is false,
-        ["integer"] = (value, _) => value is long,
-        ["float"] = (value, _) => value is double,
-        ["number"] = (value, _) => value is long or double or bool,
-        ["string"] = (value, _) => value is string,
-        ["mapping"] = (value, _) => value is JinjaDictionary,
-        ["sequence"] = (value, _) => value is string or JinjaList or JinjaDictionary or JinjaUndefined,
-        ["iterable"] = (value, _) => value is string or JinjaList or JinjaDictionary or JinjaUndefined,
-        ["escaped"] = (_, _) => false,
-        ["odd"] = (value, _) => JinjaNumbers.ToInteger(value, "odd") % 2 != 0,
-        ["even"] = (value, _) => JinjaNumbers.ToInteger(value, "even") % 2 == 0,
-        ["divisibleby"] = (value, a) => a.Integer(0, "num", 0) is var divisor and not 0 && JinjaNumbers.ToInteger(value, "divisibleby") % divisor == 0,
-        ["lower"] = (value, _) => JinjaText.ToText(value) is var text && text.Any(char.IsLetter) && !text.Any(char.IsUpper),
-        ["upper"] = (value, _) => JinjaText.ToText(value) is var text && text.Any(char.IsLetter) && !text.Any(char.IsLower),
-        ["in"] = (value, a) => JinjaOperators.Contains(a.Require(0, "seq"), value),
-        ["sameas"] = (value, a) => ReferenceEquals(value, a.Require(0, "other")) || (value is null or bool or long && JinjaOperators.AreEqual(value, a.Require(0, "other")) && value?.GetType() == a.Require(0, "other")?.GetType()),
-        ["filter"] = (value, _) => value is string name && JinjaFilters.Find(name) is not null,
-        ["test"] = (value, _) => value is string name && Find(name) is not null,
-        ["eq"] = (value, a) => JinjaOperators.AreEqual(value, a.Require(0, "other")),
-        ["ne"] = (value, a) => !JinjaOperators.AreEqual(value, a.Require(0, "other")),
-        ["lt"] = (value, a) => JinjaOperators.Compare(value, a.Require(0, "other"), "<") < 0,
-        ["le"] = (value, a) => JinjaOperators.Compare(value, a.Require(0, "other"), "<=") <= 0,
-        ["gt"] = (value, a) => JinjaOperators.Compare(value, a.Require(0, "other"), ">") > 0,
-        ["ge"] = (value, a) => JinjaOperators.Compare(value, a.Require(0, "other"), ">=") >= 0,
+        ["boolean"] = new("", (value, _) => value is bool),
+        ["callable"] = new("", (value, _) => value is JinjaCallable or JinjaMacro or JinjaLoop or JinjaUndefined),
+        ["defined"] = new("", (value, _) => value is not JinjaUndefined),
+        ["undefined"] = new("", (value, _) => value is JinjaUndefined),
+        ["none"] = new("", (value, _) => value is null),
+        ["true"] = new("", (value, _) => value is true),
+        ["false"] = new("", (value, _) => value is false),
+        ["integer"] = new("", (value, _) => value is not bool && JinjaNumbers.IsInteger(value)),
+        ["float"] = new("", (value, _) => value is double),
+        ["number"] = new("", (value, _) => JinjaNumbers.IsNumber(value)),
+        ["string"] = new("", (value, _) => value is string or JinjaMarkup),
+        ["mapping"] = new("", (value, _) => value is JinjaDictionary),
+        ["sequence"] = new("", (value, _) => value is string or JinjaMarkup or JinjaList or JinjaDictionary or JinjaRange or JinjaUndefined),
+        ["iterable"] = new("", (value, _) => value is string or JinjaMarkup or JinjaList or JinjaDictionary or JinjaRange or JinjaView or JinjaIterator or JinjaLoop or JinjaUndefined),
+        ["escaped"] = new("", (value, _) => value is JinjaMarkup),
+        ["odd"] = new("", (value, a) => JinjaOperators.AreEqual(JinjaOperators.Calculate("%", value, 2L, a.Runtime), 1L)),
+        ["even"] = new("", (value, a) => JinjaOperators.AreEqual(JinjaOperators.Calculate("%", value, 2L, a.Runtime), 0L)),
+        ["divisibleby"] = new("num", (value, a) => JinjaOperators.AreEqual(JinjaOperators.Calculate("%", value, a[0], a.Runtime), 0L)),
+        ["lower"] = new("", (value, _) => JinjaStringMethods.IsLower(JinjaText.ToText(value))),
+        ["upper"] = new("", (value, _) => JinjaStringMethods.IsUpper(JinjaText.ToText(value))),
+        ["in"] = new("seq", (value, a) => JinjaOperators.Contains(a[0], value)),
+        ["sameas"] = new("other", (value, a) => IsSame(value, a[0])),
+        ["filter"] = new("", (value, _) => Exists(value, name => JinjaFilters.Find(name) is not null)),
+        ["test"] = new("", (value, _) => Exists(value, name => Find(name) is not null)),
+        ["eq"] = new("/ other", (value, a) => JinjaOperators.AreEqual(value, a[0])),
+        ["ne"] = new("/ other", (value, a) => !JinjaOperators.AreEqual(value, a[0])),
+        ["lt"] = new("/ other", (value, a) => JinjaOperators.Holds("<", value, a[0])),
+        ["le"] = new("/ other", (value, a) => JinjaOperators.Holds("<=", value, a[0])),
+        ["gt"] = new("/ other", (value, a) => JinjaOperators.Holds(">", value, a[0])),
+        ["ge"] = new("/ other", (value, a) => JinjaOperators.Holds(">=", value, a[0])),
     };
 
     private static readonly Dictionary<string, string> Aliases = new(StringComparer.Ordinal)
@@ -43,4 +43,15 @@ internal static class JinjaTests
     };
 
     public static JinjaTest? Find(string name) => Tests.GetValueOrDefault(Aliases.GetValueOrDefault(name, name));
+
+    /// <summary>Whether both are one object; Python keeps one of each small integer and of each constant.</summary>
+    private static bool IsSame(object? value, object? other) => ReferenceEquals(value, other)
+        || (value is bool or long or double or string && value.GetType() == other?.GetType() && JinjaOperators.AreEqual(value, other));
+
+    /// <summary>Names are looked up in a dictionary, which takes anything that can be hashed.</summary>
+    private static bool Exists(object? name, Func<string, bool> exists)
+    {
+        _ = JinjaOperators.Hash(name ?? "");
+        return JinjaMarkup.Unwrap(name) is string text && exists(text);
+    }
 }

@@ -14,46 +14,22 @@ internal static class JinjaText
         _ => Represent(value),
     };
 
-    public static string Represent(object? value)
+    /// <summary>The text of what is written without being made text first: a filter block, a call block.</summary>
+    public static string RequireText(object? value) => JinjaMarkup.Unwrap(value) as string ?? throw JinjaError.Type($"expected str instance, {JinjaOperators.TypeName(value)} found");
+
+    public static string Represent(object? value, bool sortsKeys = false)
     {
         var builder = new StringBuilder();
-        Represent(builder, value, 0);
+        Represent(builder, value, sortsKeys);
         return builder.ToString();
-    }
-
-    /// <summary>Python's shortest text of a double: <c>1.0</c>, <c>1e+16</c>, <c>1e-05</c>.</summary>
-    public static string Float(double value)
-    {
-        if (double.IsNaN(value))
-        {
-            return "nan";
-        }
-
-        if (double.IsInfinity(value))
-        {
-            return value > 0 ? "inf" : "-inf";
-        }
-
-        var scientific = value.ToString("E16", CultureInfo.InvariantCulture);
-        var exponent = value == 0 ? 0 : int.Parse(scientific.AsSpan(scientific.IndexOf('E', StringComparison.Ordinal) + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
-        var shortest = value.ToString("R", CultureInfo.InvariantCulture);
-        if (exponent is >= -4 and < 16)
-        {
-            var text = shortest.Contains('E', StringComparison.Ordinal) ? ((decimal)value).ToString(CultureInfo.InvariantCulture) : shortest;
-            return text.Contains('.', StringComparison.Ordinal) ? text : text + ".0";
-        }
-
-        var at = shortest.IndexOf('E', StringComparison.Ordinal);
-        var digits = at >= 0 ? shortest[..at] : Mantissa(shortest);
-        return $"{digits}e{(exponent < 0 ? '-' : '+')}{Math.Abs(exponent):00}";
     }
 
     public static int Length(string text)
     {
         var length = text.Length;
-        foreach (var c in text)
+        for (var i = 1; i < text.Length; i++)
         {
-            length -= char.IsLowSurrogate(c) ? 1 : 0;
+            length -= char.IsLowSurrogate(text[i]) && char.IsHighSurrogate(text[i - 1]) ? 1 : 0;
         }
 
         return length;
@@ -62,6 +38,7 @@ internal static class JinjaText
     /// <summary>The code points of a string, each as a string.</summary>
     public static List<string> Characters(string text)
     {
+        JinjaRuntime.CheckParts(text.Length);
         var characters = new List<string>(text.Length);
         for (var i = 0; i < text.Length; i++)
         {
@@ -72,90 +49,126 @@ internal static class JinjaText
         return characters;
     }
 
-    private static string Mantissa(string shortest)
+    /// <summary>The position in UTF-16 of a code point, at most the text's end.</summary>
+    public static int Offset(string text, long codePoint)
     {
-        var negative = shortest.StartsWith('-');
-        var digits = shortest.TrimStart('-').Replace(".", "", StringComparison.Ordinal).TrimStart('0').TrimEnd('0');
-        return $"{(negative ? "-" : "")}{digits[0]}{(digits.Length > 1 ? "." + digits[1..] : "")}";
-    }
-
-    private static void Represent(StringBuilder builder, object? value, int depth)
-    {
-        if (depth > 100)
+        var i = 0;
+        for (; codePoint > 0 && i < text.Length; codePoint--)
         {
-            throw new JinjaException(JinjaErrorKind.Limit, "A value is nested too deeply to be printed.");
+            i += char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]) ? 2 : 1;
         }
 
+        return i;
+    }
+
+    /// <summary>The first code points of a string.</summary>
+    public static string First(string text, long count) => count >= text.Length ? text : text[..Offset(text, count)];
+
+    private static void Represent(StringBuilder builder, object? value, bool sortsKeys)
+    {
+        JinjaRuntime.Descend();
+        JinjaRuntime.CheckText(builder.Length);
         switch (value)
         {
             case null: builder.Append("None"); break;
             case bool flag: builder.Append(flag ? "True" : "False"); break;
-            case long number: builder.Append(number.ToString(CultureInfo.InvariantCulture)); break;
-            case double number: builder.Append(Float(number)); break;
+            case double number: builder.Append(JinjaDecimal.Shortest(number)); break;
             case string text: Quote(builder, text); break;
-            case JinjaMarkup markup: Quote(builder, markup.Text); break;
+            case JinjaMarkup markup:
+                builder.Append("Markup(");
+                Quote(builder, markup.Text);
+                builder.Append(')');
+                break;
             case JinjaUndefined: builder.Append("Undefined"); break;
             case JinjaList list:
                 builder.Append(list.IsTuple ? '(' : '[');
-                for (var i = 0; i < list.Count; i++)
-                {
-                    builder.Append(i > 0 ? ", " : "");
-                    Represent(builder, list[i], depth + 1);
-                }
-
+                Represent(builder, list, sortsKeys);
                 builder.Append(list.IsTuple ? list.Count == 1 ? ",)" : ")" : "]");
                 break;
             case JinjaDictionary dictionary:
                 builder.Append('{');
                 var first = true;
-                foreach (var (key, item) in dictionary.Entries)
+                foreach (var (key, item) in sortsKeys ? JinjaPrettyPrinter.Sorted(dictionary) : dictionary.Entries)
                 {
                     builder.Append(first ? "" : ", ");
                     first = false;
-                    Represent(builder, key, depth + 1);
+                    Represent(builder, key, sortsKeys);
                     builder.Append(": ");
-                    Represent(builder, item, depth + 1);
+                    Represent(builder, item, sortsKeys);
                 }
 
                 builder.Append('}');
                 break;
-            case JinjaNamespace: builder.Append("<Namespace>"); break;
-            case JinjaCallable callable: builder.Append(CultureInfo.InvariantCulture, $"<function {callable.Name}>"); break;
-            case JinjaLoop: builder.Append("<LoopContext>"); break;
-            default: throw new JinjaException(JinjaErrorKind.Runtime, $"TypeError: a {value.GetType().Name} cannot be printed");
+            case JinjaView view:
+                builder.Append(CultureInfo.InvariantCulture, $"dict_{view.Name}([");
+                Represent(builder, view.Items(), sortsKeys);
+                builder.Append("])");
+                break;
+            case JinjaNamespace instance: Represent(builder, instance, sortsKeys); break;
+            default: builder.Append(JinjaNumbers.IsInteger(value) ? JinjaNumbers.Text(value) : Name(value)); break;
         }
     }
+
+    private static void Represent(StringBuilder builder, IEnumerable<object?> items, bool sortsKeys)
+    {
+        var isFirst = true;
+        foreach (var item in items)
+        {
+            builder.Append(isFirst ? "" : ", ");
+            isFirst = false;
+            Represent(builder, item, sortsKeys);
+        }
+    }
+
+    private static void Represent(StringBuilder builder, JinjaNamespace instance, bool sortsKeys)
+    {
+        var attributes = new JinjaDictionary();
+        foreach (var (name, value) in instance.Attributes)
+        {
+            attributes[name] = value;
+        }
+
+        builder.Append("<Namespace ");
+        Represent(builder, attributes, sortsKeys);
+        builder.Append('>');
+    }
+
+    /// <summary>Objects that have no value to show (Python shows an address for some of them).</summary>
+    private static string Name(object? value) => value switch
+    {
+        JinjaRange range => range.ToString(),
+        JinjaIterator iterator => $"<{iterator.TypeName} object>",
+        JinjaLoop loop => loop.ToString(),
+        JinjaMacro { Name: { } name } => $"<Macro {Represent(name)}>",
+        JinjaMacro => "<Macro anonymous>",
+        JinjaSelf => "<TemplateReference None>",
+        JinjaCallable callable => $"<function {callable.Name}>",
+        _ => $"<{JinjaOperators.TypeName(value)} object>",
+    };
 
     private static void Quote(StringBuilder builder, string text)
     {
         var quote = text.Contains('\'', StringComparison.Ordinal) && !text.Contains('"', StringComparison.Ordinal) ? '"' : '\'';
         builder.Append(quote);
-        for (var i = 0; i < text.Length; i++)
+        foreach (var character in Ascii.IsValid(text) ? text.Select(c => c.ToString()) : Characters(text))
         {
-            var c = text[i];
-            switch (c)
+            var c = character[0];
+            _ = c switch
             {
-                case '\n': builder.Append("\\n"); break;
-                case '\r': builder.Append("\\r"); break;
-                case '\t': builder.Append("\\t"); break;
-                case '\\': builder.Append("\\\\"); break;
-                case < ' ' or '\x7f': builder.Append(CultureInfo.InvariantCulture, $"\\x{(int)c:x2}"); break;
-                case > '\x7f' when IsUnprintable(text, i):
-                    _ = c < 0x100
-                        ? builder.Append(CultureInfo.InvariantCulture, $"\\x{(int)c:x2}")
-                        : builder.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
-                    break;
-                default: builder.Append(c == quote ? "\\" : "").Append(c); break;
-            }
+                '\n' => builder.Append("\\n"),
+                '\r' => builder.Append("\\r"),
+                '\t' => builder.Append("\\t"),
+                '\\' => builder.Append("\\\\"),
+                < ' ' or '\x7f' => builder.Append(CultureInfo.InvariantCulture, $"\\x{(int)c:x2}"),
+                > '\x7f' when !JinjaUnicode.IsPrintable(character) => builder.Append(Escape(character)),
+                _ => builder.Append(c == quote ? "\\" : "").Append(character),
+            };
         }
 
         builder.Append(quote);
     }
 
-    private static bool IsUnprintable(string text, int i)
-    {
-        var isPair = char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]) || (char.IsLowSurrogate(text[i]) && i > 0 && char.IsHighSurrogate(text[i - 1]));
-        return !isPair && char.GetUnicodeCategory(text[i]) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.OtherNotAssigned
-            or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse or UnicodeCategory.SpaceSeparator or UnicodeCategory.Surrogate;
-    }
+    /// <summary>A character as Python's <c>backslashreplace</c> writes it.</summary>
+    public static string Escape(string character) => character.Length > 1 ? $"\\U{char.ConvertToUtf32(character, 0):x8}"
+        : character[0] < 0x100 ? $"\\x{(int)character[0]:x2}" : $"\\u{(int)character[0]:x4}";
 }

@@ -61,8 +61,6 @@ public sealed class JinjaTemplateTests
         Assert.That(failures, Is.Empty, string.Join("\n", failures));
     }
 
-    [TestCase("{% for i in range(100000000) %}x{% endfor %}")]
-    [TestCase("{% for i in range(900000) %}{% for j in range(900000) %}{% endfor %}{% endfor %}")]
     [TestCase("{{ 'x' * 1000000000 }}")]
     [TestCase("{% set ns = namespace(s='x') %}{% for i in range(100) %}{% set ns.s = ns.s + ns.s %}{% endfor %}")]
     [TestCase("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}")]
@@ -93,11 +91,11 @@ public sealed class JinjaTemplateTests
     [TestCase("{% nosuch %}")]
     [TestCase("{%")]
     [TestCase("{{")]
-    [TestCase("{% raw %}")]
+    [TestCase("{% raw %}x")]
     public void ABrokenTemplateIsASyntaxError(string template) =>
         Assert.That(() => JinjaTemplate.Parse(template), Throws.TypeOf<JinjaException>().With.Property("Kind").EqualTo(JinjaErrorKind.Syntax));
 
-    private static void Check(List<string> failures, string what, string source, JsonElement variables, JsonElement row)
+    internal static void Check(List<string> failures, string what, string source, JsonElement variables, JsonElement row)
     {
         try
         {
