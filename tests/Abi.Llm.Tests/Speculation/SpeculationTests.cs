@@ -119,6 +119,74 @@ public sealed class SpeculationTests
         Same(await model.CompleteAsync(Prompt, tight with { Speculation = Lookup }), await model.CompleteAsync(Prompt, tight));
     }
 
+    /// <summary>Pearson's test of 4,000 sampled texts of three tokens against the products of the model's own probabilities (seeds are fixed, so it passes always or never).</summary>
+    [Explicit("Generates 8,000 texts: minutes on a busy machine.")]
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task SampledTextsFollowTheModelsProbabilities(bool hasDraftModel)
+    {
+        const int Texts = 4000, Length = 3, Best = 3;
+        await using var model = await TestModels.LoadAsync("stories-model", "stories-q8_0.gguf", Exact);
+        await using var small = await TestModels.LoadAsync("stories-model", "stories-q4_0.gguf", Exact);
+        var prompt = model.Encode("Tim had a big ball. Tim had a big dog. Tim had a big");
+        var sampling = new SamplingOptions { TopK = Best, TopP = 1, MinP = 0, Temperature = 0.9f };
+        var speculation = hasDraftModel ? new SpeculationOptions { DraftModel = small, MaximumTokens = 2 } : Lookup;
+        var options = new GenerationOptions { MaximumTokens = Length, IgnoreEndOfGeneration = true, Speculation = speculation };
+        var texts = await Task.WhenAll(Enumerable.Range(0, Texts).Select(seed => model.CompleteAsync(prompt, options with { Sampling = sampling with { Seed = seed } })));
+        Assert.That(texts.Sum(text => text.Outcome.AcceptedTokens), Is.GreaterThan(Texts / 10), "guesses are taken");
+        Assert.That(texts.Sum(text => text.Outcome.DraftedTokens - text.Outcome.AcceptedTokens), Is.GreaterThan(Texts / 10), "and refused");
+
+        var found = texts.CountBy(text => string.Join(' ', text.Tokens.Select(token => token.Id))).ToDictionary();
+        var (asTheModel, limit) = await PearsonAsync(sampling.Temperature);
+        Assert.That(asTheModel, Is.LessThan(limit));
+        Assert.That((await PearsonAsync(1.1f)).Statistic, Is.GreaterThan(limit), "so many texts tell a temperature of 0.9 from one of 1.1");
+
+        async Task<(double Statistic, double Limit)> PearsonAsync(float temperature)
+        {
+            var (statistic, cells, rare, rareFound) = (0d, 0, 0d, Texts);
+            foreach (var (text, probability) in await ProbabilitiesAsync([], 1, temperature))
+            {
+                if (probability * Texts < 8)
+                {
+                    rare += probability * Texts; // together they are one cell
+                    continue;
+                }
+
+                var count = found.GetValueOrDefault(text);
+                statistic += Square(count - (probability * Texts)) / (probability * Texts);
+                rareFound -= count;
+                cells++;
+            }
+
+            statistic += rare > 0 ? Square(rareFound - rare) / rare : 0;
+            var freedom = cells - (rare > 0 ? 0 : 1);
+
+            // the quantile of one in a million (Wilson and Hilferty 1931)
+            return (statistic, freedom * Math.Pow(1 - (2d / (9 * freedom)) + (4.753 * Math.Sqrt(2d / (9 * freedom))), 3));
+        }
+
+        async Task<List<(string Text, double Probability)>> ProbabilitiesAsync(int[] ids, double probability, float temperature)
+        {
+            if (ids.Length == Length)
+            {
+                return [(string.Join(' ', ids), probability)];
+            }
+
+            var logits = await model.ComputeLogitsAsync(prompt.Concat(ids).ToArray());
+            var best = Enumerable.Range(0, logits.Length).Where(id => !model.Tokenizer.IsEndOfGeneration(id)).OrderByDescending(id => logits[id]).Take(Best).ToList();
+            var sum = best.Sum(id => Math.Exp((logits[id] - logits[best[0]]) / temperature));
+            List<(string, double)> all = [];
+            foreach (var id in best)
+            {
+                all.AddRange(await ProbabilitiesAsync([.. ids, id], probability * Math.Exp((logits[id] - logits[best[0]]) / temperature) / sum, temperature));
+            }
+
+            return all;
+        }
+
+        static double Square(double x) => x * x;
+    }
+
     [Test]
     public async Task WhatCannotGuessSaysSo()
     {
