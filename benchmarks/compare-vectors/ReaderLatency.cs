@@ -146,7 +146,7 @@ internal static partial class ReaderLatency
 
     private static Reading Read(VectorCollection<long, Own.Row> collection)
     {
-        var times = new double[Searches];
+        var (times, punctual) = (new double[Searches], new double[Searches]);
         var (ran, ready, blocked) = (0.0, 0.0, 0.0);
         var stolen = Stolen();
         var thread = new Thread(() =>
@@ -154,6 +154,7 @@ internal static partial class ReaderLatency
             var random = new Random(7);
             using var schedule = File.Exists(Schedule) ? File.OpenHandle(Schedule) : null;
             var begun = Scheduled(schedule);
+            var (last, free) = (begun, 0.0);
             var watch = Stopwatch.StartNew();
             for (var i = 0; i < Searches; i++)
             {
@@ -180,6 +181,10 @@ internal static partial class ReaderLatency
                 var end = watch.Elapsed.TotalSeconds;
                 times[i] = (end - due) * 1e6;
                 var after = Scheduled(schedule);
+                // Had it been woken when it was due, it would have waited for those before it and for a core.
+                free = Math.Max(i * Every, free) + (((end - begin) * 1e3) + before.Ready - last.Ready) / 1e3;
+                punctual[i] = (free - (i * Every)) * 1e6;
+                last = after;
                 blocked += Math.Max(0, ((end - begin) * 1e3) - (after.Ran - before.Ran) - (after.Ready - before.Ready));
             }
 
@@ -189,7 +194,8 @@ internal static partial class ReaderLatency
         thread.Start();
         thread.Join();
         Array.Sort(times);
-        return new Reading(times, ran, ready, blocked, Stolen() - stolen);
+        Array.Sort(punctual);
+        return new Reading(times, punctual, ran, ready, blocked, Stolen() - stolen);
     }
 
     // Milliseconds that the calling thread ran, and was ready to run and had no core; not a number where the system does not tell.
@@ -224,7 +230,7 @@ internal static partial class ReaderLatency
     }
 
     private static void Report(string what, Reading reading, Reading idle, string text) =>
-        Console.WriteLine($"  {what} ({text}): {reading}, ratio of p99 {reading.At(0.99) / idle.At(0.99):f2}");
+        Console.WriteLine($"  {what} ({text}): {reading}, ratio of p99 {reading.At(0.99) / idle.At(0.99):f2}, {Reading.At(reading.Punctual, 0.99) / Reading.At(idle.Punctual, 0.99):f2} without late awakenings");
 
     [LibraryImport("libc", EntryPoint = "usleep")]
     private static partial int Sleep(uint microseconds);
@@ -260,11 +266,13 @@ internal static partial class ReaderLatency
     /// <summary>What the writers asked of the machine: calls that write a second, bytes of each, and cores.</summary>
     private sealed record Load(double Writes, double Bytes, double Cores);
 
-    /// <summary>Sorted times in microseconds, from when a search was due until it was answered; the milliseconds that the reader ran, was ready and had no core, and, within searches, had neither (blocked, or its core taken by the host).</summary>
-    private sealed record Reading(double[] Times, double Ran, double Ready, double Blocked, double Stolen)
+    /// <summary>Sorted times in microseconds, from when a search was due until it was answered, and what they would be had the system woken the reader on time; the milliseconds that the reader ran, was ready and had no core, and, within searches, had neither (blocked, or its core taken by the host).</summary>
+    private sealed record Reading(double[] Times, double[] Punctual, double Ran, double Ready, double Blocked, double Stolen)
     {
-        public double At(double share) => Times[(int)(share * (Times.Length - 1))];
+        public double At(double share) => At(Times, share);
 
-        public override string ToString() => $"p50 {At(0.5):f0} µs, p99 {At(0.99):f0} µs, p99.9 {At(0.999):f0} µs, longest {Times[^1]:f0} µs; of {Times.Length * Every:f0} s it ran {Ran:f0} ms, waited for a core {Ready:f0} ms, was blocked {Blocked:f0} ms, the host took {Stolen:f0} ms of all cores";
+        public static double At(double[] sorted, double share) => sorted[(int)(share * (sorted.Length - 1))];
+
+        public override string ToString() => $"p50 {At(0.5):f0} µs, p99 {At(0.99):f0} µs, p99.9 {At(0.999):f0} µs, longest {Times[^1]:f0} µs; without late awakenings p50 {At(Punctual, 0.5):f0} µs, p99 {At(Punctual, 0.99):f0} µs; of {Times.Length * Every:f0} s it ran {Ran:f0} ms, waited for a core {Ready:f0} ms, was blocked {Blocked:f0} ms, the host took {Stolen:f0} ms of all cores";
     }
 }

@@ -105,7 +105,7 @@ public sealed partial class VectorDatabase
             cancellationToken);
     }
 
-    /// <summary>Reads and checks every byte of the database's files.</summary>
+    /// <summary>Reads and checks every byte of the database's files, up to the last commit. Commits go on meanwhile.</summary>
     public Task<VerificationReport> VerifyAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Verify(), cancellationToken);
 
     /// <summary>

@@ -118,7 +118,7 @@ public sealed partial class VectorDatabase : IVectorDatabase
     /// <returns>How many.</returns>
     public Task<int> DeleteExpiredAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.DeleteExpired(), cancellationToken);
 
-    /// <summary>Writes every collection anew, without what was deleted, and gives the memory back. Writes wait while collections that were written to meanwhile are saved again; reads do not.</summary>
+    /// <summary>Writes every collection anew, without what was deleted, and gives the memory back. Writes wait only while the last of those that came meanwhile are taken over; reads do not.</summary>
     public Task CompactAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Compact(), cancellationToken);
 
     /// <summary>Lets another key open the database instead of the present one. Only the file <c>abi.keys</c> is written, so it takes no time; after a crash one of both keys opens it.
