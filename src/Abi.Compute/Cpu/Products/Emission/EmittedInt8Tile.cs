@@ -13,18 +13,12 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
     private readonly delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void> _two;
     private readonly delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void> _three;
 
-    private readonly delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void> _most;
-
-    private EmittedInt8Tile(byte* one, byte* two, byte* three, byte* most, int mostRows)
+    private EmittedInt8Tile(byte* one, byte* two, byte* three)
     {
-        MostRows = mostRows;
         _one = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)one;
         _two = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)two;
         _three = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)three;
-        _most = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)most;
     }
-
-    public override int MostRows { get; }
 
     /// <summary>Makes the tile of a format, or null where code cannot be made or does not do what it should.</summary>
     public static EmittedInt8Tile? TryCreate<TFormat>()
@@ -55,9 +49,8 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         var greatest = LevelPairs.Greatest(TFormat.CodeBits, TFormat.OffsetShift, !TFormat.Table.IsEmpty);
         var assembler = new Assembler(narrow: true);
         var constants = Int8Tile256Program.WriteConstants(assembler);
-        var most = Int8Tile256Program.MostRows(TFormat.Scales, greatest);
-        Span<int> starts = stackalloc int[most];
-        for (var rows = 1; rows <= most; rows++)
+        Span<int> starts = stackalloc int[3];
+        for (var rows = 1; rows <= 3; rows++)
         {
             assembler.Align();
             starts[rows - 1] = assembler.Length;
@@ -76,7 +69,7 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
             return null;
         }
 
-        var tile = new EmittedInt8Tile(code + starts[0], code + starts[1], code + starts[2], code + starts[^1], starts.Length);
+        var tile = new EmittedInt8Tile(code + starts[0], code + starts[1], code + starts[2]);
         return IsRight<TFormat>(tile, mostLevel) ? tile : null;
     }
 
@@ -86,28 +79,25 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
 
     public override void Three(Int8TileArguments* arguments) => _three(arguments);
 
-    public override void Most(Int8TileArguments* arguments) => _most(arguments);
-
     /// <summary>Compares a tile with the definition on random panels of several lengths.</summary>
     /// <param name="tile">The tile.</param>
     /// <param name="mostLevel">The greatest level of the panels; formats that use all 8 bits have any.</param>
     internal static bool IsRight<TFormat>(Int8Tile tile, int mostLevel = 127)
         where TFormat : struct, ILevelFormat
     {
-        const int most = 3; // blocks
-        const int rowsAtOnce = 5;
+        const int most = 3;
         var reference = new Int8TileReference<TFormat>();
         var random = new Random(17);
         using var panel = new NativeBuffer(most * Int8Panel<TFormat>.RecordBytes);
-        using var x = new NativeBuffer(rowsAtOnce * most * ActivationBlock.Bytes);
-        using var y = new NativeBuffer(rowsAtOnce * Int8Panel.Outputs * sizeof(float));
-        using var expected = new NativeBuffer(rowsAtOnce * Int8Panel.Outputs * sizeof(float));
+        using var x = new NativeBuffer(3 * most * ActivationBlock.Bytes);
+        using var y = new NativeBuffer(3 * Int8Panel.Outputs * sizeof(float));
+        using var expected = new NativeBuffer(3 * Int8Panel.Outputs * sizeof(float));
         for (var turn = 0; turn < 2 * most; turn++)
         {
             var (blocks, isExtreme) = (1 + (turn % most), turn >= most);
             FillPanel<TFormat>(random, (byte*)panel.Address, blocks, (byte)mostLevel, isExtreme);
-            FillRows(random, (ActivationBlock*)x.Address, rowsAtOnce * most, isExtreme);
-            foreach (var rows in (ReadOnlySpan<int>)[1, 2, 3, tile.MostRows])
+            FillRows(random, (ActivationBlock*)x.Address, 3 * most, isExtreme);
+            for (var rows = 1; rows <= 3; rows++)
             {
                 for (var accumulate = 0; accumulate < 2; accumulate++)
                 {
@@ -127,7 +117,7 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
 
         static void Run(Int8Tile tile, NativeBuffer panel, NativeBuffer x, NativeBuffer y, int blocks, int rows, int accumulate)
         {
-            var sums = new Span<float>((void*)y.Address, rowsAtOnce * Int8Panel.Outputs);
+            var sums = new Span<float>((void*)y.Address, 3 * Int8Panel.Outputs);
             for (var i = 0; i < sums.Length; i++)
             {
                 sums[i] = (i * 0.37f) - 20;
@@ -142,13 +132,9 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
                 X0 = first,
                 X1 = first + most,
                 X2 = first + (2 * most),
-                X3 = first + (3 * most),
-                X4 = first + (4 * most),
                 Y0 = outputs,
                 Y1 = outputs + Int8Panel.Outputs,
                 Y2 = outputs + (2 * Int8Panel.Outputs),
-                Y3 = outputs + (3 * Int8Panel.Outputs),
-                Y4 = outputs + (4 * Int8Panel.Outputs),
                 Accumulate = accumulate,
             };
             switch (rows)
@@ -159,11 +145,8 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
                 case 2:
                     tile.Two(&arguments);
                     break;
-                case 3:
-                    tile.Three(&arguments);
-                    break;
                 default:
-                    tile.Most(&arguments);
+                    tile.Three(&arguments);
                     break;
             }
         }

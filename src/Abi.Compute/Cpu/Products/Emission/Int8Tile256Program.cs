@@ -5,7 +5,7 @@ namespace Abi.Compute.Cpu.Products.Emission;
 
 /// <summary>
 /// Writes the integer tile in AVX2: up to three rows × 16 outputs at a time, whose sums of pairs take six registers and their sums of 32 bits, or what comes of a first scale, six more;
-/// where both are needed, 8 outputs at a time; and where pairs of a whole block fit 16 bits, up to five rows, whose sums take ten. Outputs stay in memory between blocks.
+/// where both are needed, 8 outputs at a time. Outputs stay in memory between blocks.
 /// </summary>
 internal sealed class Int8Tile256Program
 {
@@ -29,7 +29,7 @@ internal sealed class Int8Tile256Program
         (_to, _offsetShift, _scales, _hasMinimum, _rows) = (to, offsetShift, scales, hasMinimum, rows);
         _together = LevelPairs.Together(greatestLevel);
         _vectors = scales == 2 && _together < 4 ? 1 : 2;
-        _ones = _together == 1 ? 2 : _vectors == 1 ? 9 : IsOneRun(scales, greatestLevel) ? 10 : null;
+        _ones = _together == 1 ? 2 : _vectors == 1 ? 9 : scales == 1 && _together == 8 ? 10 : null;
     }
 
     private static Register Arguments => Register.Rax;
@@ -45,11 +45,6 @@ internal sealed class Int8Tile256Program
     private bool IsFullRange => _offsetShift == 7;
 
     private int RecordBytes => (Int8Panel.Outputs * ActivationBlock.Columns) + (_scales * (_hasMinimum ? 2 : 1) * Int8Panel.Outputs * sizeof(float));
-
-    /// <summary>The most rows at once, 5 or 3.</summary>
-    /// <param name="scales">The scales of a block.</param>
-    /// <param name="greatestLevel">The greatest unsigned level.</param>
-    public static int MostRows(int scales, int greatestLevel) => IsOneRun(scales, greatestLevel) ? 5 : 3;
 
     /// <summary>Writes what the functions read, and says where.</summary>
     public static int WriteConstants(Assembler to)
@@ -70,14 +65,11 @@ internal sealed class Int8Tile256Program
     /// <param name="offsetShift">The offset of levels, as a power of two.</param>
     /// <param name="scales">The scales of a block.</param>
     /// <param name="hasMinimum">Whether each has a minimum.</param>
-    /// <param name="rows">1 to <see cref="MostRows"/>.</param>
+    /// <param name="rows">1 to 3.</param>
     public static void Write(Assembler to, int constants, int greatestLevel, int offsetShift, int scales, bool hasMinimum, int rows) =>
         new Int8Tile256Program(to, greatestLevel, offsetShift, scales, hasMinimum, rows).Write(constants);
 
-    private static bool IsOneRun(int scales, int greatestLevel) => scales == 1 && LevelPairs.Together(greatestLevel) == 8;
-
-    /// <summary>The fifth row takes the place of the constants, of which one run needs none but those in a register.</summary>
-    private static Register Row(int row) => row < 3 ? Register.R8 + row : row == 3 ? Register.Rdi : Constants;
+    private static Register Row(int row) => Register.R8 + row;
 
     private static int Argument(string field) => (int)Marshal.OffsetOf<Int8TileArguments>(field);
 

@@ -138,12 +138,12 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
         }
     }
 
-    /// <summary>Sweeps the rows over an unpacked piece, as many at a time as the tile takes.</summary>
+    /// <summary>Sweeps the rows over an unpacked piece, three at a time.</summary>
     private void MultiplyPiece(Int8TileArguments* arguments, byte** x, float** y, int to, int rows, int block)
     {
         for (int row = 0, some; row < rows; row += some)
         {
-            some = rows - row >= _tile.MostRows ? _tile.MostRows : Math.Min(rows - row, 3);
+            some = Math.Min(rows - row, 3);
             for (var i = 0; i < some; i++)
             {
                 (&arguments->X0)[i] = (ActivationBlock*)x[row + i] + block;
@@ -158,11 +158,8 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
                 case 2:
                     _tile.Two(arguments);
                     break;
-                case 3:
-                    _tile.Three(arguments);
-                    break;
                 default:
-                    _tile.Most(arguments);
+                    _tile.Three(arguments);
                     break;
             }
         }

@@ -2,7 +2,7 @@ using Abi.Compute.Cpu.Products.Formats;
 
 namespace Abi.Compute.Cpu.Products.Int8;
 
-/// <summary>One to three rows of activations, of some tiles more, against a panel. The way of every kernel, and the definition of an output's value, is <see cref="Int8TileReference{TFormat}"/>.</summary>
+/// <summary>One to three rows of activations against a panel. The way of every kernel, and the definition of an output's value, is <see cref="Int8TileReference{TFormat}"/>.</summary>
 /// <remarks>Immutable and thread-safe.</remarks>
 internal abstract unsafe class Int8Tile
 {
@@ -10,9 +10,6 @@ internal abstract unsafe class Int8Tile
     /// <typeparam name="TFormat">The format.</typeparam>
     public static Int8Tile Best<TFormat>()
         where TFormat : struct, ILevelFormat => Int8TileChoice<TFormat>.Best;
-
-    /// <summary>The most rows at once: 3, or what <see cref="Most"/> takes.</summary>
-    public virtual int MostRows => 3;
 
     /// <summary>Computes the outputs of one row: X0, Y0.</summary>
     public abstract void One(Int8TileArguments* arguments);
@@ -22,7 +19,4 @@ internal abstract unsafe class Int8Tile
 
     /// <summary>Computes the outputs of three rows.</summary>
     public abstract void Three(Int8TileArguments* arguments);
-
-    /// <summary>Computes the outputs of <see cref="MostRows"/> rows.</summary>
-    public virtual void Most(Int8TileArguments* arguments) => Three(arguments);
 }

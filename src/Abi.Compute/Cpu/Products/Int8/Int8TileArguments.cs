@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Abi.Compute.Cpu.Products.Int8;
 
-/// <summary>What one call of an integer tile reads: up to five rows of activations against a panel of 64 outputs. Emitted code knows the offsets of the fields.</summary>
+/// <summary>What one call of an integer tile reads: up to three rows of activations against a panel of 64 outputs. Emitted code knows the offsets of the fields.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct Int8TileArguments
 {
@@ -19,20 +19,12 @@ internal unsafe struct Int8TileArguments
 
     public ActivationBlock* X2;
 
-    public ActivationBlock* X3;
-
-    public ActivationBlock* X4;
-
     /// <summary>Where outputs go: [64] each.</summary>
     public float* Y0;
 
     public float* Y1;
 
     public float* Y2;
-
-    public float* Y3;
-
-    public float* Y4;
 
     /// <summary>Not 0 to go on from what stands in the outputs: the columns before have been added.</summary>
     public nint Accumulate;

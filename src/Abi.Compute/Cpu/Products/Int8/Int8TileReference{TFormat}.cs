@@ -9,8 +9,6 @@ namespace Abi.Compute.Cpu.Products.Int8;
 internal sealed unsafe class Int8TileReference<TFormat> : Int8Tile
     where TFormat : struct, ILevelFormat
 {
-    public override int MostRows => 5;
-
     public override void One(Int8TileArguments* a) => Row(a->X0, a->Y0, a);
 
     public override void Two(Int8TileArguments* a)
@@ -23,13 +21,6 @@ internal sealed unsafe class Int8TileReference<TFormat> : Int8Tile
     {
         Two(a);
         Row(a->X2, a->Y2, a);
-    }
-
-    public override void Most(Int8TileArguments* a)
-    {
-        Three(a);
-        Row(a->X3, a->Y3, a);
-        Row(a->X4, a->Y4, a);
     }
 
     private static void Row(ActivationBlock* x, float* y, Int8TileArguments* a)

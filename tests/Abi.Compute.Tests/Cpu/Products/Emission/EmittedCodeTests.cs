@@ -64,9 +64,8 @@ public sealed class EmittedCodeTests
     }
 
     [Test]
-    public void Int8TilesOf256BitsNeedNoMoreThanTheyAskFor([Values(15, 31, 63, 128)] int greatest, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values(1, 2, 3, 5)] int rows)
+    public void Int8TilesOf256BitsNeedNoMoreThanTheyAskFor([Values(15, 31, 63, 128)] int greatest, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values(1, 2, 3)] int rows)
     {
-        rows = Math.Min(rows, Int8Tile256Program.MostRows(scales, greatest));
         var assembler = new Assembler(narrow: true);
         var constants = Int8Tile256Program.WriteConstants(assembler);
         var start = assembler.Length;
