@@ -1,4 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
+using Abi.Database.Telemetry;
+using Microsoft.Extensions.Logging;
 
 namespace Abi.Database;
 
@@ -6,9 +8,10 @@ namespace Abi.Database;
 public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable
 {
     private readonly DatabaseOptions _options;
+    private readonly ILogger _logger;
     private VectorDatabase? _store;
 
-    internal DatabaseFeature(DatabaseOptions options) => _options = options;
+    internal DatabaseFeature(DatabaseOptions options, ILogger logger) => (_options, _logger) = (options, logger);
 
     /// <inheritdoc/>
     public string Name => "Database";
@@ -26,7 +29,17 @@ public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable
     public VectorCollection<object, Dictionary<string, object?>> GetDynamicCollection(string name, CollectionDefinition? definition = null) => Store.GetDynamicCollection(name, definition);
 
     /// <inheritdoc/>
-    public async Task StartAsync(CancellationToken cancellationToken) => Volatile.Write(ref _store, await VectorDatabase.OpenAsync(_options, cancellationToken).ConfigureAwait(false));
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var store = await VectorDatabase.OpenAsync(_options, cancellationToken).ConfigureAwait(false);
+        Volatile.Write(ref _store, store);
+        foreach (var warning in store.Recovery.Warnings)
+        {
+            DatabaseLog.Recovered(_logger, _options.Path, warning);
+        }
+
+        DatabaseLog.Opened(_logger, _options.Path, store.Sequence);
+    }
 
     /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -34,6 +47,7 @@ public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable
         if (Interlocked.Exchange(ref _store, null) is { } store)
         {
             await store.DisposeAsync().ConfigureAwait(false);
+            DatabaseLog.Closed(_logger, _options.Path);
         }
     }
 

@@ -4,6 +4,8 @@ using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Abi;
 
@@ -27,7 +29,7 @@ public static class DatabaseFeatureExtensions
                     }
 
                     options.Clock = services.GetService(typeof(TimeProvider)) as TimeProvider ?? options.Clock;
-                    return new DatabaseFeature(options);
+                    return new DatabaseFeature(options, services.GetService<ILoggerFactory>()?.CreateLogger<DatabaseFeature>() ?? NullLogger<DatabaseFeature>.Instance);
                 },
                 Bind = static (section, options) => section.Bind(options),
                 Validate = static (options, check) =>

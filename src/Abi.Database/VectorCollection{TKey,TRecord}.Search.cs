@@ -8,6 +8,7 @@ using Abi.Database.Indexes;
 using Abi.Database.Records;
 using Abi.Database.Rows;
 using Abi.Database.Schema;
+using Abi.Database.Telemetry;
 using Abi.Database.Text;
 
 namespace Abi.Database;
@@ -26,6 +27,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
     {
         options ??= new VectorSearchOptions();
         options.Validate(top);
+        using var operation = DatabaseOperation.Begin("search", Name);
         var schema = Handle.Store.Schema;
         var field = schema.Vectors[schema.VectorIndex(options.VectorField)];
         var query = await _records.ToQueryAsync(schema, field, vector, cancellationToken).ConfigureAwait(false);
@@ -34,7 +36,9 @@ public sealed partial class VectorCollection<TKey, TRecord>
         var (place, view) = store.BeginRead();
         try
         {
-            foreach (var (slot, distance) in Nearest(store, view, index, query, top, options))
+            var nearest = Nearest(store, view, index, query, top, options);
+            operation?.Found(nearest.Count);
+            foreach (var (slot, distance) in nearest)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 yield return new VectorSearchResult<TRecord>(Read(store, slot, options.IncludeVectors), VectorSpace.Score(index.Field.DistanceFunction, distance));
@@ -54,6 +58,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
     {
         options ??= new VectorSearchOptions();
         options.Validate(top);
+        using var operation = DatabaseOperation.Begin("search", Name);
         var store = Handle.Store;
         var index = store.Vectors[store.Schema.VectorIndex(options.VectorField)];
         var query = index.Field.Element == VectorElement.Float32 ? MemoryMarshal.AsBytes(vector) : VectorCodec.Floats(index.Field, vector);
@@ -69,6 +74,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
                 matches[i] = new KeyMatch<TKey>(Key(store, ScoredSlot.Slot(item)), VectorSpace.Score(index.Field.DistanceFunction, ScoredSlot.Distance(item)));
             }
 
+            operation?.Found(matches.Length);
             return matches;
         }
         finally
@@ -89,13 +95,16 @@ public sealed partial class VectorCollection<TKey, TRecord>
         options ??= new TextSearchOptions();
         options.Validate(top);
         await Task.CompletedTask.ConfigureAwait(false);
+        using var operation = DatabaseOperation.Begin("search_text", Name);
         var store = Handle.Store;
         var (place, view) = store.BeginRead();
         try
         {
             var visible = Filtered(store, view, null, options.Filter, out _);
             var fields = TextFields(store, options.Fields);
-            foreach (var (slot, score) in new TextSearcher(Name, fields, options.Scoring, visible, view.Slots).Search(query, checked(top + options.Skip)).Skip(options.Skip))
+            var best = new TextSearcher(Name, fields, options.Scoring, visible, view.Slots).Search(query, checked(top + options.Skip));
+            operation?.Found(Math.Max(0, best.Count - options.Skip));
+            foreach (var (slot, score) in best.Skip(options.Skip))
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 yield return new TextSearchResult<TRecord>(Read(store, slot, options.IncludeVectors), score) { Highlights = Highlights(store, slot, fields, query, options.Highlight) };
@@ -119,6 +128,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
         ArgumentNullException.ThrowIfNull(words);
         options ??= new HybridSearchOptions();
         var candidates = options.Validate(top);
+        using var operation = DatabaseOperation.Begin("hybrid_search", Name);
         var schema = Handle.Store.Schema;
         var field = schema.Vectors[schema.VectorIndex(options.VectorField)];
         var query = await _records.ToQueryAsync(schema, field, vector, cancellationToken).ConfigureAwait(false);
@@ -132,7 +142,9 @@ public sealed partial class VectorCollection<TKey, TRecord>
             var visible = Filtered(store, view, null, options.Filter, out _);
             var fields = TextFields(store, options.TextFields);
             var byText = new TextSearcher(Name, fields, options.TextScoring, visible, view.Slots).Search(words, candidates);
-            foreach (var fused in Fusion.Fuse(byVector, byText, index.Field.DistanceFunction, options).Skip(options.Skip).Take(top))
+            var best = Fusion.Fuse(byVector, byText, index.Field.DistanceFunction, options).Skip(options.Skip).Take(top).ToList();
+            operation?.Found(best.Count);
+            foreach (var fused in best)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 yield return new HybridSearchResult<TRecord>(Read(store, fused.Slot, options.IncludeVectors), fused.Score, fused.VectorScore, fused.TextScore) { Highlights = Highlights(store, fused.Slot, fields, words, options.Highlight) };

@@ -6,6 +6,7 @@ using Abi.Database.Records;
 using Abi.Database.Rows;
 using Abi.Database.Schema;
 using Abi.Database.Storage;
+using Abi.Database.Telemetry;
 
 namespace Abi.Database;
 
@@ -147,7 +148,7 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
             count++;
         }
 
-        return CommitAsync(writer, countAt, count);
+        return CommitAsync("delete", writer, countAt, count);
     }
 
     /// <summary>How many records there are, or match.</summary>
@@ -224,7 +225,7 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
             count++;
         }
 
-        return CommitAsync(writer, countAt, count);
+        return CommitAsync("upsert", writer, countAt, count);
     }
 
     private static ByteWriter Begin(CollectionSchema schema, out int countAt)
@@ -237,7 +238,7 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
         return writer;
     }
 
-    private Task CommitAsync(ByteWriter writer, int countAt, int count)
+    private Task CommitAsync(string name, ByteWriter writer, int countAt, int count)
     {
         if (count == 0)
         {
@@ -245,7 +246,14 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
         }
 
         writer.SetInt32(countAt, count);
-        return Engine.CommitAsync(writer.Memory);
+        return DatabaseOperation.IsListenedTo ? CommitListenedToAsync(name, writer, count) : Engine.CommitAsync(writer.Memory);
+    }
+
+    private async Task CommitListenedToAsync(string name, ByteWriter writer, int count)
+    {
+        using var operation = DatabaseOperation.Begin(name, Name); // in here, so that it is not the caller's current span afterwards
+        await Engine.CommitAsync(writer.Memory).ConfigureAwait(false);
+        operation?.Written(count);
     }
 
     private TRecord Read(CollectionStore store, int slot, bool includeVectors)

@@ -19,6 +19,8 @@ internal sealed class AuthenticatedCipher : IDisposable
     /// <param name="key">The key, 32 bytes in pinned memory; zeroed when the cipher is disposed of.</param>
     public AuthenticatedCipher(byte[] key) => _key = key;
 
+    ~AuthenticatedCipher() => CryptographicOperations.ZeroMemory(_key); // of a file that nobody reads any more; the array is the only thing that may still be touched
+
     /// <summary>Is told of each use of a nonce: the key's SHA-256 and the number. For tests.</summary>
     internal static Action<byte[], ulong>? Watcher { get; set; }
 
@@ -75,6 +77,7 @@ internal sealed class AuthenticatedCipher : IDisposable
         }
 
         CryptographicOperations.ZeroMemory(_key);
+        GC.SuppressFinalize(this);
     }
 
     private static void Write(Span<byte> nonce, ulong number)

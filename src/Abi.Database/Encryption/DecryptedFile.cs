@@ -21,8 +21,6 @@ internal sealed class DecryptedFile : IDisposable
         encryption.EndWithKeys(this);
     }
 
-    ~DecryptedFile() => _content?.Dispose(); // null when it could not be opened
-
     /// <summary>The bytes of its pages that are in memory.</summary>
     public long CachedBytes => _frames.Count(frame => frame is not null) * (long)PageFile.PageBytes;
 
@@ -46,15 +44,10 @@ internal sealed class DecryptedFile : IDisposable
             offset += part.Length;
             target = target[part.Length..];
         }
-
-        GC.KeepAlive(this);
     }
 
-    public void Dispose()
-    {
-        _content.Dispose();
-        GC.SuppressFinalize(this);
-    }
+    /// <summary>Ends reading. One that is collected without it leaves its handle and its key to their own finalizers.</summary>
+    public void Dispose() => _content.Dispose();
 
     private void Fetch(int page, int from, Span<byte> target)
     {

@@ -39,6 +39,6 @@ internal sealed unsafe class DecryptedView : StorageView
     {
         NativeMemory.Free(_address);
         _address = null;
-        _lease.Dispose();
+        _lease?.Dispose(); // null when the segment has no such section
     }
 }

@@ -1,7 +1,9 @@
 #pragma warning disable MA0048 // a part of DatabaseEngine
+using System.Diagnostics;
 using System.Globalization;
 using Abi.Database.Rows;
 using Abi.Database.Storage;
+using Abi.Database.Telemetry;
 
 namespace Abi.Database.Engine;
 
@@ -26,6 +28,7 @@ internal sealed partial class DatabaseEngine
         }
 
         EnterFiles(isClosing);
+        var start = Stopwatch.GetTimestamp();
         try
         {
             foreach (var handle in _byId.Values.Where(handle => handle.StoreOrNull is { IsMergeDue: true }))
@@ -38,6 +41,8 @@ internal sealed partial class DatabaseEngine
             {
                 Renew(written);
             }
+
+            DatabaseTelemetry.CheckpointDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
         finally
         {

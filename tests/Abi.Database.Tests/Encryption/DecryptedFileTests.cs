@@ -57,6 +57,27 @@ public sealed class DecryptedFileTests
         Assert.That(() => file.Read(PageFile.ContentOffset(2), one), Throws.TypeOf<DatabaseCorruptException>().With.Message.Contains("Page 2"));
     }
 
+    /// <summary>A file whose rows were written anew is let go of without being disposed of; an exception while it is collected would end the process.</summary>
+    [Test]
+    public void OnesThatNobodyDisposedOfAreCollected()
+    {
+        using var encryption = Encryption(20 * PageFile.PageBytes);
+        var content = Content();
+        List<WeakReference> files = [.. Enumerable.Range(0, 50).Select(_ => Read(encryption, content))];
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        Assert.That(files.Count(file => file.IsAlive), Is.LessThanOrEqualTo(1));
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        static WeakReference Read(StorageEncryption encryption, byte[] content)
+        {
+            var file = Written(encryption, content, out _);
+            file.Read(0, new byte[Length]);
+            return new WeakReference(file);
+        }
+    }
+
     /// <summary>Neither the page nor its memory is lost when a page cannot be read.</summary>
     [Test]
     public void DamageThatCameLaterIsNamedAndNothingIsKeptOfIt()
