@@ -7,13 +7,13 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Indexes;
 
 /// <summary>The graph on disk on real word vectors: recall, filters, what is in memory beside it, deletions, merging, reopening, damage, power cuts.</summary>
-public sealed class DiskGraphTests : WordsFixture
+public sealed class DiskGraphTests : WordsFixture, IDisposable
 {
     private const int Fewer = 12_000; // enough for a graph on disk
 
     private const long Budget = 4 * PageFile.PageBytes; // of decrypted bytes: far less than any of these collections has
 
-    private TemporaryFolder _template = null!;
+    private TemporaryFolder? _template;
 
     private static VectorField Field => new("v", 100) { IndexKind = IndexKind.DiskAnn, ConstructionEffort = 100 };
 
@@ -26,8 +26,7 @@ public sealed class DiskGraphTests : WordsFixture
         await database.CheckpointAsync();
     }
 
-    [OneTimeTearDown]
-    public void DropTheTemplate() => _template.Dispose();
+    public void Dispose() => _template?.Dispose();
 
     [TestCase(DistanceFunction.CosineSimilarity, 0.97)]
     [TestCase(DistanceFunction.EuclideanSquaredDistance, 0.97)]
@@ -430,7 +429,7 @@ public sealed class DiskGraphTests : WordsFixture
     {
         var folder = new TemporaryFolder();
         Directory.CreateDirectory(folder["words"]);
-        foreach (var file in Directory.GetFiles(_template["words"]))
+        foreach (var file in Directory.GetFiles(_template!["words"]))
         {
             File.Copy(file, Path.Combine(folder["words"], Path.GetFileName(file)));
         }

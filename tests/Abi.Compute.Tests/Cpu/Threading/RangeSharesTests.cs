@@ -104,7 +104,7 @@ public sealed class RangeSharesTests
     {
         const int workers = 4;
         using var team = new WorkerTeam(workers);
-        var work = new Stalling(new RangeShares([.. Enumerable.Repeat(1L, 100)], workers), workers, free, cancellationToken);
+        using var work = new Stalling(new RangeShares([.. Enumerable.Repeat(1L, 100)], workers), workers, free, cancellationToken);
         using var lease = team.Lease();
         lease.Run(work, 100);
         Assert.That(work.Done.Order(), Is.EqualTo(Enumerable.Range(0, 100)));
@@ -145,7 +145,7 @@ public sealed class RangeSharesTests
     }
 
     /// <summary>Holds all but one in their first range, until nothing is left but those.</summary>
-    private sealed class Stalling : ITeamWork
+    private sealed class Stalling : ITeamWork, IDisposable
     {
         private readonly RangeShares _shares;
         private readonly int _free;
@@ -183,6 +183,12 @@ public sealed class RangeSharesTests
             }
 
             Done.Enqueue(range);
+        }
+
+        public void Dispose()
+        {
+            _stalled.Dispose();
+            _rest.Dispose();
         }
     }
 }
