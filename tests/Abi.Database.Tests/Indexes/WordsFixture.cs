@@ -35,10 +35,10 @@ public abstract class WordsFixture
 
     protected Dictionary<string, object?> Record(int row) => new(StringComparer.Ordinal) { ["Key"] = (long)row, ["mod"] = (long)(row % 1000), ["v"] = Base.AsMemory(row * 100, 100) };
 
-    protected double Recall(VectorCollection<object, Dictionary<string, object?>> words, VectorSearchOptions options)
+    protected double Recall(VectorCollection<object, Dictionary<string, object?>> words, VectorSearchOptions options, int queries = Queries)
     {
         var (hits, all) = (0, 0);
-        for (var i = 0; i < Queries; i++)
+        for (var i = 0; i < queries; i++)
         {
             var query = QueryVectors.AsSpan(i * 100, 100);
             var exact = words.SearchKeys(query, 10, options with { IsExact = true }).Select(match => match.Key).ToHashSet();
