@@ -62,6 +62,18 @@ internal sealed record BlockStatement(IReadOnlyList<JinjaStatement> Statements) 
         value = runtime.EscapesOutput ? new JinjaMarkup(output.ToString()) : output.ToString();
         return flow;
     }
+
+    /// <summary>What it renders, through filters.</summary>
+    public JinjaFlow Capture(JinjaScope scope, JinjaRuntime runtime, IReadOnlyList<FilterExpression> filters, out object? value)
+    {
+        var flow = Capture(scope, runtime, out value);
+        for (var i = 0; i < filters.Count && flow == JinjaFlow.Next; i++)
+        {
+            value = filters[i].Apply(value, scope, runtime);
+        }
+
+        return flow;
+    }
 }
 
 internal sealed record IfStatement(IReadOnlyList<(JinjaExpression Condition, BlockStatement Body)> Branches, BlockStatement? Else) : JinjaStatement
@@ -155,15 +167,10 @@ internal sealed record SetBlockStatement(JinjaTarget Target, IReadOnlyList<Filte
     public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
     {
         var inner = new JinjaScope(scope, Names);
-        var flow = Body.Capture(inner, runtime, out var value);
+        var flow = Body.Capture(inner, runtime, Filters, out var value);
         if (flow != JinjaFlow.Next)
         {
             return flow;
-        }
-
-        foreach (var filter in Filters)
-        {
-            value = filter.Apply(value, inner, runtime);
         }
 
         Target.Assign(scope, runtime.EscapesOutput ? new JinjaMarkup(JinjaText.ToText(value)) : value, runtime);
@@ -176,15 +183,10 @@ internal sealed record FilterStatement(IReadOnlyList<FilterExpression> Filters, 
     public override JinjaFlow Render(JinjaScope scope, JinjaRuntime runtime, StringBuilder output)
     {
         var inner = new JinjaScope(scope, Names);
-        var flow = Body.Capture(inner, runtime, out var value);
+        var flow = Body.Capture(inner, runtime, Filters, out var value);
         if (flow != JinjaFlow.Next)
         {
             return flow;
-        }
-
-        foreach (var filter in Filters)
-        {
-            value = filter.Apply(value, inner, runtime);
         }
 
         runtime.Write(output, JinjaText.RequireText(value));
