@@ -7,28 +7,10 @@ public readonly partial struct Q5_0 : IEncodableBlockFormat
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<byte> blocks)
     {
         Span<byte> levels = stackalloc byte[32];
-        Span<float> weights = stackalloc float[32];
         var sigma2 = importance.IsEmpty ? 0 : ScaleSearch.MeanSquare(values);
         for (var at = 0; !blocks.IsEmpty; at += 32, blocks = blocks[BlockBytes..])
         {
-            var x = values.Slice(at, 32);
-            float d;
-            if (importance.IsEmpty)
-            {
-                d = ScaleSearch.LargestMagnitude(x, out _) / -16;
-                var inverse = d != 0 ? 1 / d : 0;
-                for (var j = 0; j < 32; j++)
-                {
-                    levels[j] = (byte)Math.Min(31, (int)((x[j] * inverse) + 16.5f));
-                }
-            }
-            else
-            {
-                ScaleSearch.Weights(x, importance[at..], sigma2, weights);
-                d = ScaleSearch.Symmetric(16, x, weights, levels);
-            }
-
-            Packed.Half(blocks, 0, d);
+            Packed.Half(blocks, 0, BlockFit.Symmetric(16, values.Slice(at, 32), importance.IsEmpty ? default : importance[at..], sigma2, levels));
             Packed.UInt32(blocks, 2, Packed.FifthBits(levels));
             Packed.Nibbles(levels, blocks[6..]);
         }

@@ -7,46 +7,10 @@ public readonly partial struct Q5_K : IEncodableBlockFormat
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<byte> blocks)
     {
         Span<byte> levels = stackalloc byte[256];
-        Span<float> weights = stackalloc float[32];
-        Span<float> scales = stackalloc float[8];
-        Span<float> minimums = stackalloc float[8];
-        Span<byte> scaleLevels = stackalloc byte[8];
-        Span<byte> minimumLevels = stackalloc byte[8];
-        Span<float> sums = stackalloc float[8];
-        for (; !blocks.IsEmpty; values = values[256..], blocks = blocks[BlockBytes..])
+        for (var at = 0; !blocks.IsEmpty; at += 256, blocks = blocks[BlockBytes..])
         {
-            var sigma2 = importance.IsEmpty ? 0 : ScaleSearch.MeanSquare(values[..256], 2);
-            for (var group = 0; group < 8; group++)
-            {
-                var x = values.Slice(group * 32, 32);
-                if (importance.IsEmpty)
-                {
-                    ScaleSearch.WeightsOfMagnitude(x, weights);
-                    scales[group] = ScaleSearch.Affine(31, x, weights, levels.Slice(group * 32, 32), out minimums[group], -0.5f, 0.1f, 15, absolute: false);
-                }
-                else
-                {
-                    ScaleSearch.Weights(x, importance[(group * 32)..], sigma2, weights);
-                    sums[group] = ScaleSearch.Sum(weights);
-                    scales[group] = ScaleSearch.Affine(31, x, weights, levels.Slice(group * 32, 32), out minimums[group], -0.9f, 0.05f, 36, absolute: false);
-                }
-            }
-
             var block = blocks[..BlockBytes];
-            if (importance.IsEmpty)
-            {
-                Packed.Half(block, 0, ScaleSearch.EvenLevels(63, scales, scaleLevels));
-                Packed.Half(block, 2, ScaleSearch.EvenLevels(63, minimums, minimumLevels));
-            }
-            else
-            {
-                Packed.Half(block, 0, ScaleSearch.Positive(63, scales, sums, scaleLevels));
-                Packed.Half(block, 2, ScaleSearch.Positive(63, minimums, sums, minimumLevels));
-                importance = importance[256..];
-            }
-
-            Packed.ScalesAndMinimums(scaleLevels, minimumLevels, block[4..]);
-            ScaleSearch.FitLevels(31, values, Packed.Half(block), Packed.Half(block, 2), scaleLevels, minimumLevels, levels);
+            BlockFit.SubBlocksWithMinimums(31, values.Slice(at, 256), importance.IsEmpty ? default : importance[at..], -0.5f, 15, block, levels);
             block[16..48].Clear();
             for (var j = 0; j < 128; j++)
             {
