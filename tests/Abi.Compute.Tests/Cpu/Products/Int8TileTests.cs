@@ -18,6 +18,8 @@ public sealed class Int8TileTests
         Check<Q4_1Levels>();
         Check<Q6_KLevels>();
         Check<Q2_KLevels>();
+        Check<Q5_0Levels>();
+        Check<Q5_1Levels>();
     }
 
     [Test]
@@ -33,6 +35,7 @@ public sealed class Int8TileTests
         Assert.That(Int8Tile.Best<Q6_KLevels>(), Is.InstanceOf<EmittedInt8Tile>());
         Assert.That(Int8Tile.Best<Q4_KLevels>(), Is.InstanceOf<EmittedInt8Tile>());
         Assert.That(Int8Tile.Best<Q5_1Levels>(), Is.InstanceOf<EmittedInt8Tile>());
+        Assert.That(Int8Tile.Best<Q5_0Levels>(), Is.InstanceOf<EmittedInt8Tile>());
         Assert.That(Int8Tile.Best<Q8_0Levels>(), Is.InstanceOf<EmittedInt8Tile>());
         Assert.That(Int8Tile.Best<Q2_KLevels>(), Is.InstanceOf<EmittedInt8Tile>());
         Assert.That(Int8Tile.Best<Q1_0Levels>(), Is.InstanceOf<EmittedInt8Tile>());
@@ -71,6 +74,24 @@ public sealed class Int8TileTests
         var together = LevelPairs.Together(greatest);
         Assert.That(together * greatest * 2 * 127, Is.LessThanOrEqualTo(short.MaxValue));
         Assert.That(together == 8 || together * 2 * greatest * 2 * 127 > short.MaxValue, "twice as many do not fit");
+    }
+
+    [Test]
+    public void PairsThatFitWithoutTheirOffsetDoSoWithTheGreatestAndTheLeastLevels([Values(15, 31, 32, 63, 127, 128)] int greatest, [Range(-1, 7)] int offsetShift, [Values(4, 8)] int pairs)
+    {
+        if (LevelPairs.FitCentred(greatest, offsetShift, pairs))
+        {
+            var offset = 1 << offsetShift;
+            Assert.That(offset * 2 * 127 * pairs, Is.LessThanOrEqualTo(short.MaxValue), "levels of 0");
+            Assert.That((greatest - offset) * 2 * 127 * pairs, Is.LessThanOrEqualTo(short.MaxValue), "the greatest levels");
+            Assert.That(greatest * 2 * 127, Is.LessThanOrEqualTo(short.MaxValue), "one pair, which saturates");
+        }
+
+        // levels of 6 bits with a scale for 16 columns, and of 5 bits with a scale for 32
+        Assert.That(LevelPairs.FitCentred(63, 5, 4));
+        Assert.That(LevelPairs.FitCentred(31, 4, 8));
+        Assert.That(LevelPairs.FitCentred(63, 5, 8), Is.False);
+        Assert.That(LevelPairs.FitCentred(15, 3, 8), Is.False, "they fit as they are");
     }
 
     [Test]

@@ -73,6 +73,9 @@ internal sealed class Assembler(bool narrow = false)
     /// <summary>zmm = a + b, integers of 16 bits.</summary>
     public void AddWords(int zmm, int a, int b) => Registers(Map0F, P66, 0, 0xfd, zmm, a, b);
 
+    /// <summary>zmm = a − b, integers of 16 bits.</summary>
+    public void SubtractWords(int zmm, int a, int b) => Registers(Map0F, P66, 0, 0xf9, zmm, a, b);
+
     /// <summary>zmm = bytes, negated or zero where those of [memory] are (vpsignb).</summary>
     public void Sign(int zmm, int bytes, Register at, int offset) => Memory(Map0F38, P66, 0, 0x08, zmm, bytes, at, offset);
 
@@ -130,6 +133,20 @@ internal sealed class Assembler(bool narrow = false)
 
     /// <summary>zmm = the bytes of each 16 of <paramref name="table"/> that the bytes of <paramref name="codes"/>, 0 to 15, name.</summary>
     public void Shuffle(int zmm, int table, int codes) => Registers(Map0F38, P66, 0, 0x00, zmm, table, codes);
+
+    /// <summary>zmm = in each 128 bits, the four integers of source that two bits of <paramref name="order"/> each name, the lowest first.</summary>
+    public void ShuffleIntegers(int zmm, int source, int order)
+    {
+        Registers(Map0F, P66, 0, 0x70, zmm, 0, source);
+        Byte(order);
+    }
+
+    /// <summary>zmm = in each 256 bits, the two halves of source in turn.</summary>
+    public void SwapHalves(int zmm, int source)
+    {
+        Registers(Map0F3A, P66, 1, 0x00, zmm, 0, source);
+        Byte(0x4e);
+    }
 
     /// <summary>zmm = a + b, integers of 32 bits.</summary>
     public void AddIntegers(int zmm, int a, int b) => Registers(Map0F, P66, 0, 0xfe, zmm, a, b);

@@ -48,7 +48,7 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
     {
         var greatest = LevelPairs.Greatest(TFormat.CodeBits, TFormat.OffsetShift, !TFormat.Table.IsEmpty);
         var assembler = new Assembler(narrow: true);
-        var constants = Int8Tile256Program.WriteConstants(assembler);
+        var constants = Int8Tile256Program.WriteConstants(assembler, TFormat.OffsetShift);
         Span<int> starts = stackalloc int[3];
         for (var rows = 1; rows <= 3; rows++)
         {
@@ -152,7 +152,7 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         }
     }
 
-    /// <summary>Random levels and scales; or the greatest levels, whose sums must not overflow on the way.</summary>
+    /// <summary>Random levels and scales; or the greatest levels and the least, whose sums must not overflow on the way.</summary>
     private static void FillPanel<TFormat>(Random random, byte* panel, int blocks, byte mostLevel, bool isExtreme)
         where TFormat : struct, ILevelFormat
     {
@@ -161,7 +161,7 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
             random.NextBytes(new Span<byte>(panel, Int8Panel<TFormat>.LevelBytes));
             if (isExtreme)
             {
-                new Span<byte>(panel, Int8Panel<TFormat>.LevelBytes).Fill(TFormat.OffsetShift != 7 ? mostLevel : (byte)(block % 2 * 255));
+                new Span<byte>(panel, Int8Panel<TFormat>.LevelBytes).Fill((byte)(block % 2 * (TFormat.OffsetShift != 7 ? mostLevel : 255)));
             }
 
             if (TFormat.OffsetShift != 7)

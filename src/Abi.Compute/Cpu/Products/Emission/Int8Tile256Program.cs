@@ -5,15 +5,16 @@ namespace Abi.Compute.Cpu.Products.Emission;
 
 /// <summary>
 /// Writes the integer tile in AVX2: up to three rows × 16 outputs at a time, whose sums of pairs take six registers and their sums of 32 bits, or what comes of a first scale, six more;
-/// where both are needed, 8 outputs at a time. Outputs stay in memory between blocks.
+/// where both are needed, 8 outputs at a time. Outputs stay in memory between blocks, unless the second six are free for them.
 /// </summary>
 internal sealed class Int8Tile256Program
 {
     private const int Levels = 12; // and 13
     private const int X = 14;
     private const int Temporary = 15;
+    private const int SingleOnes = 2; // for sums of single pairs, which need no registers of their own
     private const int Ones = 0; // constants, by their offsets
-    private const int Signs = 32;
+    private const int Offsets = 32;
 
     private readonly Assembler _to;
     private readonly int _offsetShift;
@@ -22,14 +23,17 @@ internal sealed class Int8Tile256Program
     private readonly int _together;
     private readonly int _rows;
     private readonly int _vectors; // of 8 outputs at a time
-    private readonly int? _ones; // where words of 1 are, if there is a register for them
+    private readonly bool _isCentred; // whether sums of pairs lose the offset of the levels while they have 16 bits
+    private readonly bool _keepsOutputs; // in registers
 
     private Int8Tile256Program(Assembler to, int greatestLevel, int offsetShift, int scales, bool hasMinimum, int rows)
     {
         (_to, _offsetShift, _scales, _hasMinimum, _rows) = (to, offsetShift, scales, hasMinimum, rows);
-        _together = LevelPairs.Together(greatestLevel);
+        var pairs = 8 / scales;
+        _isCentred = LevelPairs.FitCentred(greatestLevel, offsetShift, pairs);
+        _together = _isCentred ? pairs : LevelPairs.Together(greatestLevel);
         _vectors = scales == 2 && _together < 4 ? 1 : 2;
-        _ones = _together == 1 ? 2 : _vectors == 1 ? 9 : scales == 1 && _together == 8 ? 10 : null;
+        _keepsOutputs = scales == 1 && _together == 8;
     }
 
     private static Register Arguments => Register.Rax;
@@ -42,18 +46,22 @@ internal sealed class Int8Tile256Program
 
     private static Register Constants => Register.Rsi;
 
+    private static Register RowOffsets => Register.Rdi; // of the levels, after the argument has gone
+
     private bool IsFullRange => _offsetShift == 7;
 
     private int RecordBytes => (Int8Panel.Outputs * ActivationBlock.Columns) + (_scales * (_hasMinimum ? 2 : 1) * Int8Panel.Outputs * sizeof(float));
 
     /// <summary>Writes what the functions read, and says where.</summary>
-    public static int WriteConstants(Assembler to)
+    /// <param name="to">Where to.</param>
+    /// <param name="offsetShift">The offset of levels, as a power of two.</param>
+    public static int WriteConstants(Assembler to, int offsetShift)
     {
         to.Align();
         var start = to.Length;
         Span<byte> constants = stackalloc byte[64];
-        MemoryMarshal.Cast<byte, short>(constants[..Signs]).Fill(1);
-        constants[Signs..].Fill(128);
+        MemoryMarshal.Cast<byte, short>(constants[..Offsets]).Fill(1);
+        constants[Offsets..].Fill((byte)(offsetShift < 0 ? 0 : 1 << offsetShift));
         to.Data(constants);
         return start;
     }
@@ -76,16 +84,21 @@ internal sealed class Int8Tile256Program
     /// <summary>Sums of pairs in 16 bits.</summary>
     private int Pairs(int row, int vector) => (row * _vectors) + vector;
 
-    /// <summary>Sums in 32 bits of several of them; or what comes of a first scale, for 16 outputs at a time.</summary>
+    /// <summary>Sums in 32 bits of several of them; or what comes of a first scale, for 16 outputs at a time; or outputs.</summary>
     private int Integers(int row, int vector) => ((3 + row) * _vectors) + vector;
 
     private void Write(int constants)
     {
         _to.Move(Arguments, Register.Rdi);
         _to.Address(Constants, constants);
-        if (_ones is { } ones)
+        if (_isCentred)
         {
-            _to.Load(ones, Constants, Ones);
+            WriteRowOffsets();
+        }
+
+        if (_together == 1)
+        {
+            _to.Load(SingleOnes, Constants, Ones);
         }
 
         for (var eight = 0; eight < Int8Panel.Outputs / 8; eight += _vectors)
@@ -97,8 +110,55 @@ internal sealed class Int8Tile256Program
         _to.Return();
     }
 
+    /// <summary>
+    /// What the offset of the levels adds to the pairs of a scale's columns, for every row's blocks: the same four words, of the first and the second pair of each four columns, again and again in each
+    /// 128 bits, of which each scale has its own.
+    /// </summary>
+    private void WriteRowOffsets()
+    {
+        WriteBeginning();
+        _to.Load(Levels, Constants, Offsets);
+        var block = _to.Length;
+        for (var row = 0; row < _rows; row++)
+        {
+            _to.Load(X, Row(row), 0);
+            _to.MultiplyPairs(X, Levels, X);
+            _to.ShuffleIntegers(Temporary, X, 0x4e);
+            _to.AddWords(X, X, Temporary);
+            _to.ShuffleIntegers(Temporary, X, 0xb1);
+            _to.AddWords(X, X, Temporary);
+            if (_scales == 1)
+            {
+                _to.SwapHalves(Temporary, X);
+                _to.AddWords(X, X, Temporary);
+            }
+
+            _to.Store(RowOffsets, OffsetOf(row), X);
+        }
+
+        WriteNext(block);
+    }
+
+    private static int OffsetOf(int row) => row * Int8Panel.MaximumBlocks * 32;
+
     /// <summary>Goes over the blocks for some outputs, from 8 × <paramref name="eight"/> on.</summary>
     private void WriteOutputs(int eight)
+    {
+        WriteBeginning();
+        WriteFirstOutputs(eight);
+        _to.Align();
+        var block = _to.Length;
+        WriteBlock(eight);
+        _to.Add(Record, RecordBytes);
+        WriteNext(block);
+        if (_keepsOutputs)
+        {
+            ForOutputs(eight, (output, at) => _to.Store(Output, at, output));
+        }
+    }
+
+    /// <summary>Goes to the first block.</summary>
+    private void WriteBeginning()
     {
         _to.Load(Record, Arguments, Argument(nameof(Int8TileArguments.Panel)));
         _to.Load(Blocks, Arguments, Argument(nameof(Int8TileArguments.Blocks)));
@@ -107,14 +167,24 @@ internal sealed class Int8Tile256Program
             _to.Load(Row(row), Arguments, Argument(nameof(Int8TileArguments.X0)) + (8 * row));
         }
 
-        WriteClearing(eight);
-        _to.Align();
-        var block = _to.Length;
-        WriteBlock(eight);
-        _to.Add(Record, RecordBytes);
+        if (_isCentred)
+        {
+            _to.Move(RowOffsets, Arguments);
+            _to.Add(RowOffsets, Argument(nameof(Int8TileArguments.Offsets)));
+        }
+    }
+
+    /// <summary>Goes on to the next block, if there is one.</summary>
+    private void WriteNext(int block)
+    {
         for (var row = 0; row < _rows; row++)
         {
             _to.Add(Row(row), ActivationBlock.Bytes);
+        }
+
+        if (_isCentred)
+        {
+            _to.Add(RowOffsets, 32);
         }
 
         _to.Add(Blocks, -1);
@@ -122,24 +192,42 @@ internal sealed class Int8Tile256Program
     }
 
     /// <summary>Outputs begin with zero unless they go on.</summary>
-    private void WriteClearing(int eight)
+    private void WriteFirstOutputs(int eight)
     {
         _to.Load(Output, Arguments, Argument(nameof(Int8TileArguments.Accumulate)));
         _to.Test(Output);
         var fresh = _to.JumpAheadIfZero();
+        if (_keepsOutputs)
+        {
+            ForOutputs(eight, (output, at) => _to.Load(output, Output, at));
+        }
+
         var ready = _to.JumpAhead();
         _to.Land(fresh);
-        _to.Zero(Temporary);
+        if (_keepsOutputs)
+        {
+            ForUnits((row, vector) => _to.Zero(Integers(row, vector)));
+        }
+        else
+        {
+            _to.Zero(Temporary);
+            ForOutputs(eight, (_, at) => _to.Store(Output, at, Temporary));
+        }
+
+        _to.Land(ready);
+    }
+
+    /// <summary>For each row's outputs: the register that keeps them, and where they are behind <see cref="Output"/>.</summary>
+    private void ForOutputs(int eight, Action<int, int> write)
+    {
         for (var row = 0; row < _rows; row++)
         {
             LoadOutput(row);
             for (var vector = 0; vector < _vectors; vector++)
             {
-                _to.Store(Output, 32 * (eight + vector), Temporary);
+                write(Integers(row, vector), 32 * (eight + vector));
             }
         }
-
-        _to.Land(ready);
     }
 
     private void LoadOutput(int row) => _to.Load(Output, Arguments, Argument(nameof(Int8TileArguments.Y0)) + (8 * row));
@@ -150,44 +238,77 @@ internal sealed class Int8Tile256Program
         if (_scales == 1)
         {
             result = WriteSums(eight, 0, 8, ActivationBlock.NegativeSumOffset);
-            ForUnits((row, vector) => _to.Multiply(result(row, vector), result(row, vector), Record, ScaleAt(eight + vector, 0)));
+            LoadScales(eight, 0);
+            ForUnits((row, vector) => _to.Multiply(result(row, vector), result(row, vector), Levels + vector));
         }
         else
         {
             result = _vectors == 1 ? (row, _) => 6 + row : Integers;
             var first = WriteSums(eight, 0, 4, ActivationBlock.HalfNegativeSumsOffset);
-            ForUnits((row, vector) => _to.Multiply(result(row, vector), first(row, vector), Record, ScaleAt(eight + vector, 0)));
+            LoadScales(eight, 0);
+            ForUnits((row, vector) => _to.Multiply(result(row, vector), first(row, vector), Levels + vector));
             var second = WriteSums(eight, 4, 8, ActivationBlock.HalfNegativeSumsOffset + 4);
-            ForUnits((row, vector) => _to.MultiplyAdd(result(row, vector), second(row, vector), Record, ScaleAt(eight + vector, 1)));
+            LoadScales(eight, 1);
+            ForUnits((row, vector) => _to.MultiplyAdd(result(row, vector), second(row, vector), Levels + vector));
         }
 
-        for (var row = 0; row < _rows; row++)
+        for (var s = 0; _hasMinimum && s < _scales; s++)
         {
-            for (var s = 0; _hasMinimum && s < _scales; s++)
+            LoadScales(eight, _scales + s);
+            for (var row = 0; row < _rows; row++)
             {
                 _to.Broadcast(X, Row(row), _scales == 1 ? ActivationBlock.SumOffset : ActivationBlock.HalfSumsOffset + (4 * s));
                 for (var vector = 0; vector < _vectors; vector++)
                 {
-                    _to.MultiplyAdd(result(row, vector), X, Record, ScaleAt(eight + vector, _scales + s));
+                    _to.MultiplyAdd(result(row, vector), X, Levels + vector);
                 }
-            }
-
-            _to.Broadcast(X, Row(row), ActivationBlock.ScaleOffset);
-            LoadOutput(row);
-            for (var vector = 0; vector < _vectors; vector++)
-            {
-                _to.MultiplyAddMemory(result(row, vector), X, Output, 32 * (eight + vector));
             }
         }
 
-        // After all are read: outputs of rows that lie a multiple of 4 KiB apart look alike to the processor, and a load would wait for the other row's store.
+        WriteAddition(eight, result);
+    }
+
+    /// <summary>Adds a block's results to the outputs.</summary>
+    private void WriteAddition(int eight, Func<int, int, int> result)
+    {
         for (var row = 0; row < _rows; row++)
         {
+            _to.Broadcast(X, Row(row), ActivationBlock.ScaleOffset);
+            if (!_keepsOutputs)
+            {
+                LoadOutput(row);
+            }
+
+            for (var vector = 0; vector < _vectors; vector++)
+            {
+                if (_keepsOutputs)
+                {
+                    _to.MultiplyAdd(Integers(row, vector), result(row, vector), X);
+                }
+                else
+                {
+                    _to.MultiplyAddMemory(result(row, vector), X, Output, 32 * (eight + vector));
+                }
+            }
+        }
+
+        for (var row = 0; !_keepsOutputs && row < _rows; row++)
+        {
+            // After all are read: outputs of rows that lie a multiple of 4 KiB apart look alike to the processor, and a load would wait for the other row's store.
             LoadOutput(row);
             for (var vector = 0; vector < _vectors; vector++)
             {
                 _to.Store(Output, 32 * (eight + vector), result(row, vector));
             }
+        }
+    }
+
+    /// <summary>Loads scales, or minimums, where levels were.</summary>
+    private void LoadScales(int eight, int scale)
+    {
+        for (var vector = 0; vector < _vectors; vector++)
+        {
+            _to.Load(Levels + vector, Record, ScaleAt(eight + vector, scale));
         }
     }
 
@@ -221,7 +342,7 @@ internal sealed class Int8Tile256Program
 
         for (var row = 0; row < _rows; row++)
         {
-            if (_offsetShift >= 0 && !IsFullRange)
+            if (_offsetShift >= 0 && !IsFullRange && !_isCentred)
             {
                 _to.Broadcast(X, Row(row), negativeSum);
                 if (_offsetShift > 0)
@@ -262,16 +383,36 @@ internal sealed class Int8Tile256Program
                 }
             }
 
+            if (_isCentred)
+            {
+                WriteCentring(first == 0 ? 0 : 16);
+            }
+
             var isOnly = end - first <= _together;
+            _to.Load(Levels, Constants, Ones);
             ForUnits((row, vector) =>
             {
                 var pairs = Pairs(row, vector);
-                MultiplyByOnes(start > first || isOnly ? pairs : Integers(row, vector), pairs);
+                _to.MultiplyWords(start > first || isOnly ? pairs : Integers(row, vector), pairs, Levels);
                 if (start > first)
                 {
                     _to.AddIntegers(Integers(row, vector), Integers(row, vector), pairs);
                 }
             });
+        }
+    }
+
+    /// <summary>Takes the offset of the levels back.</summary>
+    /// <param name="at">Where in the offsets of a block those of the scale are.</param>
+    private void WriteCentring(int at)
+    {
+        for (var row = 0; row < _rows; row++)
+        {
+            _to.Broadcast(X, RowOffsets, OffsetOf(row) + at);
+            for (var vector = 0; vector < _vectors; vector++)
+            {
+                _to.SubtractWords(Pairs(row, vector), Pairs(row, vector), X);
+            }
         }
     }
 
@@ -283,7 +424,7 @@ internal sealed class Int8Tile256Program
             LoadLevels(eight, j);
             for (var vector = 0; IsFullRange && vector < _vectors; vector++)
             {
-                _to.ExclusiveOr(Levels + vector, Levels + vector, Constants, Signs);
+                _to.ExclusiveOr(Levels + vector, Levels + vector, Constants, Offsets);
                 _to.Absolute(vector, Levels + vector);
             }
 
@@ -302,26 +443,13 @@ internal sealed class Int8Tile256Program
                         _to.MultiplyPairs(Temporary, Levels + vector, X);
                     }
 
-                    MultiplyByOnes(j == first ? Integers(row, vector) : Temporary, Temporary);
+                    _to.MultiplyWords(j == first ? Integers(row, vector) : Temporary, Temporary, SingleOnes);
                     if (j > first)
                     {
                         _to.AddIntegers(Integers(row, vector), Integers(row, vector), Temporary);
                     }
                 }
             }
-        }
-    }
-
-    /// <summary>Makes sums of pairs sums in 32 bits.</summary>
-    private void MultiplyByOnes(int to, int pairs)
-    {
-        if (_ones is { } ones)
-        {
-            _to.MultiplyWords(to, pairs, ones);
-        }
-        else
-        {
-            _to.MultiplyWords(to, pairs, Constants, Ones);
         }
     }
 

@@ -19,4 +19,13 @@ internal static class LevelPairs
     /// <summary>How many pairs of an output fit 16 bits: 8, 4, 2 or 1.</summary>
     /// <param name="greatest">The greatest level.</param>
     public static int Together(int greatest) => (int)Math.Min(8, BitOperations.RoundUpToPowerOf2((uint)(short.MaxValue / (greatest * GreatestPair)) + 1) / 2);
+
+    /// <summary>
+    /// Whether pairs of an output fit 16 bits only once the offset of the levels is taken back: sums modulo 2^16 are exact then, whatever they are on the way.
+    /// </summary>
+    /// <param name="greatest">The greatest level.</param>
+    /// <param name="offsetShift">The offset of levels, as a power of two; negative for none.</param>
+    /// <param name="pairs">The pairs.</param>
+    public static bool FitCentred(int greatest, int offsetShift, int pairs) =>
+        offsetShift is >= 0 and < 7 && Together(greatest) < pairs && Math.Max(1 << offsetShift, greatest - (1 << offsetShift)) * GreatestPair * pairs <= short.MaxValue;
 }

@@ -111,7 +111,6 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
     /// <summary>Writes the 64 outputs of a panel to <c>y[row] + to</c>.</summary>
     private void MultiplyPanel(byte** x, float** y, int to, int rows, int first, int outputs, byte* panel)
     {
-        var arguments = new Int8TileArguments { Panel = panel };
         var blocks = Columns / ActivationBlock.Columns;
         var packed = _store is null ? null : Packed(first, outputs, panel);
         if (packed != null && rows <= PackedRows<TFormat>.WorthRows && PackedRows<TFormat>.Emitted is { } direct)
@@ -120,6 +119,7 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
             return;
         }
 
+        var arguments = new Int8TileArguments { Panel = panel };
         for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)
         {
             var some = Math.Min(Int8Panel.MaximumBlocks, blocks - block);

@@ -9,7 +9,7 @@ internal unsafe struct Int8TileArguments
     /// <summary>[Blocks] records of an <see cref="Int8Panel{TFormat}"/>, aligned to 64 bytes.</summary>
     public byte* Panel;
 
-    /// <summary>The blocks of 32 columns, at least 1.</summary>
+    /// <summary>The blocks of 32 columns, 1 to <see cref="Int8Panel.MaximumBlocks"/>.</summary>
     public nint Blocks;
 
     /// <summary>The rows' first blocks: [Blocks] each.</summary>
@@ -28,4 +28,7 @@ internal unsafe struct Int8TileArguments
 
     /// <summary>Not 0 to go on from what stands in the outputs: the columns before have been added.</summary>
     public nint Accumulate;
+
+    /// <summary>Room of emitted code: what the offsets of the levels add to pairs of columns, for each row's blocks: [3][<see cref="Int8Panel.MaximumBlocks"/>][16] words.</summary>
+    public fixed short Offsets[3 * Int8Panel.MaximumBlocks * 16];
 }

@@ -1,6 +1,8 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Abi.Compute.Cpu.Products.Emission;
 using Abi.Compute.Cpu.Products.Formats;
+using Abi.Compute.Cpu.Products.Int8;
 using Iced.Intel;
 using Assembler = Abi.Compute.Cpu.Products.Emission.Assembler;
 using Code = Iced.Intel.Code;
@@ -17,6 +19,7 @@ public sealed class EmittedCodeTests
         Mnemonic.Vmovups, Mnemonic.Vmovdqa64, Mnemonic.Vpxord, Mnemonic.Vpbroadcastd, Mnemonic.Vpslld, Mnemonic.Vpdpbusd, Mnemonic.Vcvtdq2ps, Mnemonic.Vcvtph2ps, Mnemonic.Vmulps, Mnemonic.Vfmadd231ps,
         Mnemonic.Sub, Mnemonic.Cmp, Mnemonic.Xor, Mnemonic.Lea, Mnemonic.Vfmadd213ps, Mnemonic.Vmovdqa, Mnemonic.Vpxor, Mnemonic.Vpand, Mnemonic.Vpor, Mnemonic.Vpabsb, Mnemonic.Vpsignb,
         Mnemonic.Vpmaddubsw, Mnemonic.Vpmaddwd, Mnemonic.Vpaddw, Mnemonic.Vpaddd, Mnemonic.Vpsrld, Mnemonic.Vpsrlw, Mnemonic.Vpsllw, Mnemonic.Vpshufb, Mnemonic.Vpmovsxbd,
+        Mnemonic.Vpsubw, Mnemonic.Vpshufd, Mnemonic.Vpermq,
     ];
 
     private static readonly HashSet<Register> Volatile =
@@ -64,21 +67,27 @@ public sealed class EmittedCodeTests
     }
 
     [Test]
-    public void Int8TilesOf256BitsNeedNoMoreThanTheyAskFor([Values(15, 31, 63, 128)] int greatest, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values(1, 2, 3)] int rows)
+    public void Int8TilesOf256BitsNeedNoMoreThanTheyAskFor(
+        [Values(15, 31, 63, 128)] int greatest, [Values] bool hasMiddleOffset, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values(1, 2, 3)] int rows)
     {
+        var offsetShift = greatest == 128 ? 7 : hasMiddleOffset ? BitOperations.Log2((uint)greatest) : 3;
+        var isCentred = hasMiddleOffset && (greatest == 31 && scales == 1 || greatest == 63 && scales == 2);
         var assembler = new Assembler(narrow: true);
-        var constants = Int8Tile256Program.WriteConstants(assembler);
+        var constants = Int8Tile256Program.WriteConstants(assembler, offsetShift);
         var start = assembler.Length;
-        Int8Tile256Program.Write(assembler, constants, greatest, greatest == 128 ? 7 : 3, scales, hasMinimum, rows);
+        Int8Tile256Program.Write(assembler, constants, greatest, offsetShift, scales, hasMinimum, rows);
         var code = Decode(assembler.ToArray()[start..]);
         CheckConvention(code, windows: false);
         CheckAvx2(code);
         // eight groups of four columns, eight vectors of outputs, for each row
-        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpmaddubsw), Is.EqualTo(8 * 8 * rows));
-        var runs = greatest switch { 15 => scales, 31 => 2, 63 => 4, _ => 8 };
+        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpmaddubsw), Is.EqualTo((8 * 8 * rows) + (isCentred ? rows : 0)));
+        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpsubw), Is.EqualTo(isCentred ? scales * 8 * rows : 0), "offsets, while sums have 16 bits");
+        var runs = isCentred ? scales : greatest switch { 15 => scales, 31 => 2, 63 => 4, _ => 8 };
         Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpmaddwd), Is.EqualTo(runs * 8 * rows), "sums of 16 bits end before they overflow");
         Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpsignb), Is.EqualTo(greatest == 128 ? 8 * 8 * rows : 0));
-        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vfmadd213ps), Is.EqualTo(8 * rows), "outputs");
+        var keepsOutputs = scales == 1 && runs == 1;
+        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vfmadd213ps), Is.EqualTo(keepsOutputs ? 0 : 8 * rows), "outputs in memory");
+        Assert.That(code.Where(i => i.MemoryBase == Register.RDI && i.Op0Kind == OpKind.Memory).All(i => i.MemoryDisplacement64 + (ulong)(Int8Panel.MaximumBlocks * 32) <= 3 * 16 * sizeof(short) * Int8Panel.MaximumBlocks), "room for offsets");
         var address = code.Single(i => i.Mnemonic == Mnemonic.Lea);
         Assert.That((long)start + (long)address.IPRelativeMemoryAddress, Is.EqualTo(constants));
     }
