@@ -27,6 +27,12 @@ if (args is ["encryption", var room])
     return 0;
 }
 
+if (args is ["text-merge", var shelf])
+{
+    TextMerge.Run(shelf);
+    return 0;
+}
+
 if (args is ["postgres", var connection, var vectors, var folder])
 {
     await Stores.RunAsync(connection, vectors, folder);
@@ -53,7 +59,7 @@ if (args is ["page-reads", var pages])
 
 if (args is not [var what, var peerPath, var fixtures, var scratch, .. [] or ["memory"]])
 {
-    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH [memory] | durable SCRATCH | latency SCRATCH | open SCRATCH | encryption SCRATCH | postgres CONNECTION FIXTURES SCRATCH | disk-build FIXTURES SCRATCH synth|ROWS KIND CONSTRUCTION [encrypted] | disk-search SCRATCH warm|cold [DECRYPTED_BYTES] | page-reads FILE");
+    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH [memory] | durable SCRATCH | latency SCRATCH | open SCRATCH | encryption SCRATCH | text-merge SCRATCH | postgres CONNECTION FIXTURES SCRATCH | disk-build FIXTURES SCRATCH synth|ROWS KIND CONSTRUCTION [encrypted] | disk-search SCRATCH warm|cold [DECRYPTED_BYTES] | page-reads FILE");
     return 2;
 }
 

@@ -28,15 +28,13 @@ public sealed partial class VectorCollection<TKey, TRecord>
         options ??= new VectorSearchOptions();
         options.Validate(top);
         using var operation = DatabaseOperation.Begin("search", Name);
-        var schema = Handle.Store.Schema;
-        var field = schema.Vectors[schema.VectorIndex(options.VectorField)];
-        var query = await _records.ToQueryAsync(schema, field, vector, cancellationToken).ConfigureAwait(false);
+        var (field, query) = await DatabaseOperation.WatchAsync(operation, () => ToQueryAsync(options.VectorField, vector, cancellationToken)).ConfigureAwait(false);
         var store = Handle.Store;
         var index = store.Vectors[store.Schema.VectorIndex(field.Name)];
         var (place, view) = store.BeginRead();
         try
         {
-            var nearest = Nearest(store, view, index, query, top, options);
+            var nearest = DatabaseOperation.Watch(operation, () => Nearest(store, view, index, query, top, options));
             operation?.Found(nearest.Count);
             foreach (var (slot, distance) in nearest)
             {
@@ -59,6 +57,20 @@ public sealed partial class VectorCollection<TKey, TRecord>
         options ??= new VectorSearchOptions();
         options.Validate(top);
         using var operation = DatabaseOperation.Begin("search", Name);
+        try
+        {
+            var matches = Match(vector, top, options);
+            operation?.Found(matches.Length);
+            return matches;
+        }
+        catch (Exception error) when (DatabaseOperation.Note(operation, error))
+        {
+            throw;
+        }
+    }
+
+    private KeyMatch<TKey>[] Match(ReadOnlySpan<float> vector, int top, VectorSearchOptions options)
+    {
         var store = Handle.Store;
         var index = store.Vectors[store.Schema.VectorIndex(options.VectorField)];
         var query = index.Field.Element == VectorElement.Float32 ? MemoryMarshal.AsBytes(vector) : VectorCodec.Floats(index.Field, vector);
@@ -74,7 +86,6 @@ public sealed partial class VectorCollection<TKey, TRecord>
                 matches[i] = new KeyMatch<TKey>(Key(store, ScoredSlot.Slot(item)), VectorSpace.Score(index.Field.DistanceFunction, ScoredSlot.Distance(item)));
             }
 
-            operation?.Found(matches.Length);
             return matches;
         }
         finally
@@ -96,13 +107,11 @@ public sealed partial class VectorCollection<TKey, TRecord>
         options.Validate(top);
         await Task.CompletedTask.ConfigureAwait(false);
         using var operation = DatabaseOperation.Begin("search_text", Name);
-        var store = Handle.Store;
+        var store = DatabaseOperation.Watch(operation, () => Handle.Store);
         var (place, view) = store.BeginRead();
         try
         {
-            var visible = Filtered(store, view, null, options.Filter, out _);
-            var fields = TextFields(store, options.Fields);
-            var best = new TextSearcher(Name, fields, options.Scoring, visible, view.Slots).Search(query, checked(top + options.Skip));
+            var (fields, best) = DatabaseOperation.Watch(operation, () => ByText(store, view, options.Filter, options.Fields, options.Scoring, query, checked(top + options.Skip)));
             operation?.Found(Math.Max(0, best.Count - options.Skip));
             foreach (var (slot, score) in best.Skip(options.Skip))
             {
@@ -129,20 +138,19 @@ public sealed partial class VectorCollection<TKey, TRecord>
         options ??= new HybridSearchOptions();
         var candidates = options.Validate(top);
         using var operation = DatabaseOperation.Begin("hybrid_search", Name);
-        var schema = Handle.Store.Schema;
-        var field = schema.Vectors[schema.VectorIndex(options.VectorField)];
-        var query = await _records.ToQueryAsync(schema, field, vector, cancellationToken).ConfigureAwait(false);
+        var (field, query) = await DatabaseOperation.WatchAsync(operation, () => ToQueryAsync(options.VectorField, vector, cancellationToken)).ConfigureAwait(false);
         var store = Handle.Store;
         var index = store.Vectors[store.Schema.VectorIndex(field.Name)];
         var (place, view) = store.BeginRead();
         try
         {
-            var byVector = Nearest(store, view, index, query, candidates, new VectorSearchOptions { Filter = options.Filter })
-                .ConvertAll(item => (item.Slot, Score: VectorSpace.Score(index.Field.DistanceFunction, item.Distance)));
-            var visible = Filtered(store, view, null, options.Filter, out _);
-            var fields = TextFields(store, options.TextFields);
-            var byText = new TextSearcher(Name, fields, options.TextScoring, visible, view.Slots).Search(words, candidates);
-            var best = Fusion.Fuse(byVector, byText, index.Field.DistanceFunction, options).Skip(options.Skip).Take(top).ToList();
+            var (fields, best) = DatabaseOperation.Watch(operation, () =>
+            {
+                var byVector = Nearest(store, view, index, query, candidates, new VectorSearchOptions { Filter = options.Filter })
+                    .ConvertAll(item => (item.Slot, Score: VectorSpace.Score(index.Field.DistanceFunction, item.Distance)));
+                var (fields, byText) = ByText(store, view, options.Filter, options.TextFields, options.TextScoring, words, candidates);
+                return (fields, Fusion.Fuse(byVector, byText, index.Field.DistanceFunction, options).Skip(options.Skip).Take(top).ToList());
+            });
             operation?.Found(best.Count);
             foreach (var fused in best)
             {
@@ -154,6 +162,21 @@ public sealed partial class VectorCollection<TKey, TRecord>
         {
             store.EndRead(place);
         }
+    }
+
+    private async Task<(VectorField Field, byte[] Query)> ToQueryAsync<TVector>(string? name, TVector vector, CancellationToken cancellationToken)
+        where TVector : notnull
+    {
+        var schema = Handle.Store.Schema;
+        var field = schema.Vectors[schema.VectorIndex(name)];
+        return (field, await _records.ToQueryAsync(schema, field, vector, cancellationToken).ConfigureAwait(false));
+    }
+
+    private (List<TextIndex> Fields, List<(int Slot, double Score)> Best) ByText(CollectionStore store, CollectionView view, Filter? filter, IReadOnlyList<string> names, TextScoring scoring, TextQuery query, int count)
+    {
+        var visible = Filtered(store, view, null, filter, out _);
+        var fields = TextFields(store, names);
+        return (fields, new TextSearcher(Name, fields, scoring, visible, view.Slots).Search(query, count));
     }
 
     private static TKey Key(CollectionStore store, int slot)

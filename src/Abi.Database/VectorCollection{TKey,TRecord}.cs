@@ -252,7 +252,15 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
     private async Task CommitListenedToAsync(string name, ByteWriter writer, int count)
     {
         using var operation = DatabaseOperation.Begin(name, Name); // in here, so that it is not the caller's current span afterwards
-        await Engine.CommitAsync(writer.Memory).ConfigureAwait(false);
+        try
+        {
+            await Engine.CommitAsync(writer.Memory).ConfigureAwait(false);
+        }
+        catch (Exception error) when (DatabaseOperation.Note(operation, error))
+        {
+            throw;
+        }
+
         operation?.Written(count);
     }
 

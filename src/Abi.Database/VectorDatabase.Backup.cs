@@ -11,18 +11,24 @@ public sealed partial class VectorDatabase
 {
     /// <summary>
     /// Copies the database into a folder while it is in use, and checks the copy. When the folder has an earlier backup of it and the log since was kept
-    /// (<see cref="DatabaseOptions.KeepLog"/>), only that log is copied, and the backup can be restored to any commit since its first.
+    /// (<see cref="DatabaseOptions.KeepLog"/>), only that log is copied, and the backup can be restored to any commit since the full one that it follows. Else, or when asked to, a full backup begins a
+    /// chain of its own beside the earlier ones, which are deleted afterwards as far as the options say.
     /// </summary>
+    /// <param name="folder">The folder; several databases may use one.</param>
+    /// <param name="options">What to make and what to keep; unset, the log where that will do, and the newest chain.</param>
+    /// <param name="cancellationToken">Cancels before it is begun.</param>
     /// <remarks>No checkpoint is made meanwhile. A database that is open read-only can be backed up, too, beside the process that writes to it.</remarks>
-    /// <exception cref="DatabaseException">The folder is the database's own, or the copy is not sound.</exception>
-    public Task<BackupReport> BackupAsync(string folder, CancellationToken cancellationToken = default)
+    /// <exception cref="DatabaseException">The folder is a database, another backup is being made in it, or the copy is not sound. Earlier backups are all there then.</exception>
+    public Task<BackupReport> BackupAsync(string folder, BackupOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        options ??= new BackupOptions();
+        options.Validate();
         return Task.Run(
             () =>
             {
-                using var target = new DiskStorage(folder, create: true);
-                return System.IO.Path.TrimEndingDirectorySeparator(target.Folder) == System.IO.Path.TrimEndingDirectorySeparator(Engine.Folder) ? throw new DatabaseException($"{target.Folder} is the database itself. Name another folder for its backup.") : Engine.Backup(target);
+                using var root = new DiskStorage(folder, create: true);
+                return Engine.Backup(root, options);
             },
             cancellationToken);
     }
@@ -50,7 +56,7 @@ public sealed partial class VectorDatabase
     public Task<long> ArchiveLogAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.ArchiveLog(), cancellationToken);
 
     /// <summary>Makes a database in an empty or new folder out of a backup, which is checked first.</summary>
-    /// <param name="backup">The backup's folder.</param>
+    /// <param name="backup">The folder that backups were made in: of the chains there, the newest that begins before the state that is wanted is taken. Or the folder of one chain.</param>
     /// <param name="folder">The database's folder.</param>
     /// <param name="options">Which state to restore, and the archive whose log goes on where the backup ends; unset, the backup's last.</param>
     /// <param name="cancellationToken">Cancels before it is begun.</param>
@@ -109,12 +115,12 @@ public sealed partial class VectorDatabase
     public Task<VerificationReport> VerifyAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Verify(), cancellationToken);
 
     /// <summary>
-    /// Reads and checks every byte of a database or backup that nobody writes to. Without the key of an encrypted one only the checksums of what is on the disk are checked
+    /// Reads and checks every byte of a database, or of all backups in a folder, that nobody writes to. Without the key of an encrypted one only the checksums of what is on the disk are checked
     /// (<see cref="VerificationReport.IsSealed"/>).
     /// </summary>
     public static Task<VerificationReport> VerifyAsync(string path, CancellationToken cancellationToken = default) => VerifyAsync(path, null, cancellationToken);
 
-    /// <summary>Reads and checks every byte of a database or backup that nobody writes to; with the key of an encrypted one also that nobody changed it.</summary>
+    /// <summary>Reads and checks every byte of a database, or of all backups in a folder, that nobody writes to; with the key of an encrypted one also that nobody changed it.</summary>
     /// <exception cref="DatabaseKeyException">The key is wrong, or the database is not encrypted.</exception>
     public static Task<VerificationReport> VerifyAsync(string path, EncryptionKey? key, CancellationToken cancellationToken = default)
     {
@@ -123,8 +129,7 @@ public sealed partial class VectorDatabase
             () =>
             {
                 using var storage = new DiskStorage(path, create: false);
-                using var encryption = storage.Encryption = key is null && storage.Exists(KeyFile.Name) ? null : KeyFile.Open(storage, key, 0);
-                return Backup.Verification.Run(storage);
+                return Backup.Verification.RunAll(storage, key);
             },
             cancellationToken);
     }
@@ -210,7 +215,8 @@ public sealed partial class VectorDatabase
     // Files are copied as they are: those of an encrypted backup stay encrypted.
     private static void CopyBackup(string backup, IStorage target, RestoreOptions options)
     {
-        using var source = new DiskStorage(backup, create: false);
+        using var root = new DiskStorage(backup, create: false);
+        using var source = BackupFolder.OpenFor(root, options);
         using var encryption = source.Encryption = source.Exists(KeyFile.Name) ? KeyFile.Open(source, options.EncryptionKey, 0) : null;
         if (Verification.Run(source, options.ToSequence ?? long.MaxValue, needsEnd: options.LogArchive is null) is { IsSound: false } report)
         {

@@ -15,6 +15,10 @@ internal sealed class DatabaseBackupCommand : DatabaseCommand
     private static readonly Option<string?> Output = Options.File("-o --output", "write one stream instead of a folder; - is stdout");
     private static readonly Option<long?> After = new(["--after"], "N", "with --output: only the log after this commit", null, text => long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture)) { DefaultText = "all" };
 
+    private static readonly Option<bool> Full = Options.Switch("--full", "a full backup, which begins a chain of its own, where what came since would do");
+    private static readonly Option<int> Keep = Options.Integer("--keep", "how many chains are kept at least; older ones are deleted afterwards", 1, minimum: 1);
+    private static readonly Option<int?> KeepDays = Options.OptionalInteger("--keep-days", "keep the chains, too, that a restore to any moment of so many days needs", "none", minimum: 1);
+
     /// <inheritdoc/>
     public override string Name => "backup";
 
@@ -25,10 +29,10 @@ internal sealed class DatabaseBackupCommand : DatabaseCommand
     public override ImmutableArray<Argument> Arguments => [DatabaseArguments.Path, Target];
 
     /// <inheritdoc/>
-    public override ImmutableArray<OptionGroup> Groups => [new("options", [Output, After, ModelOptions.Json])];
+    public override ImmutableArray<OptionGroup> Groups => [new("options", [Full, Keep, KeepDays, Output, After, ModelOptions.Json])];
 
     /// <inheritdoc/>
-    public override string Remarks => "Only reads the database, also beside a program that writes to it. A folder that has an earlier backup gets only what came since, where the log was kept.";
+    public override string Remarks => "Only reads the database, also beside a program that writes to it. A folder that has an earlier backup gets only what came since, where the log was kept; else a full one, which begins a chain of its own.";
 
     /// <inheritdoc/>
     public override async Task<int> RunAsync(ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
@@ -44,6 +48,11 @@ internal sealed class DatabaseBackupCommand : DatabaseCommand
             throw new UsageException("--after needs --output; a folder knows by itself what it has.");
         }
 
+        if (output is not null && (arguments.Get(Full) || arguments.Has(Keep) || arguments.Get(KeepDays) is not null))
+        {
+            throw new UsageException("--full, --keep and --keep-days are for folders; a stream is full unless --after is given.");
+        }
+
         if (output == "-" && arguments.Get(ModelOptions.Json))
         {
             throw new UsageException("--json and --output - would both write to stdout.");
@@ -51,21 +60,26 @@ internal sealed class DatabaseBackupCommand : DatabaseCommand
 
         var database = await ReadAsync(arguments, null, cancellationToken).ConfigureAwait(false);
         await using var close = database.ConfigureAwait(false);
-        var report = folder is not null ? await database.BackupAsync(folder, cancellationToken).ConfigureAwait(false)
+        var report = folder is not null ? await database.BackupAsync(folder, Retention(arguments), cancellationToken).ConfigureAwait(false)
             : output == "-" ? await database.BackupAsync(console.Output, after, cancellationToken).ConfigureAwait(false)
             : await WriteFileAsync(database, output!, after, cancellationToken).ConfigureAwait(false);
         var target = folder ?? output!;
         if (arguments.Get(ModelOptions.Json))
         {
-            CliJson.WriteLine(console, new DatabaseBackupResult(database.Path, target, report.IsIncremental, report.CopiedFiles, report.CopiedBytes, report.Sequence), CliJson.Results.DatabaseBackupResult);
+            CliJson.WriteLine(console, new DatabaseBackupResult(database.Path, target, report.IsIncremental, report.CopiedFiles, report.CopiedBytes, report.Sequence, report.DeletedChains), CliJson.Results.DatabaseBackupResult);
         }
         else
         {
-            console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{target}: {(report.IsIncremental ? "what came since the last backup" : "a full copy")}, {report.CopiedFiles} files, {Sizes.Bytes(report.CopiedBytes)}, up to commit {report.Sequence}."));
+            console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{target}: {(report.IsIncremental ? "what came since the last backup" : "a full copy")}, {report.CopiedFiles} files, {Sizes.Bytes(report.CopiedBytes)}, up to commit {report.Sequence}{(report.DeletedChains > 0 ? $"; {report.DeletedChains} earlier deleted" : "")}."));
         }
 
         return ExitCode.Success;
     }
+
+    private static BackupOptions Retention(ParsedArguments arguments) => new()
+    {
+        IsFull = arguments.Get(Full), Keep = arguments.Get(Keep), KeepFor = arguments.Get(KeepDays) is { } days ? TimeSpan.FromDays(days) : null,
+    };
 
     // Beside, so that a backup that is cut short does not replace a whole one.
     private static async Task<BackupReport> WriteFileAsync(VectorDatabase database, string path, long? after, CancellationToken cancellationToken)

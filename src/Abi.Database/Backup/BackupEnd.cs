@@ -13,23 +13,17 @@ namespace Abi.Database.Backup;
 internal static class BackupEnd
 {
     public const string FileName = "abi.end";
-    private const int Version = 1;
-    private const int HeaderBytes = 16;
-    private const int Bytes = HeaderBytes + 16 + 8;
+    private const int Bytes = SmallFile.HeaderBytes + 16 + 8;
 
-    private static ReadOnlySpan<byte> Magic => "ABIEND01"u8;
+    private static readonly SmallFile Format = new("ABIEND01", 1, "the end of a backup", "Use another copy of the backup.");
 
     /// <summary>Writes it and makes it durable.</summary>
     public static void Write(IStorage storage, Guid database, long sequence)
     {
-        var writer = new ByteWriter(Bytes);
-        writer.Bytes(Magic);
-        writer.Int32(Version);
-        writer.Int32(0);
+        var writer = Format.Begin();
         database.TryWriteBytes(writer.Take(16));
         writer.Int64(sequence);
-        writer.SetInt32(12, (int)Crc32C.Compute(writer.Span[HeaderBytes..]));
-        storage.ReplaceContent(FileName, writer.Span);
+        storage.ReplaceContent(FileName, SmallFile.Seal(writer));
     }
 
     /// <summary>The commit; null where there is no such file.</summary>
@@ -41,12 +35,12 @@ internal static class BackupEnd
             return null;
         }
 
-        var bytes = new byte[Bytes + 1];
+        var path = Path.Combine(storage.Folder, FileName);
         using var file = storage.OpenContent(FileName);
-        return file.Read(0, bytes) == Bytes && bytes.AsSpan(0, 8).SequenceEqual(Magic) && BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(8)) == Version
-            && Crc32C.Compute(bytes.AsSpan(HeaderBytes, Bytes - HeaderBytes)) == BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(12)) && new Guid(bytes.AsSpan(HeaderBytes, 16)) == database
-            ? BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(HeaderBytes + 16))
-            : throw new DatabaseCorruptException("The end of the backup cannot be read: the file is damaged, of another version, or of another database. Use another copy of the backup.", Path.Combine(storage.Folder, FileName), 0);
+        var bytes = Format.Read(file, Bytes, path);
+        return bytes.Length == Bytes && new Guid(bytes.AsSpan(SmallFile.HeaderBytes, 16)) == database
+            ? BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(SmallFile.HeaderBytes + 16))
+            : throw new DatabaseCorruptException("The end of the backup is of another database, or too short. Use another copy of the backup.", path, SmallFile.HeaderBytes);
     }
 
     /// <summary>Checks that a log which was read to its end has all of the backup.</summary>

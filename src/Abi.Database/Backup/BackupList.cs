@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Abi.Database.Encryption;
 using Abi.Database.Storage;
 
@@ -12,10 +11,10 @@ namespace Abi.Database.Backup;
 internal sealed class BackupList
 {
     public const string FileName = "abi.backups";
-    private const int Version = 1;
-    private const int HeaderBytes = 16;
     private const int EntryBytes = 16;
     private const int Most = 4096;
+
+    private static readonly SmallFile Format = new("ABIBKL01", 1, "a list of backups", "It is made anew.");
 
     private readonly IStorage _storage;
     private readonly Guid _database;
@@ -30,21 +29,17 @@ internal sealed class BackupList
             return;
         }
 
-        var bytes = Read(storage);
-        if (bytes.Length < HeaderBytes + 16 || !bytes.AsSpan(0, 8).SequenceEqual(Magic) || BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(8)) != Version
-            || Crc32C.Compute(bytes.AsSpan(HeaderBytes)) != BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(12)) || new Guid(bytes.AsSpan(HeaderBytes, 16)) != database)
+        var reader = new ByteReader(Read(storage));
+        if (reader.Left < 16 || new Guid(reader.Bytes(16)) != database)
         {
             return;
         }
 
-        var reader = new ByteReader(bytes.AsSpan(HeaderBytes + 16));
         while (reader.Left >= EntryBytes)
         {
             _backups.Add((reader.Int64(), reader.Int64()));
         }
     }
-
-    private static ReadOnlySpan<byte> Magic => "ABIBKL01"u8;
 
     /// <summary>Adds a backup and makes the list durable.</summary>
     /// <param name="time">When it was made: UTC ticks.</param>
@@ -67,14 +62,13 @@ internal sealed class BackupList
     /// <summary>The first segment that a restore to any moment since <paramref name="oldest"/> may need; 0 when no backup is known.</summary>
     public long FirstNeeded(long oldest) => _backups.Count == 0 ? 0 : _backups[Math.Max(0, _backups.FindLastIndex(backup => backup.Time <= oldest))].Segment + 1;
 
-    private static byte[] Read(IStorage storage)
+    // The content; none of a damaged one.
+    private static ReadOnlySpan<byte> Read(IStorage storage)
     {
         try
         {
             using var file = storage.OpenContent(FileName);
-            var bytes = new byte[(int)Math.Min(file.Length, HeaderBytes + 16 + (EntryBytes * (Most + 1)))];
-            _ = file.Read(0, bytes);
-            return bytes;
+            return Format.Read(file, SmallFile.HeaderBytes + 16 + (EntryBytes * Most), Path.Combine(storage.Folder, FileName)).AsSpan(SmallFile.HeaderBytes);
         }
         catch (DatabaseCorruptException)
         {
@@ -84,10 +78,7 @@ internal sealed class BackupList
 
     private void Write()
     {
-        var writer = new ByteWriter(HeaderBytes + 16 + (EntryBytes * _backups.Count));
-        writer.Bytes(Magic);
-        writer.Int32(Version);
-        writer.Int32(0);
+        var writer = Format.Begin(16 + (EntryBytes * _backups.Count));
         _database.TryWriteBytes(writer.Take(16));
         foreach (var (time, segment) in _backups)
         {
@@ -95,7 +86,6 @@ internal sealed class BackupList
             writer.Int64(segment);
         }
 
-        writer.SetInt32(12, (int)Crc32C.Compute(writer.Span[HeaderBytes..]));
-        _storage.ReplaceContent(FileName, writer.Span);
+        _storage.ReplaceContent(FileName, SmallFile.Seal(writer));
     }
 }

@@ -19,6 +19,7 @@ internal sealed class BackupPieceReader(IStorage storage, EncryptionKey? key = n
     private long _at;           // in the stream
     private uint _total;        // checksum of the piece so far
     private int _pieces;
+    private (long First, long Last)? _commits; // of the incremental piece so far
     private Manifest? _manifest;
     private LogTail? _tail;
 
@@ -41,7 +42,7 @@ internal sealed class BackupPieceReader(IStorage storage, EncryptionKey? key = n
 
     private async Task<bool> TryReadPieceAsync(CancellationToken cancellationToken)
     {
-        _total = 0;
+        (_total, _commits) = (0, null);
         var start = _at;
         var header = new byte[BackupPiece.HeaderBytes];
         var read = await _source.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
@@ -74,10 +75,12 @@ internal sealed class BackupPieceReader(IStorage storage, EncryptionKey? key = n
         if (isFull)
         {
             Begin(database, start);
+            return _tail!.Sequence == sequence ? true : throw Corrupt($"The backup is said to end with commit {sequence}, but ends with {_tail.Sequence}.", start + 48);
         }
 
-        // The same piece may come twice, or after one that goes further.
-        return _tail!.Sequence == sequence || (!isFull && _tail.Sequence > sequence) ? true : throw Corrupt($"The backup is said to end with commit {sequence}, but ends with {_tail.Sequence}.", start + 48);
+        // The same piece may come twice, or after one that goes further, so what is there by now does not tell.
+        var (first, last) = _commits ?? (after + 1, after);
+        return (first, last) == (after + 1, sequence) ? true : throw Corrupt($"The backup is said to hold commits {after + 1} to {sequence}, but holds {first} to {last}.", start + 40);
     }
 
     private (bool IsFull, Guid Database, long After, long Sequence) ReadHeader(Span<byte> header, long start)
@@ -185,7 +188,9 @@ internal sealed class BackupPieceReader(IStorage storage, EncryptionKey? key = n
         }
         else
         {
-            _tail!.Append(LogSegment.Read(storage, _manifest!.DatabaseId, LogFormat.Number(name), Incoming));
+            var segment = LogSegment.Read(storage, _manifest!.DatabaseId, LogFormat.Number(name), Incoming);
+            _commits = (_commits?.First ?? segment.FirstSequence, segment.LastSequence);
+            _tail!.Append(segment);
         }
     }
 

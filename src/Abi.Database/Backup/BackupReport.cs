@@ -5,4 +5,8 @@ namespace Abi.Database;
 /// <param name="CopiedFiles">Files that were copied.</param>
 /// <param name="CopiedBytes">Their bytes.</param>
 /// <param name="IsIncremental">Whether only what came since the last backup was copied.</param>
-public sealed record BackupReport(long Sequence, int CopiedFiles, long CopiedBytes, bool IsIncremental);
+public sealed record BackupReport(long Sequence, int CopiedFiles, long CopiedBytes, bool IsIncremental)
+{
+    /// <summary>How many chains of earlier backups in the folder were deleted, as <see cref="BackupOptions"/> wanted.</summary>
+    public int DeletedChains { get; init; }
+}

@@ -33,16 +33,4 @@ internal static class FileCopy
         to.Rename(temporary, name);
         return at;
     }
-
-    /// <summary>Whether a storage has a file of the same length under a name.</summary>
-    public static bool IsThere(IStorageFile source, IStorage to, string name)
-    {
-        if (!to.Exists(name))
-        {
-            return false;
-        }
-
-        using var target = to.OpenRead(name);
-        return source.Length == target.Length;
-    }
 }

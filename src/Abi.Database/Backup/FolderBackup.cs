@@ -5,17 +5,12 @@ using Abi.Database.Storage;
 
 namespace Abi.Database.Backup;
 
-/// <summary>Backups that are folders: a manifest, its files, and the log since, which later backups lengthen.</summary>
+/// <summary>A chain of backups in its folder: a manifest, its files, and the log since, which later backups lengthen.</summary>
 internal static class FolderBackup
 {
-    /// <summary>The segment with which a sound backup in a folder can be gone on with; null when there is none, or the log since is not kept.</summary>
+    /// <summary>The segment with which a sound chain can be gone on with; null when it is damaged, or the log since is not kept.</summary>
     public static long? FirstSegment(IStorage storage, Manifest manifest, IStorage target)
     {
-        if (!target.Exists(Manifest.FileName))
-        {
-            return null;
-        }
-
         try
         {
             var old = Manifest.Read(target);
@@ -34,7 +29,7 @@ internal static class FolderBackup
         }
         catch (DatabaseCorruptException)
         {
-            return null; // a damaged backup is replaced
+            return null; // a new one is begun
         }
     }
 
@@ -46,11 +41,11 @@ internal static class FolderBackup
             KeyFile.Put(target, keys); // the key may have changed
         }
 
-        var (files, bytes) = source.IsIncremental ? Lengthen(source, target) : Replace(source, target);
+        var (files, bytes) = source.IsIncremental ? Lengthen(source, target) : Begin(source, target);
         var report = Verification.Run(target);
         return report.IsSound && report.Sequence == source.Sequence
             ? new BackupReport(source.Sequence, files, bytes, source.IsIncremental)
-            : throw new DatabaseException($"The backup at {target.Folder} is not sound: {string.Join(' ', report.Problems.Append($"it ends with commit {report.Sequence} of {source.Sequence}."))} Make it again in an empty folder.");
+            : throw new DatabaseException($"The backup at {target.Folder} is not sound: {string.Join(' ', report.Problems.Append($"it ends with commit {report.Sequence} of {source.Sequence}."))} Make a full one.");
     }
 
     private static (int Files, long Bytes) Lengthen(BackupSource source, IStorage target)
@@ -69,30 +64,16 @@ internal static class FolderBackup
         return (files, bytes);
     }
 
-    private static (int Files, long Bytes) Replace(BackupSource source, IStorage target)
+    // The manifest comes last: without it there is no chain.
+    private static (int Files, long Bytes) Begin(BackupSource source, IStorage target)
     {
-        if (target.Exists(Manifest.FileName))
-        {
-            // Without its manifest an old backup is none: better than half of two.
-            target.Delete(Manifest.FileName);
-            target.FlushFolder();
-            foreach (var old in target.List().Where(name => LogFormat.Number(name) >= 0 || name == BackupEnd.FileName))
-            {
-                target.Delete(old);
-            }
-        }
-
         if (source.Keys is { } keys)
         {
             KeyFile.Put(target, keys);
         }
-        else if (target.Exists(KeyFile.Name))
-        {
-            target.Delete(KeyFile.Name); // of an encrypted database, whose backup this one replaces
-        }
 
         var (files, bytes) = (0, 0L);
-        foreach (var (name, file) in source.Files.Where(file => file.Name != Manifest.FileName && !FileCopy.IsThere(file.File, target, file.Name)))
+        foreach (var (name, file) in source.Files.Where(file => file.Name != Manifest.FileName))
         {
             bytes += FileCopy.Copy(file, target, name);
             files++;
@@ -108,12 +89,6 @@ internal static class FolderBackup
         target.FlushFolder();
         BackupEnd.Write(target, source.Manifest.DatabaseId, source.Sequence);
         source.Manifest.Write(target);
-        HashSet<string> known = [.. source.Manifest.Files()];
-        foreach (var name in target.List().Where(name => (name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal)) && !known.Contains(name)))
-        {
-            target.Delete(name);
-        }
-
         return (files, bytes);
     }
 

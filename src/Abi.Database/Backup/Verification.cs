@@ -9,7 +9,41 @@ namespace Abi.Database.Backup;
 /// <summary>Reads every byte of a database and checks it.</summary>
 internal static class Verification
 {
-    /// <summary>Checks a database or backup.</summary>
+    /// <summary>Checks a database or one chain of backups, or all chains in a folder.</summary>
+    /// <param name="storage">Where it is.</param>
+    /// <param name="key">The key; null without one.</param>
+    /// <exception cref="DatabaseKeyException">The key does not open it; of several chains, the newest.</exception>
+    public static VerificationReport RunAll(IStorage storage, EncryptionKey? key)
+    {
+        var chains = storage.Exists(Manifest.FileName) ? [] : BackupFolder.Chains(storage);
+        if (chains.Count == 0)
+        {
+            return Run(storage, key);
+        }
+
+        using var newest = storage.OpenFolder(chains[^1].Name, create: false);
+        var report = Run(newest, key);
+        foreach (var chain in chains.SkipLast(1))
+        {
+            using var older = storage.OpenFolder(chain.Name, create: false);
+            VerificationReport one;
+            try
+            {
+                one = Run(older, key);
+            }
+            catch (DatabaseKeyException error)
+            {
+                one = Run(older, key: null);
+                one = one with { Problems = one.IsSound ? [$"{older.Folder} could be checked without its key only: {error.Message}"] : one.Problems };
+            }
+
+            report = report with { Files = report.Files + one.Files, Bytes = report.Bytes + one.Bytes, Problems = [.. report.Problems, .. one.Problems], IsSealed = report.IsSealed || one.IsSealed };
+        }
+
+        return report;
+    }
+
+    /// <summary>Checks a database or one chain of backups.</summary>
     /// <param name="storage">Where it is.</param>
     /// <param name="last">The last commit wanted: what the log has behind it, which may be being written, is not looked at.</param>
     /// <param name="needsEnd">Whether a backup must be there up to the end that it was given.</param>
@@ -69,6 +103,12 @@ internal static class Verification
             }
         });
         return new VerificationReport(files, bytes, sequence, [.. problems]);
+    }
+
+    private static VerificationReport Run(IStorage storage, EncryptionKey? key)
+    {
+        using var encryption = storage.Encryption = key is null && storage.Exists(KeyFile.Name) ? null : KeyFile.Open(storage, key, 0);
+        return Run(storage);
     }
 
     /// <summary>Checks every page of the files that a manifest names.</summary>

@@ -13,14 +13,12 @@ namespace Abi.Database.Encryption;
 internal static class KeyFile
 {
     public const string Name = "abi.keys";
-    private const int Version = 1;
-    private const int HeaderBytes = 16;
     private const int SaltOffset = 24;
     private const int SaltBytes = 32;
     private const int WrappedOffset = SaltOffset + SaltBytes;
     private const int FileBytes = WrappedOffset + AuthenticatedCipher.KeyBytes + AuthenticatedCipher.TagBytes;
 
-    private static ReadOnlySpan<byte> Magic => "ABIKEY01"u8;
+    private static readonly SmallFile Format = new("ABIKEY01", 1, "a file of keys", "Put the file of a backup of this database in its place.");
 
     /// <summary>Unwraps the data key of a database, touching nothing.</summary>
     /// <param name="storage">Where the database is.</param>
@@ -71,23 +69,20 @@ internal static class KeyFile
     /// <summary>Wraps the data key by a user's key. After a crash at any point the earlier file is there or this one.</summary>
     public static void Write(IStorage storage, StorageEncryption encryption, EncryptionKey key)
     {
-        var bytes = new byte[FileBytes];
-        Magic.CopyTo(bytes);
-        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(8), Version);
-        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(16), key.IsPassphrase ? 1 : 0);
-        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(20), key.Iterations);
-        RandomNumberGenerator.Fill(bytes.AsSpan(SaltOffset, SaltBytes));
-        using (var cipher = key.WrappingCipher(bytes.AsSpan(SaltOffset, SaltBytes), key.Iterations))
+        var writer = Format.Begin(FileBytes);
+        writer.Int32(key.IsPassphrase ? 1 : 0);
+        writer.Int32(key.Iterations);
+        RandomNumberGenerator.Fill(writer.Take(SaltBytes));
+        using (var cipher = key.WrappingCipher(writer.Span.Slice(SaltOffset, SaltBytes), key.Iterations))
         {
-            encryption.Wrap(cipher, Additional(bytes), bytes.AsSpan(WrappedOffset));
+            encryption.Wrap(cipher, Additional(writer.Span), writer.Take(FileBytes - WrappedOffset));
         }
 
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(12), Crc32C.Compute(bytes.AsSpan(HeaderBytes)));
-        Put(storage, bytes);
+        Put(storage, SmallFile.Seal(writer));
     }
 
     /// <summary>Puts a file of keys in its place, durably.</summary>
-    public static void Put(IStorage storage, byte[] bytes)
+    public static void Put(IStorage storage, ReadOnlySpan<byte> bytes)
     {
         var temporary = Name + ".tmp";
         if (storage.Exists(temporary))
@@ -109,25 +104,13 @@ internal static class KeyFile
     public static byte[] Read(IStorage storage)
     {
         var path = Path.Combine(storage.Folder, Name);
-        var bytes = new byte[FileBytes];
-        using (var file = storage.OpenRead(Name))
+        using var file = storage.OpenRead(Name);
+        var bytes = Format.Read(file, FileBytes, path);
+        var reader = new ByteReader(bytes.AsSpan(SmallFile.HeaderBytes));
+        var (kind, iterations) = bytes.Length == FileBytes ? (reader.Int32(), reader.Int32()) : (-1, 0);
+        if (kind is < 0 or > 1 || (kind == 0 ? iterations != 0 : iterations is < EncryptionKey.LeastIterations or > EncryptionKey.MostIterations))
         {
-            if (file.Length != FileBytes || file.Read(0, bytes) != FileBytes || !bytes.AsSpan(0, 8).SequenceEqual(Magic))
-            {
-                throw new DatabaseCorruptException($"This is no file of keys: {FileBytes} bytes that begin with ABIKEY01 were expected. Put the file of a backup of this database in its place.", path, 0);
-            }
-        }
-
-        if (BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(8)) is var version && version != Version)
-        {
-            throw new DatabaseCorruptException($"The file of keys has format version {version}; this program reads version {Version}. Open it with a newer program.", path, 8);
-        }
-
-        var (kind, iterations) = (BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(16)), BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(20)));
-        if (Crc32C.Compute(bytes.AsSpan(HeaderBytes)) != BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(12))
-            || kind is < 0 or > 1 || (kind == 0 ? iterations != 0 : iterations is < EncryptionKey.LeastIterations or > EncryptionKey.MostIterations))
-        {
-            throw new DatabaseCorruptException("The file of keys is damaged. Put the file of a backup of this database in its place.", path, 12);
+            throw new DatabaseCorruptException("The file of keys says what it cannot. Put the file of a backup of this database in its place.", path, SmallFile.HeaderBytes);
         }
 
         return bytes;
@@ -151,7 +134,7 @@ internal static class KeyFile
     }
 
     // All but the checksum, which covers the wrapped key.
-    private static byte[] Additional(byte[] bytes) => [.. bytes.AsSpan(0, 12), .. bytes.AsSpan(HeaderBytes, WrappedOffset - HeaderBytes)];
+    private static byte[] Additional(ReadOnlySpan<byte> bytes) => [.. bytes[..12], .. bytes[SmallFile.HeaderBytes..WrappedOffset]];
 
     private static void RefuseIfEncrypted(IStorage storage)
     {

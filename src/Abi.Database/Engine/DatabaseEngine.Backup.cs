@@ -10,19 +10,29 @@ namespace Abi.Database.Engine;
 internal sealed partial class DatabaseEngine
 {
     /// <summary>
-    /// Copies the database into a storage while commits go on. When an earlier backup of the same database is there and the log since is kept, only that log is copied: the backup
-    /// can then be restored to any commit since its first.
+    /// Copies the database into a folder of backups while commits go on, and then deletes the chains there that are not to be kept. When there is a sound chain of the same database and the log since is
+    /// kept, only that log is added to it, unless a full backup is wanted.
     /// </summary>
-    public BackupReport Backup(IStorage target)
+    public BackupReport Backup(IStorage root, BackupOptions options)
     {
         EnterFiles();
         try
         {
             var time = Now;
-            target.Encryption = _storage.Encryption;
-            using var source = OpenSource(manifest => FolderBackup.FirstSegment(_storage, manifest, target), checksFiles: false);
-            var report = FolderBackup.Write(source, new ThrottledStorage(target, _throttle));
+            using var folder = new BackupFolder(root, _manifest.DatabaseId);
+            using var newest = folder.OpenNewest();
+            newest?.Encryption = _storage.Encryption;
+            using var source = OpenSource(manifest => options.IsFull || newest is null ? null : FolderBackup.FirstSegment(_storage, manifest, newest), checksFiles: false);
+            using var begun = source.IsIncremental ? null : folder.Begin(time);
+            begun?.Encryption = _storage.Encryption;
+            var report = FolderBackup.Write(source, new ThrottledStorage(begun ?? newest!, _throttle));
             NoteBackup(time, source.LastSegment);
+            report = report with { DeletedChains = folder.Prune(options, time) };
+            if (begun is not null && newest is not null && newest.Exists(Manifest.FileName))
+            {
+                Lengthen(newest);
+            }
+
             return report;
         }
         finally
@@ -94,12 +104,17 @@ internal sealed partial class DatabaseEngine
                 handle.IsDirty = true;
             }
 
-            foreach (var handle in WriteCheckpoint(_background, isClosing: false))
+            var written = WriteCheckpoint(_background, isClosing: false);
+            try
             {
-                if (!handle.IsDropped)
+                foreach (var saved in written.Where(saved => !saved.Handle.IsDropped))
                 {
-                    Renew(handle);
+                    Renew(saved);
                 }
+            }
+            finally
+            {
+                written.ForEach(saved => saved.Dispose());
             }
         }
         finally
@@ -143,7 +158,7 @@ internal sealed partial class DatabaseEngine
             var (place, view) = store.BeginRead();
             try
             {
-                entries.Add(Save(target, store, view, Sequence, Generation));
+                entries.Add(Save(target, store, view, Sequence, Generation).Entry);
             }
             finally
             {
@@ -160,6 +175,11 @@ internal sealed partial class DatabaseEngine
     {
         using var engine = new DatabaseEngine(storage, options, limits, storage.Encryption);
         engine.RequireCommit(limits);
+        if (engine.Sequence > limits.ToSequence)
+        {
+            throw new DatabaseException($"The backup begins with commit {engine.Sequence}, so it cannot be restored to commit {limits.ToSequence}. Give an earlier one.");
+        }
+
         engine.Checkpoint();
         return engine.Sequence;
     }
@@ -169,6 +189,16 @@ internal sealed partial class DatabaseEngine
         if (Sequence < limits.ToSequence)
         {
             throw new DatabaseException($"Commit {limits.ToSequence} is not there: the log ends with commit {Sequence}. Give a later backup, or the archive of the log.");
+        }
+    }
+
+    // The chain before a new one gets the log up to there, where it is kept, so that moments between its last backup and the new one can be restored.
+    private void Lengthen(IStorage chain)
+    {
+        using var source = OpenSource(manifest => FolderBackup.FirstSegment(_storage, manifest, chain), checksFiles: false);
+        if (source.IsIncremental)
+        {
+            FolderBackup.Write(source, new ThrottledStorage(chain, _throttle));
         }
     }
 

@@ -37,9 +37,16 @@ internal sealed partial class DatabaseEngine
             }
 
             var written = WriteCheckpoint(_background, isClosing);
-            if (!isClosing)
+            try
             {
-                Renew(written);
+                if (!isClosing)
+                {
+                    Renew(written);
+                }
+            }
+            finally
+            {
+                written.ForEach(saved => saved.Dispose());
             }
 
             DatabaseTelemetry.CheckpointDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
@@ -61,10 +68,10 @@ internal sealed partial class DatabaseEngine
         }
     }
 
-    // Returns the collections that were written.
-    private List<CollectionHandle> WriteCheckpoint(IStorage target, bool isClosing)
+    // Returns the collections that were written, for the caller to dispose of.
+    private List<SavedCollection> WriteCheckpoint(IStorage target, bool isClosing)
     {
-        List<(CollectionHandle Handle, CollectionStore Store, int Place, CollectionView View)> dirty = [];
+        List<SavedCollection> dirty = [];
         List<CollectionHandle> all;
         long sequence, firstSegment;
         int nextId;
@@ -92,8 +99,7 @@ internal sealed partial class DatabaseEngine
                 {
                     handle.IsDirty = false;
                     store.LinkedSinceSave = 0;
-                    var (place, view) = store.BeginRead();
-                    dirty.Add((handle, store, place, view));
+                    dirty.Add(new SavedCollection(handle, store));
                 }
             }
         }
@@ -102,9 +108,9 @@ internal sealed partial class DatabaseEngine
         Dictionary<CollectionHandle, ManifestEntry> saved = [];
         try
         {
-            foreach (var (handle, store, _, view) in dirty)
+            foreach (var one in dirty)
             {
-                saved[handle] = Save(target, store, view, sequence, generation);
+                (saved[one.Handle], one.Order) = Save(target, one.Store, one.View, sequence, generation);
             }
 
             // With damage the log is read again from before other collections' files: each says itself where it stands.
@@ -129,27 +135,21 @@ internal sealed partial class DatabaseEngine
             }
 
             _archiver?.Notice(_log.Segment);
-            return dirty.ConvertAll(one => one.Handle);
+            return dirty;
         }
         catch
         {
-            foreach (var (handle, _, _, _) in dirty)
+            foreach (var one in dirty)
             {
-                handle.IsDirty = true;
+                one.Handle.IsDirty = true;
+                one.Dispose();
             }
 
             throw;
         }
-        finally
-        {
-            foreach (var (_, store, place, _) in dirty)
-            {
-                store.EndRead(place);
-            }
-        }
     }
 
-    private ManifestEntry Save(IStorage target, CollectionStore store, CollectionView view, long sequence, long generation)
+    private (ManifestEntry Entry, int[] Order) Save(IStorage target, CollectionStore store, CollectionView view, long sequence, long generation)
     {
         var tag = string.Create(CultureInfo.InvariantCulture, $"{store.Schema.Id:d6}-{generation:d10}");
         var rowsName = $"rows-{tag}.abi";
@@ -161,7 +161,7 @@ internal sealed partial class DatabaseEngine
             graphs[i] = store.SaveGraph(target, name, i, order) is { } graph ? (name, graph) : null;
         }
 
-        return new ManifestEntry(store.Schema, sequence, (rowsName, checksum), graphs);
+        return (new ManifestEntry(store.Schema, sequence, (rowsName, checksum), graphs), order);
     }
 
     private void CheckpointWhenDue()

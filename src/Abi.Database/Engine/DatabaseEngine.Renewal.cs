@@ -12,19 +12,19 @@ internal sealed partial class DatabaseEngine
     private const int CatchUps = 3; // attempts to read what was committed meanwhile without holding commits up
 
     // A collection with a graph on disk is read anew from the files just written: records, vectors and links stand there now. Whoever still reads the old one goes on.
-    private void Renew(List<CollectionHandle> written)
+    private void Renew(List<SavedCollection> written)
     {
         var isRenewed = false;
-        foreach (var handle in written)
+        foreach (var saved in written)
         {
-            if (handle.StoreOrNull is not { } store || !Array.Exists(store.Vectors, index => index.Graph is DiskGraph || index.UsesDiskGraph(index.VectorCount)))
+            if (saved.Handle.StoreOrNull is not { } store || !Array.Exists(store.Vectors, index => index.Graph is DiskGraph || index.UsesDiskGraph(index.VectorCount)))
             {
                 continue;
             }
 
             try
             {
-                Renew(handle);
+                Renew(saved);
                 isRenewed = true;
             }
             catch (Exception error) when (error is AbiException or IOException)
@@ -41,11 +41,12 @@ internal sealed partial class DatabaseEngine
         }
     }
 
-    private void Renew(CollectionHandle handle)
+    private void Renew(SavedCollection saved)
     {
+        var handle = saved.Handle;
         var entry = handle.Saved!;
         List<string> warnings = [];
-        var store = CollectionStore.Load(entry.Schema, _storage, entry.Rows!.Value, entry.Graphs, entry.Sequence, IndexThreads, VectorMemoryBytes, warnings.Add);
+        var store = CollectionStore.Load(entry.Schema, _storage, entry.Rows!.Value, entry.Graphs, entry.Sequence, IndexThreads, VectorMemoryBytes, warnings.Add, saved);
         if (warnings.Count > 0)
         {
             throw new DatabaseException(warnings[0]);

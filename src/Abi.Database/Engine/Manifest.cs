@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Abi.Database.Encryption;
 using Abi.Database.Schema;
 using Abi.Database.Storage;
@@ -12,17 +11,13 @@ namespace Abi.Database.Engine;
 internal sealed record Manifest(Guid DatabaseId, long Generation, long Sequence, long FirstLogSegment, int NextCollectionId, IReadOnlyList<ManifestEntry> Collections)
 {
     public const string FileName = "abi.manifest";
-    public const int Version = 1;
-    private const int HeaderBytes = 16;
+    private const int MostBytes = 1 << 28;
 
-    private static ReadOnlySpan<byte> Magic => "ABIDB001"u8;
+    private static readonly SmallFile Format = new("ABIDB001", 1, "the manifest of an Abi database", "Restore a backup.");
 
     public void Write(IStorage storage)
     {
-        var writer = new ByteWriter(1024);
-        writer.Bytes(Magic);
-        writer.Int32(Version);
-        writer.UInt32(0);
+        var writer = Format.Begin(1024);
         DatabaseId.TryWriteBytes(writer.Take(16));
         writer.Int64(Generation);
         writer.Int64(Sequence);
@@ -41,9 +36,7 @@ internal sealed record Manifest(Guid DatabaseId, long Generation, long Sequence,
             }
         }
 
-        var bytes = writer.ToArray();
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(12), Crc32C.Compute(bytes.AsSpan(HeaderBytes)));
-        storage.ReplaceContent(FileName, bytes);
+        storage.ReplaceContent(FileName, SmallFile.Seal(writer));
     }
 
     public static Manifest Read(IStorage storage)
@@ -52,28 +45,12 @@ internal sealed record Manifest(Guid DatabaseId, long Generation, long Sequence,
         byte[] bytes;
         using (var file = storage.OpenContent(FileName))
         {
-            bytes = new byte[checked((int)Math.Min(file.Length, 1 << 28))];
-            _ = file.Read(0, bytes);
-        }
-
-        if (bytes.Length < HeaderBytes || !bytes.AsSpan(0, 8).SequenceEqual(Magic))
-        {
-            throw new DatabaseCorruptException("This is not the manifest of an Abi database: its first bytes are not ABIDB001. Restore a backup.", path, 0);
-        }
-
-        if (BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(8)) is var version && version != Version)
-        {
-            throw new DatabaseCorruptException($"The database has format version {version}; this program reads version {Version}. Open it with a newer program.", path, 8);
-        }
-
-        if (Crc32C.Compute(bytes.AsSpan(HeaderBytes)) != BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(12)))
-        {
-            throw new DatabaseCorruptException("The checksum of the manifest does not match. Restore a backup.", path, 12);
+            bytes = Format.Read(file, MostBytes, path);
         }
 
         try
         {
-            var reader = new ByteReader(bytes.AsSpan(HeaderBytes));
+            var reader = new ByteReader(bytes.AsSpan(SmallFile.HeaderBytes));
             var id = new Guid(reader.Bytes(16));
             var (generation, sequence, firstLog, next) = (reader.Int64(), reader.Int64(), reader.Int64(), reader.Int32());
             var entries = new ManifestEntry[reader.Count(32)];

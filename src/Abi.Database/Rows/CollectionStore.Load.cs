@@ -1,6 +1,7 @@
 #pragma warning disable MA0048 // a part of CollectionStore
 using System.Buffers.Binary;
 using Abi.Database.Encryption;
+using Abi.Database.Engine;
 using Abi.Database.Indexes;
 using Abi.Database.Schema;
 using Abi.Database.Storage;
@@ -19,13 +20,19 @@ internal sealed partial class CollectionStore
     /// <param name="indexThreads">How many threads may build graphs.</param>
     /// <param name="residentBytes">How many bytes the vectors of a field may take in memory.</param>
     /// <param name="warn">Is told what is rebuilt, and why.</param>
+    /// <param name="saved">The store that the files were written from, whose words are taken over; null to read them from the texts.</param>
     /// <exception cref="DatabaseCorruptException">The rows file is damaged.</exception>
-    public static CollectionStore Load(CollectionSchema schema, IStorage storage, (string Name, uint Checksum) rowsFile, IReadOnlyList<(string Name, uint Checksum)?> graphFiles, long sequence, int indexThreads, long residentBytes, Action<string> warn)
+    public static CollectionStore Load(CollectionSchema schema, IStorage storage, (string Name, uint Checksum) rowsFile, IReadOnlyList<(string Name, uint Checksum)?> graphFiles, long sequence, int indexThreads, long residentBytes, Action<string> warn, SavedCollection? saved = null)
     {
         var store = new CollectionStore(schema, indexThreads, residentBytes);
         using var reader = new SegmentReader(storage, rowsFile.Name, RowsFile.Kind, rowsFile.Checksum);
         reader.Verify();
-        store.LoadRows(reader, storage, rowsFile.Name);
+        store.LoadRows(reader, storage, rowsFile.Name, readsTexts: saved is null);
+        if (saved is not null)
+        {
+            store.TakeTexts(saved.Store, saved.Order);
+        }
+
         for (var i = 0; i < store.Vectors.Length; i++)
         {
             store.LoadGraph(storage, i, i < graphFiles.Count ? graphFiles[i] : null, warn);
@@ -36,7 +43,15 @@ internal sealed partial class CollectionStore
         return store;
     }
 
-    private unsafe void LoadRows(SegmentReader reader, IStorage storage, string name)
+    private void TakeTexts(CollectionStore source, int[] order)
+    {
+        for (var i = 0; i < _texts.Length; i++)
+        {
+            _texts[i]?.Take(source._texts[i]!, order);
+        }
+    }
+
+    private unsafe void LoadRows(SegmentReader reader, IStorage storage, string name, bool readsTexts)
     {
         var offsets = reader.ReadAll<long>(RowsFile.Offsets);
         var rows = offsets.Length;
@@ -75,7 +90,7 @@ internal sealed partial class CollectionStore
             _keys.Add(RecordCodec.Key(payload), slot);
             try
             {
-                SetFields(slot, 0, payload);
+                SetFields(slot, 0, payload, readsTexts);
             }
             catch (FormatException error)
             {

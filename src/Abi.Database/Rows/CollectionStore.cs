@@ -210,7 +210,7 @@ internal sealed partial class CollectionStore
         _live++;
     }
 
-    private void SetFields(int slot, long sequence, ReadOnlySpan<byte> payload)
+    private void SetFields(int slot, long sequence, ReadOnlySpan<byte> payload, bool setsTexts = true)
     {
         if (Schema.Data.Count == 0)
         {
@@ -223,7 +223,10 @@ internal sealed partial class CollectionStore
         {
             var value = RecordCodec.ReadValue(ref fields, Schema.Data[i].Kind);
             _columns[i]?.Set(slot, value);
-            _texts[i]?.Add(slot, sequence, (string?)value);
+            if (setsTexts)
+            {
+                _texts[i]?.Add(slot, sequence, (string?)value);
+            }
         }
     }
 

@@ -46,6 +46,12 @@ internal sealed unsafe class DiskStorage : IStorage
 
     public void FlushFolder() => LibC.FlushFolder(Folder);
 
+    public IReadOnlyList<string> Folders() => [.. Directory.EnumerateDirectories(Folder).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+
+    public IStorage OpenFolder(string name, bool create) => new DiskStorage(Full(name), create);
+
+    public void DeleteFolder(string name) => Directory.Delete(Full(name), recursive: true);
+
     public IStorage OpenArchive(string archive, Guid database) => ArchivedLog.Open(archive, database);
 
     public IDisposable? TryLock()

@@ -39,6 +39,15 @@ internal interface IStorage : IDisposable
     /// <summary>Takes the writer's lock. Null when another process or object has it.</summary>
     IDisposable? TryLock();
 
+    /// <summary>The names of the folders in this one.</summary>
+    IReadOnlyList<string> Folders();
+
+    /// <summary>Opens a folder in this one, or makes it, durably. It is encrypted as its own user says.</summary>
+    IStorage OpenFolder(string name, bool create);
+
+    /// <summary>Deletes a folder in this one with all that is in it. Durable after <see cref="FlushFolder"/>.</summary>
+    void DeleteFolder(string name);
+
     /// <summary>Opens the folder of a database in an archive of logs, which is on a disk of its own.</summary>
     /// <exception cref="DatabaseException">There is no archive.</exception>
     IStorage OpenArchive(string archive, Guid database);

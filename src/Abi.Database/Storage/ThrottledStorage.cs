@@ -31,6 +31,12 @@ internal sealed class ThrottledStorage(IStorage storage, WriteThrottle throttle)
 
     public IDisposable? TryLock() => storage.TryLock();
 
+    public IReadOnlyList<string> Folders() => storage.Folders();
+
+    public IStorage OpenFolder(string name, bool create) => storage.OpenFolder(name, create);
+
+    public void DeleteFolder(string name) => storage.DeleteFolder(name);
+
     public IStorage OpenArchive(string archive, Guid database) => storage.OpenArchive(archive, database);
 
     public void Dispose()

@@ -10,6 +10,7 @@ internal sealed class DatabaseOperation : IDisposable
     private readonly string _operation;
     private readonly string _collection;
     private readonly Activity? _span;
+    private string _error = "_OTHER"; // what the conventions have where nothing else is known, such as a caller that goes away
     private bool _hasEnded;
 
     private DatabaseOperation(string operation, string collection)
@@ -24,6 +25,40 @@ internal sealed class DatabaseOperation : IDisposable
 
     /// <summary>Begins an operation; null when nobody listens.</summary>
     public static DatabaseOperation? Begin(string operation, string collection) => IsListenedTo ? new DatabaseOperation(operation, collection) : null;
+
+    /// <summary>Notes what makes an operation fail: for a filter of exceptions, which it lets pass.</summary>
+    /// <returns>False.</returns>
+    public static bool Note(DatabaseOperation? operation, Exception error)
+    {
+        operation?._error = error.GetType().FullName ?? error.GetType().Name;
+        return false;
+    }
+
+    /// <summary>What an asynchronous part of an operation gives; notes what makes it fail.</summary>
+    public static async Task<T> WatchAsync<T>(DatabaseOperation? operation, Func<Task<T>> act)
+    {
+        try
+        {
+            return await act().ConfigureAwait(false);
+        }
+        catch (Exception error) when (Note(operation, error))
+        {
+            throw;
+        }
+    }
+
+    /// <summary>What a part of an operation gives; notes what makes it fail.</summary>
+    public static T Watch<T>(DatabaseOperation? operation, Func<T> act)
+    {
+        try
+        {
+            return act();
+        }
+        catch (Exception error) when (Note(operation, error))
+        {
+            throw;
+        }
+    }
 
     /// <summary>Ends a search.</summary>
     public void Found(int rows)
@@ -49,7 +84,7 @@ internal sealed class DatabaseOperation : IDisposable
     {
         if (!_hasEnded)
         {
-            End("_OTHER");
+            End(_error);
         }
     }
 

@@ -92,6 +92,29 @@ internal sealed class PostingList
         return kept;
     }
 
+    /// <summary>The list with other slots, ascending, and stamps of 0, as a new one: readers keep theirs.</summary>
+    /// <param name="slotOf">The slot that a posting gets; negative for one that is left out.</param>
+    public PostingList Renumber(Func<Posting, int> slotOf)
+    {
+        List<(int Slot, Posting Posting)> taken = [];
+        foreach (var posting in View)
+        {
+            if (slotOf(posting) is >= 0 and var slot)
+            {
+                taken.Add((slot, posting));
+            }
+        }
+
+        taken.Sort((a, b) => a.Slot - b.Slot);
+        var renumbered = new PostingList();
+        foreach (var (slot, posting) in taken)
+        {
+            renumbered.Add(slot, 0, Positions(posting));
+        }
+
+        return renumbered;
+    }
+
     private void Add(Posting posting)
     {
         if (_count == _items.Length)

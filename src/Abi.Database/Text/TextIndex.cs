@@ -12,9 +12,11 @@ namespace Abi.Database.Text;
 /// <param name="created">The sequence that wrote each slot.</param>
 internal sealed class TextIndex(DataField field, SlotSequences created)
 {
+    private const int None = -1; // no text
+
     private readonly ConcurrentDictionary<string, PostingList> _words = new(StringComparer.Ordinal);
     private readonly WordList _list = new();
-    private readonly SlotArray<int> _lengths = new(0);
+    private readonly SlotArray<int> _lengths = new(None); // in words
     private long _totalLength;
     private int _records;
 
@@ -28,7 +30,7 @@ internal sealed class TextIndex(DataField field, SlotSequences created)
     /// <param name="text">The text; null counts as no record.</param>
     public void Add(int slot, long sequence, string? text)
     {
-        _lengths[slot] = 0;
+        _lengths[slot] = None;
         if (text is null)
         {
             return;
@@ -65,6 +67,34 @@ internal sealed class TextIndex(DataField field, SlotSequences created)
         _lengths[slot] = words.Count;
         Interlocked.Add(ref _totalLength, words.Count);
         Interlocked.Increment(ref _records);
+    }
+
+    /// <summary>Takes over what another index of the field has of a snapshot's records, whose slots have other numbers here, so that no text is cut again. This one must be empty; the other may be written to meanwhile.</summary>
+    /// <param name="source">The other one. A reader holds the snapshot, so that none of its slots is used again.</param>
+    /// <param name="order">By slot here: the slot there.</param>
+    public void Take(TextIndex source, int[] order)
+    {
+        var slots = new int[order.Length == 0 ? 0 : order.Max() + 1]; // by slot there: the slot here, or -1
+        Array.Fill(slots, -1);
+        for (var slot = 0; slot < order.Length; slot++)
+        {
+            slots[order[slot]] = slot;
+            var length = _lengths[slot] = source._lengths[order[slot]];
+            if (length != None)
+            {
+                _totalLength += length;
+                _records++;
+            }
+        }
+
+        foreach (var (word, list) in source._words)
+        {
+            if (list.Renumber(posting => posting.Slot < slots.Length && source.IsCurrent(posting, slots.Length) ? slots[posting.Slot] : -1) is { Live: > 0 } taken)
+            {
+                _words[word] = taken;
+                _list.Add(word);
+            }
+        }
     }
 
     /// <summary>Counts a record out. Readers of older snapshots still find it.</summary>

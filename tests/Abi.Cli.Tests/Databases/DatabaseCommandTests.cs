@@ -107,6 +107,26 @@ public sealed class DatabaseCommandTests
     }
 
     [Test]
+    public async Task OlderBackupsAreKeptAsLongAsIsSaid()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder["n.abi"];
+        await CreateAsync(folder, path);
+        for (var i = 0; i < 4; i++)
+        {
+            var report = (await CliRun.SucceedAsync("db", "backup", path, folder["backups"], "--full", "--keep", "2", "--json")).Json;
+            Assert.That((report.GetProperty("incremental").GetBoolean(), report.GetProperty("deletedChains").GetInt32()), Is.EqualTo((false, i < 2 ? 0 : 1)));
+        }
+
+        Assert.That((await CliRun.SucceedAsync("db", "backup", path, folder["backups"], "--full", "--keep-days", "1")).Error, Does.Not.Contain("deleted"));
+        Assert.That((await CliRun.SucceedAsync("db", "backup", path, folder["backups"], "--full")).Error, Does.Contain("3 earlier deleted"));
+        Assert.That((await CliRun.SucceedAsync("db", "verify", folder["backups"], "--json")).Json.GetProperty("sound").GetBoolean());
+        await CliRun.FailAsync(ExitCode.Usage, "db", "backup", path, folder["backups"], "--keep", "0");
+        await CliRun.FailAsync(ExitCode.Usage, "db", "backup", path, "--output", folder["stream"], "--keep", "1");
+        await CliRun.FailAsync(ExitCode.Usage, "db", "backup", path, "--output", folder["stream"], "--full");
+    }
+
+    [Test]
     public async Task AStreamIsABackupToo()
     {
         using var folder = new TemporaryFolder();

@@ -88,7 +88,7 @@ public sealed class BackupTests
         await collection.UpsertAsync(Enumerable.Range(0, 100).Select(i => new Dictionary<string, object?> { ["Key"] = i, ["n"] = i, ["v"] = new float[] { i + 1, 1, 1, 2 } }));
         await database.CheckpointAsync();
         await database.BackupAsync(folder["backup"]);
-        var file = Directory.GetFiles(folder["backup"], "rows-*").Single();
+        var file = Directory.GetFiles(folder["backup"], "rows-*", SearchOption.AllDirectories).Single();
         var bytes = await File.ReadAllBytesAsync(file);
         bytes[5000] ^= 8;
         await File.WriteAllBytesAsync(file, bytes);
@@ -127,7 +127,7 @@ public sealed class BackupTests
 
         await database.BackupAsync(folder["backup"]);
         await database.BackupAsync(folder["backup"]); // nothing is new
-        var file = Directory.GetFiles(folder["backup"], "log-*").Max()!;
+        var file = Directory.GetFiles(folder["backup"], "log-*", SearchOption.AllDirectories).Max()!;
         Spoil(file, damage);
 
         var end = database.Sequence;
@@ -151,7 +151,7 @@ public sealed class BackupTests
         var archived = new RestoreOptions { EncryptionKey = key, LogArchive = folder["archive"] };
         Assert.That(await VectorDatabase.RestoreAsync(folder["backup"], folder["b"], archived), Is.EqualTo(end));
         Directory.Delete(Directory.GetDirectories(folder["archive"]).Single(), recursive: true);
-        using (var backup = Open(folder["backup"], key))
+        using (var backup = Open(Directory.GetDirectories(folder["backup"]).Single(), key))
         using (backup.Encryption)
         {
             Directory.CreateDirectory(Path.Combine(folder["archive"], Manifest.Read(backup).DatabaseId.ToString("N")));
@@ -176,16 +176,16 @@ public sealed class BackupTests
             using var database = new VectorDatabase(engine);
             var collection = database.GetDynamicCollection("c", Definition);
             await collection.EnsureCollectionExistsAsync();
-            engine.Backup(backup);
+            engine.Backup(backup, new BackupOptions());
             for (var i = 0; i < 4; i++)
             {
                 await collection.UpsertAsync(Record(i));
             }
 
-            Assert.That(engine.Backup(backup).IsIncremental);
+            Assert.That(engine.Backup(backup, new BackupOptions()).IsIncremental);
         }
 
-        var files = backup.Files();
+        var files = backup.NewestChain.Files();
         Assert.That(Verification.Run(MemoryStorage.Of(files)).IsSound);
         foreach (var name in (string[])[files.Keys.Last(name => LogFormat.Number(name) >= 0), BackupEnd.FileName])
         {

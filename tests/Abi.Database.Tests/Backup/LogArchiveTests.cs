@@ -103,7 +103,7 @@ public sealed class LogArchiveTests
         {
             if (i == 0)
             {
-                database.Engine.Backup(backup);
+                database.Engine.Backup(backup, new BackupOptions());
             }
             else if (i % 5 == 4)
             {
@@ -128,7 +128,7 @@ public sealed class LogArchiveTests
                     continue; // cut before the backup was made
                 }
 
-                var copy = MemoryStorage.Of(backup.Files());
+                var copy = MemoryStorage.Of(backup.NewestChain.Files());
                 ArchivedLog.Append(copy, Manifest.Read(copy), archived, new RestoreOptions());
                 using var restored = new VectorDatabase(new DatabaseEngine(copy, History.Options()));
                 Assert.That(restored.Sequence, Is.EqualTo(database.Sequence), place);
@@ -150,7 +150,7 @@ public sealed class LogArchiveTests
         using var database = new VectorDatabase(new DatabaseEngine(disk, options));
         var collection = database.GetDynamicCollection("c", CrashTests.Definition);
         await collection.EnsureCollectionExistsAsync();
-        database.Engine.Backup(backup);
+        database.Engine.Backup(backup, new BackupOptions());
         for (var i = 0; i < 200; i++)
         {
             await collection.UpsertAsync(CrashTests.Record(i, 0));
@@ -195,8 +195,9 @@ public sealed class LogArchiveTests
         Assert.That(database.LogArchive, Is.EqualTo(new LogArchiveStatus(database.Sequence, 0, null, null)));
         await database.CheckpointAsync();
         Assert.That(LogSegment.NumbersIn(disk), Has.Count.EqualTo(1));
-        ArchivedLog.Append(backup, Manifest.Read(backup), archive, new RestoreOptions());
-        using var restored = new VectorDatabase(new DatabaseEngine(backup, History.Options()));
+        var chain = backup.NewestChain;
+        ArchivedLog.Append(chain, Manifest.Read(chain), archive, new RestoreOptions());
+        using var restored = new VectorDatabase(new DatabaseEngine(chain, History.Options()));
         Assert.That(await restored.GetDynamicCollection("c").CountAsync(), Is.EqualTo(200));
     }
 
@@ -297,7 +298,7 @@ public sealed class LogArchiveTests
                 if (day is 7 or 9 or 21 or 40 or 58)
                 {
                     var backup = new MemoryStorage();
-                    database.Engine.Backup(backup);
+                    database.Engine.Backup(backup, new BackupOptions());
                     backups.Add((day, backup));
                 }
 
@@ -323,7 +324,7 @@ public sealed class LogArchiveTests
 
             if (!isArchived)
             {
-                Assert.That(database.Engine.Backup(backups[3].Backup).IsIncremental);
+                Assert.That(database.Engine.Backup(backups[3].Backup, new BackupOptions()).IsIncremental);
             }
         }
         finally
@@ -332,7 +333,7 @@ public sealed class LogArchiveTests
         }
 
         Assert.That(oldest, Is.EqualTo(42), "after the backup of day 40");
-        var last = backups[3].Backup;
+        var last = backups[3].Backup.NewestChain;
         if (isArchived)
         {
             ArchivedLog.Append(last, Manifest.Read(last), archive, new RestoreOptions());

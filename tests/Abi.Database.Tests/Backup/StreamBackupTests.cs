@@ -153,6 +153,35 @@ public sealed class StreamBackupTests
         Assert.That(async () => await ReadAsync(newer), Throws.InstanceOf<DatabaseCorruptException>().With.Message.Contains("version 2"));
     }
 
+    /// <summary>Pieces whose checksums are right, but which say of themselves what they are not.</summary>
+    [Test]
+    public async Task APieceThatClaimsOtherCommitsIsRefused()
+    {
+        var pieces = await PiecesAsync();
+        foreach (var (piece, claim, change) in (from piece in Enumerable.Range(0, 3) from claim in new[] { 40, 48 } from change in new[] { -2, -1, 1, 2 } select (piece, claim, change)).Where(one => one is not { piece: 0, claim: 40 }))
+        {
+            byte[][] crafted = [.. pieces];
+            crafted[piece] = Crafted(pieces[piece], header => BinaryPrimitives.WriteInt64LittleEndian(header[claim..], BinaryPrimitives.ReadInt64LittleEndian(header[claim..]) + change));
+            Assert.That(async () => await ReadAsync([.. crafted.SelectMany(one => one)]), Throws.InstanceOf<AbiException>().With.Message.Contains("is said to").Or.Message.Contains("are missing"), $"piece {piece}, byte {claim}, {change}");
+        }
+
+        // The same piece twice is no other claim.
+        Assert.That(await ReadAsync([.. pieces[0], .. pieces[1], .. pieces[1], .. pieces[2], .. pieces[1]]), Is.EqualTo(9));
+        Assert.That(async () => await ReadAsync([.. pieces[0], .. pieces[1], .. Crafted(pieces[1], header => header[48]--)]), Throws.InstanceOf<DatabaseCorruptException>().With.Message.Contains("commits 4 to 6, but holds 4 to 7"));
+    }
+
+    private delegate void HeaderChange(Span<byte> header);
+
+    private static byte[] Crafted(byte[] piece, HeaderChange change)
+    {
+        byte[] crafted = [.. piece];
+        change(crafted.AsSpan(0, BackupPiece.HeaderBytes));
+        crafted.AsSpan(12, 4).Clear();
+        BinaryPrimitives.WriteUInt32LittleEndian(crafted.AsSpan(12), Crc32C.Compute(crafted.AsSpan(0, BackupPiece.HeaderBytes)));
+        BinaryPrimitives.WriteUInt32LittleEndian(crafted.AsSpan(crafted.Length - 4), Crc32C.Compute(crafted.AsSpan(0, crafted.Length - 4)));
+        return crafted;
+    }
+
     [Test]
     public async Task ADamagedDatabaseGivesNoBackup()
     {

@@ -273,7 +273,7 @@ public sealed class EncryptionTests
             Assert.That((await database.BackupAsync(folder["later"])).IsIncremental, Is.False);
         }
 
-        foreach (var file in Directory.GetFiles(folder["backup"]).Concat(Directory.GetFiles(folder["live"])))
+        foreach (var file in Directory.GetFiles(folder["backup"], "*", SearchOption.AllDirectories).Concat(Directory.GetFiles(folder["live"])))
         {
             var bytes = await File.ReadAllBytesAsync(file);
             Assert.That(Words.All(word => bytes.AsSpan().IndexOf(Encoding.UTF8.GetBytes(word)) < 0), file);
@@ -293,7 +293,7 @@ public sealed class EncryptionTests
         // Without the key, damage is found by the checksums of pages and frames.
         foreach (var pattern in (string[])["rows-*", "graph-*", "log-*", Manifest.FileName, KeyFile.Name])
         {
-            var file = Directory.GetFiles(folder["backup"], pattern)[0];
+            var file = Directory.GetFiles(folder["backup"], pattern, SearchOption.AllDirectories)[0];
             var bytes = await File.ReadAllBytesAsync(file);
             var damaged = bytes.ToArray();
             damaged[pattern == "log-*" ? 20 : bytes.Length - 30] ^= 1;

@@ -11,10 +11,18 @@ namespace Abi.Database.Tests.Storage;
 /// </summary>
 internal sealed class MemoryStorage : IStorage
 {
+    private readonly MemoryStorage? _root; // of a folder in it, whose files it holds under longer names
+    private readonly string _prefix = "";
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Inode> _names = new(StringComparer.Ordinal);
 
-    /// <summary>What was done, in order.</summary>
+    public MemoryStorage()
+    {
+    }
+
+    private MemoryStorage(MemoryStorage root, string prefix) => (_root, _prefix, _gate, _names, Journal) = (root, prefix, root._gate, root._names, root.Journal);
+
+    /// <summary>What was done, in order; of a folder, in all of the disk.</summary>
     public List<Step> Journal { get; } = [];
 
     /// <summary>Throws for the calls for which it returns true: their number and what they do.</summary>
@@ -26,7 +34,7 @@ internal sealed class MemoryStorage : IStorage
     /// <summary>Gives the disk of the archive; null for folders of the real one.</summary>
     public Func<IStorage>? Archive { get; set; }
 
-    public string Folder => "/memory";
+    public string Folder => ("/memory/" + _prefix).TrimEnd('/');
 
     public StorageEncryption? Encryption { get; set; }
 
@@ -34,11 +42,22 @@ internal sealed class MemoryStorage : IStorage
 
     public IStorage OpenArchive(string archive, Guid database) => Archive?.Invoke() ?? ArchivedLog.Open(archive, database);
 
-    public IReadOnlyList<string> List()
+    /// <summary>The newest chain of a folder of backups.</summary>
+    public MemoryStorage NewestChain => (MemoryStorage)OpenFolder(BackupFolder.Chains(this)[^1].Name, create: false);
+
+    public IReadOnlyList<string> List() => [.. Names().Where(name => !name.Contains('/', StringComparison.Ordinal))];
+
+    public IReadOnlyList<string> Folders() => [.. Names().Where(name => name.Contains('/', StringComparison.Ordinal)).Select(name => name[..name.IndexOf('/', StringComparison.Ordinal)]).Distinct(StringComparer.Ordinal)];
+
+    // A folder is there as long as a file is in it.
+    public IStorage OpenFolder(string name, bool create) => new MemoryStorage(_root ?? this, $"{_prefix}{name}/");
+
+    public void DeleteFolder(string name)
     {
-        lock (_gate)
+        var folder = OpenFolder(name, create: false);
+        foreach (var file in folder.List())
         {
-            return [.. _names.Keys.Order(StringComparer.Ordinal)];
+            folder.Delete(file);
         }
     }
 
@@ -46,7 +65,7 @@ internal sealed class MemoryStorage : IStorage
     {
         lock (_gate)
         {
-            return _names.ContainsKey(name);
+            return _names.ContainsKey(_prefix + name);
         }
     }
 
@@ -54,6 +73,7 @@ internal sealed class MemoryStorage : IStorage
     {
         lock (_gate)
         {
+            name = _prefix + name;
             if (!_names.TryGetValue(name, out var inode))
             {
                 if (!create)
@@ -74,7 +94,7 @@ internal sealed class MemoryStorage : IStorage
     {
         lock (_gate)
         {
-            return _names.TryGetValue(name, out var inode) ? new OpenFile(this, inode, name) : throw new FileNotFoundException(name);
+            return _names.TryGetValue(_prefix + name, out var inode) ? new OpenFile(this, inode, name) : throw new FileNotFoundException(name);
         }
     }
 
@@ -82,7 +102,7 @@ internal sealed class MemoryStorage : IStorage
     {
         lock (_gate)
         {
-            return new CopyView(_names[name].Bytes);
+            return new CopyView(_names[_prefix + name].Bytes);
         }
     }
 
@@ -91,6 +111,7 @@ internal sealed class MemoryStorage : IStorage
         lock (_gate)
         {
             Count("rename");
+            (from, to) = (_prefix + from, _prefix + to);
             _names.Remove(from, out var inode);
             _names[to] = inode!;
             Journal.Add(new Step(StepKind.Rename, inode!, 0, null, from, to));
@@ -102,6 +123,7 @@ internal sealed class MemoryStorage : IStorage
         lock (_gate)
         {
             Count("delete");
+            name = _prefix + name;
             _names.Remove(name, out var inode);
             Journal.Add(new Step(StepKind.Delete, inode!, 0, null, name, null));
         }
@@ -127,7 +149,7 @@ internal sealed class MemoryStorage : IStorage
     {
         lock (_gate)
         {
-            return _names.ToDictionary(file => file.Key, file => file.Value.Bytes.ToArray(), StringComparer.Ordinal);
+            return _names.Where(file => file.Key.StartsWith(_prefix, StringComparison.Ordinal)).ToDictionary(file => file.Key[_prefix.Length..], file => file.Value.Bytes.ToArray(), StringComparer.Ordinal);
         }
     }
 
@@ -232,8 +254,22 @@ internal sealed class MemoryStorage : IStorage
         return result;
     }
 
+    private IEnumerable<string> Names()
+    {
+        lock (_gate)
+        {
+            return _names.Keys.Where(name => name.StartsWith(_prefix, StringComparison.Ordinal)).Select(name => name[_prefix.Length..]).Order(StringComparer.Ordinal).ToList();
+        }
+    }
+
     private void Count(string what)
     {
+        if (_root is not null)
+        {
+            _root.Count(what);
+            return;
+        }
+
         if (Fails?.Invoke(++Calls, what) == true)
         {
             throw new IOException($"Call {Calls} ({what}) failed, as the test wants it.");

@@ -65,7 +65,7 @@ public sealed class WriteThrottleTests
         var running = work switch
         {
             "checkpoint" => database.CheckpointAsync(),
-            "backup" => Task.Run(() => database.Engine.Backup(target)),
+            "backup" => Task.Run(() => database.Engine.Backup(target, new BackupOptions())),
             "stream" => database.BackupAsync(stream),
             "compact" => database.CompactAsync(),
             _ => database.ArchiveLogAsync(),
@@ -84,7 +84,7 @@ public sealed class WriteThrottleTests
         {
             "stream" => stream.Length,
             "checkpoint" or "compact" => disk.Files().Where(file => file.Key.StartsWith("rows-", StringComparison.Ordinal)).Sum(file => file.Value.LongLength),
-            _ => target.Files().Where(file => file.Key != Manifest.FileName).Sum(file => file.Value.LongLength),
+            _ => target.Files().Where(file => !file.Key.EndsWith(Manifest.FileName, StringComparison.Ordinal)).Sum(file => file.Value.LongLength),
         };
         await TestContext.Out.WriteLineAsync($"{written} bytes in {clock.Elapsed - began}");
         Assert.That(written, Is.GreaterThan(Rate / 4));
@@ -108,7 +108,7 @@ public sealed class WriteThrottleTests
         var running = work switch
         {
             "checkpoint" => database.CheckpointAsync(),
-            "backup" => Task.Run(() => database.Engine.Backup(target)),
+            "backup" => Task.Run(() => database.Engine.Backup(target, new BackupOptions())),
             "stream" => database.BackupAsync(new MemoryStream()),
             _ => database.ArchiveLogAsync(),
         };

@@ -46,6 +46,9 @@ public sealed class DatabaseTelemetryTests
             Assert.That(await points.SearchTextAsync("number", 5).CountAsync(), Is.EqualTo(2));
             Assert.That(await points.HybridSearchAsync(new float[] { 1, 1 }, "nothing", 5).CountAsync(), Is.EqualTo(2));
             Assert.That(() => points.SearchKeys([1, 1, 1], 5), Throws.ArgumentException);
+            Assert.That(async () => await points.SearchAsync(new float[] { 1, 1, 1 }, 5).CountAsync(), Throws.ArgumentException);
+            Assert.That(async () => await points.SearchTextAsync("number", 5, new TextSearchOptions { Fields = ["none"] }).CountAsync(), Throws.ArgumentException);
+            Assert.That(async () => await points.HybridSearchAsync(new float[] { 1, 1 }, "one", 5, new HybridSearchOptions { TextFields = ["none"] }).CountAsync(), Throws.ArgumentException);
             await database.CheckpointAsync();
         }
 
@@ -60,7 +63,10 @@ public sealed class DatabaseTelemetryTests
                 ("search points", 1, null, null),
                 ("search_text points", 2, null, null),
                 ("hybrid_search points", 2, null, null),
-                ("search points", null, null, "_OTHER"),
+                ("search points", null, null, "System.ArgumentException"),
+                ("search points", null, null, "System.ArgumentException"),
+                ("search_text points", null, null, "System.ArgumentException"),
+                ("hybrid_search points", null, null, "System.ArgumentException"),
             }));
         Assert.That(spans.Select(span => span.GetTagItem("db.system.name")), Is.All.EqualTo("abi"));
         Assert.That(spans.Last().Status, Is.EqualTo(ActivityStatusCode.Error));

@@ -1,0 +1,142 @@
+using Abi.Database.Encryption;
+using Abi.Database.Engine;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Backup;
+
+/// <summary>
+/// A folder that backups are made in: chains, each in a folder of its own. A chain is there once its manifest is, which is written last and deleted first; what has none was cut short.
+/// </summary>
+/// <remarks>For one thread at a time. One that is opened for writing keeps others from that.</remarks>
+internal sealed class BackupFolder : IDisposable
+{
+    private readonly IStorage _root;
+    private readonly Guid _database;
+    private readonly IDisposable _lock;
+
+    /// <summary>Opens it for writing, and takes away what backups and deletions of this database that were cut short have left.</summary>
+    /// <exception cref="DatabaseException">It is a database, or another backup is being made in it.</exception>
+    public BackupFolder(IStorage root, Guid database)
+    {
+        (_root, _database) = (root, database);
+        if (root.Exists(Manifest.FileName))
+        {
+            throw new DatabaseException($"{root.Folder} is a database itself, or a single backup. Name another folder for backups.");
+        }
+
+        _lock = root.TryLock() ?? throw new DatabaseException($"Another backup is being made in {root.Folder}. Wait until it is there, or name another folder.");
+        try
+        {
+            foreach (var chain in All(root).Where(chain => chain.IsOf(database) && !IsWhole(root, chain)))
+            {
+                Delete(chain);
+            }
+        }
+        catch
+        {
+            _lock.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The chains that are whole, oldest first.</summary>
+    public static List<BackupChain> Chains(IStorage root) => All(root).FindAll(chain => IsWhole(root, chain));
+
+    /// <summary>The chain, as a storage, that a restore is made from: the newest that begins before the state which is wanted, else the oldest. Those of the newest one's database only.</summary>
+    /// <param name="root">The folder, or one chain.</param>
+    /// <param name="limits">The state.</param>
+    /// <exception cref="DatabaseException">There is no backup.</exception>
+    public static IStorage OpenFor(IStorage root, RestoreOptions limits)
+    {
+        if (root.Exists(Manifest.FileName))
+        {
+            return root;
+        }
+
+        var chains = Chains(root);
+        chains.RemoveAll(chain => chain.Database != chains[^1].Database);
+        for (var i = chains.Count - 1; i >= 0; i--)
+        {
+            var storage = root.OpenFolder(chains[i].Name, create: false);
+            if (i == 0 || ((limits.ToTime is not { } time || chains[i].Time <= time) && (limits.ToSequence is not { } sequence || FirstCommit(storage, limits.EncryptionKey) <= sequence)))
+            {
+                return storage;
+            }
+
+            storage.Dispose();
+        }
+
+        throw new DatabaseException($"There is no backup in {root.Folder}. Name the folder that backups were made in.");
+    }
+
+    /// <summary>The newest chain, as a storage; null when there is none.</summary>
+    public IStorage? OpenNewest() => Own().LastOrDefault() is { } chain ? _root.OpenFolder(chain.Name, create: false) : null;
+
+    /// <summary>Makes the folder of a new chain.</summary>
+    /// <param name="time">UTC ticks.</param>
+    public IStorage Begin(long time) => _root.OpenFolder(BackupChain.Of(All(_root).Select(chain => chain.Number).DefaultIfEmpty().Max() + 1, time, _database).Name, create: true);
+
+    /// <summary>Deletes the chains that are not to be kept, oldest first. The newest, which has just been checked, always stays.</summary>
+    /// <param name="options">Which to keep.</param>
+    /// <param name="now">UTC ticks.</param>
+    /// <returns>How many were deleted.</returns>
+    public int Prune(BackupOptions options, long now)
+    {
+        var chains = Own();
+        var deleted = 0;
+        for (var i = 0; i < chains.Count - options.Keep; i++)
+        {
+            // A moment after the next one was begun can be restored from that.
+            if (options.KeepFor is { } time && chains[i + 1].Time.UtcTicks > now - time.Ticks)
+            {
+                break;
+            }
+
+            Delete(chains[i]);
+            deleted++;
+        }
+
+        return deleted;
+    }
+
+    public void Dispose() => _lock.Dispose();
+
+    private static List<BackupChain> All(IStorage root) => [.. root.Folders().Select(BackupChain.Parse).OfType<BackupChain>().OrderBy(chain => chain.Number)];
+
+    private static bool IsWhole(IStorage root, BackupChain chain)
+    {
+        using var storage = root.OpenFolder(chain.Name, create: false);
+        return storage.Exists(Manifest.FileName);
+    }
+
+    private static long FirstCommit(IStorage storage, EncryptionKey? key)
+    {
+        using var encryption = storage.Encryption = KeyFile.Open(storage, storage.Exists(KeyFile.Name) ? key : null, 0);
+        try
+        {
+            return Manifest.Read(storage).Sequence;
+        }
+        finally
+        {
+            storage.Encryption = null;
+        }
+    }
+
+    private List<BackupChain> Own() => Chains(_root).FindAll(chain => chain.IsOf(_database));
+
+    // Without its manifest it is none: never half of one.
+    private void Delete(BackupChain chain)
+    {
+        using (var storage = _root.OpenFolder(chain.Name, create: false))
+        {
+            if (storage.Exists(Manifest.FileName))
+            {
+                storage.Delete(Manifest.FileName);
+                storage.FlushFolder();
+            }
+        }
+
+        _root.DeleteFolder(chain.Name);
+        _root.FlushFolder();
+    }
+}

@@ -1,0 +1,212 @@
+using Abi.Database.Backup;
+using Abi.Database.Engine;
+using Abi.Database.Storage;
+using Abi.Database.Tests.Storage;
+
+namespace Abi.Database.Tests.Backup;
+
+/// <summary>Chains of backups in one folder: which are deleted and when, through power cuts and failures, and which one a restore takes.</summary>
+public sealed class BackupRetentionTests
+{
+    /// <summary>Sixty days with a commit and a backup each, a full one now and then: what is kept is what the options say, and every moment that is to be there is.</summary>
+    [TestCase(1, null)]
+    [TestCase(3, null)]
+    [TestCase(1, 10)]
+    [TestCase(2, 10)]
+    [TestCase(4, 10)]
+    public async Task WholeChainsAreKeptByNumberAndByTime(int keep, int? days)
+    {
+        var (disk, root, clock) = (new MemoryStorage(), new MemoryStorage(), new StepClock());
+        var options = History.Options();
+        (options.Clock, options.KeepLog) = (clock, true);
+        var keepFor = days is { } known ? TimeSpan.FromDays(known) : (TimeSpan?)null;
+        using var database = new VectorDatabase(new DatabaseEngine(disk, options));
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        List<(int Day, long Sequence, DateTimeOffset Time)> chains = [];
+        List<(long Sequence, DateTimeOffset Time)> history = [];
+        var random = new Random(keep);
+        var deleted = 0;
+        for (var day = 1; day <= 60; day++)
+        {
+            clock.Step(TimeSpan.FromDays(1));
+            await collection.UpsertAsync(CrashTests.Record(day, 0));
+            history.Add((database.Sequence, clock.GetUtcNow()));
+            if (day % 9 == 0)
+            {
+                await database.CheckpointAsync();
+            }
+
+            clock.Step(TimeSpan.FromHours(1));
+            var isFull = day == 1 || random.Next(5) == 0;
+            var report = database.Engine.Backup(root, new BackupOptions { IsFull = isFull, Keep = keep, KeepFor = keepFor });
+            Assert.That(report.IsIncremental, Is.EqualTo(!isFull));
+            deleted += report.DeletedChains;
+            if (isFull)
+            {
+                chains.Add((day, report.Sequence, clock.GetUtcNow()));
+            }
+
+            // A chain is needed for moments before the next one was begun.
+            var first = Math.Max(0, chains.Count - keep);
+            if (keepFor is { } time)
+            {
+                while (first > 0 && chains[first].Time > clock.GetUtcNow() - time)
+                {
+                    first--;
+                }
+            }
+
+            Assert.That(BackupFolder.Chains(root).Select(chain => chain.Number), Is.EqualTo(Enumerable.Range(first + 1, chains.Count - first)), $"day {day}");
+            Assert.That(root.Folders(), Has.Count.EqualTo(chains.Count - first));
+            Assert.That(deleted, Is.EqualTo(first));
+            foreach (var (sequence, moment) in history.Where(mark => mark.Time >= chains[first].Time || (keepFor is { } back && mark.Time >= clock.GetUtcNow() - back && mark.Time >= chains[0].Time)))
+            {
+                Assert.That(Restored(root, new RestoreOptions { ToTime = moment }), Is.EqualTo(sequence), $"day {day}: {moment}");
+                Assert.That(Restored(root, new RestoreOptions { ToSequence = sequence }), Is.EqualTo(sequence), $"day {day}: commit {sequence}");
+            }
+        }
+
+        Assert.That(Verification.RunAll(root, null) is { IsSound: true } all && all.Sequence == database.Sequence);
+        Assert.That(deleted, Is.GreaterThan(3));
+    }
+
+    /// <summary>The power goes off behind every step: what was acknowledged as a backup can be restored, and the next backup takes away what was cut short.</summary>
+    [TestCase(1)]
+    [TestCase(2)]
+    public async Task APowerCutLeavesASoundBackup(int keep)
+    {
+        var root = new MemoryStorage();
+        List<(int Steps, long Sequence)> acknowledged = [];
+        var options = new BackupOptions { Keep = keep };
+        var history = await History.RunAsync(14, seed: 12, checkpointsAfter: [5, 9], change: (_, options) => options.KeepLog = true, afterCommit: (i, database) =>
+        {
+            if (i % 2 == 0)
+            {
+                var report = database.Engine.Backup(root, options with { IsFull = i % 6 == 0 });
+                acknowledged.Add((root.Journal.Count, report.Sequence));
+            }
+
+            return Task.CompletedTask;
+        });
+        var live = History.Options();
+        live.KeepLog = true;
+        using var engine = new DatabaseEngine(history.Storage, live);
+        for (var steps = acknowledged[0].Steps; steps <= root.Journal.Count; steps++)
+        {
+            var disk = root.CutAfter(steps, new Random(steps));
+            var chain = (MemoryStorage)BackupFolder.OpenFor(disk, new RestoreOptions());
+            Assert.That(Verification.Run(chain).Problems, Is.Empty, $"cut behind step {steps}");
+            using (var restored = new VectorDatabase(new DatabaseEngine(MemoryStorage.Of(chain.Files()), History.Options())))
+            {
+                Assert.That(restored.Sequence, Is.GreaterThanOrEqualTo(acknowledged.FindLast(one => one.Steps <= steps).Sequence), $"cut behind step {steps}");
+                Assert.That(await History.StateOfAsync(restored), Is.EqualTo(history.States[(int)restored.Sequence]), $"cut behind step {steps}");
+            }
+
+            engine.Backup(disk, options with { IsFull = steps % 2 == 0 });
+            var chains = BackupFolder.Chains(disk);
+            Assert.That(disk.Folders(), Is.EqualTo(chains.Select(one => one.Name)), $"cut behind step {steps}: nothing half is left");
+            Assert.That(chains, Has.Count.InRange(1, keep));
+            Assert.That(Verification.RunAll(disk, null) is { IsSound: true } report && report.Sequence == engine.Sequence, $"cut behind step {steps}");
+        }
+
+        Assert.That(root.Journal.Count - acknowledged[0].Steps, Is.GreaterThan(100));
+    }
+
+    /// <summary>Each call to the disk of the backups fails once: there is a sound backup all the time.</summary>
+    [Test]
+    public async Task AFailureLeavesASoundBackup()
+    {
+        var root = new MemoryStorage();
+        var history = await History.RunAsync(6, seed: 2, checkpointsAfter: [3]);
+        using var engine = new DatabaseEngine(history.Storage, History.Options());
+        engine.Backup(root, new BackupOptions());
+        var (failing, failures, isWhole) = (0, 0, false);
+        root.Fails = (call, _) => call == failing;
+        while (!isWhole)
+        {
+            failing = root.Calls + 1 + failures;
+            try
+            {
+                engine.Backup(root, new BackupOptions { IsFull = true });
+                isWhole = root.Calls < failing; // it did not get that far
+            }
+            catch (IOException)
+            {
+                failures++;
+            }
+
+            Assert.That(Verification.Run(BackupFolder.OpenFor(root, new RestoreOptions())) is { IsSound: true } report && report.Sequence == engine.Sequence, $"failure {failures}");
+        }
+
+        Assert.That(failures, Is.GreaterThan(10));
+        Assert.That(root.Folders(), Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task OnlyWholeChainsOfTheSameDatabaseAreDeleted()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["live"]);
+        await database.GetDynamicCollection("c", CrashTests.Definition).EnsureCollectionExistsAsync();
+        await using var other = await VectorDatabase.OpenAsync(folder["other"]);
+        await other.GetDynamicCollection("c", CrashTests.Definition).EnsureCollectionExistsAsync();
+        string[] foreign = ["backup-000001", "backup-1-20260101T000000000Z-00000000", "backup-000001-20260101T000000000Z-0000000x", "photographs"];
+        foreach (var name in foreign)
+        {
+            Directory.CreateDirectory(Path.Combine(folder["backups"], name));
+        }
+
+        await other.BackupAsync(folder["backups"]);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.That((await database.BackupAsync(folder["backups"], new BackupOptions { IsFull = true })).DeletedChains, Is.EqualTo(i == 0 ? 0 : 1));
+        }
+
+        var left = Directory.GetDirectories(folder["backups"]).Select(path => Path.GetFileName(path)).Except(foreign).Order(StringComparer.Ordinal).Select(name => BackupChain.Parse(name)!).ToList();
+        Assert.That(left.Select(chain => chain.Number), Is.EqualTo(new[] { 1L, 4 }));
+        Assert.That(left[0].Database, Is.Not.EqualTo(left[1].Database));
+        Assert.That((await VectorDatabase.VerifyAsync(folder["backups"])).IsSound);
+        await VectorDatabase.RestoreAsync(Path.Combine(folder["backups"], left[0].Name), folder["r0"]);
+
+        // Neither a database nor a folder that another one is writing to.
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => database.BackupAsync(folder["live"]))!.Message, Does.Contain("database itself"));
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => database.BackupAsync(folder["other"]))!.Message, Does.Contain("database itself"));
+        using (new BackupFolder(new DiskStorage(folder["backups"], create: false), Guid.NewGuid()))
+        {
+            Assert.That(Assert.ThrowsAsync<DatabaseException>(() => database.BackupAsync(folder["backups"]))!.Message, Does.Contain("Another backup"));
+        }
+
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => VectorDatabase.RestoreAsync(folder["photographs"], folder["r1"]))!.Message, Does.Contain("does not exist"));
+        Directory.CreateDirectory(folder["empty"]);
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => VectorDatabase.RestoreAsync(folder["empty"], folder["r1"]))!.Message, Does.Contain("no backup in"));
+        Assert.That(() => database.BackupAsync(folder["backups"], new BackupOptions { Keep = 0 }), Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(() => database.BackupAsync(folder["backups"], new BackupOptions { KeepFor = TimeSpan.Zero }), Throws.TypeOf<ArgumentOutOfRangeException>());
+    }
+
+    [Test]
+    public async Task ACommitBeforeAllBackupsIsNamed()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["live"]);
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(CrashTests.Record(1, 0));
+        await collection.UpsertAsync(CrashTests.Record(2, 0));
+        await database.CheckpointAsync();
+        await database.BackupAsync(folder["backups"], new BackupOptions { Keep = 2 });
+        await collection.UpsertAsync(CrashTests.Record(3, 0));
+        await database.CheckpointAsync();
+        await database.BackupAsync(folder["backups"], new BackupOptions { Keep = 2 });
+        Assert.That(await VectorDatabase.RestoreAsync(folder["backups"], folder["r3"], new RestoreOptions { ToSequence = 3 }), Is.EqualTo(3), "of the older chain");
+        Assert.That(await VectorDatabase.RestoreAsync(folder["backups"], folder["r4"]), Is.EqualTo(4));
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => VectorDatabase.RestoreAsync(folder["backups"], folder["r2"], new RestoreOptions { ToSequence = 2 }))!.Message, Does.Contain("begins with commit 3"));
+        Assert.That(Directory.Exists(folder["r2"]), Is.False);
+    }
+
+    private static long Restored(MemoryStorage root, RestoreOptions limits)
+    {
+        var chain = (MemoryStorage)BackupFolder.OpenFor(root, limits);
+        return DatabaseEngine.Restore(MemoryStorage.Of(chain.Files()), History.Options(), limits);
+    }
+}
