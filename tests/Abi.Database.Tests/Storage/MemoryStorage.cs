@@ -254,7 +254,7 @@ internal sealed class MemoryStorage : IStorage
         return result;
     }
 
-    private IEnumerable<string> Names()
+    private List<string> Names()
     {
         lock (_gate)
         {
