@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 
 namespace Abi.Database.Backup;
@@ -10,6 +11,8 @@ internal sealed record BackupChain(long Number, DateTimeOffset Time, string Data
 {
     private const string TimeFormat = "yyyyMMdd'T'HHmmssfff'Z'";
     private const int DatabaseDigits = 8;
+
+    private static readonly SearchValues<char> Hexadecimal = SearchValues.Create("0123456789abcdef");
 
     /// <summary>The folder.</summary>
     public string Name => string.Create(CultureInfo.InvariantCulture, $"backup-{Number:d6}-{Time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture)}-{Database}");
@@ -26,7 +29,7 @@ internal sealed record BackupChain(long Number, DateTimeOffset Time, string Data
         name.Split('-') is ["backup", var number, var time, var database]
         && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var n)
         && DateTimeOffset.TryParseExact(time, TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at)
-        && database.Length == DatabaseDigits && new BackupChain(n, at, database) is var chain && chain.Name == name
+        && database.Length == DatabaseDigits && !database.AsSpan().ContainsAnyExcept(Hexadecimal) && new BackupChain(n, at, database) is var chain && chain.Name == name
             ? chain
             : null;
 

@@ -115,7 +115,7 @@ public sealed class DatabaseCommandTests
         for (var i = 0; i < 4; i++)
         {
             var report = (await CliRun.SucceedAsync("db", "backup", path, folder["backups"], "--full", "--keep", "2", "--json")).Json;
-            Assert.That((report.GetProperty("incremental").GetBoolean(), report.GetProperty("deletedChains").GetInt32()), Is.EqualTo((false, i < 2 ? 0 : 1)));
+            Assert.That((report.GetProperty("incremental").GetBoolean(), report.GetProperty("deleted_chains").GetInt32()), Is.EqualTo((false, i < 2 ? 0 : 1)));
         }
 
         Assert.That((await CliRun.SucceedAsync("db", "backup", path, folder["backups"], "--full", "--keep-days", "1")).Error, Does.Not.Contain("deleted"));
