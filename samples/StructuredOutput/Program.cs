@@ -1,5 +1,4 @@
 // Output that a program can read: an object of a C# type, JSON of a schema, an expression, a choice. The model chooses the words, the grammar the form.
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Abi.Llm;
 using Abi.Llm.Grammars;
@@ -10,13 +9,11 @@ await using var model = await LanguageModel.LoadAsync(args.FirstOrDefault() ?? S
 var options = new GenerationOptions { Sampling = new SamplingOptions { Temperature = 0.5f, Seed = 4 }, MaximumTokens = 60 };
 
 // A type: its source-generated metadata makes the schema, and the text is read with it. Never half an object, whatever the limit of tokens.
-var pet = await model.GenerateAsync("Lily had a little pet. Its name was ", Json.Default.Pet, options);
-Console.WriteLine($"object      {pet}");
+Console.WriteLine($"object      {await model.GenerateAsync("Lily had a little pet. Its name was ", Json.Default.Pet, options)}");
 
 // A schema, with bounds that a type cannot say.
 var schema = Grammar.FromJsonSchema("""
     {
-      "type": "object",
       "properties": {
         "mood": { "enum": ["happy", "sad", "scared"] },
         "age": { "type": "integer", "minimum": 3, "maximum": 9 },
@@ -25,16 +22,14 @@ var schema = Grammar.FromJsonSchema("""
       "required": ["mood", "age", "friends"]
     }
     """);
-var json = await model.CompleteAsync("The boy was very happy with his friends. ", options with { Grammar = schema });
-Console.WriteLine($"schema      {JsonSerializer.Serialize(JsonDocument.Parse(json.Text).RootElement, Json.Default.JsonElement)}");
-
-Console.WriteLine($"expression  {(await model.CompleteAsync("It was ", options with { Grammar = Grammar.FromRegex("[1-9] o'clock in the (morning|evening)") })).Text}");
+Console.WriteLine($"schema      {await model.CompleteAsync("The boy was very happy with his friends. ", options with { Grammar = schema })}");
+Console.WriteLine($"expression  {await model.CompleteAsync("It was ", options with { Grammar = Grammar.FromRegex("[1-9] o'clock in the (morning|evening)") })}");
 
 // A choice, and how sure the model is of it.
 foreach (var beginning in new[] { "Tom fell and hurt his knee. Tom was very", "Tom got a new red ball. Tom was very" })
 {
     var choice = await model.CompleteAsync(beginning, options with { Grammar = Grammar.FromChoices(" happy", " sad"), Sampling = SamplingOptions.Greedy, LogProbabilities = 0 });
-    Console.WriteLine($"choice      {beginning}{choice.Text} ({Math.Exp(choice.Tokens.Sum(token => token.LogProbability)):P0})");
+    Console.WriteLine($"choice      {beginning}{choice} ({Math.Exp(choice.Tokens.Sum(token => token.LogProbability)):P0})");
 }
 
 // What is too short for any text of the grammar is refused before anything is computed.
@@ -47,16 +42,9 @@ catch (GrammarException exception)
     Console.WriteLine($"refused     {exception.Message}");
 }
 
-internal enum PetKind
-{
-    Cat,
-    Dog,
-    Bird,
-}
-
+internal enum PetKind { Cat, Dog, Bird }
 internal sealed record Pet(PetKind Kind, bool IsBig, int Legs);
 
 [JsonSourceGenerationOptions(UseStringEnumConverter = true)]
 [JsonSerializable(typeof(Pet))]
-[JsonSerializable(typeof(JsonElement))]
 internal sealed partial class Json : JsonSerializerContext;

@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Abi.Database.Postgres;
 
 /// <summary>The feature <c>Postgres</c>: collections in PostgreSQL. Starting connects and checks that the server has pgvector.</summary>
+/// <remarks>Thread-safe once it is started.</remarks>
 public sealed class PostgresFeature : IAbiFeature, IAsyncDisposable
 {
     private readonly PostgresOptions _options;

@@ -4,6 +4,7 @@ using Npgsql;
 namespace Abi.Database.Postgres;
 
 /// <summary>How a database in PostgreSQL is opened.</summary>
+/// <remarks>Not thread-safe: set once, before the feature starts.</remarks>
 public sealed class PostgresOptions
 {
     /// <summary>Npgsql's connection string; not needed with a <see cref="DataSource"/>. Statements are prepared by themselves unless it says <c>Max Auto Prepare</c>.</summary>

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace Abi.Database;
 
 /// <summary>The feature <c>Database</c>: the database at <see cref="DatabaseOptions.Path"/>, open while the framework runs.</summary>
+/// <remarks>Thread-safe once it is started.</remarks>
 public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable
 {
     private readonly DatabaseOptions _options;

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 
 namespace Abi.Llm;
 
@@ -6,4 +7,25 @@ namespace Abi.Llm;
 /// <param name="Text">The text.</param>
 /// <param name="Tokens">The tokens of the text.</param>
 /// <param name="Outcome">How it ended.</param>
-public sealed record GenerationResult(string Text, ImmutableArray<GeneratedToken> Tokens, GenerationOutcome Outcome);
+public sealed record GenerationResult(string Text, ImmutableArray<GeneratedToken> Tokens, GenerationOutcome Outcome)
+{
+    /// <inheritdoc/>
+    public override string ToString() => Text;
+
+    /// <summary>Reads a generation to its end.</summary>
+    internal static async Task<GenerationResult> ReadAsync(IAsyncEnumerable<GeneratedPiece> pieces, Action<GeneratedPiece>? onPiece)
+    {
+        var text = new StringBuilder();
+        var tokens = ImmutableArray.CreateBuilder<GeneratedToken>();
+        GenerationOutcome? outcome = null;
+        await foreach (var piece in pieces.ConfigureAwait(false))
+        {
+            text.Append(piece.Text);
+            tokens.AddRange(piece.Tokens);
+            outcome = piece.Outcome;
+            onPiece?.Invoke(piece);
+        }
+
+        return new GenerationResult(text.ToString(), tokens.ToImmutable(), outcome!);
+    }
+}

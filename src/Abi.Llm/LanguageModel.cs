@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using System.Text;
 using Abi.Compute.Cpu;
 using Abi.Compute.Tensors;
 using Abi.Llm.Engine;
@@ -126,22 +125,9 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     /// <param name="options">What to do.</param>
     /// <param name="onPiece">Called with every piece as it comes, the last one included.</param>
     /// <param name="cancellationToken">Ends it within a token, or within a block of the prompt.</param>
-    public async Task<GenerationResult> CompleteAsync(
-        ReadOnlyMemory<int> promptIds, GenerationOptions? options = null, Action<GeneratedPiece>? onPiece = null, CancellationToken cancellationToken = default)
-    {
-        var text = new StringBuilder();
-        var tokens = ImmutableArray.CreateBuilder<GeneratedToken>();
-        GenerationOutcome? outcome = null;
-        await foreach (var piece in GenerateAsync(promptIds, options, cancellationToken).ConfigureAwait(false))
-        {
-            text.Append(piece.Text);
-            tokens.AddRange(piece.Tokens);
-            outcome = piece.Outcome;
-            onPiece?.Invoke(piece);
-        }
-
-        return new GenerationResult(text.ToString(), tokens.ToImmutable(), outcome!);
-    }
+    public Task<GenerationResult> CompleteAsync(
+        ReadOnlyMemory<int> promptIds, GenerationOptions? options = null, Action<GeneratedPiece>? onPiece = null, CancellationToken cancellationToken = default) =>
+        GenerationResult.ReadAsync(GenerateAsync(promptIds, options, cancellationToken), onPiece);
 
     /// <summary>
     /// Generates several texts after one prompt, which is computed once: each goes on from a fork of it with a seed of its own. The first is what

@@ -8,6 +8,7 @@ namespace Abi.Llm;
 /// The options of the feature Llm: which model, and how it is run. Set by <c>AddLlm</c>, by the section <c>Abi:Llm</c> and by variables <c>ABI_LLM_*</c>; docs/features.md says
 /// in which order.
 /// </summary>
+/// <remarks>Not thread-safe: set once, before the feature starts.</remarks>
 public sealed class LlmOptions
 {
     /// <summary>

@@ -31,7 +31,7 @@ public sealed class SampleTests
         ],
         ["StructuredOutput"] =
         [
-            @"^object      Pet \{ Kind = (Cat|Dog|Bird), IsBig = (True|False), Legs = -?\d+ \}", @"^schema      \{""mood"":""(happy|sad|scared)"",""age"":[3-9],""friends"":\[""[A-Z][a-z]+"",""[A-Z][a-z]+""\]\}",
+            @"^object      Pet \{ Kind = (Cat|Dog|Bird), IsBig = (True|False), Legs = -?\d+ \}", @"^schema      \{\s*""mood"":\s*""(happy|sad|scared)"",\s*""age"":\s*[3-9],\s*""friends"":\s*\[\s*""[A-Z][a-z]+"",\s*""[A-Z][a-z]+""\s*\]\s*\}",
             "^expression  [1-9] o'clock in the (morning|evening)", "^choice      .* sad", "^choice      .* happy", "^refused     The shortest text of the grammar takes",
         ],
         ["Tools"] = [@"^\[the model calls pick_apples\(count: \d\)\]", @"^\[the function says: Tom picked \d red apples and put them in a basket\.\]", "^.{40,}"],

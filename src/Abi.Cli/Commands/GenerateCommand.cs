@@ -35,7 +35,7 @@ internal sealed class GenerateCommand : Command
     private static readonly Option<string?> Pattern = Options.Text("--regex", "PATTERN", "only texts that this regular expression matches as a whole");
     private static readonly Option<string?> PromptCache = Options.File("--prompt-cache", "keep what was computed of the text in a file, and take it up where the next prompt begins alike");
     private static readonly Option<bool> PromptCacheReadOnly = Options.Switch("--prompt-cache-ro", "take the prompt cache up, but do not write it");
-    private static readonly Option<string?> DraftModel = Options.File("-md --model-draft", "a small model of the same vocabulary that guesses tokens, so that several are checked in one step; the text stays the same", "MODEL");
+    private static readonly Option<string?> DraftModel = Options.File("-md --draft-model --model-draft", "a small model of the same vocabulary that guesses tokens, so that several are checked in one step; the text stays the same", "MODEL");
     private static readonly Option<bool> Lookup = Options.Switch("--lookup", "guess tokens from what followed the same words before in the text; the text stays the same");
     private static readonly Option<int> DraftMaximum = Options.Integer("--draft --draft-max", "the most tokens guessed for one step", 8, minimum: 1);
     private static readonly Option<bool> Verbose = Options.Switch("-v --verbose", "print times to stderr, also when it is no terminal");

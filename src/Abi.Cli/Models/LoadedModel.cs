@@ -74,7 +74,7 @@ internal sealed class LoadedModel : IAsyncDisposable
     }
 
     /// <summary>Loads a small model that guesses tokens for this one, on the same device; it is unloaded with it.</summary>
-    /// <exception cref="AbiException">It cannot be loaded, or has another vocabulary.</exception>
+    /// <exception cref="AbiException">It cannot be loaded.</exception>
     public async Task<LanguageModel> OpenDraftAsync(string model, CliConsole console, CancellationToken cancellationToken)
     {
         var path = ModelSource.Resolve(model);
@@ -82,9 +82,7 @@ internal sealed class LoadedModel : IAsyncDisposable
         bar.Report(0, $"loading {Path.GetFileName(path)}");
         var engine = new EngineOptions { ContextLength = Model.ContextLength, Activations = Model.Engine.Options.Activations, MaximumSequences = 1 };
         _draft = await LanguageModel.LoadAsync(path, new ModelLoadOptions { Engine = engine, Device = _device }, cancellationToken: cancellationToken).ConfigureAwait(false);
-        return _draft.Tokenizer.VocabularySize == Model.Tokenizer.VocabularySize
-            ? _draft
-            : throw new AbiException($"The draft model '{path}' has {_draft.Tokenizer.VocabularySize} tokens and the model {Model.Tokenizer.VocabularySize}: they must have the same vocabulary.");
+        return _draft;
     }
 
     /// <summary>Loads the adapters that the options name; they are unloaded with the model.</summary>

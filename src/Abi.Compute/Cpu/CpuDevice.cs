@@ -1,8 +1,12 @@
+using System.Runtime.Intrinsics;
 using Abi.Compute.Cpu.Plans;
+using Abi.Compute.Cpu.Products.Emission;
 using Abi.Compute.Cpu.State;
 using Abi.Compute.Cpu.Threading;
 using Abi.Compute.Devices;
 using Abi.Compute.Graphs;
+using Abi.Compute.Telemetry;
+using Microsoft.Extensions.Logging;
 
 namespace Abi.Compute.Cpu;
 
@@ -11,6 +15,7 @@ namespace Abi.Compute.Cpu;
 public sealed class CpuDevice : IDevice
 {
     private static readonly Lazy<CpuDevice> Shared = new(static () => new CpuDevice());
+    private int _isLogged;
 
     /// <summary>Starts the device's team.</summary>
     public CpuDevice(CpuOptions? options = null)
@@ -33,7 +38,13 @@ public sealed class CpuDevice : IDevice
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(options);
-        return new CpuLowering(graph, options, Team).Lower();
+        var plan = new CpuLowering(graph, options, Team).Lower();
+        if (options.Logger is { } logger && logger.IsEnabled(LogLevel.Warning))
+        {
+            Log(plan, logger);
+        }
+
+        return plan;
     }
 
     /// <inheritdoc/>
@@ -42,6 +53,24 @@ public sealed class CpuDevice : IDevice
         ArgumentNullException.ThrowIfNull(layout);
         ArgumentNullException.ThrowIfNull(options);
         return new CpuState(layout, options);
+    }
+
+    private void Log(CpuPlan plan, ILogger logger)
+    {
+        if (Interlocked.Exchange(ref _isLogged, 1) == 0)
+        {
+            ComputeLog.Started(logger, Team.Threads, Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128, Emitter.Path ?? "none");
+        }
+
+        foreach (var use in plan.Matrices.CountBy(static matrix => matrix.Kernels)) // which makes the kernels that are missing
+        {
+            ComputeLog.Lowered(logger, plan.Graph.Operations.Length, plan.Stages.Count, use.Value, use.Key);
+        }
+
+        foreach (var made in Emitter.Outcomes.Where(static made => made.Outcome != EmissionOutcome.Used))
+        {
+            ComputeLog.NotEmitted(logger, made.Kernel, made.Format, made.Outcome);
+        }
     }
 
     /// <summary>Ends the team; plans that are left compute on their caller's thread. A second call does nothing; the shared device stays.</summary>

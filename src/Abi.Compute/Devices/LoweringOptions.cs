@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace Abi.Compute.Devices;
 
 /// <summary>How a graph is lowered.</summary>
@@ -17,4 +19,7 @@ public sealed record LoweringOptions
 
     /// <summary>When weights are rearranged for the device.</summary>
     public RepackMode Repack { get; init; } = RepackMode.Lazy;
+
+    /// <summary>Where the device says what it made of the graph; null for nowhere.</summary>
+    public ILogger? Logger { get; init; }
 }

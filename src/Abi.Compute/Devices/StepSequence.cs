@@ -4,6 +4,7 @@ using Abi.Compute.Hooks;
 namespace Abi.Compute.Devices;
 
 /// <summary>One sequence's part in a step.</summary>
+/// <remarks>For one thread at a time: filled between steps, read while one runs.</remarks>
 public sealed class StepSequence
 {
     private int[][] _pages = [];

@@ -1,6 +1,7 @@
 namespace Abi.Compute.Graphs;
 
 /// <summary>A named float32 matrix [rows, <see cref="Width"/>] that one operation makes and others read.</summary>
+/// <remarks>Immutable once its graph is built.</remarks>
 public sealed class Value
 {
     internal Value(int id, string name, RowSpace rows, int width, int block)

@@ -3,6 +3,7 @@ using System.IO.MemoryMappedFiles;
 namespace Abi.Compute.Memory;
 
 /// <summary>A whole file, mapped read-only. Processes that map the same file share its pages.</summary>
+/// <remarks>Thread-safe, but for disposal, which must come after the last use.</remarks>
 public sealed unsafe class MappedFile : TensorMemory
 {
     private readonly MemoryMappedFile? _file;

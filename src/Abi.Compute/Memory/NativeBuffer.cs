@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 namespace Abi.Compute.Memory;
 
 /// <summary>Zeroed native memory, aligned to 64 bytes, outside the managed heap. What is never touched of a large buffer takes no physical memory.</summary>
+/// <remarks>Thread-safe, but for disposal, which must come after the last use; who writes what is between the writers.</remarks>
 public sealed unsafe class NativeBuffer : TensorMemory
 {
     private const int Alignment = 64;

@@ -5,6 +5,7 @@ using System.Runtime.CompilerServices;
 namespace Abi;
 
 /// <summary>Collects what is wrong with a feature's options, so that all of it is said at once, by key.</summary>
+/// <remarks>For one thread at a time.</remarks>
 public sealed class OptionsCheck
 {
     private readonly string _section;

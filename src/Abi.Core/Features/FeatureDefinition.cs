@@ -5,6 +5,7 @@ namespace Abi;
 /// <summary>All that the framework must know of a feature before it exists. A feature's assembly has one and hands it to <see cref="AbiBuilder.AddFeature{TFeature, TOptions}"/>.</summary>
 /// <typeparam name="TFeature">The feature's public type: the singleton that <c>abi.X</c> returns and that can be injected.</typeparam>
 /// <typeparam name="TOptions">Its options, with code defaults as property initialisers.</typeparam>
+/// <remarks>Immutable; its functions are called by one thread at a time.</remarks>
 public sealed class FeatureDefinition<TFeature, TOptions>
     where TFeature : class, IAbiFeature
     where TOptions : class, new()

@@ -3,6 +3,7 @@ using Microsoft.Extensions.AI;
 namespace Abi.Database;
 
 /// <summary>How a database is opened.</summary>
+/// <remarks>Not thread-safe: set once, before the feature starts.</remarks>
 public sealed class DatabaseOptions
 {
     /// <summary>The folder of the database.</summary>

@@ -1,5 +1,6 @@
 using Abi.Compute.Devices;
 using Abi.Compute.Graphs;
+using Microsoft.Extensions.Logging;
 
 namespace Abi.Llm.Engine;
 
@@ -17,7 +18,7 @@ internal sealed class EmbeddingPlan : IDisposable
     private readonly int[] _slots; // which recurrent slot each text of a step takes; empty without recurrent state
     private readonly List<int[]> _pages = [];
 
-    public EmbeddingPlan(IDevice device, Graph graph, EngineOptions options, int maximumRows)
+    public EmbeddingPlan(IDevice device, Graph graph, EngineOptions options, int maximumRows, ILogger logger)
     {
         _output = graph.Find("embeddings") ?? throw new ArgumentException("The graph has no output named 'embeddings'.", nameof(graph));
         MaximumRows = maximumRows;
@@ -50,6 +51,7 @@ internal sealed class EmbeddingPlan : IDisposable
                 MaximumOutputs = maximumRows,
                 MaximumSequences = MaximumTexts,
                 Repack = options.Repack,
+                Logger = logger,
             });
         }
         catch

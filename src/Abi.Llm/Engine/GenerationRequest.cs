@@ -67,7 +67,7 @@ internal sealed class GenerationRequest : EngineRequest
         {
             _drafts = new int[speculation.MaximumTokens];
             _drafter = speculation.DraftModel is { } model
-                ? new ModelDrafter(model, cancellationToken)
+                ? new ModelDrafter(model, vocabularySize, cancellationToken)
                 : new PromptLookupDrafter(speculation.LongestMatch, speculation.ShortestMatch);
         }
 

@@ -21,6 +21,7 @@ public sealed partial class InferenceEngine
         MaximumOutputs = Math.Min(_maximumOutputs, Options.MaximumRows),
         MaximumSequences = Options.MaximumSequences,
         Repack = Options.Repack,
+        Logger = _logger,
     };
 
     private StepPlan AdaptedPlan()

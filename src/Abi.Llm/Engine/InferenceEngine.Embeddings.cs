@@ -217,7 +217,7 @@ public sealed partial class InferenceEngine
         EmbeddingPlan larger;
         try
         {
-            larger = new EmbeddingPlan(_device, EmbeddingGraph(pooling), Options, rows);
+            larger = new EmbeddingPlan(_device, EmbeddingGraph(pooling), Options, rows, _logger);
         }
         catch (OutOfMemoryException exception)
         {

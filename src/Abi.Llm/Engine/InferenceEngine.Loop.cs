@@ -397,7 +397,7 @@ public sealed partial class InferenceEngine
                 var rows = Math.Max(Options.MaximumRows, Math.Min(ContextLength, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)length)));
                 var plan = _device.Lower(Definition.EncoderGraph!, new LoweringOptions
                 {
-                    Activations = Options.Activations, MaximumRows = Math.Max(rows, length), MaximumOutputs = 1, MaximumSequences = 1, Repack = Options.Repack,
+                    Activations = Options.Activations, MaximumRows = Math.Max(rows, length), MaximumOutputs = 1, MaximumSequences = 1, Repack = Options.Repack, Logger = _logger,
                 });
                 lock (_gate)
                 {

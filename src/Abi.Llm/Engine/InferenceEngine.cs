@@ -39,6 +39,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     private readonly int _maximumOutputs;
     private CancellationTokenSource _stepCancellation = new();
     private StepPlan? _encoderPlan;
+    private WeakReference<Tokenizer>? _drafter; // of the draft model that was compared last
     private Thread? _thread;
     private bool _isStopping;
     private bool _isDisposed;
@@ -519,6 +520,16 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         if (speculation.DraftModel?.Engine == this)
         {
             throw new ArgumentException($"A model cannot draft for itself: {nameof(SpeculationOptions.DraftModel)} must be another, smaller one.", nameof(speculation));
+        }
+
+        if (speculation.DraftModel is { } draft && !(_drafter is { } known && known.TryGetTarget(out var tokenizer) && tokenizer == draft.Tokenizer))
+        {
+            if (VocabularyComparer.FindDifference(Tokenizer, draft.Tokenizer) is { } difference)
+            {
+                throw new AbiException($"The model '{draft.Engine.Name}' cannot guess for '{Name}': {difference}. The tokens of both must be the same: choose a draft model of the same family.");
+            }
+
+            _drafter = new WeakReference<Tokenizer>(draft.Tokenizer);
         }
     }
 

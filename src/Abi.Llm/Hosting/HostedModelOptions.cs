@@ -1,6 +1,7 @@
 namespace Abi.Llm.Hosting;
 
 /// <summary>A model of a host: which file, how it is run, and what its requests may do.</summary>
+/// <remarks>Not thread-safe: set once, before the host is made.</remarks>
 public sealed class HostedModelOptions
 {
     /// <summary>Which model, how it is run, and what its requests do that say nothing. <see cref="LlmOptions.QueueLimit"/>, <see cref="LlmOptions.TimeLimit"/> and <see cref="LlmOptions.TokenLimit"/> bound them.</summary>

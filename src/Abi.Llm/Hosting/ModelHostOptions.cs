@@ -4,6 +4,7 @@ namespace Abi.Llm.Hosting;
 /// The options of the feature ModelHost: which models under which names, and how much memory they may take together. Set by <c>AddModelHost</c>, by the section <c>Abi:ModelHost</c> and
 /// by variables <c>ABI_MODELHOST_*</c>.
 /// </summary>
+/// <remarks>Not thread-safe: set once, before the feature starts.</remarks>
 public sealed class ModelHostOptions
 {
     /// <summary>The models by name. Case does not matter in names.</summary>

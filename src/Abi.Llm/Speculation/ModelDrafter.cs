@@ -3,7 +3,10 @@ using Abi.Llm.Sampling;
 namespace Abi.Llm.Speculation;
 
 /// <summary>Lets a small model write the most likely continuation (paper: Leviathan et al. 2022). Its session follows the text, so that each guess computes only what is new.</summary>
-internal sealed class ModelDrafter(LanguageModel model, CancellationToken cancellationToken) : Drafter
+/// <param name="model">The small model.</param>
+/// <param name="vocabularySize">The tokens that may be guessed; either model may have more, that fill its matrices up.</param>
+/// <param name="cancellationToken">Ends a guess.</param>
+internal sealed class ModelDrafter(LanguageModel model, int vocabularySize, CancellationToken cancellationToken) : Drafter
 {
     private readonly InferenceSession _session = model.CreateSession();
     private int[] _ids = []; // what the session holds: [Count]
@@ -16,6 +19,11 @@ internal sealed class ModelDrafter(LanguageModel model, CancellationToken cancel
         }
 
         var common = tokens.CommonPrefixLength(_ids);
+        if (tokens[common..].ContainsAnyExceptInRange(0, model.Engine.VocabularySize - 1))
+        {
+            return 0;
+        }
+
         _session.Rewind(common);
         using var stream = _session.Start(
             tokens[common..],
@@ -32,6 +40,11 @@ internal sealed class ModelDrafter(LanguageModel model, CancellationToken cancel
 
         _ids = _session.GetIds();
         var guessed = _ids.AsSpan(tokens.Length);
+        if (guessed.IndexOfAnyExceptInRange(0, vocabularySize - 1) is var strange and >= 0)
+        {
+            guessed = guessed[..strange];
+        }
+
         guessed.CopyTo(drafts);
         return guessed.Length;
     }

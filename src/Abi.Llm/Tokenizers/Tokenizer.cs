@@ -62,7 +62,7 @@ public abstract class Tokenizer
     /// <summary>Whether llama.cpp tidies spaces before punctuation away when it decodes text of this model.</summary>
     internal virtual bool TidiesSpaces => false;
 
-    private protected Vocabulary Vocabulary { get; }
+    internal Vocabulary Vocabulary { get; }
 
     /// <summary>Whether special ids are put around a text (<see cref="AddsBegin"/> and what the family adds).</summary>
     private protected virtual int? FirstId => AddsBegin ? BeginId : null;

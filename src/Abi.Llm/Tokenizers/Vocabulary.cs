@@ -174,7 +174,8 @@ internal sealed class Vocabulary
         return [.. result];
     }
 
-    private static string Printable(byte[] text)
+    /// <summary>A token for a message.</summary>
+    public static string Printable(byte[] text)
     {
         var whole = Encoding.UTF8.GetString(text);
         return whole.Length <= 60 ? whole : $"{whole[..60]}…";

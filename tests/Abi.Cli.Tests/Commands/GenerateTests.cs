@@ -166,7 +166,7 @@ public sealed class GenerateTests
         string[] arguments = ["generate", "stories", "-p", "Tom said, \"One two three four\". Ben said, \"One two", "-n", "24", "--temp", "0.7", "--seed", "5", "--json"];
         var plain = (await CliRun.SucceedAsync(arguments)).Json;
         var looked = (await CliRun.SucceedAsync([.. arguments, "--lookup"])).Json;
-        var drafted = (await CliRun.SucceedAsync([.. arguments, "-md", "stories", "--draft", "4"])).Json;
+        var drafted = (await CliRun.SucceedAsync([.. arguments, "--draft-model", "stories", "--draft", "4"])).Json;
         Assert.That(looked.GetProperty("text").GetString(), Is.EqualTo(plain.GetProperty("text").GetString()));
         Assert.That(drafted.GetProperty("text").GetString(), Is.EqualTo(plain.GetProperty("text").GetString()));
         Assert.That(drafted.GetProperty("timings").GetProperty("draft_n").GetInt32(), Is.GreaterThan(drafted.GetProperty("timings").GetProperty("draft_n_accepted").GetInt32()).And.GreaterThan(4));
@@ -175,7 +175,7 @@ public sealed class GenerateTests
 
         using var folder = new TemporaryFolder();
         await CliRun.SucceedAsync("make-model", "tiny,blocks=1", folder["other.gguf"]);
-        Assert.That((await CliRun.FailAsync(ExitCode.Failed, [.. arguments, "-md", folder["other.gguf"]])).Error, Does.Contain("same vocabulary"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, [.. arguments, "-md", folder["other.gguf"]])).Error, Does.Contain("cannot guess for").And.Contain("choose a draft model of the same family"));
     }
 
     [TestCase("'--temp' needs N", "--temp", "warm")]

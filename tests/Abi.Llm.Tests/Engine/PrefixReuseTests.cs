@@ -92,6 +92,50 @@ public sealed class PrefixReuseTests
         Assert.That(crowd.Engine.Statistics.UsedPages, Is.Zero);
     }
 
+    /// <summary>Room for twelve pages of 32 tokens; a text of 106 tokens takes four and leaves its three full ones to who begins alike. All that is held is counted, page by page, on the way.</summary>
+    [Test]
+    public async Task TheLeastRecentlyUsedPrefixIsGivenUpFirst()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, CacheTokens = 384 });
+        var (a, b, c, d) = (Prompt(1), Prompt(2), Prompt(3), Prompt(4));
+        Assert.That(model.Engine.Statistics.TotalPages, Is.EqualTo(12));
+
+        // three texts leave nine pages, three are free
+        Assert.That(await CachedAsync(a, reusableMeanwhile: 0, reusableAfter: 3), Is.Zero);
+        Assert.That(await CachedAsync(b, reusableMeanwhile: 3, reusableAfter: 6), Is.Zero);
+        Assert.That(await CachedAsync(c, reusableMeanwhile: 6, reusableAfter: 9), Is.Zero);
+
+        // a is used again: its pages are the sequence's while it runs, and one more is taken for its end
+        Assert.That(await CachedAsync(a, reusableMeanwhile: 6, reusableAfter: 9), Is.EqualTo(96));
+
+        // d needs four: one more than are free. b, used least recently, loses its last page, a and c nothing
+        Assert.That(await CachedAsync(d, reusableMeanwhile: 8, reusableAfter: 11), Is.Zero);
+        Assert.That(await CachedAsync(a, reusableMeanwhile: 8, reusableAfter: 11), Is.EqualTo(96));
+        Assert.That(await CachedAsync(c, reusableMeanwhile: 8, reusableAfter: 11), Is.EqualTo(96));
+
+        // b finds two pages and needs two more of which one is free: now d is the one used least recently
+        Assert.That(await CachedAsync(b, reusableMeanwhile: 8, reusableAfter: 11), Is.EqualTo(64));
+        Assert.That(await CachedAsync(a, reusableMeanwhile: 8, reusableAfter: 11), Is.EqualTo(96));
+        Assert.That(await CachedAsync(c, reusableMeanwhile: 8, reusableAfter: 11), Is.EqualTo(96));
+        Assert.That(await CachedAsync(d, reusableMeanwhile: 8, reusableAfter: 11), Is.EqualTo(64));
+
+        int[] Prompt(int seed) => TestModels.Ids(100, model.Engine.VocabularySize, seed);
+
+        // runs a text and gives how many of its tokens were found; looks at the engine while the text waits for its reader, and afterwards
+        async Task<int> CachedAsync(int[] prompt, int reusableMeanwhile, int reusableAfter)
+        {
+            await using var stream = model.Engine.Start(prompt, Tokens(6) with { BufferedTokens = 2 });
+            Assert.That(SpinWait.SpinUntil(() => model.Engine.Statistics.UsedPages == 4, 10_000), Is.True, "the whole prompt is in pages");
+            var meanwhile = model.Engine.Statistics;
+            Assert.That((meanwhile.UsedPages, meanwhile.ReusablePages), Is.EqualTo((4, reusableMeanwhile)), "while it runs");
+            Assert.That(meanwhile.UsedStateBytes, Is.EqualTo(4 * meanwhile.TotalStateBytes / meanwhile.TotalPages));
+            var result = await Read(stream);
+            var after = model.Engine.Statistics;
+            Assert.That((after.UsedPages, after.UsedStateBytes, after.ReusablePages), Is.EqualTo((0, 0L, reusableAfter)), "when it has ended");
+            return result.Outcome.Usage.CachedTokens;
+        }
+    }
+
     [Test]
     public async Task SessionsForksAndRewindsShareToo()
     {

@@ -1,10 +1,12 @@
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
 using Abi.Llm.Engine;
+using Abi.Llm.Gguf;
 using Abi.Llm.Grammars;
 using Abi.Llm.Sampling;
 using Abi.Llm.Speculation;
 using Abi.Llm.Tests.Engine;
+using Abi.Testing;
 
 namespace Abi.Llm.Tests.Speculation;
 
@@ -195,6 +197,51 @@ public sealed class SpeculationTests
         await using var llama = await TestModels.LoadAsync("models", "llama.gguf", Exact);
         Assert.That(() => llama.Engine.Start([3], Tokens(3, 0, new SpeculationOptions { DraftModel = llama })), Throws.ArgumentException);
         Assert.That(() => llama.Engine.Start([3], Tokens(3, 0, new SpeculationOptions { MaximumTokens = 0 })), Throws.ArgumentException);
+    }
+
+    [Test]
+    public async Task AModelWithOtherTokensIsRefusedByName()
+    {
+        var folder = Directory.CreateTempSubdirectory("abi-draft-");
+        try
+        {
+            var otherPath = WithTokens(Path.Combine(folder.FullName, "other.gguf"), static tokens => tokens[1234] = "another"u8.ToArray());
+            var renamedPath = WithTokens(Path.Combine(folder.FullName, "renamed.gguf"), static tokens => tokens[2] = "<|finis|>"u8.ToArray());
+            await using var model = await TestModels.LoadAsync("stories-model", "stories-q8_0.gguf", Exact);
+            await using var other = await LanguageModel.LoadAsync(otherPath);
+            await using var smaller = await TestModels.LoadAsync("stories", "stories260K.f32.gguf");
+            Assert.That(
+                () => model.Engine.Start([3], Tokens(3, 0, new SpeculationOptions { DraftModel = other })),
+                Throws.TypeOf<AbiException>().With.Message.Contains(other.Engine.Name).And.Message.Contains(model.Engine.Name).And.Message.Contains("its token 1234 is 'another'"));
+            Assert.That(() => model.Engine.Start([3], Tokens(3, 0, new SpeculationOptions { DraftModel = smaller })), Throws.TypeOf<AbiException>().With.Message.Contains("it has 512 tokens, not 4096"));
+
+            // control tokens are no text, and may have other names
+            await using var renamed = await LanguageModel.LoadAsync(renamedPath);
+            var plain = await model.CompleteAsync("Tim had a", Tokens(8, 0));
+            var guessed = await model.CompleteAsync("Tim had a", Tokens(8, 0, new SpeculationOptions { DraftModel = renamed }));
+            Same(guessed, plain);
+            Assert.That(guessed.Outcome.DraftedTokens, Is.GreaterThan(0));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>A copy of a model with other texts of tokens.</summary>
+    private static string WithTokens(string path, Action<byte[][]> change)
+    {
+        using var file = GgufFile.Open(Fixtures.Path("stories-model", "stories-q4_0.gguf"));
+        var tokens = file.Metadata.GetUtf8Array("tokenizer.ggml.tokens");
+        change(tokens);
+        var writer = new GgufWriter(file.Metadata.With("tokenizer.ggml.tokens", GgufValue.OfUtf8(tokens)));
+        foreach (var tensor in file.Tensors)
+        {
+            writer.Add(tensor);
+        }
+
+        writer.Write(path);
+        return path;
     }
 
     [Test]

@@ -132,6 +132,8 @@ public sealed class PackedConsumerTests
             string? Text(string name) => metadata.Elements().SingleOrDefault(element => element.Name.LocalName == name)?.Value;
             Assert.That(Text("readme"), Is.EqualTo("README.md"), package);
             Assert.That(archive.GetEntry("README.md"), Is.Not.Null, package);
+            Assert.That(archive.Entries.Where(static entry => entry.FullName.StartsWith("runtimes/", StringComparison.Ordinal) || Path.GetExtension(entry.Name) is ".so" or ".dylib"), Is.Empty, $"{package}: nothing native");
+            Assert.That(new FileInfo(Path.Combine(_feed.Folder, $"{package}.{PackedFeed.Version}.nupkg")).Length, Is.LessThan(package is "Abi.Cli" or "Abi.Models.Stories" ? 16 << 20 : 2 << 20), $"{package}: bytes");
             Assert.That(Text("license"), Is.EqualTo("MIT"), package);
             Assert.That(Text("description"), Is.Not.Empty, package);
             Assert.That(metadata.Elements().Any(element => element.Name.LocalName == "repository"), package);

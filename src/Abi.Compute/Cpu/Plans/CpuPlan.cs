@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Abi.Compute.Cpu.Products;
 using Abi.Compute.Cpu.State;
 using Abi.Compute.Cpu.Threading;
 using Abi.Compute.Devices;
@@ -43,6 +44,9 @@ internal sealed unsafe class CpuPlan : StepPlan
 
     /// <summary>The stages, in order.</summary>
     internal IReadOnlyList<Stage> Stages => _stages;
+
+    /// <summary>The matrices that its products read.</summary>
+    internal IEnumerable<ProductMatrix> Matrices => _owned.OfType<ProductMatrix>();
 
     /// <summary>When set, [stages]: the time that each has taken is added, in ticks of <see cref="Stopwatch"/>. For benchmarks.</summary>
     internal long[]? StageTicks { get; set; }

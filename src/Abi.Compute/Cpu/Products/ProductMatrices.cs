@@ -48,6 +48,15 @@ internal static class ProductMatrices
         return new SharedMatrixHandle(shared.Matrix, () => Release(key, shared));
     }
 
+    /// <summary>What is ready for products now, by the kernels that it takes.</summary>
+    public static List<ProductUse> Uses()
+    {
+        lock (Gate)
+        {
+            return [.. Shared.Values.Select(static shared => shared.Matrix).GroupBy(static matrix => matrix.Kernels, static (kernels, matrices) => new ProductUse(kernels, matrices.Count(), matrices.Sum(static matrix => matrix.PackedBytes)))];
+        }
+    }
+
     private static void Release(Key key, SharedMatrix shared)
     {
         lock (Gate)

@@ -20,6 +20,12 @@ internal abstract unsafe class ProductMatrix : IDisposable
     /// <summary>The least number of outputs that is worth a claim of its own, and what ranges of outputs must start at a multiple of.</summary>
     public abstract int Granularity { get; }
 
+    /// <summary>The kernels that its products take.</summary>
+    public abstract ProductKernels Kernels { get; }
+
+    /// <summary>The bytes of weights that are packed so far.</summary>
+    public abstract long PackedBytes { get; }
+
     /// <summary>The bytes that this object holds besides the mapped file.</summary>
     public abstract long OwnBytes { get; }
 

@@ -13,6 +13,10 @@ internal sealed unsafe class SharedMatrixHandle(ProductMatrix matrix, Action rel
 
     public override int Granularity => matrix.Granularity;
 
+    public override ProductKernels Kernels => matrix.Kernels;
+
+    public override long PackedBytes => matrix.PackedBytes;
+
     public override long OwnBytes => matrix.OwnBytes;
 
     public override int ScratchBytes => matrix.ScratchBytes;

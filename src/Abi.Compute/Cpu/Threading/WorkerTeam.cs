@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
+using Abi.Compute.Telemetry;
 
 namespace Abi.Compute.Cpu.Threading;
 
@@ -50,6 +51,7 @@ public sealed class WorkerTeam : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         Threads = threads == 0 ? Environment.ProcessorCount : threads;
         _isOversubscribed = Threads > Environment.ProcessorCount;
+        ComputeTelemetry.AddThreads(Threads);
         _threads = new Thread[Threads - 1];
         for (var i = 0; i < _threads.Length; i++)
         {
@@ -83,6 +85,8 @@ public sealed class WorkerTeam : IDisposable
             Volatile.Write(ref _isStopping, true);
             Monitor.PulseAll(_sleep);
         }
+
+        ComputeTelemetry.AddThreads(-Threads);
 
         foreach (var thread in _threads)
         {

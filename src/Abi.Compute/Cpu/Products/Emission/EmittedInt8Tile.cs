@@ -13,12 +13,14 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
     private readonly delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void> _two;
     private readonly delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void> _three;
 
-    private EmittedInt8Tile(byte* one, byte* two, byte* three)
+    private EmittedInt8Tile(nint one, nint two, nint three)
     {
         _one = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)one;
         _two = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)two;
         _three = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)three;
     }
+
+    public override string Path => Emitter.Path!;
 
     /// <summary>Makes the tile of a format, or null where code cannot be made or does not do what it should.</summary>
     public static EmittedInt8Tile? TryCreate<TFormat>()
@@ -31,7 +33,7 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         }
 
         var assembler = new Assembler();
-        Span<int> starts = stackalloc int[3];
+        var starts = new int[3];
         for (var rows = 1; rows <= 3; rows++)
         {
             assembler.Align();
@@ -49,7 +51,7 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         var greatest = LevelPairs.Greatest(TFormat.CodeBits, TFormat.OffsetShift, !TFormat.Table.IsEmpty);
         var assembler = new Assembler(narrow: true);
         var constants = Int8Tile256Program.WriteConstants(assembler, TFormat.OffsetShift);
-        Span<int> starts = stackalloc int[3];
+        var starts = new int[3];
         for (var rows = 1; rows <= 3; rows++)
         {
             assembler.Align();
@@ -60,18 +62,9 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         return TryPlace<TFormat>(assembler, starts, greatest);
     }
 
-    private static EmittedInt8Tile? TryPlace<TFormat>(Assembler assembler, ReadOnlySpan<int> starts, int mostLevel)
-        where TFormat : struct, ILevelFormat
-    {
-        var code = CodePages.TryPlace(assembler.ToArray());
-        if (code == null)
-        {
-            return null;
-        }
-
-        var tile = new EmittedInt8Tile(code + starts[0], code + starts[1], code + starts[2]);
-        return IsRight<TFormat>(tile, mostLevel) ? tile : null;
-    }
+    private static EmittedInt8Tile? TryPlace<TFormat>(Assembler assembler, int[] starts, int mostLevel)
+        where TFormat : struct, ILevelFormat => Emitter.Keep(
+            "int8_tile", TFormat.Type, assembler.ToArray(), code => new EmittedInt8Tile(code + starts[0], code + starts[1], code + starts[2]), tile => IsRight<TFormat>(tile, mostLevel));
 
     public override void One(Int8TileArguments* arguments) => _one(arguments);
 

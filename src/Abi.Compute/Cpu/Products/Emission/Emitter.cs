@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
+using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Emission;
 
@@ -7,13 +9,38 @@ namespace Abi.Compute.Cpu.Products.Emission;
 /// Whether this process writes machine code for kernels that .NET has no instructions for. On by default where it has been run: Linux on x86-64. The variable
 /// <c>ABI_EMIT</c> or the switch <c>Abi.Compute.Emit</c> turns it off (<c>0</c>, <c>false</c>) or on elsewhere (<c>1</c>, <c>true</c>).
 /// </summary>
-internal static class Emitter
+internal static unsafe class Emitter
 {
+    private static readonly ConcurrentDictionary<(string Kernel, TensorType Format), EmissionOutcome> Made = new();
+
     /// <summary>Whether 512-bit VNNI code may be made.</summary>
     public static bool HasVnni512 { get; } = Wanted() && Avx512F.IsSupported && Avx512BW.IsSupported && RuntimeInformation.ProcessArchitecture == Architecture.X64 && CpuHasVnni512();
 
     /// <summary>Whether 256-bit code of AVX2, FMA and F16C may be made, on a machine for which none of 512 bits is made.</summary>
     public static bool HasAvx2 { get; } = Wanted() && !Avx512F.IsSupported && Avx2.IsSupported && Fma.IsSupported && RuntimeInformation.ProcessArchitecture == Architecture.X64 && CpuHasHalves();
+
+    /// <summary>The name of the way that kernels are written for here; null where none are.</summary>
+    public static string? Path => HasVnni512 ? KernelPath.EmittedAvx512 : HasAvx2 ? KernelPath.EmittedAvx2 : null;
+
+    /// <summary>What became of the kernels that were written so far.</summary>
+    public static IEnumerable<EmittedKernel> Outcomes => Made.Select(static made => new EmittedKernel(made.Key.Kernel, made.Key.Format, made.Value));
+
+    /// <summary>Puts a kernel's code where it can run and keeps it when it does what it should; says what became of it.</summary>
+    /// <param name="kernel">The kernel's name.</param>
+    /// <param name="format">What it reads.</param>
+    /// <param name="code">The code.</param>
+    /// <param name="make">Makes the kernel of its first byte.</param>
+    /// <param name="isRight">Compares it with its definition.</param>
+    /// <returns>The kernel, or null where it cannot be used.</returns>
+    public static TKernel? Keep<TKernel>(string kernel, TensorType format, ReadOnlySpan<byte> code, Func<nint, TKernel> make, Func<TKernel, bool> isRight)
+        where TKernel : class
+    {
+        var placed = (nint)CodePages.TryPlace(code);
+        var made = placed == 0 ? null : make(placed);
+        var outcome = made is null ? EmissionOutcome.Forbidden : isRight(made) ? EmissionOutcome.Used : EmissionOutcome.Wrong;
+        Made[(kernel, format)] = outcome;
+        return outcome == EmissionOutcome.Used ? made : null;
+    }
 
     private static bool Wanted()
     {

@@ -79,14 +79,7 @@ internal sealed unsafe class HalfRows
             HalfRowsProgram.Write(assembler, rows, Emitter.HasVnni512 ? 16 : 8);
         }
 
-        var code = CodePages.TryPlace(assembler.ToArray());
-        if (code == null)
-        {
-            return null;
-        }
-
-        var made = new HalfRows(Array.ConvertAll(functions, start => (nint)code + start));
-        return IsRight(made) ? made : null;
+        return Emitter.Keep("half_rows", TensorType.F16, assembler.ToArray(), code => new HalfRows(Array.ConvertAll(functions, start => code + start)), IsRight);
     }
 
     private static bool IsRight(HalfRows made)

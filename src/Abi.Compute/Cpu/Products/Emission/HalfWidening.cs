@@ -1,3 +1,4 @@
+using Abi.Compute.Formats;
 using Abi.Compute.Memory;
 
 namespace Abi.Compute.Cpu.Products.Emission;
@@ -43,14 +44,7 @@ internal sealed unsafe class HalfWidening
         assembler.JumpIfNotZero(loop);
         assembler.ZeroUpper();
         assembler.Return();
-        var code = CodePages.TryPlace(assembler.ToArray());
-        if (code == null)
-        {
-            return null;
-        }
-
-        var made = new HalfWidening(code);
-        return made.IsRight() ? made : null;
+        return Emitter.Keep("half_widening", TensorType.F16, assembler.ToArray(), static code => new HalfWidening((byte*)code), static made => made.IsRight());
     }
 
     private bool IsRight()

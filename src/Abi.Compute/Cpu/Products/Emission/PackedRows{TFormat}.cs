@@ -108,12 +108,13 @@ internal sealed unsafe class PackedRows<TFormat>
             }
         }
 
-        var code = CodePages.TryPlace(assembler.ToArray());
-        if (code == null)
-        {
-            return null;
-        }
+        return Emitter.Keep(
+            "packed_rows", TFormat.Type, assembler.ToArray(), code => new PackedRows<TFormat>(Array.ConvertAll(functions, start => code + start), Constants()), static made => made.IsRight());
+    }
 
+    /// <summary>What the code reads besides: [6][64].</summary>
+    private static byte* Constants()
+    {
         // Like the code, the constants stay for as long as the process does.
         var constants = (byte*)NativeMemory.AlignedAlloc(6 * 64, 64);
         Vector512.Create((byte)15).Store(constants);
@@ -122,8 +123,7 @@ internal sealed unsafe class PackedRows<TFormat>
         PackedPanel<TFormat>.Table().Store(constants + 192);
         Vector512.Create((short)1).Store((short*)(constants + 256));
         Vector512.Create((byte)128).Store(constants + 320);
-        var made = new PackedRows<TFormat>(Array.ConvertAll(functions, start => (nint)code + start), constants);
-        return made.IsRight() ? made : null;
+        return constants;
     }
 
     /// <summary>Compares with the definition on random panels of several lengths.</summary>

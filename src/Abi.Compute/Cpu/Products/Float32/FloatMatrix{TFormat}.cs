@@ -34,7 +34,7 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
             return;
         }
 
-        _store = new PanelStore(weight, _rows, rows * weight.RowByteLength, FloatTile.Outputs * weight.RowByteLength, PackedBytes);
+        _store = new PanelStore(weight, _rows, rows * weight.RowByteLength, FloatTile.Outputs * weight.RowByteLength, PackedPanelBytes);
         if (repack == RepackMode.AtLoad)
         {
             Parallel.For(0, _store.Panels, panel =>
@@ -55,15 +55,20 @@ internal sealed unsafe class FloatMatrix<TFormat> : ProductMatrix
 
     public override int Granularity => FloatTile.Outputs;
 
+    public override ProductKernels Kernels =>
+        new(_weight.Type, Form, _store is not null && typeof(TFormat) == typeof(F16) && HalfRows.Emitted is not null ? Emitter.Path! : _tile.Path, _tile.Path);
+
+    public override long PackedBytes => _store?.MadeBytes ?? 0;
+
     public override long OwnBytes => _store?.Bytes ?? 0;
 
-    public override int ScratchBytes => checked(PanelBytes + DecodedBytes + ApartBytes + (int)(_store is null ? 0 : PackedBytes));
+    public override int ScratchBytes => checked(PanelBytes + DecodedBytes + ApartBytes + (int)(_store is null ? 0 : PackedPanelBytes));
 
     private static int DecodedBytes => PanelColumns * 16 * sizeof(float);
 
     private static int ApartBytes => ApartRows * FloatTile.Outputs * sizeof(float);
 
-    private long PackedBytes => (long)Columns * FloatTile.Outputs * TFormat.BlockBytes;
+    private long PackedPanelBytes => (long)Columns * FloatTile.Outputs * TFormat.BlockBytes;
 
     private static int PanelBytes => PanelColumns * FloatTile.Outputs * sizeof(float);
 

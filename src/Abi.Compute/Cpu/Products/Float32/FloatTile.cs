@@ -12,6 +12,9 @@ internal abstract unsafe class FloatTile
     /// <summary>What this process uses.</summary>
     public static FloatTile Best { get; } = Vector512.IsHardwareAccelerated ? new FloatTile512() : Vector256.IsHardwareAccelerated ? new FloatTile256() : new FloatTile128();
 
+    /// <summary>What it is written for (<see cref="KernelPath"/>).</summary>
+    public abstract string Path { get; }
+
     /// <summary>The rows of one call of <see cref="Several"/>.</summary>
     public abstract int Height { get; }
 

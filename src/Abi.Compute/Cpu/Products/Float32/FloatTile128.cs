@@ -6,6 +6,8 @@ namespace Abi.Compute.Cpu.Products.Float32;
 /// <summary>The tile in vectors of 128 bits: 4 rows × 8 outputs in registers.</summary>
 internal sealed unsafe class FloatTile128 : FloatTile
 {
+    public override string Path => KernelPath.Portable;
+
     public override int Height => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -6,6 +6,8 @@ namespace Abi.Compute.Cpu.Products.Float32;
 /// <summary>The tile in vectors of 256 bits: 6 rows × 16 outputs in registers.</summary>
 internal sealed unsafe class FloatTile256 : FloatTile
 {
+    public override string Path => KernelPath.Avx2;
+
     public override int Height => 6;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

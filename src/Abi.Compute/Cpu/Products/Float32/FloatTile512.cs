@@ -6,6 +6,8 @@ namespace Abi.Compute.Cpu.Products.Float32;
 /// <summary>The tile in vectors of 512 bits: 6 rows × 64 outputs in registers.</summary>
 internal sealed unsafe class FloatTile512 : FloatTile
 {
+    public override string Path => KernelPath.Avx512;
+
     public override int Height => 6;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -3,6 +3,8 @@ namespace Abi.Compute.Cpu.Products.Float32;
 /// <summary>The definition of an output, one step after the other.</summary>
 internal sealed unsafe class FloatTileReference : FloatTile
 {
+    public override string Path => KernelPath.Scalar;
+
     public override int Height => 1;
 
     public override void One(float* panel, int columns, float* x, float* y, bool accumulate)

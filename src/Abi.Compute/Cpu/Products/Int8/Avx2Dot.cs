@@ -10,6 +10,8 @@ namespace Abi.Compute.Cpu.Products.Int8;
 /// </summary>
 internal readonly struct Avx2Dot : IInt8Dot256
 {
+    public static string Path => KernelPath.Avx2;
+
     public static bool TakesOffset => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

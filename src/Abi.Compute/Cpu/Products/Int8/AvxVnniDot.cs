@@ -7,6 +7,8 @@ namespace Abi.Compute.Cpu.Products.Int8;
 /// <summary>One instruction, exact for all 8 bits.</summary>
 internal readonly struct AvxVnniDot : IInt8Dot256
 {
+    public static string Path => KernelPath.AvxVnni;
+
     public static bool TakesOffset => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -5,6 +5,9 @@ namespace Abi.Compute.Cpu.Products.Int8;
 /// <summary>Products of unsigned and signed bytes, four at a time added to an integer, 8 outputs wide.</summary>
 internal interface IInt8Dot256
 {
+    /// <summary>The instructions that it takes (<see cref="KernelPath"/>).</summary>
+    static abstract string Path { get; }
+
     /// <summary>Whether levels that use all 8 bits are taken as 128 more than they stand for.</summary>
     static abstract bool TakesOffset { get; }
 

@@ -52,6 +52,11 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
 
     public override int Granularity => Int8Panel.Outputs;
 
+    public override ProductKernels Kernels =>
+        new(_weight.Type, Form, _store is not null && PackedRows<TFormat>.Emitted is not null ? Emitter.Path! : _tile.Path, _tile.Path);
+
+    public override long PackedBytes => _store?.MadeBytes ?? 0;
+
     public override long OwnBytes => _store?.Bytes ?? 0;
 
     public override int ScratchBytes => checked(PanelBytes + ApartBytes + (int)(_store is null ? 0 : PackedPanel<TFormat>.Bytes(Columns / ActivationBlock.Columns)));

@@ -11,6 +11,9 @@ internal abstract unsafe class Int8Tile
     public static Int8Tile Best<TFormat>()
         where TFormat : struct, ILevelFormat => Int8TileChoice<TFormat>.Best;
 
+    /// <summary>What it is written for (<see cref="KernelPath"/>).</summary>
+    public abstract string Path { get; }
+
     /// <summary>Computes the outputs of one row: X0, Y0.</summary>
     public abstract void One(Int8TileArguments* arguments);
 

@@ -11,6 +11,8 @@ internal sealed unsafe class Int8Tile512<TFormat, TDot> : Int8Tile
 {
     private static bool FullRange => TFormat.OffsetShift == 7;
 
+    public override string Path => KernelPath.Avx512;
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void One(Int8TileArguments* a)
     {

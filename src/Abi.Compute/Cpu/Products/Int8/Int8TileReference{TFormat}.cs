@@ -9,6 +9,8 @@ namespace Abi.Compute.Cpu.Products.Int8;
 internal sealed unsafe class Int8TileReference<TFormat> : Int8Tile
     where TFormat : struct, ILevelFormat
 {
+    public override string Path => KernelPath.Scalar;
+
     public override void One(Int8TileArguments* a) => Row(a->X0, a->Y0, a);
 
     public override void Two(Int8TileArguments* a)

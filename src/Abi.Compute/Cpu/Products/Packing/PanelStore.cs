@@ -58,6 +58,9 @@ internal sealed unsafe class PanelStore : IDisposable
     /// <summary>The bytes of all panels.</summary>
     public long Bytes { get; }
 
+    /// <summary>The bytes of the panels that are made.</summary>
+    public long MadeBytes => _states.AsSpan().Count(Made) * _panelBytes;
+
     /// <summary>The number of panels.</summary>
     public int Panels => _states.Length;
 
