@@ -4,7 +4,7 @@ namespace Abi.Compute.Cpu.Products;
 /// <remarks>
 /// Immutable and thread-safe. An element of y is the same bits whatever the number of rows of x, the range of outputs, the thread and the instruction set: its terms are added in
 /// the ascending order of columns (<see cref="ActivationForm.Float32"/>: one chain of fused multiply-adds) or of blocks of 32 columns (<see cref="ActivationForm.Int8"/>: exact
-/// integers within a block).
+/// integers within a block); in bfloat16, in the order of pairs of columns, of each the odd one first.
 /// </remarks>
 internal abstract unsafe class ProductMatrix : IDisposable
 {

@@ -27,23 +27,30 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         if (!Emitter.HasVnni512)
         {
             // 256-bit VNNI is better where it is, and .NET has it
-            return Emitter.HasAvx2 && !AvxVnni.IsSupported && !OperatingSystem.IsWindows() ? TryCreateNarrow<TFormat>() : null;
+            return Emitter.HasAvx2 && !AvxVnni.IsSupported && !OperatingSystem.IsWindows() ? TryPlace<TFormat>(WriteNarrow<TFormat>()) : null;
         }
 
+        return TryPlace<TFormat>(WriteWide<TFormat>(OperatingSystem.IsWindows()));
+    }
+
+    /// <summary>Writes the functions of 512 bits, for one, two and three rows.</summary>
+    internal static (byte[] Code, int[] Starts, int MostLevel) WriteWide<TFormat>(bool windows)
+        where TFormat : struct, ILevelFormat
+    {
         var assembler = new Assembler();
         Span<int> starts = stackalloc int[3];
         for (var rows = 1; rows <= 3; rows++)
         {
             assembler.Align();
             starts[rows - 1] = assembler.Length;
-            Int8TileProgram.Write(assembler, TFormat.OffsetShift, TFormat.Scales, TFormat.HasMinimum, rows, OperatingSystem.IsWindows());
+            Int8TileProgram.Write(assembler, TFormat.OffsetShift, TFormat.Scales, TFormat.HasMinimum, rows, windows);
         }
 
-        return TryPlace<TFormat>(assembler, starts, 127);
+        return (assembler.ToArray(), starts.ToArray(), 127);
     }
 
     /// <summary>The same in AVX2.</summary>
-    private static EmittedInt8Tile? TryCreateNarrow<TFormat>()
+    internal static (byte[] Code, int[] Starts, int MostLevel) WriteNarrow<TFormat>()
         where TFormat : struct, ILevelFormat
     {
         var greatest = LevelPairs.Greatest(TFormat.CodeBits, TFormat.OffsetShift, !TFormat.Table.IsEmpty);
@@ -57,20 +64,20 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
             Int8Tile256Program.Write(assembler, constants, greatest, TFormat.OffsetShift, TFormat.Scales, TFormat.HasMinimum, rows);
         }
 
-        return TryPlace<TFormat>(assembler, starts, greatest);
+        return (assembler.ToArray(), starts.ToArray(), greatest);
     }
 
-    private static EmittedInt8Tile? TryPlace<TFormat>(Assembler assembler, ReadOnlySpan<int> starts, int mostLevel)
+    private static EmittedInt8Tile? TryPlace<TFormat>((byte[] Code, int[] Starts, int MostLevel) written)
         where TFormat : struct, ILevelFormat
     {
-        var code = CodePages.TryPlace(assembler.ToArray());
+        var code = CodePages.TryPlace(written.Code);
         if (code == null)
         {
             return null;
         }
 
-        var tile = new EmittedInt8Tile(code + starts[0], code + starts[1], code + starts[2]);
-        return IsRight<TFormat>(tile, mostLevel) ? tile : null;
+        var tile = new EmittedInt8Tile(code + written.Starts[0], code + written.Starts[1], code + written.Starts[2]);
+        return IsRight<TFormat>(tile, written.MostLevel) ? tile : null;
     }
 
     public override void One(Int8TileArguments* arguments) => _one(arguments);
