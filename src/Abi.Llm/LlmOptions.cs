@@ -32,7 +32,7 @@ public sealed class LlmOptions
     /// <summary>The format of values; unset, that of keys.</summary>
     public TensorType? ValueCacheType { get; set; }
 
-    /// <summary>How activations are rounded before they meet quantised weights.</summary>
+    /// <summary>How activations are rounded before they meet weights.</summary>
     public ActivationPrecision Activations { get; set; } = ActivationPrecision.Int8;
 
     /// <summary>When weights are rearranged for the device.</summary>

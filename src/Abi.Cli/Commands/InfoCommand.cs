@@ -55,7 +55,7 @@ internal sealed class InfoCommand : Command
         using var device = arguments.Get(Plan) ? ComputeDevice.Create(arguments.Get(ModelOptions.Threads)) : null;
         var lowering = new LoweringOptions
         {
-            Activations = arguments.Get(ModelOptions.Activations) == "exact" ? ActivationPrecision.Exact : ActivationPrecision.Int8,
+            Activations = ModelOptions.ReadActivations(arguments),
             MaximumRows = arguments.Get(ModelOptions.Batch),
         };
         var info = ModelInfo.Create(path, file, arguments.Get(ModelOptions.Context), keyType, valueType, device, lowering);

@@ -50,7 +50,7 @@ internal sealed class LoadedModel : IAsyncDisposable
         {
             ContextLength = arguments.Get(ModelOptions.Context) is { } length ? (length > 0 ? length : trained) : null,
             MaximumRows = arguments.Get(ModelOptions.Batch),
-            Activations = arguments.Get(ModelOptions.Activations) == "exact" ? ActivationPrecision.Exact : ActivationPrecision.Int8,
+            Activations = ModelOptions.ReadActivations(arguments),
             CacheType = ModelOptions.ReadCacheType(arguments.Get(ModelOptions.CacheType), isFloat),
             ValueCacheType = ModelOptions.ReadValueCacheType(arguments),
         };

@@ -39,7 +39,7 @@ internal static class ModelOptions
 
     /// <summary>How activations are rounded.</summary>
     public static readonly Option<string> Activations = Options.Choice(
-        "--activations", "KIND", "how activations are rounded before they meet quantised weights", "int8", "exact", "int8");
+        "--activations", "KIND", "how activations are rounded before they meet quantised weights, with bf16 also F16 and BF16 ones", "int8", "exact", "int8", "bf16");
 
     /// <summary>The format of keys and values. F32 weights are met by F32 keys and values, so that nothing at all is rounded.</summary>
     public static readonly Option<string> CacheType = Options.Choice(
@@ -50,6 +50,9 @@ internal static class ModelOptions
     {
         Choices = CacheTypes, DefaultText = "that of keys",
     };
+
+    /// <summary>How activations are to be rounded.</summary>
+    public static ActivationPrecision ReadActivations(ParsedArguments arguments) => Enum.Parse<ActivationPrecision>(arguments.Get(Activations), ignoreCase: true);
 
     /// <summary>The format that the option's text names.</summary>
     /// <param name="text">What was given; <c>auto</c> chooses by the weights.</param>

@@ -5,7 +5,7 @@ namespace Abi.Compute.Devices;
 /// <summary>How a graph is lowered.</summary>
 public sealed record LoweringOptions
 {
-    /// <summary>How activations are rounded before they meet quantised weights.</summary>
+    /// <summary>How activations are rounded before they meet weights.</summary>
     public ActivationPrecision Activations { get; init; } = ActivationPrecision.Int8;
 
     /// <summary>The most token rows of one step; scratch is sized for it.</summary>

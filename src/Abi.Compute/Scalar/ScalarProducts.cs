@@ -7,12 +7,16 @@ namespace Abi.Compute.Scalar;
 
 /// <summary>
 /// Matrix products. Each element is one chain of fused multiply-adds over ascending columns. With <see cref="ActivationPrecision.Int8"/>, activations that meet quantised
-/// weights are first rounded to 8 bits in blocks of 32.
+/// weights are first rounded to 8 bits in blocks of 32. With <see cref="ActivationPrecision.Bf16"/>, F16 and BF16 weights and what they meet are first rounded to bfloat16, and of each pair
+/// of columns the odd one is added first, as AVX512_BF16 does.
 /// </summary>
 internal static class ScalarProducts
 {
     /// <summary>The columns that share one activation scale.</summary>
     public const int ActivationBlock = 32;
+
+    /// <summary>What is below this, 2⁻⁵⁵, is rounded to zero in bfloat16: so no sum of products is ever denormal, which AVX512_BF16 would take for zero and others would not.</summary>
+    public const float NegligibleBf16 = 1f / (1L << 55);
 
     public static void MatMul(MatMul o, ScalarStep step)
     {
@@ -51,20 +55,32 @@ internal static class ScalarProducts
             x.AsSpan((row * xWidth) + xOffset, columns).CopyTo(rounded.AsSpan(row * columns));
         }
 
-        if (activations == ActivationPrecision.Int8 && IsQuantized(weight.Type))
+        if (activations != ActivationPrecision.Exact && IsQuantized(weight.Type))
         {
             RoundToInt8(rounded, columns);
+        }
+
+        var isBf16 = activations == ActivationPrecision.Bf16 && weight.Type is TensorType.F16 or TensorType.BF16;
+        if (isBf16)
+        {
+            RoundToBf16(rounded);
         }
 
         var w = new float[columns];
         for (var output = 0; output < count; output++)
         {
             weight.DecodeRow(first + output, w);
+            if (isBf16)
+            {
+                RoundToBf16(w);
+            }
+
             for (var row = 0; row < rows; row++)
             {
                 var sum = 0f;
-                for (var k = 0; k < columns; k++)
+                for (var i = 0; i < columns; i++)
                 {
+                    var k = isBf16 && (i ^ 1) < columns ? i ^ 1 : i;
                     sum = MathF.FusedMultiplyAdd(w[k], rounded[(row * columns) + k], sum);
                 }
 
@@ -97,6 +113,18 @@ internal static class ScalarProducts
                     block[i] = MathF.Round(block[i] * inverse, MidpointRounding.ToEven) * scale;
                 }
             }
+        }
+    }
+
+    /// <summary>Rounds to bfloat16, to nearest, ties to even; what is below <see cref="NegligibleBf16"/> becomes zero.</summary>
+    public static void RoundToBf16(Span<float> values)
+    {
+        Span<byte> bits = new byte[values.Length * BF16.BlockBytes];
+        BF16.Encode(values, default, bits);
+        BF16.Decode(bits, values);
+        foreach (ref var value in values)
+        {
+            value = MathF.Abs(value) < NegligibleBf16 ? 0 : value;
         }
     }
 }

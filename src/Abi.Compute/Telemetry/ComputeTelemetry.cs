@@ -29,7 +29,7 @@ internal static class ComputeTelemetry
     private static IEnumerable<Measurement<long>> Matrices(Func<ProductUse, long> value) => ProductMatrices.Uses().ConvertAll(use => new Measurement<long>(
         value(use),
         new("abi.compute.format", use.Kernels.Weights.ToString()),
-        new("abi.compute.activations", use.Kernels.Activations == ActivationForm.Int8 ? "int8" : "float32"),
+        new("abi.compute.activations", use.Kernels.Activations switch { ActivationForm.Int8 => "int8", ActivationForm.Float32 => "float32", _ => "bf16" }),
         new("abi.compute.path", use.Kernels.Rows),
         new("abi.compute.few_rows.path", use.Kernels.FewRows)));
 

@@ -18,7 +18,7 @@ public sealed record EngineOptions
     /// <summary>The format of values; unset, that of keys. Keys suffer more from rounding than values do.</summary>
     public TensorType? ValueCacheType { get; init; }
 
-    /// <summary>How activations are rounded before they meet quantised weights.</summary>
+    /// <summary>How activations are rounded before they meet weights.</summary>
     public ActivationPrecision Activations { get; init; } = ActivationPrecision.Int8;
 
     /// <summary>The most sequences that are computed together; more wait.</summary>

@@ -8,4 +8,10 @@ internal enum ActivationForm
 
     /// <summary>8 bits with a scale for every 32 columns.</summary>
     Int8,
+
+    /// <summary>bfloat16, by pairs of columns: [columns, rounded up to whole pairs].</summary>
+    Bf16,
+
+    /// <summary>float32s that are bfloat16s, of each pair of columns the odd one first: [columns, rounded up to whole pairs].</summary>
+    Bf16AsFloat32,
 }

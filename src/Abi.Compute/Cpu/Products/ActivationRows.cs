@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Abi.Compute.Cpu.Products.Bfloat16;
 using Abi.Compute.Cpu.Products.Int8;
 
 namespace Abi.Compute.Cpu.Products;
@@ -13,9 +14,13 @@ internal static unsafe class ActivationRows
     private const int PieceBytes = Int8Panel.MaximumBlocks * ActivationBlock.Bytes;
 
     /// <summary>The bytes from one prepared row to the next, a multiple of 64.</summary>
-    public static int ByteLength(ActivationForm form, int columns) => form == ActivationForm.Int8
-        ? Apart(checked((columns + ActivationBlock.Columns - 1) / ActivationBlock.Columns * ActivationBlock.Bytes))
-        : checked(((columns * sizeof(float)) + 63) & ~63);
+    public static int ByteLength(ActivationForm form, int columns) => form switch
+    {
+        ActivationForm.Int8 => Apart(checked((columns + ActivationBlock.Columns - 1) / ActivationBlock.Columns * ActivationBlock.Bytes)),
+        ActivationForm.Bf16 => checked(((Bf16Elements.Pairs(columns) * sizeof(uint)) + 63) & ~63),
+        ActivationForm.Bf16AsFloat32 => checked(((Bf16Elements.Pairs(columns) * 2 * sizeof(float)) + 63) & ~63),
+        _ => checked(((columns * sizeof(float)) + 63) & ~63),
+    };
 
     /// <summary>
     /// Rows that lie a power of two apart share few sets of the caches: a tile that reads 256 columns of many rows would have room for 8 of them. An odd multiple of what it reads of a row spreads
@@ -30,12 +35,26 @@ internal static unsafe class ActivationRows
     /// <param name="into">[<see cref="ByteLength"/>], aligned to 64 bytes.</param>
     public static void Prepare(ActivationForm form, float* x, int columns, byte* into)
     {
-        if (form == ActivationForm.Float32)
+        switch (form)
         {
-            new ReadOnlySpan<float>(x, columns).CopyTo(new Span<float>(into, columns));
-            return;
+            case ActivationForm.Float32:
+                new ReadOnlySpan<float>(x, columns).CopyTo(new Span<float>(into, columns));
+                break;
+            case ActivationForm.Bf16:
+                ((uint*)into)[Bf16Elements.Pairs(columns) - 1] = 0;
+                Bf16Elements.Round(x, columns, (ushort*)into);
+                break;
+            case ActivationForm.Bf16AsFloat32:
+                Bf16Elements.RoundSwapped(x, columns, (float*)into);
+                break;
+            default:
+                PrepareInt8(x, columns, into);
+                break;
         }
+    }
 
+    private static void PrepareInt8(float* x, int columns, byte* into)
+    {
         var block = (ActivationBlock*)into;
         var whole = columns / ActivationBlock.Columns;
         Round(x, whole, block);

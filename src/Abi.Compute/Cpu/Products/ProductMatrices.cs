@@ -1,3 +1,4 @@
+using Abi.Compute.Cpu.Products.Bfloat16;
 using Abi.Compute.Cpu.Products.Float32;
 using Abi.Compute.Cpu.Products.Formats;
 using Abi.Compute.Cpu.Products.Int8;
@@ -75,6 +76,8 @@ internal static class ProductMatrices
     private static ProductMatrix Make(WeightTensor weight, long firstRow, int rows, ActivationPrecision activations, RepackMode repack) =>
         activations == ActivationPrecision.Exact ? MakeFloat(weight, firstRow, rows, repack) : weight.Type switch
         {
+            TensorType.F16 when activations == ActivationPrecision.Bf16 => new Bf16Matrix<F16>(weight, firstRow, rows, repack),
+            TensorType.BF16 when activations == ActivationPrecision.Bf16 => new Bf16Matrix<BF16>(weight, firstRow, rows, repack),
             TensorType.Q4_0 => new Int8Matrix<Q4_0Levels>(weight, firstRow, rows, repack),
             TensorType.Q4_1 => new Int8Matrix<Q4_1Levels>(weight, firstRow, rows, repack),
             TensorType.Q5_0 => new Int8Matrix<Q5_0Levels>(weight, firstRow, rows, repack),

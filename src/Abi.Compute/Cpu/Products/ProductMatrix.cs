@@ -4,7 +4,7 @@ namespace Abi.Compute.Cpu.Products;
 /// <remarks>
 /// Immutable and thread-safe. An element of y is the same bits whatever the number of rows of x, the range of outputs, the thread and the instruction set: its terms are added in
 /// the ascending order of columns (<see cref="ActivationForm.Float32"/>: one chain of fused multiply-adds) or of blocks of 32 columns (<see cref="ActivationForm.Int8"/>: exact
-/// integers within a block).
+/// integers within a block); in bfloat16, in the order of pairs of columns, of each the odd one first.
 /// </remarks>
 internal abstract unsafe class ProductMatrix : IDisposable
 {
@@ -44,9 +44,7 @@ internal abstract unsafe class ProductMatrix : IDisposable
     /// <summary>Asks memory for what <see cref="Multiply"/> reads first of the outputs from <paramref name="first"/> on, so that it is there when it is needed.</summary>
     /// <param name="first">The first output.</param>
     /// <param name="bytes">How much at most.</param>
-    public virtual void Prefetch(int first, int bytes)
-    {
-    }
+    public abstract void Prefetch(int first, int bytes);
 
     /// <summary>Frees what it holds; a second call does nothing.</summary>
     public abstract void Dispose();

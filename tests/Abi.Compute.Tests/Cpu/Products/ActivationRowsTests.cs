@@ -57,6 +57,53 @@ public sealed unsafe class ActivationRowsTests
     }
 
     [Test]
+    public void RoundingToBf16IsThePlainDevices([Values(1, 2, 7, 8, 33, 64)] int columns)
+    {
+        float[] special =
+        [
+            1 + (1f / 256), 1 + (3f / 256), -1 - (1f / 256), 1 + (1f / 256) + (1f / 65536), float.NaN, float.PositiveInfinity, float.NegativeInfinity, float.MaxValue, 1e-42f, 0, -0f,
+            ScalarProducts.NegligibleBf16, MathF.BitDecrement(ScalarProducts.NegligibleBf16), -ScalarProducts.NegligibleBf16 * (511f / 512), ScalarProducts.NegligibleBf16 / 2, 3.3895314e38f,
+        ];
+        var random = new Random(columns);
+        var x = Enumerable.Range(0, columns).Select(i => random.Next(2) == 0 ? special[random.Next(special.Length)] : random.NextSingle() - 0.5f).ToArray();
+        for (var turn = 0; turn < 50; turn++)
+        {
+            random.Shuffle(x);
+            var expected = x.ToArray();
+            ScalarProducts.RoundToBf16(expected);
+            var pairs = Prepare<ushort>(ActivationForm.Bf16, x);
+            var floats = Prepare<float>(ActivationForm.Bf16AsFloat32, x);
+            for (var i = 0; i < columns + (columns % 2); i++)
+            {
+                var value = i < columns ? expected[i] : 0;
+                Assert.That(BitConverter.UInt32BitsToSingle((uint)pairs[i] << 16), Is.EqualTo(value), $"column {i}");
+                Assert.That(floats[i ^ 1], Is.EqualTo(value), $"column {i} as float32");
+            }
+        }
+    }
+
+    [Test]
+    public void Bf16RoundsToNearestAndTiesToEven()
+    {
+        float[] x = [1 + (1f / 256), 1 + (3f / 256), 1 + (1f / 256) + (1f / 65536), float.MaxValue, ScalarProducts.NegligibleBf16, ScalarProducts.NegligibleBf16 / 2, float.NaN, -1.5f];
+        ScalarProducts.RoundToBf16(x);
+        Assert.That(x, Is.EqualTo(new[] { 1, 1 + (4f / 256), 1 + (2f / 256), float.PositiveInfinity, ScalarProducts.NegligibleBf16, 0, float.NaN, -1.5f }));
+    }
+
+    private static T[] Prepare<T>(ActivationForm form, float[] x)
+        where T : unmanaged
+    {
+        using var buffer = new NativeBuffer(ActivationRows.ByteLength(form, x.Length));
+        new Span<byte>((void*)buffer.Address, (int)buffer.Length).Fill(0xa5);
+        fixed (float* values = x)
+        {
+            ActivationRows.Prepare(form, values, x.Length, (byte*)buffer.Address);
+        }
+
+        return new Span<T>((void*)buffer.Address, (int)buffer.Length / sizeof(T)).ToArray();
+    }
+
+    [Test]
     public void LongRowsDoNotShareTheSetsOfACache([Values(2048, 4096, 5632, 8192, 11008)] int columns)
     {
         var bytes = ActivationRows.ByteLength(ActivationForm.Int8, columns);

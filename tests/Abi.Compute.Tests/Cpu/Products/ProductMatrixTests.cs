@@ -1,4 +1,5 @@
 using Abi.Compute.Cpu.Products;
+using Abi.Compute.Cpu.Products.Emission;
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
 
@@ -34,6 +35,32 @@ public sealed class ProductMatrixTests
         }
     }
 
+    /// <summary>In either form of rows: as pairs for a processor that multiplies them, and as what others read.</summary>
+    [Test]
+    public void Bf16ProductsAreTheDefinitionBitForBit([Values(TensorType.F16, TensorType.BF16)] TensorType type, [Values] RepackMode repack)
+    {
+        foreach (var (rows, weightRows, columns) in Shapes(type))
+        {
+            using var product = new ProductCase(type, columns, weightRows, rows, seed: 200 + rows);
+            (product.X[0], product.X[columns - 1]) = (1e-17f, -1e-16f); // below what is kept, and above
+            using var matrix = ProductMatrices.Create(product.Weight, 0, weightRows, ActivationPrecision.Bf16, repack);
+            Assert.That(matrix.Form, Is.EqualTo(Bf16Rows.Emitted is null ? ActivationForm.Bf16AsFloat32 : ActivationForm.Bf16));
+            var expected = product.Plain(ActivationPrecision.Bf16, 0, weightRows);
+            Assert.That(Bits(product.Multiply(matrix)), Is.EqualTo(Bits(expected)), $"{rows} rows, {weightRows} × {columns}");
+            Assert.That(Bits(expected), Is.Not.EqualTo(Bits(product.Plain(ActivationPrecision.Exact, 0, weightRows))), "rounding is not nothing");
+        }
+    }
+
+    [Test]
+    public void OnlyWeightsOf16BitsAreMultipliedInBf16([Values(TensorType.F32, TensorType.Q8_0)] TensorType type)
+    {
+        using var product = new ProductCase(type, 256, 64, 2, seed: 7);
+        using var matrix = ProductMatrices.Create(product.Weight, 0, 64, ActivationPrecision.Bf16, RepackMode.Lazy);
+        using var plain = ProductMatrices.Create(product.Weight, 0, 64, ActivationPrecision.Int8, RepackMode.Lazy);
+        Assert.That(matrix.Form, Is.EqualTo(plain.Form));
+        Assert.That(Bits(product.Multiply(matrix)), Is.EqualTo(Bits(product.Multiply(plain))));
+    }
+
     [Test]
     public void AnOutputDoesNotDependOnCompany([ValueSource(nameof(Types))] TensorType type, [Values] ActivationPrecision activations)
     {
@@ -60,11 +87,13 @@ public sealed class ProductMatrixTests
     }
 
     [Test]
-    public void WhatIsNotANumberReachesEveryOutput([Values(TensorType.Q4_0, TensorType.Q6_K, TensorType.Q4_K, TensorType.F16)] TensorType type, [Values(float.NaN, float.PositiveInfinity)] float bad)
+    public void WhatIsNotANumberReachesEveryOutput(
+        [Values(TensorType.Q4_0, TensorType.Q6_K, TensorType.Q4_K, TensorType.F16)] TensorType type, [Values(float.NaN, float.PositiveInfinity)] float bad,
+        [Values(ActivationPrecision.Int8, ActivationPrecision.Bf16)] ActivationPrecision activations)
     {
         using var product = new ProductCase(type, 512, 64, 4, seed: 4);
         product.X[600] = bad;
-        using var matrix = ProductMatrices.Create(product.Weight, 0, 64, ActivationPrecision.Int8, RepackMode.Lazy);
+        using var matrix = ProductMatrices.Create(product.Weight, 0, 64, activations, RepackMode.Lazy);
         var y = product.Multiply(matrix);
         Assert.That(y.AsSpan(64, 64).ToArray(), Has.All.Matches<float>(v => !float.IsFinite(v)));
         Assert.That(y.AsSpan(0, 64).ToArray(), Has.All.Matches<float>(float.IsFinite));

@@ -17,6 +17,7 @@ internal sealed class Assembler(bool narrow = false)
     private const int Map0F3A = 3;
     private const int None = 0;
     private const int P66 = 1;
+    private const int PF3 = 2;
     private const int Width128 = 0;
     private const int Width512 = 2;
 
@@ -60,6 +61,9 @@ internal sealed class Assembler(bool narrow = false)
 
     /// <summary>The same with the four signed bytes at [memory] for all.</summary>
     public void DotBytes(int zmm, int unsigned, Register at, int offset, Register? index = null) => Memory(Map0F38, P66, 0, 0x50, zmm, unsigned, at, offset, broadcast: true, index: index);
+
+    /// <summary>zmm += Σ of 2: bfloat16s of a × the two at [memory] for all, the upper first (vdpbf16ps).</summary>
+    public void DotBf16(int zmm, int a, Register at, int offset) => Memory(Map0F38, PF3, 0, 0x52, zmm, a, at, offset, broadcast: true);
 
     /// <summary>zmm = Σ of 2: unsigned bytes × signed bytes, in 16 bits, where they saturate (vpmaddubsw).</summary>
     public void MultiplyPairs(int zmm, int unsigned, int signed) => Registers(Map0F38, P66, 0, 0x04, zmm, unsigned, signed);

@@ -29,23 +29,30 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         if (!Emitter.HasVnni512)
         {
             // 256-bit VNNI is better where it is, and .NET has it
-            return Emitter.HasAvx2 && !AvxVnni.IsSupported && !OperatingSystem.IsWindows() ? TryCreateNarrow<TFormat>() : null;
+            return Emitter.HasAvx2 && !AvxVnni.IsSupported && !OperatingSystem.IsWindows() ? TryPlace<TFormat>(WriteNarrow<TFormat>()) : null;
         }
 
+        return TryPlace<TFormat>(WriteWide<TFormat>(OperatingSystem.IsWindows()));
+    }
+
+    /// <summary>Writes the functions of 512 bits, for one, two and three rows.</summary>
+    internal static (byte[] Code, int[] Starts, int MostLevel) WriteWide<TFormat>(bool windows)
+        where TFormat : struct, ILevelFormat
+    {
         var assembler = new Assembler();
         var starts = new int[3];
         for (var rows = 1; rows <= 3; rows++)
         {
             assembler.Align();
             starts[rows - 1] = assembler.Length;
-            Int8TileProgram.Write(assembler, TFormat.OffsetShift, TFormat.Scales, TFormat.HasMinimum, rows, OperatingSystem.IsWindows());
+            Int8TileProgram.Write(assembler, TFormat.OffsetShift, TFormat.Scales, TFormat.HasMinimum, rows, windows);
         }
 
-        return TryPlace<TFormat>(assembler, starts, 127);
+        return (assembler.ToArray(), starts, 127);
     }
 
     /// <summary>The same in AVX2.</summary>
-    private static EmittedInt8Tile? TryCreateNarrow<TFormat>()
+    internal static (byte[] Code, int[] Starts, int MostLevel) WriteNarrow<TFormat>()
         where TFormat : struct, ILevelFormat
     {
         var greatest = LevelPairs.Greatest(TFormat.CodeBits, TFormat.OffsetShift, !TFormat.Table.IsEmpty);
@@ -59,12 +66,16 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
             Int8Tile256Program.Write(assembler, constants, greatest, TFormat.OffsetShift, TFormat.Scales, TFormat.HasMinimum, rows);
         }
 
-        return TryPlace<TFormat>(assembler, starts, greatest);
+        return (assembler.ToArray(), starts, greatest);
     }
 
-    private static EmittedInt8Tile? TryPlace<TFormat>(Assembler assembler, int[] starts, int mostLevel)
+    private static EmittedInt8Tile? TryPlace<TFormat>((byte[] Code, int[] Starts, int MostLevel) written)
         where TFormat : struct, ILevelFormat => Emitter.Keep(
-            "int8_tile", TFormat.Type, assembler.ToArray(), code => new EmittedInt8Tile(code + starts[0], code + starts[1], code + starts[2]), tile => IsRight<TFormat>(tile, mostLevel));
+            "int8_tile",
+            TFormat.Type,
+            written.Code,
+            code => new EmittedInt8Tile(code + written.Starts[0], code + written.Starts[1], code + written.Starts[2]),
+            tile => IsRight<TFormat>(tile, written.MostLevel));
 
     public override void One(Int8TileArguments* arguments) => _one(arguments);
 

@@ -19,6 +19,9 @@ internal static unsafe class Emitter
     /// <summary>Whether 256-bit code of AVX2, FMA and F16C may be made, on a machine for which none of 512 bits is made.</summary>
     public static bool HasAvx2 { get; } = Wanted() && !Avx512F.IsSupported && Avx2.IsSupported && Fma.IsSupported && RuntimeInformation.ProcessArchitecture == Architecture.X64 && CpuHasHalves();
 
+    /// <summary>Whether code of AVX512_BF16 may be made.</summary>
+    public static bool HasBf16 { get; } = HasVnni512 && X86Base.CpuId(7, 0).Eax >= 1 && ((X86Base.CpuId(7, 1).Eax >> 5) & 1) != 0;
+
     /// <summary>The name of the way that kernels are written for here; null where none are.</summary>
     public static string? Path => HasVnni512 ? KernelPath.EmittedAvx512 : HasAvx2 ? KernelPath.EmittedAvx2 : null;
 

@@ -49,16 +49,13 @@ internal sealed unsafe class HalfRows
         {
             var arguments = new HalfRowsArguments
             {
-                Panel = panel + ((long)column * FloatTile.Outputs * sizeof(ushort)),
-                Columns = Math.Min(most, columns - column),
-                X0 = x[0] + column,
-                X1 = rows > 1 ? x[1] + column : null,
-                X2 = rows > 2 ? x[2] + column : null,
-                Y0 = y[0] + to,
-                Y1 = rows > 1 ? y[1] + to : null,
-                Y2 = rows > 2 ? y[2] + to : null,
-                Accumulate = column,
+                Panel = panel + ((long)column * FloatTile.Outputs * sizeof(ushort)), Columns = Math.Min(most, columns - column), Accumulate = column,
             };
+            for (var row = 0; row < rows; row++)
+            {
+                (arguments.X[row], arguments.Y[row]) = ((long)(x[row] + column), (long)(y[row] + to));
+            }
+
             function(&arguments);
         }
     }

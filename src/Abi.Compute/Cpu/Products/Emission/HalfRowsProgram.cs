@@ -3,12 +3,19 @@ using System.Runtime.InteropServices;
 namespace Abi.Compute.Cpu.Products.Emission;
 
 /// <summary>
-/// Writes the product of up to three rows with a panel [columns][64 outputs] of half-precision weights, which are made float32 on the way: .NET has no such conversion of vectors. In 512
-/// bits all outputs of a row are four vectors; in 256 bits a row alone takes eight, and rows together go over the columns twice, for 32 outputs at a time.
+/// Writes the product of a few rows with a panel of weights of 16 bits: [columns][64 outputs] halves, which are made float32 on the way (.NET has no such conversion of vectors), or
+/// [pairs of columns][64 outputs][2] bfloat16s, whose products the processor adds by pairs. In 512 bits all outputs of a row are four vectors; in 256 bits a row alone takes eight, and rows
+/// together go over the columns twice, for 32 outputs at a time.
 /// </summary>
 internal sealed class HalfRowsProgram
 {
-    private const int ColumnBytes = 128;
+    /// <summary>The most rows of a function: 24 of 32 registers are their outputs.</summary>
+    public const int MostRows = 6;
+
+    /// <summary>Rows beyond which a panel comes from a cache, and asking for it ahead gains nothing.</summary>
+    private const int MostRowsAhead = 3;
+
+    private const int Weights = 24; // to 27, in 512 bits
 
     /// <summary>How far ahead of reading memory is asked for.</summary>
     private const int Ahead = 4096;
@@ -16,19 +23,27 @@ internal sealed class HalfRowsProgram
     private readonly Assembler _to;
     private readonly int _rows;
     private readonly int _lanes;
+    private readonly bool _isBf16;
     private readonly int _vectors; // of a pass
 
-    private HalfRowsProgram(Assembler to, int rows, int lanes)
+    private HalfRowsProgram(Assembler to, int rows, int lanes, bool isBf16)
     {
-        (_to, _rows, _lanes) = (to, rows, lanes);
+        (_to, _rows, _lanes, _isBf16) = (to, rows, lanes, isBf16);
         _vectors = lanes == 8 && rows == 1 ? 8 : 4;
     }
 
-    /// <summary>Writes the function for some rows: <c>void (HalfRowsArguments*)</c> in the convention of System V.</summary>
+    private int ColumnBytes => _isBf16 ? 256 : 128;
+
+    /// <summary>Writes the function for some rows and halves: <c>void (HalfRowsArguments*)</c> in the convention of System V.</summary>
     /// <param name="to">Where to; narrow for 8 lanes.</param>
-    /// <param name="rows">1 to 3.</param>
+    /// <param name="rows">1 to 6 of 16 lanes, 1 to 3 of 8.</param>
     /// <param name="lanes">Floats of a vector: 16 or 8.</param>
-    public static void Write(Assembler to, int rows, int lanes) => new HalfRowsProgram(to, rows, lanes).Write();
+    public static void Write(Assembler to, int rows, int lanes) => new HalfRowsProgram(to, rows, lanes, isBf16: false).Write();
+
+    /// <summary>Writes the function for some rows and pairs of bfloat16s, for AVX512_BF16: <c>void (HalfRowsArguments*)</c> in the convention of System V.</summary>
+    /// <param name="to">Where to.</param>
+    /// <param name="rows">1 to 6.</param>
+    public static void WriteBf16(Assembler to, int rows) => new HalfRowsProgram(to, rows, 16, isBf16: true).Write();
 
     private void Write()
     {
@@ -46,11 +61,6 @@ internal sealed class HalfRowsProgram
     private void WritePass(int output)
     {
         _to.Load(Register.Rdx, Register.Rax, Argument(nameof(HalfRowsArguments.Panel)));
-        for (var row = 0; row < _rows; row++)
-        {
-            _to.Load(X(row), Register.Rax, Argument(nameof(HalfRowsArguments.X0)) + (8 * row));
-        }
-
         _to.Load(Register.R11, Register.Rax, Argument(nameof(HalfRowsArguments.Accumulate)));
         _to.Test(Register.R11);
         var fresh = _to.JumpAheadIfZero();
@@ -63,13 +73,17 @@ internal sealed class HalfRowsProgram
         }
 
         _to.Land(ready);
+        for (var row = 0; row < _rows; row++)
+        {
+            _to.Load(X(row), Register.Rax, Argument(nameof(HalfRowsArguments.X)) + (8 * row));
+        }
+
         _to.Load(Register.R11, Register.Rax, Argument(nameof(HalfRowsArguments.Columns)));
         _to.Align();
         var loop = _to.Length;
-        if (output == 0)
+        for (var line = 0; output == 0 && _rows <= MostRowsAhead && line < ColumnBytes; line += 64)
         {
-            _to.Prefetch(Register.Rdx, Ahead);
-            _to.Prefetch(Register.Rdx, Ahead + 64);
+            _to.Prefetch(Register.Rdx, Ahead + line);
         }
 
         WriteColumn(output * sizeof(ushort));
@@ -88,19 +102,7 @@ internal sealed class HalfRowsProgram
     {
         if (_lanes == 16)
         {
-            for (var vector = 0; vector < _vectors; vector++)
-            {
-                _to.LoadHalves(24 + vector, Register.Rdx, at + (32 * vector));
-            }
-
-            for (var row = 0; row < _rows; row++)
-            {
-                for (var vector = 0; vector < _vectors; vector++)
-                {
-                    _to.MultiplyAdd((row * _vectors) + vector, 24 + vector, X(row), 0, broadcast: true);
-                }
-            }
-
+            WriteWideColumn();
             return;
         }
 
@@ -120,7 +122,41 @@ internal sealed class HalfRowsProgram
         }
     }
 
-    private static Register X(int row) => Register.R8 + row;
+    /// <summary>All outputs at once, each row's activations broadcast as part of the product.</summary>
+    private void WriteWideColumn()
+    {
+        for (var vector = 0; vector < _vectors; vector++)
+        {
+            if (_isBf16)
+            {
+                _to.Load(Weights + vector, Register.Rdx, 64 * vector);
+            }
+            else
+            {
+                _to.LoadHalves(Weights + vector, Register.Rdx, 32 * vector);
+            }
+        }
+
+        for (var row = 0; row < _rows; row++)
+        {
+            for (var vector = 0; vector < _vectors; vector++)
+            {
+                if (_isBf16)
+                {
+                    _to.DotBf16((row * _vectors) + vector, Weights + vector, X(row), 0);
+                }
+                else
+                {
+                    _to.MultiplyAdd((row * _vectors) + vector, Weights + vector, X(row), 0, broadcast: true);
+                }
+            }
+        }
+    }
+
+    /// <summary>Where a row is; the last is where outputs are before and after the columns.</summary>
+    private static Register X(int row) => row switch { < 3 => Register.R8 + row, 3 => Register.Rsi, 4 => Register.Rdi, _ => Output };
+
+    private static Register Output => Register.Rcx;
 
     private static int Argument(string field) => (int)Marshal.OffsetOf<HalfRowsArguments>(field);
 
@@ -128,17 +164,17 @@ internal sealed class HalfRowsProgram
     {
         for (var row = 0; row < _rows; row++)
         {
-            _to.Load(Register.Rcx, Register.Rax, Argument(nameof(HalfRowsArguments.Y0)) + (8 * row));
+            _to.Load(Output, Register.Rax, Argument(nameof(HalfRowsArguments.Y)) + (8 * row));
             for (var vector = 0; vector < _vectors; vector++)
             {
                 var offset = sizeof(float) * (output + (_lanes * vector));
                 if (load)
                 {
-                    _to.Load((row * _vectors) + vector, Register.Rcx, offset);
+                    _to.Load((row * _vectors) + vector, Output, offset);
                 }
                 else
                 {
-                    _to.Store(Register.Rcx, offset, (row * _vectors) + vector);
+                    _to.Store(Output, offset, (row * _vectors) + vector);
                 }
             }
         }

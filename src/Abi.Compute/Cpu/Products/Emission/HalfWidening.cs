@@ -18,6 +18,30 @@ internal sealed unsafe class HalfWidening
     /// <summary>Widens [count] numbers, a multiple of 32; some thousands at most, because the runtime cannot stop the thread meanwhile.</summary>
     public void Widen(Half* from, float* to, int count) => _function(from, to, count / Together);
 
+    /// <summary>Writes the function: <c>void (Half*, float*, nint)</c> in the convention of System V.</summary>
+    /// <param name="to">Where to; narrow for 8 lanes.</param>
+    /// <param name="lanes">Floats of a vector: 16 or 8.</param>
+    internal static void Write(Assembler to, int lanes)
+    {
+        var loop = to.Length;
+        for (var i = 0; i < Together / lanes; i++)
+        {
+            to.LoadHalves(i, Register.Rdi, sizeof(ushort) * lanes * i);
+        }
+
+        for (var i = 0; i < Together / lanes; i++)
+        {
+            to.Store(Register.Rsi, sizeof(float) * lanes * i, i);
+        }
+
+        to.Add(Register.Rdi, sizeof(ushort) * Together);
+        to.Add(Register.Rsi, sizeof(float) * Together);
+        to.Add(Register.Rdx, -1);
+        to.JumpIfNotZero(loop);
+        to.ZeroUpper();
+        to.Return();
+    }
+
     private static HalfWidening? TryCreate()
     {
         if ((!Emitter.HasVnni512 && !Emitter.HasAvx2) || OperatingSystem.IsWindows())
@@ -27,23 +51,7 @@ internal sealed unsafe class HalfWidening
 
         var lanes = Emitter.HasVnni512 ? 16 : 8;
         var assembler = new Assembler(narrow: lanes == 8);
-        var loop = assembler.Length;
-        for (var i = 0; i < Together / lanes; i++)
-        {
-            assembler.LoadHalves(i, Register.Rdi, sizeof(ushort) * lanes * i);
-        }
-
-        for (var i = 0; i < Together / lanes; i++)
-        {
-            assembler.Store(Register.Rsi, sizeof(float) * lanes * i, i);
-        }
-
-        assembler.Add(Register.Rdi, sizeof(ushort) * Together);
-        assembler.Add(Register.Rsi, sizeof(float) * Together);
-        assembler.Add(Register.Rdx, -1);
-        assembler.JumpIfNotZero(loop);
-        assembler.ZeroUpper();
-        assembler.Return();
+        Write(assembler, lanes);
         return Emitter.Keep("half_widening", TensorType.F16, assembler.ToArray(), static code => new HalfWidening((byte*)code), static made => made.IsRight());
     }
 

@@ -35,4 +35,27 @@ internal abstract unsafe class FloatTile
     /// <param name="to">Where in y the outputs begin.</param>
     /// <param name="accumulate">Whether to go on from what stands in the outputs.</param>
     public abstract void Several(float* panel, int columns, float** x, int firstColumn, float** y, int to, bool accumulate);
+
+    /// <summary>Computes the outputs of any number of rows, <see cref="Height"/> at a time as far as that goes.</summary>
+    /// <param name="panel">[columns][64], aligned to 64 bytes.</param>
+    /// <param name="columns">The columns.</param>
+    /// <param name="x">The rows: [rows] pointers.</param>
+    /// <param name="firstColumn">Where in the rows the columns begin.</param>
+    /// <param name="y">[rows] pointers.</param>
+    /// <param name="to">Where in y the outputs begin.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="accumulate">Whether to go on from what stands in the outputs.</param>
+    public void All(float* panel, int columns, float** x, int firstColumn, float** y, int to, int rows, bool accumulate)
+    {
+        var row = 0;
+        for (; row + Height <= rows; row += Height)
+        {
+            Several(panel, columns, x + row, firstColumn, y + row, to, accumulate);
+        }
+
+        for (; row < rows; row++)
+        {
+            One(panel, columns, x[row] + firstColumn, y[row] + to, accumulate);
+        }
+    }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Abi.Compute.Cpu.Products.Emission;
 using Abi.Compute.Cpu.Products.Formats;
 using Abi.Compute.Cpu.Products.Packing;
@@ -8,116 +7,44 @@ using Abi.Compute.Tensors;
 namespace Abi.Compute.Cpu.Products.Int8;
 
 /// <summary>Quantised weights against activations of 8 bits: panels of 64 outputs × 256 columns are made integers once and every row of activations is swept over them.</summary>
-internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
+internal sealed unsafe class Int8Matrix<TFormat> : PanelledMatrix
     where TFormat : struct, ILevelFormat
 {
-    /// <summary>The rows of activations whose outputs of a last, narrower panel are held apart.</summary>
-    private const int ApartRows = 48;
-
     private readonly Int8Tile _tile = Int8Tile.Best<TFormat>();
-    private readonly WeightTensor _weight;
-    private readonly byte* _rows;
-    private readonly PanelStore? _store;
 
     /// <summary>Takes rows [firstRow, firstRow + rows) of a tensor.</summary>
     public Int8Matrix(WeightTensor weight, long firstRow, int rows, RepackMode repack)
+        : base(weight, firstRow, rows, repack == RepackMode.Never ? 0 : PackedPanel<TFormat>.Bytes(checked((int)weight.Columns) / ActivationBlock.Columns), repack)
     {
-        _weight = weight;
-        _rows = weight.Address + (firstRow * weight.RowByteLength);
-        Rows = rows;
-        Columns = checked((int)weight.Columns);
-        if (repack == RepackMode.Never)
-        {
-            return;
-        }
-
-        _store = new PanelStore(weight, _rows, rows * weight.RowByteLength, Int8Panel.Outputs * weight.RowByteLength, PackedPanel<TFormat>.Bytes(Columns / ActivationBlock.Columns));
         if (repack == RepackMode.AtLoad)
         {
-            Parallel.For(0, _store.Panels, panel =>
-            {
-                if (_store.Claim(panel, atOnce: true) == PanelClaim.Make)
-                {
-                    Make(panel * Int8Panel.Outputs, Math.Min(Int8Panel.Outputs, Rows - (panel * Int8Panel.Outputs)));
-                }
-            });
+            PackAll();
         }
     }
-
-    public override int Rows { get; }
-
-    public override int Columns { get; }
 
     public override ActivationForm Form => ActivationForm.Int8;
 
-    public override int Granularity => Int8Panel.Outputs;
-
     public override ProductKernels Kernels =>
-        new(_weight.Type, Form, _store is not null && PackedRows<TFormat>.Emitted is not null ? Emitter.Path! : _tile.Path, _tile.Path);
+        new(Weight.Type, Form, IsKept && PackedRows<TFormat>.Emitted is not null ? Emitter.Path! : _tile.Path, _tile.Path);
 
-    public override long PackedBytes => _store?.MadeBytes ?? 0;
+    protected override int WorkBytes => Int8Panel.MaximumBlocks * Int8Panel<TFormat>.RecordBytes;
 
-    public override long OwnBytes => _store?.Bytes ?? 0;
-
-    public override int ScratchBytes => checked(PanelBytes + ApartBytes + (int)(_store is null ? 0 : PackedPanel<TFormat>.Bytes(Columns / ActivationBlock.Columns)));
-
-    private static int ApartBytes => ApartRows * Int8Panel.Outputs * sizeof(float);
-
-    private static int PanelBytes => Int8Panel.MaximumBlocks * Int8Panel<TFormat>.RecordBytes;
+    private int Blocks => Columns / ActivationBlock.Columns;
 
     public override void Multiply(byte** x, float** y, int rows, int first, int count, byte* scratch)
     {
-        if (_store is not null)
+        if (IsKept)
         {
-            PackedPanel<TFormat>.Prefetch(_store[first / Int8Panel.Outputs], Columns / ActivationBlock.Columns);
+            PackedPanel<TFormat>.Prefetch(PanelAt(first), Blocks);
         }
 
-        for (var end = first + count; first < end; first += Int8Panel.Outputs)
-        {
-            var outputs = Math.Min(Int8Panel.Outputs, end - first);
-            if (outputs == Int8Panel.Outputs)
-            {
-                MultiplyPanel(x, y, first, rows, first, outputs, scratch);
-            }
-            else
-            {
-                MultiplyNarrowPanel(x, y, rows, first, outputs, scratch);
-            }
-        }
-
-        GC.KeepAlive(_weight);
+        base.Multiply(x, y, rows, first, count, scratch);
     }
 
-    public override void Prefetch(int first, int bytes) => _store?.Prefetch(first / Int8Panel.Outputs, bytes);
-
-    public override void Dispose() => _store?.Dispose();
-
-    /// <summary>Tiles write 64 outputs: those of a narrower panel go to scratch first.</summary>
-    private void MultiplyNarrowPanel(byte** x, float** y, int rows, int first, int outputs, byte* scratch)
+    protected override void MultiplyPanel(byte** x, float** y, int to, int rows, int first, int outputs, byte* panel)
     {
-        var apart = (float*)(scratch + PanelBytes);
-        var pointers = stackalloc float*[ApartRows];
-        for (var i = 0; i < ApartRows; i++)
-        {
-            pointers[i] = apart + (i * Int8Panel.Outputs);
-        }
-
-        for (var row = 0; row < rows; row += ApartRows)
-        {
-            var some = Math.Min(ApartRows, rows - row);
-            MultiplyPanel(x + row, pointers, 0, some, first, outputs, scratch);
-            for (var i = 0; i < some; i++)
-            {
-                Unsafe.CopyBlockUnaligned(y[row + i] + first, pointers[i], (uint)(outputs * sizeof(float)));
-            }
-        }
-    }
-
-    /// <summary>Writes the 64 outputs of a panel to <c>y[row] + to</c>.</summary>
-    private void MultiplyPanel(byte** x, float** y, int to, int rows, int first, int outputs, byte* panel)
-    {
-        var blocks = Columns / ActivationBlock.Columns;
-        var packed = _store is null ? null : Packed(first, outputs, panel);
+        var blocks = Blocks;
+        var packed = IsKept ? Packed(first, outputs, panel) : null;
         if (packed != null && rows <= PackedRows<TFormat>.WorthRows && PackedRows<TFormat>.Emitted is { } direct)
         {
             direct.Multiply(packed, blocks, x, y, to, rows);
@@ -134,7 +61,7 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
             }
             else
             {
-                Int8Panel<TFormat>.FillFromRows(Source(first, block), _weight.RowByteLength, outputs, some, panel);
+                Int8Panel<TFormat>.FillFromRows(RowsAt(first, block), Weight.RowByteLength, outputs, some, panel);
             }
 
             arguments.Blocks = some;
@@ -142,6 +69,8 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
             MultiplyPiece(&arguments, x, y, to, rows, block);
         }
     }
+
+    protected override void Pack(int first, int outputs, byte* packed) => PanelPacking<TFormat>.Pack(RowsAt(first, 0), Weight.RowByteLength, outputs, Blocks, packed);
 
     /// <summary>Sweeps the rows over an unpacked piece, three at a time.</summary>
     private void MultiplyPiece(Int8TileArguments* arguments, byte** x, float** y, int to, int rows, int block)
@@ -171,28 +100,5 @@ internal sealed unsafe class Int8Matrix<TFormat> : ProductMatrix
     }
 
     /// <summary>Where the first of some rows has a block of 32 columns.</summary>
-    private byte* Source(int first, int block) => _rows + (first * _weight.RowByteLength) + (block * ActivationBlock.Columns / TFormat.BlockLength * TFormat.BlockBytes);
-
-    /// <summary>The packed panel of the outputs from <paramref name="first"/> on, made now if it is not there yet: in its place, or the first time in scratch.</summary>
-    private byte* Packed(int first, int outputs, byte* scratch)
-    {
-        switch (_store!.Claim(first / Int8Panel.Outputs))
-        {
-            case PanelClaim.MakeAside:
-                var aside = scratch + PanelBytes + ApartBytes;
-                PanelPacking<TFormat>.Pack(Source(first, 0), _weight.RowByteLength, outputs, Columns / ActivationBlock.Columns, aside);
-                return aside;
-            case PanelClaim.Make:
-                Make(first, outputs);
-                break;
-        }
-
-        return _store[first / Int8Panel.Outputs];
-    }
-
-    private void Make(int first, int outputs)
-    {
-        PanelPacking<TFormat>.Pack(Source(first, 0), _weight.RowByteLength, outputs, Columns / ActivationBlock.Columns, _store![first / Int8Panel.Outputs]);
-        _store.Finish(first / Int8Panel.Outputs);
-    }
+    private byte* RowsAt(int first, int block) => Source + (first * Weight.RowByteLength) + (block * ActivationBlock.Columns / TFormat.BlockLength * TFormat.BlockBytes);
 }

@@ -16,7 +16,7 @@ public sealed class EmittedCodeTests
     private static readonly HashSet<Mnemonic> Expected =
     [
         Mnemonic.Mov, Mnemonic.Add, Mnemonic.Test, Mnemonic.Je, Mnemonic.Jne, Mnemonic.Jmp, Mnemonic.Nop, Mnemonic.Ret, Mnemonic.Prefetcht0, Mnemonic.Vzeroupper,
-        Mnemonic.Vmovups, Mnemonic.Vmovdqa64, Mnemonic.Vpxord, Mnemonic.Vpbroadcastd, Mnemonic.Vpslld, Mnemonic.Vpdpbusd, Mnemonic.Vcvtdq2ps, Mnemonic.Vcvtph2ps, Mnemonic.Vmulps, Mnemonic.Vfmadd231ps,
+        Mnemonic.Vmovups, Mnemonic.Vmovdqa64, Mnemonic.Vpxord, Mnemonic.Vpbroadcastd, Mnemonic.Vpslld, Mnemonic.Vpdpbusd, Mnemonic.Vdpbf16ps, Mnemonic.Vcvtdq2ps, Mnemonic.Vcvtph2ps, Mnemonic.Vmulps, Mnemonic.Vfmadd231ps,
         Mnemonic.Sub, Mnemonic.Cmp, Mnemonic.Xor, Mnemonic.Lea, Mnemonic.Vfmadd213ps, Mnemonic.Vmovdqa, Mnemonic.Vpxor, Mnemonic.Vpand, Mnemonic.Vpor, Mnemonic.Vpabsb, Mnemonic.Vpsignb,
         Mnemonic.Vpmaddubsw, Mnemonic.Vpmaddwd, Mnemonic.Vpaddw, Mnemonic.Vpaddd, Mnemonic.Vpsrld, Mnemonic.Vpsrlw, Mnemonic.Vpsllw, Mnemonic.Vpshufb, Mnemonic.Vpmovsxbd,
         Mnemonic.Vpsubw, Mnemonic.Vpshufd, Mnemonic.Vpermq,
@@ -52,6 +52,20 @@ public sealed class EmittedCodeTests
         var products = code.Where(i => i.Mnemonic == Mnemonic.Vfmadd231ps).ToArray();
         Assert.That(products, Has.Length.EqualTo(4 * rows));
         Assert.That(products.All(i => i.IsBroadcast));
+    }
+
+    [Test]
+    public void Bf16RowsKeepToTheConvention([Values(1, 2, 3, 4, 5, 6)] int rows)
+    {
+        var assembler = new Assembler();
+        HalfRowsProgram.WriteBf16(assembler, rows);
+        var code = Decode(assembler.ToArray());
+        CheckConvention(code, windows: false);
+        var products = code.Where(i => i.Mnemonic == Mnemonic.Vdpbf16ps).ToArray();
+        Assert.That(products, Has.Length.EqualTo(4 * rows));
+        Assert.That(products.All(i => i.IsBroadcast && i.Op0Register.IsZMM()));
+        Assert.That(products.Select(i => i.Op0Register), Is.Unique, "sums stay in registers");
+        Assert.That(code.SelectMany(i => i.Code.CpuidFeatures()), Does.Contain(CpuidFeature.AVX512_BF16));
     }
 
     [Test]

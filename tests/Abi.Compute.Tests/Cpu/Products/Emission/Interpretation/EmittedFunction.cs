@@ -1,0 +1,21 @@
+using Abi.Compute.Cpu.Products.Emission;
+
+namespace Abi.Compute.Tests.Cpu.Products.Emission.Interpretation;
+
+/// <summary>A function of System V run both ways: interpreted, and where this process may, by the processor.</summary>
+internal static unsafe class EmittedFunction
+{
+    /// <summary>Whether the processor runs what was written for it.</summary>
+    /// <param name="narrow">Whether that is 256 bits.</param>
+    public static bool CanRun(bool narrow) => !OperatingSystem.IsWindows() && (Emitter.HasVnni512 || (narrow && Emitter.HasAvx2));
+
+    /// <summary>Places code to be run.</summary>
+    public static byte* Place(ReadOnlySpan<byte> code)
+    {
+        var placed = CodePages.TryPlace(code);
+        return placed != null ? placed : throw new InvalidOperationException("This system places no code.");
+    }
+
+    /// <summary>Runs placed code.</summary>
+    public static void Run(byte* function, void* argument) => ((delegate* unmanaged[SuppressGCTransition]<void*, void>)function)(argument);
+}

@@ -1,0 +1,322 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Abi.Compute.Cpu.Products;
+using Abi.Compute.Cpu.Products.Bfloat16;
+using Abi.Compute.Cpu.Products.Emission;
+using Abi.Compute.Cpu.Products.Float32;
+using Abi.Compute.Cpu.Products.Formats;
+using Abi.Compute.Cpu.Products.Int8;
+using Abi.Compute.Cpu.Products.Packing;
+using Abi.Compute.Formats;
+using Abi.Compute.Memory;
+using Abi.Compute.Scalar;
+
+namespace Abi.Compute.Tests.Cpu.Products.Emission.Interpretation;
+
+/// <summary>
+/// Every program that emitters write equals the definition bit for bit and touches only what it should, on any machine: AVX-512 too where there is none. What the processor can run gives what
+/// the interpreter does.
+/// </summary>
+public sealed unsafe class InterpretedProgramTests
+{
+    public static IEnumerable<Type> Formats => typeof(ILevelFormat).Assembly.GetTypes().Where(type => type.IsValueType && type.IsAssignableTo(typeof(ILevelFormat)));
+
+    [TestCaseSource(nameof(Formats))]
+    public void Int8TilesEqualTheDefinition(Type format) => Call(nameof(CheckTiles), format);
+
+    [TestCaseSource(nameof(Formats))]
+    public void PackedRowsEqualTheDefinition(Type format) => Call(nameof(CheckPackedRows), format);
+
+    [Test]
+    public void HalfRowsEqualTheDefinition([Values(1, 2, 3)] int rows, [Values(16, 8)] int lanes)
+    {
+        var assembler = new Assembler(narrow: lanes == 8);
+        HalfRowsProgram.Write(assembler, rows, lanes);
+        var code = assembler.ToArray();
+        using var interpreter = new CodeInterpreter(code);
+        var placed = EmittedFunction.CanRun(lanes == 8) ? EmittedFunction.Place(code) : null;
+        var random = new Random(rows);
+        foreach (var columns in new[] { 1, 6, 131 })
+        {
+            using var panel = new NativeBuffer(columns * FloatTile.Outputs * sizeof(ushort));
+            using var expanded = new NativeBuffer(columns * FloatTile.Outputs * sizeof(float));
+            using var x = new NativeBuffer(rows * columns * sizeof(float));
+            using var y = new NativeBuffer(rows * FloatTile.Outputs * sizeof(float));
+            foreach (ref var half in new Span<Half>((void*)panel.Address, columns * FloatTile.Outputs))
+            {
+                half = (Half)((random.NextSingle() - 0.5f) * (random.Next(8) == 0 ? 1e-5f : 1)); // denormal halves too
+            }
+
+            FillFloats(random, x);
+            FloatElements.Expand<F16>((byte*)panel.Address, columns * FloatTile.Outputs, (float*)expanded.Address);
+            for (var accumulate = 0; accumulate < 2; accumulate++)
+            {
+                FillFloats(random, y);
+                var expected = Floats(y).ToArray();
+                fixed (float* to = expected)
+                {
+                    for (var row = 0; row < rows; row++)
+                    {
+                        new FloatTileReference().One((float*)expanded.Address, columns, (float*)x.Address + (row * columns), to + (row * FloatTile.Outputs), accumulate != 0);
+                    }
+                }
+
+                HalfRowsArguments arguments = default;
+                arguments.Panel = (byte*)panel.Address;
+                (arguments.Columns, arguments.Accumulate) = (columns, accumulate);
+                for (var row = 0; row < rows; row++)
+                {
+                    (arguments.X[row], arguments.Y[row]) = (x.Address + (row * columns * sizeof(float)), y.Address + (row * FloatTile.Outputs * sizeof(float)));
+                }
+
+                Lend(interpreter, &arguments, panel, x, y);
+                Check(interpreter, placed, &arguments, y, expected, $"{columns} columns");
+            }
+        }
+    }
+
+    /// <summary>The definition knows nothing of denormals; the interpreted instruction takes them for zero, as the manual says. That they agree shows that there never are any.</summary>
+    [Test]
+    public void Bf16RowsEqualTheDefinition([Values(1, 2, 3, 4, 5, 6)] int rows)
+    {
+        var assembler = new Assembler();
+        HalfRowsProgram.WriteBf16(assembler, rows);
+        var code = assembler.ToArray();
+        using var interpreter = new CodeInterpreter(code);
+        var placed = Emitter.HasBf16 && EmittedFunction.CanRun(narrow: false) ? EmittedFunction.Place(code) : null;
+        var random = new Random(rows);
+        foreach (var (pairs, scale) in new[] { (1, 1f), (6, 1f), (67, 1f), (67, ScalarProducts.NegligibleBf16 * 32), (67, ScalarProducts.NegligibleBf16 / 32) })
+        {
+            using var panel = new NativeBuffer(pairs * FloatTile.Outputs * sizeof(uint));
+            using var x = new NativeBuffer(rows * pairs * sizeof(uint));
+            using var y = new NativeBuffer(rows * FloatTile.Outputs * sizeof(float));
+            Bf16Rows.Fill(random, panel, scale);
+            Bf16Rows.Fill(random, x, scale);
+            for (var accumulate = 0; accumulate < 2; accumulate++)
+            {
+                HalfRowsArguments arguments = default;
+                arguments.Panel = (byte*)panel.Address;
+                (arguments.Columns, arguments.Accumulate) = (pairs, accumulate);
+                FillFloats(random, y);
+                var expected = Floats(y).ToArray();
+                fixed (float* to = expected)
+                {
+                    for (var row = 0; row < rows; row++)
+                    {
+                        (arguments.X[row], arguments.Y[row]) = (x.Address + (row * pairs * sizeof(uint)), y.Address + (row * FloatTile.Outputs * sizeof(float)));
+                        Bf16Reference.One((uint*)panel.Address, pairs, (uint*)x.Address + (row * pairs), to + (row * FloatTile.Outputs), accumulate != 0);
+                    }
+                }
+
+                Lend(interpreter, &arguments, panel, x, y);
+                Check(interpreter, placed, &arguments, y, expected, $"{pairs} pairs around {scale}");
+            }
+        }
+    }
+
+    [Test]
+    public void HalvesAreWidened([Values(16, 8)] int lanes)
+    {
+        const int all = 1 << 16;
+        var assembler = new Assembler(narrow: lanes == 8);
+        HalfWidening.Write(assembler, lanes);
+        using var halves = new NativeBuffer(all * sizeof(ushort));
+        using var floats = new NativeBuffer(all * sizeof(float));
+        var from = new Span<ushort>((void*)halves.Address, all);
+        for (var i = 0; i < all; i++)
+        {
+            from[i] = (ushort)i;
+        }
+
+        using var interpreter = new CodeInterpreter(assembler.ToArray());
+        interpreter.Memory.Lend(halves, isWritable: false, "halves");
+        interpreter.Memory.Lend(floats, isWritable: true, "floats");
+        interpreter.Call(0, false, halves.Address, floats.Address, all / 32);
+        Assert.That(Floats(floats).ToArray(), Is.EqualTo(Enumerable.Range(0, all).Select(i => (float)BitConverter.UInt16BitsToHalf((ushort)i))));
+    }
+
+    private static void Call(string name, Type format)
+    {
+        var method = typeof(InterpretedProgramTests).GetMethod(name, BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(format);
+        method.Invoke(null, BindingFlags.DoNotWrapExceptions, null, null, null);
+    }
+
+    private static void CheckTiles<TFormat>()
+        where TFormat : struct, ILevelFormat
+    {
+        CheckTile(EmittedInt8Tile.WriteWide<TFormat>(windows: false), windows: false, "512 bits, System V");
+        CheckTile(EmittedInt8Tile.WriteWide<TFormat>(windows: true), windows: true, "512 bits, Windows");
+        CheckTile(EmittedInt8Tile.WriteNarrow<TFormat>(), windows: false, "256 bits");
+
+        static void CheckTile((byte[] Code, int[] Starts, int MostLevel) written, bool windows, string message)
+        {
+            using var interpreter = new CodeInterpreter(written.Code);
+            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new InterpretedInt8Tile<TFormat>(interpreter, written.Starts, windows), written.MostLevel), message);
+        }
+    }
+
+    private static void CheckPackedRows<TFormat>()
+        where TFormat : struct, ILevelFormat
+    {
+        if (TFormat.ScaleForm == ScaleForm.Power)
+        {
+            Assert.Pass("No program reads scales that are powers of two.");
+        }
+
+        var shape = new PackedRowsProgram.Shape(
+            TFormat.CodeBits, TFormat.ScaleForm, TFormat.Scales, TFormat.HasMinimum, TFormat.OffsetShift, !TFormat.Table.IsEmpty, PackedPanel<TFormat>.Ahead);
+        using var constants = Constants<TFormat>();
+        var random = new Random(29);
+        foreach (var narrow in new[] { false, true })
+        {
+            for (var rows = 1; rows <= PackedRowsProgram.MostRows; rows++)
+            {
+                var assembler = new Assembler(narrow);
+                if (narrow)
+                {
+                    PackedRows256Program.Write(assembler, shape, rows);
+                }
+                else
+                {
+                    PackedRowsProgram.Write(assembler, shape, rows);
+                }
+
+                var code = assembler.ToArray();
+                using var interpreter = new CodeInterpreter(code);
+                var placed = EmittedFunction.CanRun(narrow) ? EmittedFunction.Place(code) : null;
+                CheckPieces<TFormat>(random, interpreter, placed, constants, rows, pieces: 1, blocks: 1, isExtreme: false);
+                CheckPieces<TFormat>(random, interpreter, placed, constants, rows, pieces: 2, blocks: Int8Panel.MaximumBlocks, isExtreme: rows % 2 == 0);
+                CheckPieces<TFormat>(random, interpreter, placed, constants, rows, pieces: 1, blocks: 3, isExtreme: rows % 2 != 0);
+            }
+        }
+    }
+
+    private static void CheckPieces<TFormat>(Random random, CodeInterpreter interpreter, byte* placed, NativeBuffer constants, int rows, int pieces, int blocks, bool isExtreme)
+        where TFormat : struct, ILevelFormat
+    {
+        using var packed = new NativeBuffer(pieces * PackedPanel<TFormat>.Bytes(blocks));
+        using var x = new NativeBuffer(rows * pieces * blocks * ActivationBlock.Bytes);
+        using var y = new NativeBuffer(rows * Int8Panel.Outputs * sizeof(float));
+        using var panel = new NativeBuffer(blocks * Int8Panel<TFormat>.RecordBytes);
+        for (var piece = 0; piece < pieces; piece++)
+        {
+            FillPiece<TFormat>(random, (byte*)packed.Address + (piece * PackedPanel<TFormat>.Bytes(blocks)), blocks, isExtreme);
+        }
+
+        EmittedInt8Tile.FillRows(random, (ActivationBlock*)x.Address, rows * pieces * blocks, isExtreme);
+        FillFloats(random, y);
+        var expected = Floats(y).ToArray();
+        PackedRowsArguments arguments = new()
+        {
+            Packed = (byte*)packed.Address, Pieces = pieces, Blocks = blocks, CodeBytes = blocks * PackedPanel<TFormat>.CodeBytes, ScaleBytes = PackedPanel<TFormat>.ScaleBytes(blocks),
+            XBytes = blocks * ActivationBlock.Bytes, Constants = (byte*)constants.Address, UnitFactor = TFormat.UnitFactor, MinimumFactor = -1,
+        };
+        fixed (float* to = expected)
+        {
+            for (var row = 0; row < rows; row++)
+            {
+                var first = (ActivationBlock*)x.Address + (row * pieces * blocks);
+                (arguments.X[row], arguments.Y[row]) = ((long)first, y.Address + (row * Int8Panel.Outputs * sizeof(float)));
+                for (var piece = 0; piece < pieces; piece++)
+                {
+                    PackedPanel<TFormat>.Unpack((byte*)packed.Address + (piece * PackedPanel<TFormat>.Bytes(blocks)), blocks, (byte*)panel.Address);
+                    var tile = new Int8TileArguments { Panel = (byte*)panel.Address, Blocks = blocks, X0 = first + (piece * blocks), Y0 = to + (row * Int8Panel.Outputs), Accumulate = 1 };
+                    new Int8TileReference<TFormat>().One(&tile);
+                }
+            }
+        }
+
+        interpreter.TakeBack();
+        interpreter.Memory.Lend(&arguments, sizeof(PackedRowsArguments), isWritable: false, "arguments");
+        interpreter.Memory.Lend(arguments.Scratch, 384, isWritable: true, "scratch");
+        interpreter.Memory.Lend(constants, isWritable: false, "constants");
+        interpreter.Memory.Lend(packed, isWritable: false, "packed panel");
+        interpreter.Memory.Lend(x, isWritable: false, "activations");
+        interpreter.Memory.Lend(y, isWritable: true, "outputs");
+        Check(interpreter, placed, &arguments, y, expected, $"{rows} rows, {pieces} pieces of {blocks} blocks");
+    }
+
+    private static void Lend(CodeInterpreter interpreter, HalfRowsArguments* arguments, NativeBuffer panel, NativeBuffer x, NativeBuffer y)
+    {
+        interpreter.TakeBack();
+        interpreter.Memory.Lend(arguments, sizeof(HalfRowsArguments), isWritable: false, "arguments");
+        interpreter.Memory.Lend(panel, isWritable: false, "panel");
+        interpreter.Memory.Lend(x, isWritable: false, "activations");
+        interpreter.Memory.Lend(y, isWritable: true, "outputs");
+    }
+
+    /// <summary>Runs a function interpreted and, where it can be, by the processor, from the same outputs.</summary>
+    private static void Check(CodeInterpreter interpreter, byte* placed, void* arguments, NativeBuffer y, float[] expected, string message)
+    {
+        var before = Floats(y).ToArray();
+        interpreter.Call(0, false, (nint)arguments);
+        Assert.That(Bits(Floats(y)), Is.EqualTo(Bits(expected)), $"{message}, interpreted");
+        if (placed != null)
+        {
+            before.CopyTo(Floats(y));
+            EmittedFunction.Run(placed, arguments);
+            Assert.That(Bits(Floats(y)), Is.EqualTo(Bits(expected)), $"{message}, run");
+        }
+    }
+
+    /// <summary>The vectors that <see cref="PackedRowsArguments.Constants"/> names.</summary>
+    private static NativeBuffer Constants<TFormat>()
+        where TFormat : struct, ILevelFormat
+    {
+        var buffer = new NativeBuffer(6 * 64);
+        var to = (byte*)buffer.Address;
+        Vector512.Create((byte)15).Store(to);
+        Vector512.Create((byte)(3 << (TFormat.CodeBits & 4))).Store(to + 64);
+        Vector512.Create((byte)(1 << (TFormat.CodeBits & 6))).Store(to + 128);
+        PackedPanel<TFormat>.Table().Store(to + 192);
+        Vector512.Create((short)1).Store((short*)(to + 256));
+        Vector512.Create((byte)128).Store(to + 320);
+        return buffer;
+    }
+
+    /// <summary>Random codes, or the greatest, whose sums must not overflow on the way; scales that are small numbers.</summary>
+    private static void FillPiece<TFormat>(Random random, byte* piece, int blocks, bool isExtreme)
+        where TFormat : struct, ILevelFormat
+    {
+        for (var group = 0; group < 4; group++, piece += PackedPanel<TFormat>.GroupBytes(blocks))
+        {
+            var codes = new Span<byte>(piece, blocks * PackedPanel<TFormat>.CodeBytes);
+            random.NextBytes(codes);
+            if (isExtreme)
+            {
+                codes.Fill(TFormat.OffsetShift == 7 && TFormat.Table.IsEmpty ? (byte)0 : (byte)255);
+            }
+
+            var scales = new Span<byte>(piece + codes.Length, PackedPanel<TFormat>.ScaleBytes(blocks));
+            random.NextBytes(scales);
+            if (TFormat.ScaleForm == ScaleForm.Single)
+            {
+                foreach (ref var scale in MemoryMarshal.Cast<byte, float>(scales))
+                {
+                    scale = random.NextSingle() - 0.5f;
+                }
+
+                continue;
+            }
+
+            var units = TFormat.ScaleForm == ScaleForm.Half ? scales : scales[..(TFormat.HasMinimum ? 64 : 32)];
+            foreach (ref var half in MemoryMarshal.Cast<byte, Half>(units))
+            {
+                half = (Half)(random.NextSingle() - 0.5f);
+            }
+        }
+    }
+
+    private static void FillFloats(Random random, NativeBuffer buffer)
+    {
+        foreach (ref var value in Floats(buffer))
+        {
+            value = random.NextSingle() - 0.5f;
+        }
+    }
+
+    private static Span<float> Floats(NativeBuffer buffer) => new((void*)buffer.Address, (int)(buffer.Length / sizeof(float)));
+
+    private static uint[] Bits(ReadOnlySpan<float> values) => MemoryMarshal.Cast<float, uint>(values).ToArray();
+}
