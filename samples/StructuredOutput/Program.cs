@@ -14,12 +14,12 @@ Console.WriteLine($"object      {await model.GenerateAsync("Lily had a little pe
 // A schema, with bounds that a type cannot say.
 var schema = Grammar.FromJsonSchema("""
     {
+      "type": "object", "required": ["mood", "age", "friends"],
       "properties": {
         "mood": { "enum": ["happy", "sad", "scared"] },
         "age": { "type": "integer", "minimum": 3, "maximum": 9 },
         "friends": { "type": "array", "items": { "type": "string", "pattern": "^[A-Z][a-z]{2,6}$" }, "minItems": 2, "maxItems": 2 }
-      },
-      "required": ["mood", "age", "friends"]
+      }
     }
     """);
 Console.WriteLine($"schema      {await model.CompleteAsync("The boy was very happy with his friends. ", options with { Grammar = schema })}");

@@ -26,7 +26,7 @@ internal static class ComputeTelemetry
     /// <summary>Tells of a team's threads; negative when they end.</summary>
     public static void AddThreads(int count) => Interlocked.Add(ref _threads, count);
 
-    private static IEnumerable<Measurement<long>> Matrices(Func<ProductUse, long> value) => ProductMatrices.Uses().ConvertAll(use => new Measurement<long>(
+    private static List<Measurement<long>> Matrices(Func<ProductUse, long> value) => ProductMatrices.Uses().ConvertAll(use => new Measurement<long>(
         value(use),
         new("abi.compute.format", use.Kernels.Weights.ToString()),
         new("abi.compute.activations", use.Kernels.Activations switch { ActivationForm.Int8 => "int8", ActivationForm.Float32 => "float32", _ => "bf16" }),

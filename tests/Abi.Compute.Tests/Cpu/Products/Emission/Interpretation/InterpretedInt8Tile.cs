@@ -8,6 +8,8 @@ namespace Abi.Compute.Tests.Cpu.Products.Emission.Interpretation;
 internal sealed unsafe class InterpretedInt8Tile<TFormat>(CodeInterpreter interpreter, int[] starts, bool windows) : Int8Tile
     where TFormat : struct, ILevelFormat
 {
+    public override string Path => KernelPath.Scalar;
+
     public override void One(Int8TileArguments* arguments) => Run(arguments, 1);
 
     public override void Two(Int8TileArguments* arguments) => Run(arguments, 2);
