@@ -58,6 +58,16 @@ internal sealed unsafe class Bf16Matrix<TFormat> : PanelledMatrix
                 continue;
             }
 
+            if (rows <= Bf16Tile.MostRows)
+            {
+                for (var row = 0; row < rows; row++)
+                {
+                    Bf16Tile.One(piece, some, (float*)x[row] + (2 * pair), y[row] + to, pair > 0);
+                }
+
+                continue;
+            }
+
             Bf16Elements.Expand(piece, some, (float*)scratch);
             FloatTile.Best.All((float*)scratch, 2 * some, (float**)x, 2 * pair, y, to, rows, pair > 0);
         }

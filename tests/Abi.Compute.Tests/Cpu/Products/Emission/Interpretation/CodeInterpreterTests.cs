@@ -22,6 +22,9 @@ public sealed unsafe class CodeInterpreterTests
         ["multiply words"] = to => to.MultiplyWords(0, 1, 2),
         ["multiply words of memory"] = to => to.MultiplyWords(0, 1, Register.Rdi, 2 * Slot),
         ["add words"] = to => to.AddWords(0, 1, 2),
+        ["subtract words"] = to => to.SubtractWords(0, 1, 2),
+        ["shuffle integers"] = to => to.ShuffleIntegers(0, 1, 0x1b),
+        ["swap halves"] = to => to.SwapHalves(0, 1),
         ["absolute"] = to => to.Absolute(0, 1),
         ["to floats"] = to => to.ToFloats(0, 1),
         ["load halves"] = to => to.LoadHalves(0, Register.Rdi, 2 * Slot),
@@ -45,9 +48,6 @@ public sealed unsafe class CodeInterpreterTests
     private static readonly Dictionary<string, Action<Assembler>> NarrowOnly = new()
     {
         ["sign"] = to => to.Sign(0, 1, 2),
-        ["subtract words"] = to => to.Data([0xc5, 0xf5, 0xf9, 0xc2]), // vpsubw ymm0,ymm1,ymm2
-        ["shuffle integers"] = to => to.Data([0xc5, 0xfd, 0x70, 0xc1, 0x1b]), // vpshufd ymm0,ymm1,1bh
-        ["permute quads"] = to => to.Data([0xc4, 0xe3, 0xfd, 0x00, 0xc1, 0x4e]), // vpermq ymm0,ymm1,4eh
         ["sign of memory"] = to => to.Sign(0, 1, Register.Rdi, 2 * Slot),
     };
 
