@@ -15,6 +15,7 @@ internal sealed partial class DatabaseEngine
 
     private long _generation; // of the last attempt: files of a failed one may be named by a manifest that did reach the disk
     private long _replayedBytes;
+    private long _fileBytes; // of the files that the manifest names
 
     /// <summary>
     /// Writes every collection that changed into new files and names them in the manifest. Commits and reads go on meanwhile. A crash at any point leaves the old manifest with its
@@ -117,11 +118,12 @@ internal sealed partial class DatabaseEngine
             var entries = all.Where(handle => !handle.IsDropped || _byId.ContainsKey(handle.Schema.Id))
                 .Select(handle => saved.GetValueOrDefault(handle) ?? (handle.StoreOrNull is null ? handle.Saved! : handle.Saved! with { Sequence = sequence })).ToList();
             var manifest = new Manifest(_manifest.DatabaseId, generation, hasDamage ? _manifest.Sequence : sequence, firstSegment, nextId, entries);
+            var fileBytes = FileBytes(manifest);
             manifest.Write(_storage);
             var keptFrom = FirstKeptSegment(firstSegment);
             lock (_commitGate)
             {
-                _manifest = manifest;
+                (_manifest, _fileBytes) = (manifest, fileBytes);
                 foreach (var entry in entries)
                 {
                     if (_byId.TryGetValue(entry.Schema.Id, out var handle))
@@ -167,7 +169,7 @@ internal sealed partial class DatabaseEngine
     private void CheckpointWhenDue()
     {
         var written = _log!.BytesWritten - _checkpointedBytes;
-        if (!_byId.Values.Any(handle => handle.StoreOrNull is { IsMergeDue: true }) && (written < _options.CheckpointBytes || written < FileBytes() / 2))
+        if (!_byId.Values.Any(handle => handle.StoreOrNull is { IsMergeDue: true }) && (written < _options.CheckpointBytes || written < Volatile.Read(ref _fileBytes) / 2))
         {
             return;
         }
@@ -198,10 +200,11 @@ internal sealed partial class DatabaseEngine
         });
     }
 
-    private long FileBytes()
+    // Not while somebody may take them away.
+    private long FileBytes(Manifest manifest)
     {
         long bytes = 0;
-        foreach (var name in _manifest.Files().Where(_storage.Exists))
+        foreach (var name in manifest.Files().Where(_storage.Exists))
         {
             using var file = _storage.OpenRead(name);
             bytes += file.Length;

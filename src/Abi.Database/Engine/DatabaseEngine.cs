@@ -76,6 +76,7 @@ internal sealed partial class DatabaseEngine : IDisposable
                 Recover(limits);
                 return _manifest;
             });
+            _fileBytes = IsReadOnly ? 0 : FileBytes(_manifest);
             _backups = IsReadOnly || options.LogRetention is null ? null : new BackupList(storage, _manifest.DatabaseId);
         }
         catch

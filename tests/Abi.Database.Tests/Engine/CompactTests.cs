@@ -6,6 +6,22 @@ namespace Abi.Database.Tests.Engine;
 /// <summary>Compaction beside writers: every file is written once, and nothing that is committed meanwhile is lost.</summary>
 public sealed class CompactTests
 {
+    /// <summary>A commit asks whether a checkpoint is due while one is replacing the files.</summary>
+    [Test]
+    public async Task CommitsGoOnWhileCheckpointsReplaceTheFiles()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["db"], Durability = Durability.Os, LogSegmentBytes = 1 << 16, CheckpointBytes = 1 << 10 });
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer, Data = [new DataField("n", DataKind.Integer)] });
+        await collection.EnsureCollectionExistsAsync();
+        for (var i = 0; i < 10_000; i++)
+        {
+            await collection.UpsertAsync(new Dictionary<string, object?> { ["Key"] = (long)(i % 10), ["n"] = (long)i });
+        }
+
+        Assert.That(await collection.CountAsync(), Is.EqualTo(10));
+    }
+
     [Test]
     public async Task WritesAGraphOnDiskOnceAndKeepsWhatIsCommittedMeanwhile()
     {
