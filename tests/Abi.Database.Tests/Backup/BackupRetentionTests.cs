@@ -111,6 +111,11 @@ public sealed class BackupRetentionTests
         }
 
         Assert.That(root.Journal.Count - acknowledged[0].Steps, Is.GreaterThan(100));
+
+        // Names reach this disk in their order; others may take the files of a chain away before its manifest.
+        var deletions = Enumerable.Range(0, root.Journal.Count).Where(i => root.Journal[i] is { Kind: MemoryStorage.StepKind.Delete } step && step.Name!.EndsWith(Manifest.FileName, StringComparison.Ordinal)).ToList();
+        Assert.That(deletions, Is.Not.Empty);
+        Assert.That(deletions.Select(i => root.Journal[i + 1].Kind), Is.All.EqualTo(MemoryStorage.StepKind.FlushFolder));
     }
 
     /// <summary>Each call to the disk of the backups fails once: there is a sound backup all the time.</summary>

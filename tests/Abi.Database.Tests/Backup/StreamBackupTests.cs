@@ -170,12 +170,21 @@ public sealed class StreamBackupTests
         Assert.That(async () => await ReadAsync([.. pieces[0], .. pieces[1], .. Crafted(pieces[1], header => header[48]--)]), Throws.InstanceOf<DatabaseCorruptException>().With.Message.Contains("commits 4 to 6, but holds 4 to 7"));
     }
 
-    private delegate void HeaderChange(Span<byte> header);
+    [TestCase(4, 1)]
+    [TestCase(8, -1)]
+    public async Task AnEndThatCountsOtherwiseIsRefused(int field, int change)
+    {
+        var crafted = Crafted((await PiecesAsync())[0], piece => piece[^(BackupPiece.EndBytes - field)] += (byte)change);
+        Assert.That(async () => await ReadAsync(crafted), Throws.InstanceOf<DatabaseCorruptException>().With.Message.Contains("whole backup"));
+    }
 
-    private static byte[] Crafted(byte[] piece, HeaderChange change)
+    private delegate void PieceChange(Span<byte> piece);
+
+    // Changed, with checksums that are right.
+    private static byte[] Crafted(byte[] piece, PieceChange change)
     {
         byte[] crafted = [.. piece];
-        change(crafted.AsSpan(0, BackupPiece.HeaderBytes));
+        change(crafted);
         crafted.AsSpan(12, 4).Clear();
         BinaryPrimitives.WriteUInt32LittleEndian(crafted.AsSpan(12), Crc32C.Compute(crafted.AsSpan(0, BackupPiece.HeaderBytes)));
         BinaryPrimitives.WriteUInt32LittleEndian(crafted.AsSpan(crafted.Length - 4), Crc32C.Compute(crafted.AsSpan(0, crafted.Length - 4)));
