@@ -32,14 +32,9 @@ internal sealed unsafe class Bf16Matrix<TFormat> : PanelledMatrix
 
     public override ActivationForm Form => Bf16Rows.Emitted is null ? ActivationForm.Bf16AsFloat32 : ActivationForm.Bf16;
 
-    public override ProductKernels Kernels
-    {
-        get
-        {
-            var path = Bf16Rows.Emitted is null ? FloatTile.Best.Path : Emitter.Path!;
-            return new ProductKernels(Weight.Type, Form, path, path);
-        }
-    }
+    public override ProductKernels Kernels => Bf16Rows.Emitted is null
+        ? new ProductKernels(Weight.Type, Form, FloatTile.Best.Path, Bf16Tile.Path)
+        : new ProductKernels(Weight.Type, Form, Emitter.Path!, Emitter.Path!);
 
     protected override int WorkBytes => Bf16Rows.Emitted is null ? 2 * ExpandedPairs * Outputs * sizeof(float) : 0;
 

@@ -10,6 +10,9 @@ internal static unsafe class Bf16Tile
     /// <summary>The most rows for which this is faster.</summary>
     public const int MostRows = 4;
 
+    /// <summary>How it is computed in this process.</summary>
+    public static string Path => Vector256.IsHardwareAccelerated ? KernelPath.Avx2 : KernelPath.Portable;
+
     /// <summary>Computes the 64 outputs of one row, as <see cref="Bf16Reference"/> defines them.</summary>
     /// <param name="panel">[pairs][64][2].</param>
     /// <param name="pairs">The pairs of columns.</param>
