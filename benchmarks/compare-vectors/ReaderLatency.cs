@@ -39,6 +39,9 @@ internal static partial class ReaderLatency
         database.WaitForIndexAsync().GetAwaiter().GetResult();
         database.CheckpointAsync().GetAwaiter().GetResult();
         Read(collection); // brings code in
+        _ = BesideWriters(collection, 0); // that of the writers, which is compiled anew while it runs
+        database.WaitForIndexAsync().GetAwaiter().GetResult();
+        database.CheckpointAsync().GetAwaiter().GetResult();
         for (var round = 1; round <= 3; round++)
         {
             var idle = Read(collection);

@@ -230,7 +230,7 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
 
     private static ByteWriter Begin(CollectionSchema schema, out int countAt)
     {
-        var writer = new ByteWriter();
+        var writer = new ByteWriter(256 + schema.Vectors.Sum(VectorCodec.Bytes)); // what most records need
         writer.Byte((byte)OpCode.Write);
         writer.Int32(schema.Id);
         countAt = writer.Length;

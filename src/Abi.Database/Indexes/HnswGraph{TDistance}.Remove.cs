@@ -5,6 +5,7 @@ namespace Abi.Database.Indexes;
 internal sealed unsafe partial class HnswGraph<TDistance>
 {
     private const float Slack = 1.44f; // the square of the paper's alpha, for distances that are squares
+    private const int MostCandidates = 512;
 
     public override void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads)
     {
@@ -12,6 +13,8 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         var degree = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(threads, 1) };
         Parallel.For(0, (slots + 1023) / 1024, degree, block =>
         {
+            var walk = Rent(MostCandidates);
+            var open = new Stack<int>();
             for (var slot = block * 1024; slot < Math.Min(slots, (block * 1024) + 1024); slot++)
             {
                 if (isRemoved[slot] || !isLinked(slot))
@@ -21,9 +24,11 @@ internal sealed unsafe partial class HnswGraph<TDistance>
 
                 for (var level = 0; level <= LevelOf(slot); level++)
                 {
-                    Bridge(slot, level, isRemoved);
+                    Bridge(slot, level, isRemoved, walk, open);
                 }
             }
+
+            _walks.Add(walk);
         });
 
         var removed = 0;
@@ -47,35 +52,10 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         }
     }
 
-    private void Bridge(int slot, int level, bool[] isRemoved)
+    private void Bridge(int slot, int level, bool[] isRemoved, WalkState walk, Stack<int> open)
     {
-        var links = LinksOf(slot, level);
-        var isTouched = false;
-        foreach (var link in links)
-        {
-            isTouched |= link >= 0 && isRemoved[link];
-        }
-
-        if (!isTouched)
-        {
-            return;
-        }
-
-        var query = Rows.Row(slot);
-        HashSet<int> seen = [slot];
-        List<ulong> candidates = [];
-        foreach (var link in links)
-        {
-            if (link < 0)
-            {
-                break;
-            }
-
-            Consider(link);
-        }
-
         // What is left of the node's own links stays. Choosing all anew, with no slack, would thin the graph out with every round of deletions.
-        candidates.Sort();
+        var links = LinksOf(slot, level);
         Span<int> chosen = stackalloc int[links.Length];
         var (kept, before) = (0, 0);
         foreach (var link in links)
@@ -87,20 +67,29 @@ internal sealed unsafe partial class HnswGraph<TDistance>
             }
         }
 
-        foreach (var candidate in candidates)
+        if (kept == before)
         {
-            if (kept == links.Length)
-            {
-                break;
-            }
+            return;
+        }
 
-            if (!chosen[..kept].Contains(ScoredSlot.Slot(candidate)) && LeadsElsewhere(candidate, chosen[..kept]))
+        walk.Restamp();
+        walk.Visited[slot] = walk.Stamp;
+        foreach (var link in chosen[..kept])
+        {
+            walk.Visited[link] = walk.Stamp;
+        }
+
+        var candidates = BehindRemoved(slot, links, level, isRemoved, walk, open);
+        candidates.Sort();
+        for (var i = 0; i < candidates.Length && kept < links.Length; i++)
+        {
+            if (LeadsElsewhere(candidates[i], chosen[..kept]))
             {
-                chosen[kept++] = ScoredSlot.Slot(candidate);
+                chosen[kept++] = ScoredSlot.Slot(candidates[i]);
             }
         }
 
-        for (var i = 0; i < candidates.Count && kept < before; i++)
+        for (var i = 0; i < candidates.Length && kept < before; i++)
         {
             if (!chosen[..kept].Contains(ScoredSlot.Slot(candidates[i])))
             {
@@ -109,22 +98,32 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         }
 
         Write(slot, level, chosen[..kept]);
+    }
 
-        void Consider(int link)
+    // What a node's removed neighbours lead to, of what the walk has not met. Chains of removed nodes are followed as far as they go: half a neighbourhood may be gone at once.
+    private Span<ulong> BehindRemoved(int slot, ReadOnlySpan<int> links, int level, bool[] isRemoved, WalkState walk, Stack<int> open)
+    {
+        var query = Rows.Row(slot);
+        var count = 0;
+        open.Clear();
+        foreach (var link in links)
         {
-            // Chains of removed nodes are followed as far as they go: half a neighbourhood may be gone at once.
-            var open = new Stack<int>();
-            open.Push(link);
-            while (open.TryPop(out var next) && candidates.Count < 512)
+            if (link >= 0 && isRemoved[link])
             {
-                if (!seen.Add(next))
+                open.Push(link);
+            }
+
+            while (count < MostCandidates && open.TryPop(out var next))
+            {
+                if (walk.Visited[next] == walk.Stamp)
                 {
                     continue;
                 }
 
+                walk.Visited[next] = walk.Stamp;
                 if (!isRemoved[next])
                 {
-                    candidates.Add(ScoredSlot.Pack(TDistance.EstimateRows(query, Rows.Row(next), _rowBytes), next));
+                    walk.Pool[count++] = ScoredSlot.Pack(TDistance.EstimateRows(query, Rows.Row(next), _rowBytes), next);
                     continue;
                 }
 
@@ -139,6 +138,8 @@ internal sealed unsafe partial class HnswGraph<TDistance>
                 }
             }
         }
+
+        return new Span<ulong>(walk.Pool, count);
     }
 
     // As Choose does, but with slack.

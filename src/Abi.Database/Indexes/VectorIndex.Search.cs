@@ -48,13 +48,7 @@ internal sealed unsafe partial class VectorIndex
             if (Graph is { Count: > 0 } graph && !effort.IsExact && Plan(graph, count, effort, matches) is var walk and > 0)
             {
                 Walk(query, Codes is null ? query : code, other, graph, walk, count, best, visible);
-                foreach (var slot in pending.Span)
-                {
-                    if (visible.Accepts(slot))
-                    {
-                        best.AddOnce(ScoredSlot.Pack(Space.Distance(query, Rows.Row(slot, other)), slot));
-                    }
-                }
+                AddPending(query, pending, best, visible);
 
                 if (best.Count == best.Capacity)
                 {
@@ -71,6 +65,22 @@ internal sealed unsafe partial class VectorIndex
         {
             memory.Return();
             GC.KeepAlive(this);
+        }
+    }
+
+    // A slot may have got into the graph meanwhile, and be found already.
+    private void AddPending(byte* query, PendingSlots pending, TopK best, VisibleSlots visible)
+    {
+        if (pending.Count == 0)
+        {
+            return;
+        }
+
+        var nearest = new TopK(best.Capacity);
+        Space.Scan(query, Rows, pending.Span, nearest, visible);
+        foreach (var item in nearest.Items)
+        {
+            best.AddOnce(item);
         }
     }
 

@@ -32,6 +32,10 @@ internal sealed partial class CollectionStore
     private int _capacity;
     private CollectionView _view = new(0, 0, 0);
     private long _published;
+    private bool _isUnlinkDue; // set by the writer, cleared by the work in the background
+    private int _unlinked;     // how often that was done
+    private int _reclaimed;    // the last of them that the writer has taken slots from
+    private int _unlinkAt;     // how many graves make the writer do it itself
 
     public CollectionStore(CollectionSchema schema, int indexThreads, long residentBytes)
     {
@@ -69,7 +73,7 @@ internal sealed partial class CollectionStore
     public int LinkedSinceSave { get; set; }
 
     /// <summary>Whether something waits for the work in the background.</summary>
-    public bool NeedsMaintenance => Array.Exists(Vectors, index => index.Pending.Count > 0 && index.Graph is not null);
+    public bool NeedsMaintenance => Volatile.Read(ref _isUnlinkDue) || Array.Exists(Vectors, index => index.Pending.Count > 0 && index.Graph is not null);
 
     /// <summary>Whether a checkpoint should bring vectors from memory to disk.</summary>
     public bool IsMergeDue => !IsMergeHeldOff && Array.Exists(Vectors, index => index.IsMergeDue);
@@ -179,7 +183,22 @@ internal sealed partial class CollectionStore
             LinkedSinceSave += Math.Max(0, before - index.Pending.Count);
         }
 
+        if (Volatile.Read(ref _isUnlinkDue))
+        {
+            Unlink(oldest, Volatile.Read(ref _slots)); // behind every slot that was linked above
+            Interlocked.Increment(ref _unlinked);
+            Volatile.Write(ref _isUnlinkDue, false);
+        }
+
         return more;
+    }
+
+    private void Unlink(long oldest, int slots)
+    {
+        foreach (var index in Vectors)
+        {
+            index.Unlink(slot => Deleted[slot] <= oldest, slots, IndexThreads);
+        }
     }
 
     private void Upsert(ref ByteReader reader, long sequence)
@@ -290,10 +309,12 @@ internal sealed partial class CollectionStore
         }
     }
 
-    // Instead of growing: frees the slots of deleted records when they are many, taking them out of the graphs first.
+    // Instead of growing: frees the slots of deleted records when they are many. They are out of the graphs first: by the work in the background, or here when that does not keep up, or there is none.
     private bool TryReclaim()
     {
-        if (_graves.Count < Math.Max(LeastReclaim, _slots / 20))
+        const int Patience = 4;
+        var many = Math.Max(LeastReclaim, _slots / 20);
+        if (_graves.Count < many)
         {
             return false;
         }
@@ -304,11 +325,18 @@ internal sealed partial class CollectionStore
             return false;
         }
 
-        foreach (var index in Vectors)
+        var unlinked = Volatile.Read(ref _unlinked);
+        if (_graves.Count >= Math.Max(_unlinkAt, Patience * many))
         {
-            index.Unlink(slot => Deleted[slot] <= oldest, _slots, IndexThreads);
+            Unlink(oldest, _slots);
+        }
+        else if (unlinked == _reclaimed && Array.Exists(Vectors, index => index.Graph is not null))
+        {
+            Volatile.Write(ref _isUnlinkDue, true);
+            return false;
         }
 
+        _reclaimed = unlinked;
         for (var left = _graves.Count; left > 0; left--)
         {
             var slot = _graves.Dequeue();
@@ -323,6 +351,7 @@ internal sealed partial class CollectionStore
             }
         }
 
+        _unlinkAt = _graves.Count + many; // what could not be freed now is not tried again with every record
         return _free.Count > 0;
     }
 
