@@ -11,8 +11,8 @@ namespace Abi.Compute.Cpu.Products.Emission;
 internal sealed unsafe class PackedRows<TFormat>
     where TFormat : struct, ILevelFormat
 {
-    /// <summary>The most rows for which this is faster than a tile over unpacked panels.</summary>
-    public const int WorthRows = 16;
+    /// <summary>The most rows for which this is faster than a tile over unpacked panels; in AVX2 the tile is, at 16.</summary>
+    public static int WorthRows => Emitter.HasVnni512 ? 16 : 15;
 
     private readonly nint[] _functions; // by rows − 1
     private readonly byte* _constants;
