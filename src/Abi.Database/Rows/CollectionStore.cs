@@ -259,6 +259,7 @@ internal sealed partial class CollectionStore
 
         Deleted[slot] = sequence;
         _graves.Enqueue(slot);
+        AskToUnlink();
         _live--;
         ForEachText(slot, static (text, value, _) => text.Remove(value));
     }
@@ -309,30 +310,38 @@ internal sealed partial class CollectionStore
         }
     }
 
-    // Instead of growing: frees the slots of deleted records when they are many. They are out of the graphs first: by the work in the background, or here when that does not keep up, or there is none.
+    // Deleted records that are worth the effort of taking them out of the graphs.
+    private int ManyGraves => Math.Max(LeastReclaim, _slots / 20);
+
+    private bool HasGraph => Array.Exists(Vectors, index => index.Graph is not null);
+
+    // Before slots are needed, so that they are free by then: the work in the background takes deleted records out of the graphs when they are many.
+    private void AskToUnlink()
+    {
+        if (_graves.Count >= ManyGraves && !Volatile.Read(ref _isUnlinkDue) && Volatile.Read(ref _unlinked) == _reclaimed && HasGraph
+            && Deleted[_graves.Peek()] <= _readers.Oldest(Volatile.Read(ref _published)))
+        {
+            Volatile.Write(ref _isUnlinkDue, true);
+        }
+    }
+
+    // Instead of growing: frees the slots of deleted records when they are many. They are out of the graphs by then, or are taken out here when the work in the background does not keep up.
     private bool TryReclaim()
     {
         const int Patience = 4;
-        var many = Math.Max(LeastReclaim, _slots / 20);
-        if (_graves.Count < many)
-        {
-            return false;
-        }
-
         var oldest = _readers.Oldest(Volatile.Read(ref _published));
-        if (Deleted[_graves.Peek()] > oldest)
+        if (_graves.Count < ManyGraves || Deleted[_graves.Peek()] > oldest)
         {
             return false;
         }
 
         var unlinked = Volatile.Read(ref _unlinked);
-        if (_graves.Count >= Math.Max(_unlinkAt, Patience * many))
+        if (_graves.Count >= Math.Max(_unlinkAt, Patience * ManyGraves))
         {
             Unlink(oldest, _slots);
         }
-        else if (unlinked == _reclaimed && Array.Exists(Vectors, index => index.Graph is not null))
+        else if (unlinked == _reclaimed && HasGraph)
         {
-            Volatile.Write(ref _isUnlinkDue, true);
             return false;
         }
 
@@ -351,7 +360,7 @@ internal sealed partial class CollectionStore
             }
         }
 
-        _unlinkAt = _graves.Count + many; // what could not be freed now is not tried again with every record
+        _unlinkAt = _graves.Count + ManyGraves; // what could not be freed now is not tried again with every record
         return _free.Count > 0;
     }
 
