@@ -14,6 +14,9 @@ internal sealed unsafe class PackedRows<TFormat>
     /// <summary>The most rows for which this is faster than a tile over unpacked panels; in AVX2 the tile is, at 16.</summary>
     public static int WorthRows => Emitter.HasVnni512 ? 16 : 15;
 
+    /// <summary>The bytes of what the code reads besides panels and rows.</summary>
+    internal const int ConstantBytes = 6 * 64;
+
     private readonly nint[] _functions; // by rows − 1
     private readonly byte* _constants;
 
@@ -112,17 +115,23 @@ internal sealed unsafe class PackedRows<TFormat>
             "packed_rows", TFormat.Type, assembler.ToArray(), code => new PackedRows<TFormat>(Array.ConvertAll(functions, start => code + start), Constants()), static made => made.IsRight());
     }
 
-    /// <summary>What the code reads besides: [6][64].</summary>
+    /// <summary>Writes what the code reads besides.</summary>
+    /// <param name="to">[6][64].</param>
+    internal static void WriteConstants(byte* to)
+    {
+        Vector512.Create((byte)15).Store(to);
+        Vector512.Create((byte)(3 << (TFormat.CodeBits & 4))).Store(to + 64);
+        Vector512.Create((byte)(1 << (TFormat.CodeBits & 6))).Store(to + 128);
+        PackedPanel<TFormat>.Table().Store(to + 192);
+        Vector512.Create((short)1).Store((short*)(to + 256));
+        Vector512.Create((byte)128).Store(to + 320);
+    }
+
     private static byte* Constants()
     {
         // Like the code, the constants stay for as long as the process does.
-        var constants = (byte*)NativeMemory.AlignedAlloc(6 * 64, 64);
-        Vector512.Create((byte)15).Store(constants);
-        Vector512.Create((byte)(3 << (TFormat.CodeBits & 4))).Store(constants + 64);
-        Vector512.Create((byte)(1 << (TFormat.CodeBits & 6))).Store(constants + 128);
-        PackedPanel<TFormat>.Table().Store(constants + 192);
-        Vector512.Create((short)1).Store((short*)(constants + 256));
-        Vector512.Create((byte)128).Store(constants + 320);
+        var constants = (byte*)NativeMemory.AlignedAlloc(ConstantBytes, 64);
+        WriteConstants(constants);
         return constants;
     }
 

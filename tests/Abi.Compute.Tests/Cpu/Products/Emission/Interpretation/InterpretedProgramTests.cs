@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using Abi.Compute.Cpu.Products;
 using Abi.Compute.Cpu.Products.Bfloat16;
 using Abi.Compute.Cpu.Products.Emission;
@@ -166,7 +165,8 @@ public sealed unsafe class InterpretedProgramTests
 
         var shape = new PackedRowsProgram.Shape(
             TFormat.CodeBits, TFormat.ScaleForm, TFormat.Scales, TFormat.HasMinimum, TFormat.OffsetShift, !TFormat.Table.IsEmpty, PackedPanel<TFormat>.Ahead);
-        using var constants = Constants<TFormat>();
+        using var constants = new NativeBuffer(PackedRows<TFormat>.ConstantBytes);
+        PackedRows<TFormat>.WriteConstants((byte*)constants.Address);
         var random = new Random(29);
         foreach (var narrow in new[] { false, true })
         {
@@ -258,21 +258,6 @@ public sealed unsafe class InterpretedProgramTests
             EmittedFunction.Run(placed, arguments);
             Assert.That(Bits(Floats(y)), Is.EqualTo(Bits(expected)), $"{message}, run");
         }
-    }
-
-    /// <summary>The vectors that <see cref="PackedRowsArguments.Constants"/> names.</summary>
-    private static NativeBuffer Constants<TFormat>()
-        where TFormat : struct, ILevelFormat
-    {
-        var buffer = new NativeBuffer(6 * 64);
-        var to = (byte*)buffer.Address;
-        Vector512.Create((byte)15).Store(to);
-        Vector512.Create((byte)(3 << (TFormat.CodeBits & 4))).Store(to + 64);
-        Vector512.Create((byte)(1 << (TFormat.CodeBits & 6))).Store(to + 128);
-        PackedPanel<TFormat>.Table().Store(to + 192);
-        Vector512.Create((short)1).Store((short*)(to + 256));
-        Vector512.Create((byte)128).Store(to + 320);
-        return buffer;
     }
 
     /// <summary>Random codes, or the greatest, whose sums must not overflow on the way; scales that are small numbers.</summary>
