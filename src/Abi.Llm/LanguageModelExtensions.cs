@@ -1,16 +1,13 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
-using System.Text.Json.Schema;
 using System.Text.Json.Serialization.Metadata;
 using Abi.Llm.Grammars;
+using Abi.Llm.Grammars.Schema;
 
 namespace Abi.Llm;
 
 /// <summary>Generations that give objects.</summary>
 public static class LanguageModelExtensions
 {
-    private static readonly JsonSchemaExporterOptions ExporterOptions = new() { TreatNullObliviousAsNonNullable = true, TransformSchemaNode = Transform };
-
     /// <summary>The grammar of the JSON that can be read as an object of a type: its properties, types and bounds.</summary>
     /// <typeparam name="T">The type.</typeparam>
     /// <param name="typeInfo">The type's source-generated metadata.</param>
@@ -20,7 +17,7 @@ public static class LanguageModelExtensions
     public static Grammar CreateGrammar<T>(this JsonTypeInfo<T> typeInfo, JsonSchemaOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(typeInfo);
-        return Grammar.FromJsonSchema(typeInfo.GetJsonSchemaAsNode(ExporterOptions).ToJsonString(), options);
+        return Grammar.FromJsonSchema(TypeSchema.Of(typeInfo).ToJsonString(), options);
     }
 
     /// <summary>Generates an object: the text is constrained to the type's JSON and read.</summary>
@@ -53,63 +50,5 @@ public static class LanguageModelExtensions
         {
             throw new AbiException($"The generated JSON cannot be read as {typeof(T).Name}: {exception.Message}", exception);
         }
-    }
-
-    /// <summary>Adds what the exporter leaves out: the bounds of number types, the formats of types that are read from strings.</summary>
-    private static JsonNode Transform(JsonSchemaExporterContext context, JsonNode node)
-    {
-        if (node is not JsonObject schema)
-        {
-            return node;
-        }
-
-        var type = Nullable.GetUnderlyingType(context.TypeInfo.Type) ?? context.TypeInfo.Type;
-        var (least, most) = Type.GetTypeCode(type.IsEnum ? typeof(string) : type) switch
-        {
-            TypeCode.SByte => (sbyte.MinValue, sbyte.MaxValue),
-            TypeCode.Byte => (byte.MinValue, byte.MaxValue),
-            TypeCode.Int16 => (short.MinValue, short.MaxValue),
-            TypeCode.UInt16 => (ushort.MinValue, ushort.MaxValue),
-            TypeCode.Int32 => (int.MinValue, int.MaxValue),
-            TypeCode.UInt32 => (uint.MinValue, uint.MaxValue),
-            TypeCode.Int64 => (long.MinValue, (decimal)long.MaxValue),
-            TypeCode.UInt64 => (ulong.MinValue, ulong.MaxValue),
-            TypeCode.Decimal => (-1e20m, 1e20m), // exact decimals have no exponents of any size
-            TypeCode.Single => (-1e27m, 1e27m),
-            _ => ((decimal?)null, (decimal?)null),
-        };
-        if (least is not null)
-        {
-            schema["minimum"] ??= least;
-            schema["maximum"] ??= most;
-        }
-
-        if (type == typeof(char))
-        {
-            schema["pattern"] = "^[\\u0000-\\uD7FF\\uE000-\\uFFFF]$";
-        }
-        else if (type == typeof(TimeSpan) && !schema.ContainsKey("pattern"))
-        {
-            schema["pattern"] = "^([0-9]{1,3}\\.)?([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
-        }
-        else if (type == typeof(TimeOnly))
-        {
-            schema.Remove("format");
-            schema["pattern"] = "^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
-        }
-        else if (type == typeof(DateTime) || type == typeof(DateTimeOffset))
-        {
-            schema["pattern"] = "^(?:19|20).*(?:Z|[+-]0[0-9]:[0-5][0-9])$"; // years and offsets that the types hold
-        }
-        else if (type == typeof(Guid))
-        {
-            schema["format"] = "uuid";
-        }
-        else if (type == typeof(byte[]))
-        {
-            schema["pattern"] = "^(?:[A-Za-z0-9+/]{4})*$";
-        }
-
-        return schema;
     }
 }

@@ -180,6 +180,10 @@ public sealed partial class InferenceEngine
                 {
                     _idle.Add(sequence);
                 }
+                else
+                {
+                    sequence.DropState(); // what is held while waiting is missing to those that run, and to whoever is next
+                }
 
                 if (_active.Count > 0)
                 {

@@ -266,6 +266,20 @@ public sealed class SchedulingTests
         Assert.That(model.Engine.Statistics.Preemptions, Is.Zero, "they were admitted as far as there was room, and none had to give any back");
     }
 
+    [TestCase(192)]
+    [TestCase(256)]
+    [TestCase(320)]
+    [TestCase(512)]
+    public async Task ThoseThatWaitHoldNoMemoryAndAllEnd(int cacheTokens)
+    {
+        // any one of them fits, and what was computed of those that lost their place is known: pages that one holds while it waits are missing to the one that is next
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 192, CacheTokens = cacheTokens });
+        var prompts = Enumerable.Range(0, 24).Select(i => TestModels.Ids(20 + (i * 7 % 40), model.Engine.VocabularySize, i)).ToArray();
+        var together = await Task.WhenAll(prompts.Select((prompt, i) => InferenceEngineTests.Run(model, prompt, Tokens(40 + (i * 13 % 90), i))));
+        Assert.That(model.Engine.Statistics.Preemptions, Is.GreaterThan(0));
+        Assert.That(together.Select((run, i) => run.Ids.Length - 40 - (i * 13 % 90)), Is.All.Zero);
+    }
+
     private static async Task WaitUntil(Func<bool> condition)
     {
         for (var i = 0; i < 3000 && !condition(); i++)
