@@ -24,8 +24,11 @@ internal abstract class EngineRequest(Sequence sequence, CancellationToken cance
     /// <summary>Higher ones come first.</summary>
     public virtual int Priority => 0;
 
-    /// <summary>Whether a slow reader has to catch up first.</summary>
+    /// <summary>Whether a slow reader has to catch up first. It may do so at any time, on its own thread.</summary>
     public virtual bool IsBlocked => false;
+
+    /// <summary>Whether it was blocked when room was made for the step that is built: there is none for it, so it takes no part, whatever its reader has done since.</summary>
+    public bool IsHeld { get; set; }
 
     /// <summary>The first token whose output is wanted.</summary>
     public abstract int FirstOutput { get; }

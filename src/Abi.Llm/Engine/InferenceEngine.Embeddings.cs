@@ -145,6 +145,7 @@ public sealed partial class InferenceEngine
         {
             lock (_gate)
             {
+                GiveBackTexts();
                 if (!_isStopping)
                 {
                     _stepCancellation.Dispose();
@@ -251,6 +252,20 @@ public sealed partial class InferenceEngine
                 {
                     request.Succeed();
                 }
+            }
+        }
+    }
+
+    /// <summary>Texts of an abandoned step that are still wanted wait again: it may have been abandoned for the sake of a request of the step before. Under the lock.</summary>
+    private void GiveBackTexts()
+    {
+        for (var i = _embeddingStep.Count - 1; i >= 0; i--)
+        {
+            var (request, text) = _embeddingStep[i];
+            request.Taken = text;
+            if (!request.IsOver && !_embeddings.Contains(request))
+            {
+                _embeddings.Insert(0, request);
             }
         }
     }

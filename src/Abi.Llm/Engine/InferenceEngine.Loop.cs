@@ -64,7 +64,7 @@ public sealed partial class InferenceEngine
                     break; // told outside the lock
                 }
 
-                encoding = _active.Find(request => request.Sequence.EncoderTokens.Length > 0 && !request.Sequence.IsEncoded && !request.IsBlocked);
+                encoding = _active.Find(request => request.Sequence.EncoderTokens.Length > 0 && !request.Sequence.IsEncoded && !request.IsHeld);
                 if (encoding is not null || _batch.Build(_active, Options.MaximumRows, Options.MaximumPromptRowsBesideDecode, _maximumOutputs) || HasEmbeddings)
                 {
                     return true;
@@ -249,7 +249,8 @@ public sealed partial class InferenceEngine
         for (var i = 0; i < _active.Count; i++)
         {
             var request = _active[i];
-            if (request.IsBlocked || TryReserve(request.Sequence))
+            request.IsHeld = request.IsBlocked;
+            if (request.IsHeld || TryReserve(request.Sequence))
             {
                 continue;
             }
@@ -494,6 +495,7 @@ public sealed partial class InferenceEngine
         request.DropDrafts();
         sequence.Owner = null;
         request.IsActive = false;
+        _idle.Remove(sequence);
         if (sequence.IsTemporary || sequence.IsDisposed)
         {
             sequence.AddCheckpoint();
@@ -502,7 +504,6 @@ public sealed partial class InferenceEngine
         }
         else
         {
-            _idle.Remove(sequence);
             _idle.Add(sequence);
         }
 

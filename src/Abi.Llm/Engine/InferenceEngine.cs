@@ -381,8 +381,9 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         Post(() =>
         {
             copy.ShareState(sequence, key);
-            if (copy.Owner is null && copy.Cached > 0 && !copy.IsDisposed)
+            if (copy.Cached > 0 && !copy.IsDisposed)
             {
+                // also while a request for it waits already
                 _idle.Add(copy);
             }
         });

@@ -34,7 +34,7 @@ internal sealed class StepBatch(CheckpointCache? checkpoints = null)
         _prompts.Clear();
         foreach (var request in active)
         {
-            if (request.IsBlocked || request.Sequence.Pending == 0 || request.IsFollowing())
+            if (request.IsHeld || request.Sequence.Pending == 0 || request.IsFollowing())
             {
                 continue;
             }

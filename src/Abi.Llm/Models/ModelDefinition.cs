@@ -8,6 +8,7 @@ namespace Abi.Llm.Models;
 public sealed class ModelDefinition
 {
     private readonly Func<EmbeddingPooling, Graph> _writeEmbeddings;
+    private readonly Lock _writing = new();
     private readonly Lazy<ReadOnlyMemory<byte>> _fingerprint;
 
     internal ModelDefinition(string architecture, ModelKind kind, Hyperparameters hyperparameters, Graph? decoder, Graph? encoder, Func<EmbeddingPooling, Graph> writeEmbeddings, EmbeddingPooling pooling, int? decoderStart, Lazy<ReadOnlyMemory<byte>> fingerprint)
@@ -98,7 +99,13 @@ public sealed class ModelDefinition
 
     /// <summary>Token ids to the output <c>embeddings</c>: [Tokens, width] without pooling, else [Sequences, width]; not normalised.</summary>
     /// <exception cref="NotSupportedException">The model has no head for this pooling.</exception>
-    public Graph EmbeddingGraph(EmbeddingPooling pooling) => _writeEmbeddings(pooling);
+    public Graph EmbeddingGraph(EmbeddingPooling pooling)
+    {
+        lock (_writing)
+        {
+            return _writeEmbeddings(pooling); // a writer writes one graph at a time
+        }
+    }
 
     /// <summary>The token that the file says its decoder starts with, or null.</summary>
     private static int? DecoderStart(GgufFile file, string name, Hyperparameters hyperparameters)

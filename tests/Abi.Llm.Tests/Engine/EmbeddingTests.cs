@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using System.Text.Json;
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
+using Abi.Compute.Graphs;
 using Abi.Compute.Scalar;
 using Abi.Compute.Tensors;
 using Abi.Llm.Engine;
@@ -170,6 +171,60 @@ public sealed class EmbeddingTests
         Assert.That(async () => await model.Engine.EmbedAsync(texts), Throws.TypeOf<ObjectDisposedException>());
     }
 
+    /// <summary>A request that is cancelled when its step has just ended leaves a cancelled step behind: the next one, which may be of texts.</summary>
+    [Test]
+    public async Task TextsOfAnAbandonedStepAreComputedAnew()
+    {
+        using var device = new WatchedDevice();
+        using var model = new Encoder("llama.gguf", device: device);
+        using var stop = new CancellationTokenSource();
+        using var started = new ManualResetEventSlim();
+        var mean = new EmbeddingOptions { Pooling = EmbeddingPooling.Mean };
+        var expected = await model.EmbedAsync([5, 6, 7], mean);
+        Task<EmbeddingResult>? embedding = null;
+        device.OnRan = graph =>
+        {
+            if (embedding is null && graph.Find("logits") is not null)
+            {
+                embedding = model.EmbedAsync([5, 6, 7], mean);
+                started.Wait(TimeSpan.FromSeconds(20));
+                stop.Cancel();
+            }
+        };
+        await using var stream = model.Engine.Start(TestModels.Ids(40, model.Engine.VocabularySize, 1), cancellationToken: stop.Token);
+        started.Set();
+        Assert.That(async () => await stream.ReadPiecesAsync().ToListAsync(), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That((await embedding!.WaitAsync(TimeSpan.FromSeconds(20))).Values.ToArray(), Is.EqualTo(expected.Values.ToArray()));
+    }
+
+    [Test]
+    public async Task DisposingEndsTheStepOfTextsThatRuns()
+    {
+        using var device = new WatchedDevice();
+        var model = new Encoder("llama.gguf", device: device);
+        device.OnRun = cancellation =>
+        {
+            _ = Task.Run(model.Engine.Dispose, CancellationToken.None);
+            cancellation.WaitHandle.WaitOne(TimeSpan.FromSeconds(20));
+        };
+        var embedding = model.EmbedAsync([5, 6, 7], new EmbeddingOptions { Pooling = EmbeddingPooling.Mean });
+        Assert.That(async () => await embedding.WaitAsync(TimeSpan.FromSeconds(20)), Throws.TypeOf<ObjectDisposedException>());
+        await Task.Run(model.Dispose);
+    }
+
+    [Test]
+    public void GraphsOfEmbeddingsAreWrittenByManyThreads()
+    {
+        using var file = GgufFile.Open(Fixtures.Path("models", "gemma3.gguf"));
+        for (var i = 0; i < 20; i++)
+        {
+            var definition = ModelDefinition.Create(file);
+            var graphs = new Graph[8];
+            Parallel.For(0, graphs.Length, new ParallelOptions { MaxDegreeOfParallelism = graphs.Length }, at => graphs[at] = definition.EmbeddingGraph(EmbeddingPooling.Mean));
+            Assert.That(graphs.Select(graph => (graph.Operations.Length, graph.Find("embeddings")?.Width)), Is.All.EqualTo((graphs[0].Operations.Length, 48)));
+        }
+    }
+
     [Test]
     public void RankingWithoutAHeadIsRefused()
     {
@@ -219,11 +274,11 @@ public sealed class EmbeddingTests
         private readonly GgufFile _file;
         private readonly GgufFile _vocabulary;
 
-        public Encoder(string file, EngineOptions? options = null)
+        public Encoder(string file, EngineOptions? options = null, IDevice? device = null)
         {
             _file = GgufFile.Open(Path.IsPathRooted(file) ? file : Fixtures.Path("models", file));
             _vocabulary = GgufFile.Open(Fixtures.Path("models", "llama.gguf"));
-            Engine = new InferenceEngine(ModelDefinition.Create(_file), Tokenizer.FromMetadata(_vocabulary.Metadata), new ScalarDevice(), options ?? Exact);
+            Engine = new InferenceEngine(ModelDefinition.Create(_file), Tokenizer.FromMetadata(_vocabulary.Metadata), device ?? new ScalarDevice(), options ?? Exact);
         }
 
         public InferenceEngine Engine { get; }

@@ -153,6 +153,28 @@ public sealed class InferenceEngineTests
         Assert.That((await Read(slow)).Ids, Has.Length.EqualTo(60));
     }
 
+    /// <summary>Readers catch up at any moment of a step's making; what was not reserved for one when it lay behind must not be written.</summary>
+    [Test]
+    public async Task SlowReadersChangeNoBit()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 192, CacheTokens = 1024, MaximumSequences = 8, ReusePrefixes = false });
+        var prompts = Enumerable.Range(0, 8).Select(i => TestModels.Ids(5 + (9 * i), model.Engine.VocabularySize, i)).ToArray();
+        var expected = new (int[] Ids, float[] Scores)[prompts.Length];
+        for (var i = 0; i < prompts.Length; i++)
+        {
+            expected[i] = await Run(model, prompts[i], Tokens(50));
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(reader => Task.Run(async () =>
+        {
+            for (var i = reader; i < 800; i += 8)
+            {
+                var got = await Run(model, prompts[(i + (i / 8)) % 8], Tokens(50) with { BufferedTokens = 1 });
+                Assert.That(got.Ids.Zip(got.Scores), Is.EqualTo(expected[(i + (i / 8)) % 8].Ids.Zip(expected[(i + (i / 8)) % 8].Scores)));
+            }
+        })));
+    }
+
     [Test]
     public async Task ThePolicyDecidesWhatAFullContextMeans()
     {

@@ -280,6 +280,26 @@ public sealed class SchedulingTests
         Assert.That(together.Select((run, i) => run.Ids.Length - 40 - (i * 13 % 90)), Is.All.Zero);
     }
 
+    [Test]
+    public async Task ForksThatWaitHoldNoMemoryEither()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 192, CacheTokens = 192, MaximumSequences = 2, ReusePrefixes = false });
+        var sessions = new List<InferenceSession>();
+        for (var i = 0; i < 6; i++)
+        {
+            using var first = model.CreateSession();
+            await InferenceEngineTests.Read(first.Start(TestModels.Ids(30, model.Engine.VocabularySize, i), Tokens(10, i)));
+            sessions.Add(first.Fork());
+        }
+
+        // each fork's request comes before the engine has made the fork, and needs all pages but one
+        var forks = sessions.Select(session => session.Fork()).ToList();
+        var runs = await Task.WhenAll(forks.Select((fork, i) => InferenceEngineTests.Read(fork.Start([], Tokens(100, i)))));
+        Assert.That(runs.Select(run => run.Ids.Length), Is.All.EqualTo(100));
+        sessions.Concat(forks).ToList().ForEach(session => session.Dispose());
+        await WaitUntil(() => model.Engine.Statistics is { UsedPages: 0, IdleSequences: 0 });
+    }
+
     private static async Task WaitUntil(Func<bool> condition)
     {
         for (var i = 0; i < 3000 && !condition(); i++)
