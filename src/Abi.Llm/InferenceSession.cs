@@ -122,6 +122,7 @@ public sealed class InferenceSession : IDisposable
     /// <param name="path">The file.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="InvalidOperationException">A generation runs on it.</exception>
+    /// <exception cref="AbiException">The file cannot be written.</exception>
     public async Task SaveAsync(string path, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -137,9 +138,18 @@ public sealed class InferenceSession : IDisposable
 
             File.Move(temporary, path, overwrite: true);
         }
-        catch
+        catch (Exception exception)
         {
-            File.Delete(temporary);
+            if (File.Exists(temporary))
+            {
+                File.Delete(temporary);
+            }
+
+            if (exception is IOException or UnauthorizedAccessException)
+            {
+                throw new AbiException($"The session cannot be written to '{path}': {exception.Message.Replace(temporary, path, StringComparison.Ordinal)}", exception);
+            }
+
             throw;
         }
     }

@@ -216,11 +216,20 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     /// <param name="path">The file that <see cref="InferenceSession.SaveAsync(string, CancellationToken)"/> wrote.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="SessionFormatException">It is damaged, of another version, of another model, or of an engine with other options.</exception>
-    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="AbiException">The file is not there or cannot be opened.</exception>
     public async Task<InferenceSession> RestoreSessionAsync(string path, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
+        FileStream stream;
+        try
+        {
+            stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new AbiException(File.Exists(path) ? $"The session '{path}' cannot be opened: {exception.Message}" : $"There is no saved session at '{path}'.", exception);
+        }
+
         await using (stream.ConfigureAwait(false))
         {
             return await Engine.RestoreAsync(stream, cancellationToken).ConfigureAwait(false);

@@ -166,10 +166,10 @@ internal sealed class EmbedCommand : Command
         {
             using var json = JsonDocument.Parse(line);
             var root = json.RootElement;
-            int[] ids = root.TryGetProperty("ids", out var given) ? [.. given.EnumerateArray().Select(id => id.GetInt32())] : Encode(loaded, root.GetProperty("text").GetString() ?? "", options);
+            int[] ids = root.TryGetProperty("ids", out var given) ? [.. given.EnumerateArray().Select(id => id.GetInt32())] : root.TryGetProperty("text", out var text) ? Encode(loaded, text.GetString() ?? "", options) : throw new FormatException("it has neither name.");
             return Array.TrueForAll(ids, id => id >= 0 && id < loaded.Model.Tokenizer.VocabularySize) ? ids : throw new FormatException($"the model's tokens are 0 to {loaded.Model.Tokenizer.VocabularySize - 1}.");
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
             throw new AbiException($"Line {number} of '{path}' is not {{\"text\":…}} or {{\"ids\":[…]}}: {e.Message}", e);
         }

@@ -46,6 +46,11 @@ public sealed class ControlVector
     public static ControlVector Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        if (!File.Exists(path))
+        {
+            throw new AbiException($"There is no control vector at '{path}': a GGUF file with tensors '{Prefix}N' was expected.");
+        }
+
         using var file = GgufFile.Open(path);
         var directions = new Dictionary<int, float[]>();
         foreach (var tensor in file.Tensors)

@@ -57,6 +57,11 @@ public sealed class LoraAdapter : IDisposable
             throw new UnsupportedModelException($"A model of architecture '{definition.Architecture}' is not a decoder: adapters are applied to decoders only.");
         }
 
+        if (!File.Exists(path) && !Directory.Exists(path))
+        {
+            throw new AbiException($"There is no adapter at '{path}': a GGUF file, or a folder or .safetensors file of PEFT, was expected.");
+        }
+
         var targets = AdapterTargets.Of(graph);
         return Directory.Exists(path) || path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)
             ? PeftAdapterReader.Read(path, model, definition, targets)

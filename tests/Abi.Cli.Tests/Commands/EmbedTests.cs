@@ -55,6 +55,8 @@ public sealed class EmbedTests
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "embed", "stories")).Error, Does.Contain("--text, --ids and --jsonl"));
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "embed", "stories", "--text", "a", "--pooling", "max")).Error, Does.Contain("none, mean, cls, last, rank"));
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "embed", "stories", "--text", "a", "--pooling", "rank")).Error, Is.Not.Empty);
+        var line = await CliRun.RunAsync("{\"words\":\"a\"}\n"u8.ToArray(), default, "embed", "stories", "--jsonl", "-", "--pooling", "mean");
+        Assert.That(line.Error, Does.Contain("Line 1").And.Contains("neither name"));
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "embed", "stories", "--ids", "70000")).Error, Does.Contain("70000"));
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "embed", "stories", "--ids", string.Join(',', Enumerable.Repeat(5, 600)))).Error, Does.Contain("context"));
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "generate", Fixtures.Path("models", "bert.gguf"), "--ids", "5")).Error, Does.Contain("encoder"));

@@ -150,6 +150,7 @@ public sealed class ActivationHookTests
     public async Task ControlVectorsAreReadFromFilesAndCheckedAgainstTheModel()
     {
         var path = Path.Combine(Path.GetTempPath(), $"abi-{Guid.NewGuid():N}.gguf");
+        Assert.That(() => ControlVector.Load(path), Throws.TypeOf<AbiException>().With.Message.Contains("no control vector at"));
         try
         {
             Write(("direction.1", 64), ("direction.3", 64));

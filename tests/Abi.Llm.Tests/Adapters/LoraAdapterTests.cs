@@ -206,6 +206,7 @@ public sealed class LoraAdapterTests
         Assert.That(() => model.Start("x", new GenerationOptions { Adapters = [new AdapterUse(adapter, float.NaN)] }), Throws.ArgumentException);
         Assert.That(async () => await model.LoadAdapterAsync(Fixtures.Path("stories-model", "stories-q8_0.gguf")), Throws.TypeOf<ModelFormatException>().With.Message.Contains("general.type"));
         Assert.That(async () => await model.LoadAdapterAsync(Fixtures.Path("stories-model")), Throws.TypeOf<AbiException>().With.Message.Contains("adapter_config.json"));
+        Assert.That(async () => await model.LoadAdapterAsync("absent.gguf"), Throws.TypeOf<AbiException>().With.Message.Contains("no adapter at 'absent.gguf'"));
         var folder = Directory.CreateTempSubdirectory("abi-adapter");
         try
         {

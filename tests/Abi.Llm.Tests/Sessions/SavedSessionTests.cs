@@ -92,7 +92,8 @@ public sealed class SavedSessionTests
             Assert.That(folder.GetFiles(), Has.Length.EqualTo(1));
             using var restored = await model.RestoreSessionAsync(path);
             Assert.That(restored.GetIds(), Is.EqualTo(session.GetIds()));
-            Assert.That(async () => await session.SaveAsync(Path.Combine(folder.FullName, "absent", "x")), Throws.InstanceOf<IOException>());
+            Assert.That(async () => await session.SaveAsync(Path.Combine(folder.FullName, "absent", "x")), Throws.TypeOf<AbiException>().With.Message.Contains("cannot be written").And.Message.Not.Contains(".tmp"));
+            Assert.That(async () => await model.RestoreSessionAsync(Path.Combine(folder.FullName, "absent")), Throws.TypeOf<AbiException>().With.Message.Contains("no saved session at"));
         }
         finally
         {
