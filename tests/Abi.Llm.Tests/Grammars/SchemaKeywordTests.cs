@@ -31,6 +31,7 @@ public sealed class SchemaKeywordTests
     [TestCase("""{"type":"string","format":"ipv4"}""", "\"192.168.0.255\"", "\"256.1.1.1\"|\"1.2.3\"")]
     [TestCase("""{"type":"string","format":"ipv6"}""", "\"::1\"|\"2001:db8::8a2e:370:7334\"", "\"12345::\"|\"1:2\"")]
     [TestCase("""{"type":"string","format":"email"}""", "\"a.b@c.example\"", "\"a@\"|\"b\"")]
+    [TestCase("""{"type":"string","format":"password"}""", "\"a\"|\"\"", "1|null")]
     [TestCase("""{"type":"string","format":"uri"}""", "\"https://a.example/x?y=1#z\"", "\"a b\"|\"x\"")]
     [TestCase("""{"type":"array","items":{"type":"integer"},"minItems":1,"maxItems":3}""", "[1]|[1,2,3]|[1, 2]", "[]|[1,2,3,4]|[\"a\"]")]
     [TestCase("""{"type":"array","minItems":2,"items":{"type":"null"},"maxItems":100000}""", "[null,null]", "[null]")]

@@ -44,12 +44,10 @@ public sealed class TypeSchemaTests
     [TestCaseSource(nameof(Shapes))]
     public void EveryTextIsRead(Type type) => Check(type);
 
-    [TestCaseSource(nameof(Types))]
-    public void EveryKeyOfADictionaryIsRead(Type type)
-    {
-        Assume.That(type != typeof(byte[]) && type != typeof(ReadOnlyMemory<byte>), "the serialiser takes no such keys");
-        Check(typeof(Dictionary<,>).MakeGenericType(type, typeof(bool)));
-    }
+    private static IEnumerable<Type> Keys() => Types().Where(type => type != typeof(byte[]) && type != typeof(ReadOnlyMemory<byte>)); // which the serialiser does not take as keys
+
+    [TestCaseSource(nameof(Keys))]
+    public void EveryKeyOfADictionaryIsRead(Type type) => Check(typeof(Dictionary<,>).MakeGenericType(type, typeof(bool)));
 
     private static void Check(Type type)
     {

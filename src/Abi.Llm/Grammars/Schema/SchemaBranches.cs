@@ -90,14 +90,14 @@ internal sealed class SchemaBranches(SchemaDocument document)
                 return On(JsonKind.String, branch => branch.WithText(pattern));
             case "format":
                 var name = Expect(node, keyword, value, JsonValueKind.String).GetString()!;
-                if (name is "int32" or "int64" or "uint32" or "uint64" or "float" or "double")
+                if (SchemaFormats.Find(name) is { } format)
                 {
-                    return branches; // formats of numbers are notes of other specifications; bounds are given as bounds
+                    return On(JsonKind.String, branch => branch.WithText(format));
                 }
 
-                var format = SchemaFormats.Find(name)
-                    ?? throw new GrammarException($"'format' at {node.Path} is '{name}', which cannot be honoured; known are {SchemaFormats.Known}. Use 'pattern' instead.");
-                return On(JsonKind.String, branch => branch.WithText(format));
+                return name is "regex" or "uri-template"
+                    ? throw new GrammarException($"'format' at {node.Path} is '{name}', which cannot be honoured; known are {SchemaFormats.Known}. Use 'pattern' instead.")
+                    : branches; // formats of other specifications (int32, password) are notes
             case "minItems":
                 return On(JsonKind.Array, branch => branch.AtLeast(Count(node, keyword, value)));
             case "maxItems":
