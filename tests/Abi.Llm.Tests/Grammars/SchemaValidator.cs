@@ -102,6 +102,7 @@ internal sealed class SchemaValidator(JsonElement root)
                         "ipv6" => System.Net.IPAddress.TryParse(text, out var address) && address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6,
                         "uri" => Uri.TryCreate(text, UriKind.Absolute, out _),
                         "time" => Regex.IsMatch(text, @"^\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"),
+                        "password" => true, // what the specification does not know is a note
                         _ => Regex.IsMatch(text, @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"),
                     }, "format");
                     break;
