@@ -6,6 +6,7 @@ using Abi.Compute.Formats;
 // Abi.Benchmarks model=FILE [threads=2] [depth=0] [sequences=1] [steps=64] [cache=F16]: the steps of a model
 // Abi.Benchmarks sampling=150000 [seconds=1]   the choice of a token
 // Abi.Benchmarks prompt=MODEL.gguf [rows=512] [depth=0] [threads=2] [seconds=1] [activations=Int8]   the stages of a step
+// Abi.Benchmarks packing=1 [seconds=1] [activations=Int8] [types=Q4_0,Q8_0,…]   the first use of a matrix, one row on one thread
 // Abi.Benchmarks [threads=2] [rows=512] [repack=Lazy] [seconds=1] [activations=Int8] [types=Q4_0,Q8_0,…]
 var options = args.Select(arg => arg.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[^1], StringComparer.OrdinalIgnoreCase);
 string Option(string name, string standard) => options.GetValueOrDefault(name, standard);
@@ -18,6 +19,18 @@ var types = Option("types", "Q4_0,Q8_0,Q4_K,Q6_K,F16").Split(',').Select(name =>
 if (options.TryGetValue("sampling", out var vocabulary))
 {
     SamplingBenchmark.Run(int.Parse(vocabulary, CultureInfo.InvariantCulture), seconds);
+    return;
+}
+
+if (options.ContainsKey("packing"))
+{
+    foreach (var type in types)
+    {
+        using var benchmark = new ProductBenchmark(type, activations, repack, 1);
+        var median = benchmark.MeasureFirst(seconds);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{type,-8} {median * 1e3,6:f2} ms  {benchmark.WeightBytes / median / 1e9,6:f1} GB/s"));
+    }
+
     return;
 }
 

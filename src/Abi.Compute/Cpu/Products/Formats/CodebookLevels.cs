@@ -42,11 +42,11 @@ internal static unsafe class CodebookLevels
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Shifted(int point, int shift, sbyte* levels)
     {
-        ref var first = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(CodebookGrid.IQ1), point * 8);
-        for (var j = 0; j < 8; j++)
-        {
-            levels[j] = (sbyte)((Unsafe.Add(ref first, j) * 8) + shift);
-        }
+        const ulong signs = 0x8080808080808080;
+        var ternary = Unsafe.ReadUnaligned<ulong>(ref Unsafe.As<sbyte, byte>(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(CodebookGrid.IQ1), point * 8)));
+        var eights = (ternary << 3) & 0xf8f8f8f8f8f8f8f8;
+        var shifts = (byte)shift * 0x0101010101010101ul;
+        Unsafe.WriteUnaligned(levels, ((eights & ~signs) + (shifts & ~signs)) ^ ((eights ^ shifts) & signs)); // no byte carries into the next
     }
 
     /// <summary>Negates the bytes under a mask: none of them is zero, so inverting and adding one never carries.</summary>

@@ -36,7 +36,8 @@ internal unsafe interface ILevelFormat
     static virtual ReadOnlySpan<sbyte> Table => default;
 
     /// <summary>
-    /// Where in a block of 32 its codes lie just as they are packed (nibbles of columns j and j + 16, or signed bytes), behind a scale and minimum of half precision; −1 where they do not.
+    /// Where in a block of 32 its codes lie just as they are packed (nibbles of columns j and j + 16, or signed bytes), behind a scale and minimum of half precision, or a power of two in a byte; −1 where they do not.
+    /// Codes of 5 bits have the fifth of all columns in the 4 bytes before.
     /// </summary>
     static virtual int CodesAt => -1;
 
@@ -48,6 +49,16 @@ internal unsafe interface ILevelFormat
 
     /// <summary>With <see cref="ScaleForm.Super"/>: the half-precision unit of a block's negative minimums.</summary>
     static virtual ushort MinimumUnit(byte* block) => 0;
+
+    /// <summary>Whether the format has <see cref="SplitWhole"/>: blocks of 256 with <see cref="ScaleForm.Super"/> and a factor of one.</summary>
+    static virtual bool HasWholeScales => false;
+
+    /// <summary>Splits one block with its scales as whole multiples of its units, which is how they are packed.</summary>
+    /// <param name="block">[<see cref="BlockBytes"/>].</param>
+    /// <param name="levels">Receives the levels, or where the format has a <see cref="Table"/> their codes: [256].</param>
+    /// <param name="scales">Receives multiples of <see cref="Unit"/>: [8 × Scales].</param>
+    /// <param name="minimums">Receives multiples of the negative <see cref="MinimumUnit"/> where the format has minimums: [8 × Scales].</param>
+    static virtual void SplitWhole(byte* block, sbyte* levels, sbyte* scales, sbyte* minimums) => throw new NotSupportedException();
 
     /// <summary>Splits one block of the format.</summary>
     /// <param name="block">[<see cref="BlockBytes"/>].</param>

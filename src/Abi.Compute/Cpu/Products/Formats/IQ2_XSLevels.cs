@@ -26,6 +26,7 @@ internal readonly unsafe struct IQ2_XSLevels : ILevelFormat
 
     public static float UnitFactor => 0.125f;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var d = HalfNumber.Read(block);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -23,6 +24,7 @@ internal readonly unsafe struct IQ3_SLevels : ILevelFormat
 
     public static ReadOnlySpan<sbyte> Table => CodebookLevels.OddBits;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var d = HalfNumber.Read(block);

@@ -26,6 +26,7 @@ internal readonly unsafe struct IQ3_XXSLevels : ILevelFormat
 
     public static float UnitFactor => 0.25f;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         var d = HalfNumber.Read(block);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -25,6 +26,7 @@ internal readonly unsafe struct IQ4_NLLevels : ILevelFormat
 
     public static ReadOnlySpan<sbyte> Table => IQ4_NL.Values;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         scales[0] = HalfNumber.Read(block);

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -24,20 +25,20 @@ internal readonly unsafe struct IQ4_XSLevels : ILevelFormat
 
     public static ReadOnlySpan<sbyte> Table => IQ4_NL.Values;
 
-    public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
+    public static void Split(byte* block, sbyte* levels, float* scales, float* minimums) => WholeScales.Split<IQ4_XSLevels>(block, levels, scales, minimums);
+
+    public static bool HasWholeScales => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SplitWhole(byte* block, sbyte* levels, sbyte* scales, sbyte* minimums)
     {
-        var (d, high) = (HalfNumber.Read(block), Unsafe.ReadUnaligned<ushort>(block + 2));
-        var values = IQ4_NL.Values;
-        for (var group = 0; group < 8; group++)
+        var high = Unsafe.ReadUnaligned<ushort>(block + 2);
+        for (var group = 0; group < 8; group++, levels += 32)
         {
-            var scale = ((block[4 + (group / 2)] >> (group % 2 * 4)) & 15) | (((high >> (2 * group)) & 3) << 4);
-            scales[group] = d * (scale - 32);
-            for (var j = 0; j < 16; j++)
-            {
-                var q = block[8 + (group * 16) + j];
-                levels[(group * 32) + j] = values[q & 15];
-                levels[(group * 32) + j + 16] = values[q >> 4];
-            }
+            scales[group] = (sbyte)((((block[4 + (group / 2)] >> (group % 2 * 4)) & 15) | (((high >> (2 * group)) & 3) << 4)) - 32);
+            var packed = Vector128.Load(block + 8 + (group * 16));
+            (packed & Vector128.Create((byte)15)).AsSByte().Store(levels);
+            (packed >> 4).AsSByte().Store(levels + 16);
         }
     }
 

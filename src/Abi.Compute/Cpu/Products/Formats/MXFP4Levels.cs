@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -21,16 +23,17 @@ internal readonly unsafe struct MXFP4Levels : ILevelFormat
 
     public static ScaleForm ScaleForm => ScaleForm.Power;
 
+    public static int CodesAt => 1;
+
     public static ReadOnlySpan<sbyte> Table => MXFP4.Values;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         scales[0] = MXFP4.HalfPower(block[0]);
-        var values = MXFP4.Values;
-        for (var j = 0; j < 16; j++)
-        {
-            levels[j] = values[block[1 + j] & 15];
-            levels[j + 16] = values[block[1 + j] >> 4];
-        }
+        var values = Vector128.Create(MXFP4.Values);
+        var packed = Vector128.Load(block + 1);
+        Vector128.Shuffle(values, (packed & Vector128.Create((byte)15)).AsSByte()).Store(levels);
+        Vector128.Shuffle(values, (packed >> 4).AsSByte()).Store(levels + 16);
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -23,18 +25,15 @@ internal readonly unsafe struct NVFP4Levels : ILevelFormat
 
     public static ReadOnlySpan<sbyte> Table => MXFP4.Values;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
-        var values = MXFP4.Values;
+        var values = Vector128.Create(MXFP4.Values);
         for (var group = 0; group < 4; group++)
         {
             scales[group] = NVFP4.HalfScale(block[group]);
-            for (var j = 0; j < 8; j++)
-            {
-                var q = block[4 + (group * 8) + j];
-                levels[(group * 16) + j] = values[q & 15];
-                levels[(group * 16) + j + 8] = values[q >> 4];
-            }
+            var packed = Unsafe.ReadUnaligned<ulong>(block + 4 + (group * 8));
+            Vector128.Shuffle(values, (Vector128.Create(packed, packed >> 4).AsByte() & Vector128.Create((byte)15)).AsSByte()).Store(levels + (group * 16));
         }
     }
 }

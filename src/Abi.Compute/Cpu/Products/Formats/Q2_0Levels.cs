@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -21,12 +23,19 @@ internal readonly unsafe struct Q2_0Levels : ILevelFormat
 
     public static ScaleForm ScaleForm => ScaleForm.Half;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         new Span<float>(scales, 2).Fill(HalfNumber.Read(block));
-        for (var j = 0; j < 64; j++)
+        for (var j = 0; j < 16; j++)
         {
-            levels[j] = (sbyte)(((block[2 + (j / 4)] >> (j % 4 * 2)) & 3) - 1);
+            uint pairs = block[2 + j];
+            Unsafe.WriteUnaligned(levels + (4 * j), (pairs | (pairs << 6) | (pairs << 12) | (pairs << 18)) & 0x03030303);
+        }
+
+        for (var j = 0; j < 64; j += 32)
+        {
+            (Vector256.Load(levels + j) - Vector256<sbyte>.One).Store(levels + j);
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -21,18 +23,23 @@ internal readonly unsafe struct Q2_KLevels : ILevelFormat
 
     public static ScaleForm ScaleForm => ScaleForm.Super;
 
-    public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
-    {
-        var (d, dmin) = (HalfNumber.Read(block + 80), HalfNumber.Read(block + 82));
-        for (var group = 0; group < 16; group++)
-        {
-            scales[group] = d * (block[group] & 15);
-            minimums[group] = -dmin * (block[group] >> 4);
-        }
+    public static void Split(byte* block, sbyte* levels, float* scales, float* minimums) => WholeScales.Split<Q2_KLevels>(block, levels, scales, minimums);
 
-        for (var i = 0; i < 256; i++)
+    public static bool HasWholeScales => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SplitWhole(byte* block, sbyte* levels, sbyte* scales, sbyte* minimums)
+    {
+        var packed = Vector128.Load(block);
+        (packed & Vector128.Create((byte)15)).AsSByte().Store(scales);
+        (packed >> 4).AsSByte().Store(minimums);
+        for (var half = 0; half < 2; half++)
         {
-            levels[i] = (sbyte)((block[16 + (i / 128 * 32) + (i % 32)] >> (i / 32 % 4 * 2)) & 3);
+            var pairs = Vector256.Load(block + 16 + (half * 32));
+            for (var j = 0; j < 4; j++, pairs >>= 2, levels += 32)
+            {
+                (pairs & Vector256.Create((byte)3)).AsSByte().Store(levels);
+            }
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -21,19 +23,26 @@ internal readonly unsafe struct Q3_KLevels : ILevelFormat
 
     public static ScaleForm ScaleForm => ScaleForm.Super;
 
-    public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
-    {
-        var d = HalfNumber.Read(block + 108);
-        for (var group = 0; group < 16; group++)
-        {
-            var low = (block[96 + (group % 8)] >> (group / 8 * 4)) & 15;
-            scales[group] = d * ((low | (((block[104 + (group % 4)] >> (group / 4 * 2)) & 3) << 4)) - 32);
-        }
+    public static void Split(byte* block, sbyte* levels, float* scales, float* minimums) => WholeScales.Split<Q3_KLevels>(block, levels, scales, minimums);
 
-        for (var i = 0; i < 256; i++)
+    public static bool HasWholeScales => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SplitWhole(byte* block, sbyte* levels, sbyte* scales, sbyte* minimums)
+    {
+        var (low, high) = (Unsafe.ReadUnaligned<ulong>(block + 96), (ulong)Unsafe.ReadUnaligned<uint>(block + 104));
+        const ulong nibbles = 0x0f0f0f0f0f0f0f0f;
+        const ulong pairs = 0x0303030303030303;
+        var (first, second) = (high | (high >> 2 << 32), (high >> 4) | (high >> 6 << 32));
+        (Vector128.Create((low & nibbles) | ((first & pairs) << 4), ((low >> 4) & nibbles) | ((second & pairs) << 4)).AsSByte() - Vector128.Create((sbyte)32)).Store(scales);
+        var third = Vector256.Load(block);
+        for (var half = 0; half < 2; half++)
         {
-            var low = (block[32 + (i / 128 * 32) + (i % 32)] >> (i / 32 % 4 * 2)) & 3;
-            levels[i] = (sbyte)(low + (((block[i % 32] >> (i / 32)) & 1) << 2) - 4);
+            var packed = Vector256.Load(block + 32 + (half * 32));
+            for (var j = 0; j < 4; j++, packed >>= 2, third >>= 1, levels += 32)
+            {
+                (((packed & Vector256.Create((byte)3)) | ((third & Vector256<byte>.One) << 2)).AsSByte() - Vector256.Create((sbyte)4)).Store(levels);
+            }
         }
     }
 

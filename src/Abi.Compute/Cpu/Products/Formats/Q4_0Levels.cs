@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
@@ -24,6 +25,7 @@ internal readonly unsafe struct Q4_0Levels : ILevelFormat
 
     public static int CodesAt => 2;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         scales[0] = HalfNumber.Read(block);

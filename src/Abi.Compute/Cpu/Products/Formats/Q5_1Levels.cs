@@ -22,6 +22,9 @@ internal readonly unsafe struct Q5_1Levels : ILevelFormat
 
     public static ScaleForm ScaleForm => ScaleForm.Half;
 
+    public static int CodesAt => 8;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         scales[0] = HalfNumber.Read(block);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
@@ -22,16 +23,14 @@ internal readonly unsafe struct Q5_KLevels : ILevelFormat
 
     public static ScaleForm ScaleForm => ScaleForm.Super;
 
-    public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
-    {
-        var (d, dmin) = (HalfNumber.Read(block), HalfNumber.Read(block + 2));
-        for (var group = 0; group < 8; group++)
-        {
-            var (scale, minimum) = Packed.ScaleAndMinimum(new ReadOnlySpan<byte>(block + 4, 12), group);
-            scales[group] = d * scale;
-            minimums[group] = -dmin * minimum;
-        }
+    public static void Split(byte* block, sbyte* levels, float* scales, float* minimums) => WholeScales.Split<Q5_KLevels>(block, levels, scales, minimums);
 
+    public static bool HasWholeScales => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SplitWhole(byte* block, sbyte* levels, sbyte* scales, sbyte* minimums)
+    {
+        WholeScales.Unpack(block + 4, scales, minimums);
         var fifth = Vector256.Load(block + 16);
         for (var pair = 0; pair < 4; pair++, fifth >>= 2)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
@@ -22,14 +23,14 @@ internal readonly unsafe struct Q6_KLevels : ILevelFormat
 
     public static ScaleForm ScaleForm => ScaleForm.Super;
 
-    public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
-    {
-        var d = HalfNumber.Read(block + 208);
-        for (var group = 0; group < 16; group++)
-        {
-            scales[group] = d * (sbyte)block[192 + group];
-        }
+    public static void Split(byte* block, sbyte* levels, float* scales, float* minimums) => WholeScales.Split<Q6_KLevels>(block, levels, scales, minimums);
 
+    public static bool HasWholeScales => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SplitWhole(byte* block, sbyte* levels, sbyte* scales, sbyte* minimums)
+    {
+        Vector128.Load((sbyte*)block + 192).Store(scales);
         var (nibble, pair, offset) = (Vector256.Create((byte)15), Vector256.Create((byte)3), Vector256.Create((sbyte)32));
         for (var half = 0; half < 2; half++, levels += 128)
         {

@@ -24,6 +24,7 @@ internal readonly unsafe struct Q8_0Levels : ILevelFormat
 
     public static int CodesAt => 2;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         scales[0] = HalfNumber.Read(block);

@@ -22,6 +22,7 @@ internal readonly unsafe struct Q8_KLevels : ILevelFormat
 
     public static ScaleForm ScaleForm => ScaleForm.Single;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         new Span<float>(scales, 8).Fill(Unsafe.ReadUnaligned<float>(block));

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -21,6 +22,7 @@ internal readonly unsafe struct TQ1_0Levels : ILevelFormat
 
     public static ScaleForm ScaleForm => ScaleForm.Super;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         new Span<float>(scales, 8).Fill(HalfNumber.Read(block + 52));

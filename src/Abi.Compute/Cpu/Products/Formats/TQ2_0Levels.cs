@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Formats;
@@ -21,12 +23,17 @@ internal readonly unsafe struct TQ2_0Levels : ILevelFormat
 
     public static ScaleForm ScaleForm => ScaleForm.Super;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Split(byte* block, sbyte* levels, float* scales, float* minimums)
     {
         new Span<float>(scales, 8).Fill(HalfNumber.Read(block + 64));
-        for (var i = 0; i < 256; i++)
+        for (var half = 0; half < 2; half++)
         {
-            levels[i] = (sbyte)(((block[(i / 128 * 32) + (i % 32)] >> (i / 32 % 4 * 2)) & 3) - 1);
+            var pairs = Vector256.Load(block + (half * 32));
+            for (var j = 0; j < 4; j++, pairs >>= 2, levels += 32)
+            {
+                ((pairs & Vector256.Create((byte)3)).AsSByte() - Vector256<sbyte>.One).Store(levels);
+            }
         }
     }
 

@@ -16,8 +16,6 @@ internal static unsafe class PanelPacking<TFormat>
     private const int Group = 16;
     private const int MaximumScales = 4; // two scales and two minimums
 
-    private static readonly byte[] Codes = CreateCodes();
-
     /// <summary>The scales and minimums of 32 elements.</summary>
     private static int Each
     {
@@ -52,6 +50,10 @@ internal static unsafe class PanelPacking<TFormat>
                 {
                     CopyGroup(from, rowBytes, some, width, to);
                 }
+                else if (TFormat.HasWholeScales)
+                {
+                    PackWhole(from, rowBytes, some, to);
+                }
                 else
                 {
                     PackGroup(from, rowBytes, some, width, to);
@@ -72,19 +74,25 @@ internal static unsafe class PanelPacking<TFormat>
         }
     }
 
-    /// <summary>Packs a group of a piece whose blocks have codes and half-precision scales as they are packed.</summary>
+    /// <summary>Packs a group of a piece whose blocks have codes and scales as they are packed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CopyGroup(byte* rows, long rowBytes, int count, int blocks, byte* packed)
     {
-        var scales = (ushort*)(packed + (blocks * PackedPanel<TFormat>.CodeBytes));
+        var scales = packed + (blocks * PackedPanel<TFormat>.CodeBytes);
         for (var output = 0; output < count; output++, rows += rowBytes)
         {
             var from = rows;
             var to = (uint*)packed + output;
-            var toScales = scales + output;
+            var toScales = (ushort*)scales + output;
             for (var block = 0; block < blocks; block++, from += TFormat.BlockBytes, to += PackedPanel<TFormat>.CodeBytes / sizeof(uint), toScales += Each * Group)
             {
                 Put(from + TFormat.CodesAt, to);
+                if (TFormat.ScaleForm == ScaleForm.Power)
+                {
+                    scales[(block * Group) + output] = *from;
+                    continue;
+                }
+
                 toScales[0] = HalfNumber.Bits(from);
                 if (TFormat.HasMinimum)
                 {
@@ -105,6 +113,11 @@ internal static unsafe class PanelPacking<TFormat>
         to[Group] = (uint)(a >> 32);
         to[2 * Group] = (uint)b;
         to[3 * Group] = (uint)(b >> 32);
+        if (TFormat.CodeBits == 5)
+        {
+            to[4 * Group] = PutFifths(Unsafe.ReadUnaligned<uint>(codes - sizeof(uint)));
+        }
+
         if (TFormat.CodeBits == 8)
         {
             (a, b) = (Unsafe.ReadUnaligned<ulong>(codes + 16) ^ flip, Unsafe.ReadUnaligned<ulong>(codes + 24) ^ flip);
@@ -112,6 +125,58 @@ internal static unsafe class PanelPacking<TFormat>
             to[5 * Group] = (uint)(a >> 32);
             to[6 * Group] = (uint)b;
             to[7 * Group] = (uint)(b >> 32);
+        }
+    }
+
+    /// <summary>Bit j of byte b becomes what bit 4j + b was. Each swap exchanges two digits of the numbers of bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint PutFifths(uint bits)
+    {
+        bits = Swap(bits, 1, 0x22222222);
+        bits = Swap(bits, 3, 0x0a0a0a0a);
+        bits = Swap(bits, 6, 0x00cc00cc);
+        return Swap(bits, 12, 0x0000f0f0);
+
+        static uint Swap(uint bits, int distance, uint mask)
+        {
+            var differences = ((bits >> distance) ^ bits) & mask;
+            return bits ^ differences ^ (differences << distance);
+        }
+    }
+
+    /// <summary>Packs a group of a piece, 256 columns, of a format whose scales are whole multiples of a unit.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackWhole(byte* rows, long rowBytes, int count, byte* packed)
+    {
+        var levels = stackalloc sbyte[256];
+        var whole = stackalloc sbyte[32];
+        var units = (ushort*)(packed + (Int8Panel.MaximumBlocks * PackedPanel<TFormat>.CodeBytes));
+        var multiples = (sbyte*)(units + (TFormat.HasMinimum ? 2 * Group : Group));
+        for (var output = 0; output < count; output++, rows += rowBytes)
+        {
+            TFormat.SplitWhole(rows, levels, whole, whole + 16);
+            units[output] = TFormat.Unit(rows);
+            if (TFormat.HasMinimum)
+            {
+                units[Group + output] = TFormat.MinimumUnit(rows);
+            }
+
+            var to = multiples + output;
+            for (var block = 0; block < Int8Panel.MaximumBlocks; block++)
+            {
+                PutCodes(levels + (block * ActivationBlock.Columns), (uint*)(packed + (block * PackedPanel<TFormat>.CodeBytes)) + output);
+                for (var s = 0; s < TFormat.Scales; s++, to += Group)
+                {
+                    var i = (block * TFormat.Scales) + s;
+                    *to = PackedPanel<TFormat>.HasSharedByte ? (sbyte)(whole[i] + (whole[16 + i] << 4)) : whole[i];
+                }
+
+                if (TFormat.HasMinimum && !PackedPanel<TFormat>.HasSharedByte)
+                {
+                    *to = whole[16 + block]; // one scale
+                    to += Group;
+                }
+            }
         }
     }
 
@@ -123,7 +188,6 @@ internal static unsafe class PanelPacking<TFormat>
         var levels = stackalloc sbyte[256];
         var scales = stackalloc float[16];
         var minimums = stackalloc float[16];
-        var mapped = stackalloc byte[32];
         var all = stackalloc float[Int8Panel.MaximumBlocks * MaximumScales * Group]; // [blocks][scales, then minimums][16 outputs]
         if (count < Group)
         {
@@ -142,7 +206,7 @@ internal static unsafe class PanelPacking<TFormat>
                     from += TFormat.BlockBytes;
                 }
 
-                PutCodes(levels + (part * ActivationBlock.Columns), mapped, (uint*)(packed + (block * PackedPanel<TFormat>.CodeBytes)) + output);
+                PutCodes(levels + (part * ActivationBlock.Columns), (uint*)(packed + (block * PackedPanel<TFormat>.CodeBytes)) + output);
                 var to = all + (block * Each * Group) + output;
                 for (var s = 0; s < TFormat.Scales; s++)
                 {
@@ -159,27 +223,26 @@ internal static unsafe class PanelPacking<TFormat>
     }
 
     /// <summary>Puts the codes of 32 levels in their places, one word in each vector of 16 outputs.</summary>
-    /// <param name="levels">[32].</param>
-    /// <param name="mapped">Scratch: [32].</param>
+    /// <param name="levels">[32]; codes already where the format has whole scales and a table.</param>
     /// <param name="to">The output's word of the first vector.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PutCodes(sbyte* levels, byte* mapped, uint* to)
+    private static void PutCodes(sbyte* levels, uint* to)
     {
         var codes = Vector256.Load((byte*)levels);
-        if (TFormat.OffsetShift >= 0)
+        if (TFormat.OffsetShift >= 0 && (TFormat.Table.IsEmpty || !TFormat.HasWholeScales))
         {
             codes += Vector256.Create((byte)(1 << TFormat.OffsetShift));
         }
 
-        if (!TFormat.Table.IsEmpty)
+        if (!TFormat.Table.IsEmpty && !TFormat.HasWholeScales)
         {
-            codes.Store(mapped);
-            for (var i = 0; i < 32; i++)
+            var unsigned = codes;
+            codes = Vector256<byte>.Zero;
+            for (var code = 1; code < TFormat.Table.Length; code++)
             {
-                mapped[i] = Codes[mapped[i]];
+                var level = Vector256.Create((byte)(TFormat.Table[code] + (1 << TFormat.OffsetShift)));
+                codes |= Vector256.Equals(unsigned, level) & Vector256.Create((byte)code);
             }
-
-            codes = Vector256.Load(mapped);
         }
 
         var words = codes.AsUInt32(); // four columns each
@@ -279,16 +342,6 @@ internal static unsafe class PanelPacking<TFormat>
 
                         packed += 16;
                         break;
-                    case ScaleForm.Power:
-                        // The two smallest powers are denormal: 2^−128 and 2^−127.
-                        for (var output = 0; output < Group; output++)
-                        {
-                            var bits = BitConverter.SingleToUInt32Bits(values[output]);
-                            packed[output] = (byte)(bits >= 1u << 23 ? (bits >> 23) + 1 : bits >> 22);
-                        }
-
-                        packed += 16;
-                        break;
                     default:
                         Unsafe.CopyBlockUnaligned(packed, values, 64);
                         packed += 64;
@@ -314,17 +367,10 @@ internal static unsafe class PanelPacking<TFormat>
         }
     }
 
-    private static uint Or(Vector128<uint> words) => words.GetElement(0) | words.GetElement(1) | words.GetElement(2) | words.GetElement(3);
-
-    /// <summary>The code of each unsigned level: [256].</summary>
-    private static byte[] CreateCodes()
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Or(Vector128<uint> words)
     {
-        var codes = new byte[256];
-        for (var i = TFormat.Table.Length - 1; i >= 0; i--)
-        {
-            codes[TFormat.Table[i] + (1 << TFormat.OffsetShift)] = (byte)i;
-        }
-
-        return codes;
+        words |= Vector128.Shuffle(words, Vector128.Create(2u, 3, 0, 1));
+        return words.ToScalar() | words.GetElement(1);
     }
 }
