@@ -14,12 +14,19 @@ internal sealed unsafe class FloatMatrix<TFormat> : PanelledMatrix
     /// <summary>The most columns of a panel in scratch: whole blocks of every format, and for single elements what stays in the innermost cache.</summary>
     private static readonly int PanelColumns = TFormat.BlockLength == 1 ? 128 : 256;
 
+    private static int _isPreparing;
+
     private readonly FloatTile _tile = FloatTile.Best;
 
     /// <summary>Takes rows [firstRow, firstRow + rows) of a tensor. Only formats of single elements are repacked; blocks are decoded from where they are.</summary>
     public FloatMatrix(WeightTensor weight, long firstRow, int rows, RepackMode repack)
         : base(weight, firstRow, rows, repack == RepackMode.Never || TFormat.BlockLength != 1 ? 0 : weight.Columns * Outputs * TFormat.BlockBytes, repack)
     {
+        if (IsKept && Interlocked.Exchange(ref _isPreparing, 1) == 0)
+        {
+            _ = Task.Run(Prepare);
+        }
+
         if (repack == RepackMode.AtLoad)
         {
             PackAll();
@@ -67,6 +74,13 @@ internal sealed unsafe class FloatMatrix<TFormat> : PanelledMatrix
 
     protected override void Pack(int first, int outputs, byte* packed) =>
         FloatElements.Interleave<TFormat>(Source + (first * Weight.RowByteLength), outputs, Columns, packed);
+
+    /// <summary>Has made what a first use needs, the compiler's code and our own, beside what else a load has to do.</summary>
+    private static void Prepare()
+    {
+        FloatElements.Interleave<TFormat>(null, 0, 0, null);
+        _ = typeof(TFormat) == typeof(F16) ? HalfRows.Emitted : null;
+    }
 
     /// <summary>Decodes [outputs][columns] to [columns][64].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

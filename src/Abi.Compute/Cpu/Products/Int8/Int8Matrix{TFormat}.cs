@@ -2,6 +2,7 @@ using Abi.Compute.Cpu.Products.Emission;
 using Abi.Compute.Cpu.Products.Formats;
 using Abi.Compute.Cpu.Products.Packing;
 using Abi.Compute.Devices;
+using Abi.Compute.Memory;
 using Abi.Compute.Tensors;
 
 namespace Abi.Compute.Cpu.Products.Int8;
@@ -10,12 +11,17 @@ namespace Abi.Compute.Cpu.Products.Int8;
 internal sealed unsafe class Int8Matrix<TFormat> : PanelledMatrix
     where TFormat : struct, ILevelFormat
 {
-    private readonly Int8Tile _tile = Int8Tile.Best<TFormat>();
+    private static int _isPreparing;
 
     /// <summary>Takes rows [firstRow, firstRow + rows) of a tensor.</summary>
     public Int8Matrix(WeightTensor weight, long firstRow, int rows, RepackMode repack)
         : base(weight, firstRow, rows, repack == RepackMode.Never ? 0 : PackedPanel<TFormat>.Bytes(checked((int)weight.Columns) / ActivationBlock.Columns), repack)
     {
+        if (IsKept && Interlocked.Exchange(ref _isPreparing, 1) == 0)
+        {
+            _ = Task.Run(Prepare);
+        }
+
         if (repack == RepackMode.AtLoad)
         {
             PackAll();
@@ -25,7 +31,10 @@ internal sealed unsafe class Int8Matrix<TFormat> : PanelledMatrix
     public override ActivationForm Form => ActivationForm.Int8;
 
     public override ProductKernels Kernels =>
-        new(Weight.Type, Form, IsKept && PackedRows<TFormat>.Emitted is not null ? Emitter.Path! : _tile.Path, _tile.Path);
+        new(Weight.Type, Form, IsKept && PackedRows<TFormat>.Emitted is not null ? Emitter.Path! : Tile.Path, Tile.Path);
+
+    /// <summary>Made when rows are many enough for it, which those of a first prompt may not be.</summary>
+    private static Int8Tile Tile => Int8Tile.Best<TFormat>();
 
     protected override int WorkBytes => Int8Panel.MaximumBlocks * Int8Panel<TFormat>.RecordBytes;
 
@@ -72,6 +81,14 @@ internal sealed unsafe class Int8Matrix<TFormat> : PanelledMatrix
 
     protected override void Pack(int first, int outputs, byte* packed) => PanelPacking<TFormat>.Pack(RowsAt(first, 0), Weight.RowByteLength, outputs, Blocks, packed);
 
+    /// <summary>Has made what a first use needs, the compiler's code and our own, beside what else a load has to do.</summary>
+    private static void Prepare()
+    {
+        using var panel = new NativeBuffer(PackedPanel<TFormat>.Bytes(Int8Panel.MaximumBlocks));
+        PanelPacking<TFormat>.Pack(null, 0, 0, Int8Panel.MaximumBlocks, (byte*)panel.Address);
+        _ = PackedRows<TFormat>.Emitted;
+    }
+
     /// <summary>Sweeps the rows over an unpacked piece, three at a time.</summary>
     private void MultiplyPiece(Int8TileArguments* arguments, byte** x, float** y, int to, int rows, int block)
     {
@@ -87,13 +104,13 @@ internal sealed unsafe class Int8Matrix<TFormat> : PanelledMatrix
             switch (some)
             {
                 case 1:
-                    _tile.One(arguments);
+                    Tile.One(arguments);
                     break;
                 case 2:
-                    _tile.Two(arguments);
+                    Tile.Two(arguments);
                     break;
                 default:
-                    _tile.Three(arguments);
+                    Tile.Three(arguments);
                     break;
             }
         }
