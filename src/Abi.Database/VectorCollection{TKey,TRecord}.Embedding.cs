@@ -12,7 +12,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
     {
         List<TRecord> all = [.. records];
         var embedded = await _records.EmbedAsync(schema, all, FindOutdated, cancellationToken).ConfigureAwait(false);
-        await UpsertAsync(schema, all, embedded).ConfigureAwait(false);
+        await UpsertAsync(schema, all, embedded, cancellationToken).ConfigureAwait(false);
     }
 
     private ValueTask<bool[]> FindOutdated(int field, IReadOnlyList<GivenVector> given, CancellationToken cancellationToken)

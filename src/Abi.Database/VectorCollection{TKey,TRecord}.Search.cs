@@ -193,6 +193,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
 
     private VisibleSlots Filtered(CollectionStore store, CollectionView view, VectorIndex? index, Filter? filter, out int matches)
     {
+        Engine.NoteSearch();
         var visible = store.Visible(view, store.HasExpiry ? Engine.Now : 0, index);
         if (filter is null)
         {

@@ -127,7 +127,7 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
         ArgumentNullException.ThrowIfNull(records);
         cancellationToken.ThrowIfCancellationRequested();
         var schema = Handle.Store.Schema;
-        return schema.HasSources ? UpsertEmbeddedAsync(schema, records, cancellationToken) : UpsertAsync(schema, records, null);
+        return schema.HasSources ? UpsertEmbeddedAsync(schema, records, cancellationToken) : UpsertAsync(schema, records, null, cancellationToken);
     }
 
     /// <summary>Deletes the record with a key, if there is one.</summary>
@@ -148,7 +148,7 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
             count++;
         }
 
-        return CommitAsync("delete", writer, countAt, count);
+        return CommitAsync("delete", writer, countAt, count, cancellationToken);
     }
 
     /// <summary>How many records there are, or match.</summary>
@@ -214,7 +214,7 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
         };
     }
 
-    private Task UpsertAsync(CollectionSchema schema, IEnumerable<TRecord> records, Dictionary<int, byte[]?>?[]? embedded)
+    private Task UpsertAsync(CollectionSchema schema, IEnumerable<TRecord> records, Dictionary<int, byte[]?>?[]? embedded, CancellationToken cancellationToken)
     {
         var expires = schema.Definition.TimeToLive is { } life ? Engine.Now + life.Ticks : 0;
         var writer = Begin(schema, out var countAt);
@@ -225,7 +225,7 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
             count++;
         }
 
-        return CommitAsync("upsert", writer, countAt, count);
+        return CommitAsync("upsert", writer, countAt, count, cancellationToken);
     }
 
     private static ByteWriter Begin(CollectionSchema schema, out int countAt)
@@ -238,7 +238,7 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
         return writer;
     }
 
-    private Task CommitAsync(string name, ByteWriter writer, int countAt, int count)
+    private Task CommitAsync(string name, ByteWriter writer, int countAt, int count, CancellationToken cancellationToken)
     {
         if (count == 0)
         {
@@ -246,15 +246,15 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
         }
 
         writer.SetInt32(countAt, count);
-        return DatabaseOperation.IsListenedTo ? CommitListenedToAsync(name, writer, count) : Engine.CommitAsync(writer.Memory);
+        return DatabaseOperation.IsListenedTo ? CommitListenedToAsync(name, writer, count, cancellationToken) : Engine.CommitAsync(writer.Memory, Handle, cancellationToken);
     }
 
-    private async Task CommitListenedToAsync(string name, ByteWriter writer, int count)
+    private async Task CommitListenedToAsync(string name, ByteWriter writer, int count, CancellationToken cancellationToken)
     {
         using var operation = DatabaseOperation.Begin(name, Name); // in here, so that it is not the caller's current span afterwards
         try
         {
-            await Engine.CommitAsync(writer.Memory).ConfigureAwait(false);
+            await Engine.CommitAsync(writer.Memory, Handle, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception error) when (DatabaseOperation.Note(operation, error))
         {

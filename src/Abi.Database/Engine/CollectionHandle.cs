@@ -12,6 +12,9 @@ internal sealed class CollectionHandle(CollectionSchema schema)
 
     public CollectionSchema Schema => schema;
 
+    /// <summary>Where writes wait for the graphs.</summary>
+    public WriteStall Stall { get; } = new();
+
     /// <summary>Whether it was dropped.</summary>
     public bool IsDropped { get; set; }
 

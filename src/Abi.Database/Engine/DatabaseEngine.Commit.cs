@@ -12,6 +12,16 @@ internal sealed partial class DatabaseEngine
     private Thread? _committer; // the leader's to make
     private bool _isCommitterDone;
 
+    /// <summary>Commits to a collection: held back for a while when somebody searches and would have to compare too many vectors that wait for their graph.</summary>
+    public Task CommitAsync(ReadOnlyMemory<byte> payload, CollectionHandle handle, CancellationToken cancellationToken) =>
+        IsBehind(handle) ? CommitLaterAsync(payload, handle, cancellationToken) : CommitAsync(payload);
+
+    private async Task CommitLaterAsync(ReadOnlyMemory<byte> payload, CollectionHandle handle, CancellationToken cancellationToken)
+    {
+        await handle.Stall.WaitAsync(() => IsBehind(handle), cancellationToken).ConfigureAwait(false);
+        await CommitAsync(payload).ConfigureAwait(false);
+    }
+
     /// <summary>
     /// Commits. When nobody else is committing, the caller's thread does the work and the task is complete on return; otherwise the commit goes with the next group.
     /// </summary>
@@ -93,6 +103,7 @@ internal sealed partial class DatabaseEngine
         {
             _committer = new Thread(() =>
             {
+                YieldToSearches();
                 while (true)
                 {
                     _handOver.Wait();
@@ -163,6 +174,7 @@ internal sealed partial class DatabaseEngine
 
             try
             {
+                using var turn = _admission.Enter();
                 for (var i = 0; i < group.Count; i++)
                 {
                     if (Apply(group[i].Payload.Span, first + i) is { } store && !touched.Contains(store))
@@ -183,6 +195,8 @@ internal sealed partial class DatabaseEngine
                 Volatile.Write(ref _failure, error);
                 throw new DatabaseException($"A commit was written but could not be applied, so the database is now read-only: {error.Message} Open it again.", error);
             }
+
+            touched.ForEach(store => store.UnlinkWhenOverdue(_admission));
         }
 
         foreach (var store in touched)

@@ -7,8 +7,11 @@ namespace Abi.Database.Engine;
 /// <content>Work in the background.</content>
 internal sealed partial class DatabaseEngine
 {
-    private readonly ManualResetEventSlim _isIdle = new(true);
-    private int _working;
+    private const int MostWaiting = 128; // vectors that a search compares besides, in a fraction of its time
+
+    private readonly WriteAdmission _admission = new(Math.Max(1, Environment.ProcessorCount - 1));
+    private readonly Queue<CollectionHandle> _graphQueue = new(); // under a lock on itself
+    private Thread? _graphThread;
 
     /// <summary>Waits until every vector is in its graph. A database that is open read-only links nothing, so there is nothing to wait for.</summary>
     public async Task WaitForIndexAsync(CancellationToken cancellationToken)
@@ -79,28 +82,91 @@ internal sealed partial class DatabaseEngine
         return deleted;
     }
 
+    /// <summary>Tells that somebody searches: what writing computes takes turns for a while, and leaves a processor.</summary>
+    public void NoteSearch()
+    {
+        if (_options.PrioritizeSearches)
+        {
+            _admission.NoteSearch();
+        }
+    }
+
+    private bool IsBehind(CollectionHandle handle) => _admission.IsSearched && handle.StoreOrNull is { } store && store.WaitingVectors > MostWaiting;
+
+    // A collection is in the queue at most once, and the thread does a little for each in turn.
     private void Maintain(CollectionHandle handle)
     {
-        if (IsReadOnly || Volatile.Read(ref _isDisposed) != 0 || Interlocked.Exchange(ref handle.IsMaintained, 1) != 0)
+        if (IsReadOnly || Interlocked.Exchange(ref handle.IsMaintained, 1) != 0)
         {
             return;
         }
 
-        if (Interlocked.Increment(ref _working) == 1)
+        lock (_graphQueue)
         {
-            _isIdle.Reset();
-        }
+            if (Volatile.Read(ref _isDisposed) != 0)
+            {
+                return;
+            }
 
-        ThreadPool.UnsafeQueueUserWorkItem(_ => Work(handle), null);
+            _graphQueue.Enqueue(handle);
+            if (_graphThread is null)
+            {
+                _graphThread = new Thread(MaintainGraphs) { IsBackground = true, Name = "Abi.Database graphs" };
+                _graphThread.Start();
+            }
+
+            Monitor.Pulse(_graphQueue);
+        }
+    }
+
+    // On a thread of its own: it waits for its turns, which the pool's should not.
+    private void MaintainGraphs()
+    {
+        YieldToSearches();
+        while (true)
+        {
+            CollectionHandle? handle;
+            lock (_graphQueue)
+            {
+                while (!_graphQueue.TryDequeue(out handle))
+                {
+                    if (Volatile.Read(ref _isDisposed) != 0)
+                    {
+                        return;
+                    }
+
+                    Monitor.Wait(_graphQueue);
+                }
+            }
+
+            Work(handle);
+        }
+    }
+
+    // Commits that come one by one wake the thread once in a while then, and not each of them.
+    private void Linger()
+    {
+        lock (_graphQueue)
+        {
+            if (_graphQueue.Count == 0 && Volatile.Read(ref _isDisposed) == 0)
+            {
+                Monitor.Wait(_graphQueue, TimeSpan.FromMilliseconds(1));
+            }
+        }
     }
 
     private void Work(CollectionHandle handle)
     {
+        var more = false;
         try
         {
-            while (Volatile.Read(ref _isDisposed) == 0 && handle is { IsDropped: false, StoreOrNull: { } store } && store.Maintain())
+            if (Volatile.Read(ref _isDisposed) == 0 && handle is { IsDropped: false, StoreOrNull: { } store })
             {
-                handle.IsDirty = true;
+                more = store.Maintain(_admission);
+                if (more)
+                {
+                    handle.IsDirty = true;
+                }
             }
         }
         catch (Exception error)
@@ -108,27 +174,40 @@ internal sealed partial class DatabaseEngine
             // Searches go on without the graph; the owner learns of it at the next write.
             Volatile.Write(ref _failure, error);
         }
-        finally
+
+        if (!more || !IsBehind(handle))
         {
-            Volatile.Write(ref handle.IsMaintained, 0);
-            if (Interlocked.Decrement(ref _working) == 0)
-            {
-                _isIdle.Set();
-            }
+            handle.Stall.End(); // also when nothing more will be done
         }
 
-        if (handle.StoreOrNull is { NeedsMaintenance: true } && Failure is null)
+        if (!more)
+        {
+            Linger();
+        }
+
+        Volatile.Write(ref handle.IsMaintained, 0);
+        if (more || (handle is { IsDropped: false, StoreOrNull.NeedsMaintenance: true } && Failure is null))
         {
             Maintain(handle);
         }
     }
 
+    private void YieldToSearches()
+    {
+        if (_options.PrioritizeSearches)
+        {
+            LibC.UseLongSlices();
+        }
+    }
+
     private void StopMaintenance()
     {
-        while (Volatile.Read(ref _working) > 0)
+        lock (_graphQueue)
         {
-            _isIdle.Wait(TimeSpan.FromMilliseconds(20));
+            Monitor.Pulse(_graphQueue);
         }
+
+        _graphThread?.Join();
     }
 
     private void Sweep()

@@ -93,7 +93,11 @@ internal sealed partial class DatabaseEngine
     {
         try
         {
-            Apply(payload, frame.Sequence)?.Publish();
+            if (Apply(payload, frame.Sequence) is { } store)
+            {
+                store.Publish();
+                store.UnlinkWhenOverdue(_admission);
+            }
         }
         catch (FormatException error)
         {

@@ -56,6 +56,13 @@ public sealed class DatabaseOptions
     /// <summary>The most that checkpoints, compaction, backups and archiving write in a second together, in bytes, at least 1,024; commits are not limited. 0: no limit.</summary>
     public long BackgroundBytesPerSecond { get; set; }
 
+    /// <summary>
+    /// Whether writing leaves searches room. While somebody searches, and for a second after, commits and the growth of graphs then use one processor less than there are, taking turns, and a write to a
+    /// collection waits for a tenth of a second at most while more than 128 vectors wait for its graph, which searches compare one by one. Off: writes are as fast as they can be, and searches beside
+    /// them wait for a processor.
+    /// </summary>
+    public bool PrioritizeSearches { get; set; } = true;
+
     /// <summary>How many threads may build graphs; 0: half of the processors.</summary>
     public int IndexThreads { get; set; }
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using Abi.Database.Engine;
 using Abi.Database.Rows;
 using Abi.Database.Storage;
 
@@ -102,18 +103,18 @@ internal sealed unsafe class DiskGraph : NearIndex
         return best.Count;
     }
 
-    public override void Insert(IReadOnlyList<int> slots, int threads)
+    public override void Insert(IReadOnlyList<int> slots, int threads, WriteAdmission admission)
     {
         if (slots.Count > 0)
         {
             var fresh = _fresh ?? _space.CreateGraph(_rows, _field.Connections, _field.ConstructionEffort);
-            fresh.Insert(slots, threads);
+            fresh.Insert(slots, threads, admission);
             Volatile.Write(ref _fresh, fresh);
         }
     }
 
-    public override void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads) =>
-        _fresh?.Remove(isRemoved, slot => !IsFixed(slot) && isLinked(slot), slots, threads);
+    public override void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads, WriteAdmission admission) =>
+        _fresh?.Remove(isRemoved, slot => !IsFixed(slot) && isLinked(slot), slots, threads, admission);
 
     private void SearchNodes(byte* query, int effort, ref CandidateHeap best, int hidden)
     {

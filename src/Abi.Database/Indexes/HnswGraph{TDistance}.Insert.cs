@@ -1,4 +1,6 @@
 #pragma warning disable MA0048 // a part of HnswGraph<TDistance>
+using Abi.Database.Engine;
+
 namespace Abi.Database.Indexes;
 
 /// <content>Linking.</content>
@@ -7,7 +9,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
     private readonly Lock _entryGate = new();
     private ulong _levels; // how many levels were drawn
 
-    public override void Insert(IReadOnlyList<int> slots, int threads)
+    public override void Insert(IReadOnlyList<int> slots, int threads, WriteAdmission admission)
     {
         if (slots.Count == 0)
         {
@@ -18,14 +20,14 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         var first = 0;
         if (EntryPoint < 0)
         {
-            InsertOne(slots[first++]);
+            InsertOne(slots[first++], admission);
         }
 
         if (threads <= 1)
         {
             for (; first < slots.Count; first++)
             {
-                InsertOne(slots[first]);
+                InsertOne(slots[first], admission);
             }
 
             return;
@@ -36,13 +38,14 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         {
             for (var i = first + (block * 8); i < Math.Min(slots.Count, first + (block * 8) + 8); i++)
             {
-                InsertOne(slots[i]);
+                InsertOne(slots[i], admission);
             }
         });
     }
 
-    private void InsertOne(int slot)
+    private void InsertOne(int slot, WriteAdmission admission)
     {
+        using var turn = admission.Enter();
         var level = DrawLevel();
         UpperLinks[slot] = null;
         new Span<int>(Links.Row(slot), 2 * Connections).Fill(-1);

@@ -1,4 +1,6 @@
 #pragma warning disable MA0048 // a part of HnswGraph<TDistance>
+using Abi.Database.Engine;
+
 namespace Abi.Database.Indexes;
 
 /// <content>Unlinking, as in "FreshDiskANN" (Singh et al., 2021), algorithm 4: neighbours of a removed node are joined to what it led to.</content>
@@ -6,8 +8,9 @@ internal sealed unsafe partial class HnswGraph<TDistance>
 {
     private const float Slack = 1.44f; // the square of the paper's alpha, for distances that are squares
     private const int MostCandidates = 512;
+    private const int SlotsPerTurn = 16; // about as long as linking a node takes
 
-    public override void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads)
+    public override void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads, WriteAdmission admission)
     {
         slots = Math.Min(slots, Capacity);
         var degree = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(threads, 1) };
@@ -15,16 +18,21 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         {
             var walk = Rent(MostCandidates);
             var open = new Stack<int>();
-            for (var slot = block * 1024; slot < Math.Min(slots, (block * 1024) + 1024); slot++)
+            var end = Math.Min(slots, (block + 1) * 1024);
+            for (var first = block * 1024; first < end; first += SlotsPerTurn)
             {
-                if (isRemoved[slot] || !isLinked(slot))
+                using var turn = admission.Enter();
+                for (var slot = first; slot < Math.Min(first + SlotsPerTurn, end); slot++)
                 {
-                    continue;
-                }
+                    if (isRemoved[slot] || !isLinked(slot))
+                    {
+                        continue;
+                    }
 
-                for (var level = 0; level <= LevelOf(slot); level++)
-                {
-                    Bridge(slot, level, isRemoved, walk, open);
+                    for (var level = 0; level <= LevelOf(slot); level++)
+                    {
+                        Bridge(slot, level, isRemoved, walk, open);
+                    }
                 }
             }
 

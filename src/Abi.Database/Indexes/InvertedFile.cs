@@ -1,4 +1,5 @@
 using System.Buffers;
+using Abi.Database.Engine;
 using Abi.Database.Rows;
 
 namespace Abi.Database.Indexes;
@@ -155,7 +156,7 @@ internal sealed unsafe class InvertedFile : NearIndex
         return best.Count;
     }
 
-    public override void Insert(IReadOnlyList<int> slots, int threads)
+    public override void Insert(IReadOnlyList<int> slots, int threads, WriteAdmission admission)
     {
         Parallel.For(0, (slots.Count + 63) / 64, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(threads, 1) }, block =>
         {
@@ -165,6 +166,7 @@ internal sealed unsafe class InvertedFile : NearIndex
             var buffer = QueryBuffer.Rent(_space.RowBytes);
             for (var i = block * 64; i < Math.Min(slots.Count, (block + 1) * 64); i++)
             {
+                using var turn = admission.Enter();
                 Read(_space, _function, _rows.Row(slots[i], buffer.Address), vector);
                 int cell;
                 fixed (float* from = vector)
@@ -185,10 +187,11 @@ internal sealed unsafe class InvertedFile : NearIndex
         });
     }
 
-    public override void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads)
+    public override void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads, WriteAdmission admission)
     {
         for (var cell = 0; cell < _lists.Length; cell++)
         {
+            using var turn = admission.Enter();
             lock (_locks[cell & (_locks.Length - 1)])
             {
                 Interlocked.Add(ref _count, -_lists[cell].Remove(isRemoved));

@@ -1,3 +1,5 @@
+using Abi.Database.Engine;
+
 namespace Abi.Database.Indexes;
 
 /// <summary>What finds candidates near a query among some of the slots, without comparing all. Searches take no locks and may run while slots are inserted or removed.</summary>
@@ -24,12 +26,13 @@ internal abstract unsafe class NearIndex
     public abstract int Search(byte* query, int effort, Span<ulong> found, int hidden = -1);
 
     /// <summary>Takes in slots whose rows are in place. Blocks until all are in.</summary>
-    public abstract void Insert(IReadOnlyList<int> slots, int threads);
+    public abstract void Insert(IReadOnlyList<int> slots, int threads, WriteAdmission admission);
 
     /// <summary>Takes slots out.</summary>
     /// <param name="isRemoved">Whether a slot is to go, by slot.</param>
     /// <param name="isLinked">Whether a slot is in it.</param>
     /// <param name="slots">All slots are below this.</param>
     /// <param name="threads">How many threads to use.</param>
-    public abstract void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads);
+    /// <param name="admission">Where it takes its turns.</param>
+    public abstract void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads, WriteAdmission admission);
 }

@@ -1,4 +1,5 @@
 #pragma warning disable MA0048 // a part of VectorIndex
+using Abi.Database.Engine;
 using Abi.Database.Rows;
 
 namespace Abi.Database.Indexes;
@@ -7,8 +8,13 @@ namespace Abi.Database.Indexes;
 internal sealed unsafe partial class VectorIndex
 {
     private const int InsertBatch = 2048;
+    private const int SearchedBatch = 64; // searches compare what waits, all of a batch until it is linked
 
     private readonly Lock _graphGate = new(); // insertions and removals, never searches
+    private volatile bool _isStill;
+
+    /// <summary>How many slots wait for a graph that is being grown: what searches compare besides.</summary>
+    public int Backlog => Graph is null || _isStill ? 0 : Pending.Count;
 
     /// <summary>Takes a graph that was saved; slots that it lacks must be added before this.</summary>
     public void Adopt(NearIndex graph, int slots)
@@ -35,7 +41,8 @@ internal sealed unsafe partial class VectorIndex
     /// <param name="isDead">Whether a slot's record was deleted; such a slot need not be linked.</param>
     /// <param name="threads">How many threads to use.</param>
     /// <returns>Whether there is more to do.</returns>
-    public bool LinkSome(Func<int, bool> isDead, int threads)
+    /// <param name="admission">Where it takes its turns.</param>
+    public bool LinkSome(Func<int, bool> isDead, int threads, WriteAdmission admission)
     {
         lock (_graphGate)
         {
@@ -45,7 +52,7 @@ internal sealed unsafe partial class VectorIndex
             }
 
             var view = Pending;
-            var count = Math.Min(view.Count, InsertBatch * threads);
+            var count = Math.Min(view.Count, (admission.IsSearched ? SearchedBatch : InsertBatch) * threads);
             if (count == 0)
             {
                 return false;
@@ -64,8 +71,8 @@ internal sealed unsafe partial class VectorIndex
                 }
             }
 
-            graph.Insert(linked, threads);
-            Replace(graph, linked, threads);
+            graph.Insert(linked, threads, admission);
+            Replace(graph, linked, threads, admission);
             foreach (var slot in linked)
             {
                 States[slot] = SlotState.Linked;
@@ -80,7 +87,7 @@ internal sealed unsafe partial class VectorIndex
     }
 
     // An inverted file that is outgrown is learnt anew. Searches use the old one until the new one has all.
-    private void Replace(NearIndex graph, List<int> linked, int threads)
+    private void Replace(NearIndex graph, List<int> linked, int threads, WriteAdmission admission)
     {
         if (graph is not InvertedFile { IsOutgrown: true })
         {
@@ -97,7 +104,7 @@ internal sealed unsafe partial class VectorIndex
         }
 
         var file = InvertedFile.Train(Space, Field.DistanceFunction, Rows, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(all), threads);
-        file.Insert(all, threads);
+        file.Insert(all, threads, admission);
         Interlocked.MemoryBarrier();
         Graph = file;
     }
@@ -106,7 +113,8 @@ internal sealed unsafe partial class VectorIndex
     /// <param name="isGone">Whether that is so.</param>
     /// <param name="slots">All slots are below this.</param>
     /// <param name="threads">How many threads to use.</param>
-    public void Unlink(Func<int, bool> isGone, int slots, int threads)
+    /// <param name="admission">Where it takes its turns.</param>
+    public void Unlink(Func<int, bool> isGone, int slots, int threads, WriteAdmission admission)
     {
         lock (_graphGate)
         {
@@ -130,7 +138,7 @@ internal sealed unsafe partial class VectorIndex
                 return;
             }
 
-            graph.Remove(isRemoved, slot => States[slot] == SlotState.Linked, slots, threads);
+            graph.Remove(isRemoved, slot => States[slot] == SlotState.Linked, slots, threads, admission);
             for (var slot = 0; slot < slots; slot++)
             {
                 if (isRemoved[slot])
@@ -146,7 +154,15 @@ internal sealed unsafe partial class VectorIndex
     {
         lock (_graphGate)
         {
-            act();
+            _isStill = true;
+            try
+            {
+                act();
+            }
+            finally
+            {
+                _isStill = false;
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
 using Abi.Database.Encryption;
+using Abi.Database.Engine;
 using Abi.Database.Filters;
 using Abi.Database.Indexes;
 using Abi.Database.Schema;
@@ -74,6 +75,21 @@ internal sealed partial class CollectionStore
 
     /// <summary>Whether something waits for the work in the background.</summary>
     public bool NeedsMaintenance => Volatile.Read(ref _isUnlinkDue) || Array.Exists(Vectors, index => index.Pending.Count > 0 && index.Graph is not null);
+
+    /// <summary>The most vectors of a field that wait for a graph that is being grown.</summary>
+    public int WaitingVectors
+    {
+        get
+        {
+            var most = 0;
+            foreach (var index in Vectors)
+            {
+                most = Math.Max(most, index.Backlog);
+            }
+
+            return most;
+        }
+    }
 
     /// <summary>Whether a checkpoint should bring vectors from memory to disk.</summary>
     public bool IsMergeDue => !IsMergeHeldOff && Array.Exists(Vectors, index => index.IsMergeDue);
@@ -172,20 +188,20 @@ internal sealed partial class CollectionStore
 
     /// <summary>Grows and repairs the graphs a little.</summary>
     /// <returns>Whether there is more to do.</returns>
-    public bool Maintain()
+    public bool Maintain(WriteAdmission admission)
     {
         var more = false;
         var oldest = _readers.Oldest(Volatile.Read(ref _published));
         foreach (var index in Vectors)
         {
             var before = index.Pending.Count;
-            more |= index.LinkSome(slot => Deleted[slot] <= oldest, IndexThreads);
+            more |= index.LinkSome(slot => Deleted[slot] <= oldest, IndexThreads, admission);
             LinkedSinceSave += Math.Max(0, before - index.Pending.Count);
         }
 
         if (Volatile.Read(ref _isUnlinkDue))
         {
-            Unlink(oldest, Volatile.Read(ref _slots)); // behind every slot that was linked above
+            Unlink(oldest, Volatile.Read(ref _slots), admission); // behind every slot that was linked above
             Interlocked.Increment(ref _unlinked);
             Volatile.Write(ref _isUnlinkDue, false);
         }
@@ -193,11 +209,11 @@ internal sealed partial class CollectionStore
         return more;
     }
 
-    private void Unlink(long oldest, int slots)
+    private void Unlink(long oldest, int slots, WriteAdmission admission)
     {
         foreach (var index in Vectors)
         {
-            index.Unlink(slot => Deleted[slot] <= oldest, slots, IndexThreads);
+            index.Unlink(slot => Deleted[slot] <= oldest, slots, IndexThreads, admission);
         }
     }
 
@@ -325,10 +341,21 @@ internal sealed partial class CollectionStore
         }
     }
 
-    // Instead of growing: frees the slots of deleted records when they are many. They are out of the graphs by then, or are taken out here when the work in the background does not keep up.
-    private bool TryReclaim()
+    /// <summary>Takes deleted records out of the graphs when the work in the background does not keep up. By the writer, outside of its turn.</summary>
+    public void UnlinkWhenOverdue(WriteAdmission admission)
     {
         const int Patience = 4;
+        if (_graves.Count >= Math.Max(_unlinkAt, Patience * ManyGraves) && Volatile.Read(ref _unlinked) == _reclaimed && HasGraph
+            && _readers.Oldest(Volatile.Read(ref _published)) is var oldest && Deleted[_graves.Peek()] <= oldest)
+        {
+            Unlink(oldest, _slots, admission);
+            Interlocked.Increment(ref _unlinked);
+        }
+    }
+
+    // Instead of growing: frees the slots of deleted records when they are many and out of the graphs.
+    private bool TryReclaim()
+    {
         var oldest = _readers.Oldest(Volatile.Read(ref _published));
         if (_graves.Count < ManyGraves || Deleted[_graves.Peek()] > oldest)
         {
@@ -336,11 +363,7 @@ internal sealed partial class CollectionStore
         }
 
         var unlinked = Volatile.Read(ref _unlinked);
-        if (_graves.Count >= Math.Max(_unlinkAt, Patience * ManyGraves))
-        {
-            Unlink(oldest, _slots);
-        }
-        else if (unlinked == _reclaimed && HasGraph)
+        if (unlinked == _reclaimed && HasGraph)
         {
             return false;
         }

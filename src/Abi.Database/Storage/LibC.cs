@@ -66,6 +66,26 @@ internal static partial class LibC
     /// <summary>Says that a mapped range is read in a moment: reading begins, and nobody waits.</summary>
     public static void AdviseNeeded(nint address, nint length) => AdviseWhole(address, length, NeededPages);
 
+    /// <summary>
+    /// Lets the calling thread have the processor in long turns, so that one that wakes and wants a short turn goes first; its share of the processor stays the same. A hint: Linux knows it from 6.12 on.
+    /// </summary>
+    public static unsafe void UseLongSlices()
+    {
+        const long Nanoseconds = 20_000_000; // several of the usual turns, and the longest that a thread may wait for this one beside others
+        var (get, set) = RuntimeInformation.ProcessArchitecture switch
+        {
+            Architecture.X64 => (315, 314),
+            Architecture.Arm64 => (275, 274),
+            _ => (0, 0),
+        };
+        var attributes = default(SchedulingAttributes);
+        if (OperatingSystem.IsLinux() && get != 0 && SystemCall(get, 0, (nint)(&attributes), sizeof(SchedulingAttributes), 0) == 0 && attributes.Policy == 0)
+        {
+            attributes.Runtime = Nanoseconds;
+            _ = SystemCall(set, 0, (nint)(&attributes), 0, 0);
+        }
+    }
+
     private static void AdviseWhole(nint address, nint length, int advice)
     {
         const nint Page = 4096;
@@ -93,6 +113,23 @@ internal static partial class LibC
     [LibraryImport("libc", EntryPoint = "close")]
     private static partial int Close(int descriptor);
 
+    [LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial nint SystemCall(nint number, nint first, nint second, nint third, nint fourth);
+
     [LibraryImport("libc", EntryPoint = "madvise")]
     private static partial int MemoryAdvise(nint address, nint length, int advice);
+
+    // struct sched_attr as of its first version, 48 bytes.
+    [StructLayout(LayoutKind.Sequential)]
+    private struct SchedulingAttributes
+    {
+        public uint Size;
+        public uint Policy; // 0: SCHED_OTHER
+        public ulong Flags;
+        public int Nice;
+        public uint Priority;
+        public ulong Runtime; // of SCHED_OTHER: the length of a turn
+        public ulong Deadline;
+        public ulong Period;
+    }
 }
