@@ -179,8 +179,10 @@ internal sealed partial class DatabaseEngine
             return;
         }
 
-        _ = Task.Run(() =>
+        // On a thread of its own, which it may set for itself.
+        _ = Task.Factory.StartNew(() =>
         {
+            YieldToSearches();
             try
             {
                 if (Volatile.Read(ref _isDisposed) == 0)
@@ -197,7 +199,7 @@ internal sealed partial class DatabaseEngine
             {
                 Volatile.Write(ref _isCheckpointDue, 0);
             }
-        });
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     // Not while somebody may take them away.

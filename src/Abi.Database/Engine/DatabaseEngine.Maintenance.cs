@@ -150,7 +150,7 @@ internal sealed partial class DatabaseEngine
         {
             if (_graphQueue.Count == 0 && Volatile.Read(ref _isDisposed) == 0)
             {
-                Monitor.Wait(_graphQueue, TimeSpan.FromMilliseconds(1));
+                Monitor.Wait(_graphQueue, TimeSpan.FromMilliseconds(5));
             }
         }
     }
