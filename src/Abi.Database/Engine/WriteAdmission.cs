@@ -5,7 +5,7 @@ namespace Abi.Database.Engine;
 /// is a group of commits, or about one node of a graph, and goes to whoever asked first. While nobody searches nobody waits.
 /// </summary>
 /// <remarks>
-/// Thread-safe. Within a turn nobody waits for a disk, nor for a lock whose owner may be waiting for a turn, so every turn ends. (Whoever has the lock of a graph takes turns; so a turn never takes that lock.)
+/// Thread-safe. Within a turn nobody waits for a flush, nor for a lock whose owner may be waiting for a turn, such as that of a graph which is being changed; so every turn ends.
 /// </remarks>
 /// <param name="width">How many turns there are at a time.</param>
 internal sealed class WriteAdmission(int width)
