@@ -141,15 +141,22 @@ internal sealed partial class DatabaseEngine
 
         foreach (var request in left)
         {
-            request.Complete(new ObjectDisposedException(nameof(VectorDatabase), "The database was closed before this was written."));
+            request.Complete(Closed());
         }
     }
+
+    private static ObjectDisposedException Closed() => new(nameof(VectorDatabase), "The database was closed before this was written.");
 
     private void CommitGroup(List<CommitRequest> group)
     {
         List<CollectionStore> touched = [];
         lock (_commitGate)
         {
+            if (_isLogClosed)
+            {
+                throw Closed();
+            }
+
             if (_failure is not null)
             {
                 throw new DatabaseException("The database takes no more writes: applying an earlier one failed. Open it again.", _failure);

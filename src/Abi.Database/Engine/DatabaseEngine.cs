@@ -34,6 +34,7 @@ internal sealed partial class DatabaseEngine : IDisposable
     private List<CommitRequest> _group = [];
     private bool _isLeading;
     private LogWriter? _log;
+    private bool _isLogClosed; // under _commitGate
     private Manifest _manifest;
     private long _sequence;
     private int _nextCollectionId;
@@ -214,6 +215,7 @@ internal sealed partial class DatabaseEngine : IDisposable
             {
                 _flushTimer?.Dispose();
                 _log?.Dispose();
+                _isLogClosed = true;
             }
 
             StopCommitter();
