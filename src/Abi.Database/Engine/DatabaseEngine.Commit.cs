@@ -12,14 +12,20 @@ internal sealed partial class DatabaseEngine
     private Thread? _committer; // the leader's to make
     private bool _isCommitterDone;
 
-    /// <summary>Commits to a collection: held back for a while when somebody searches and would have to compare too many vectors that wait for their graph.</summary>
-    public Task CommitAsync(ReadOnlyMemory<byte> payload, CollectionHandle handle, CancellationToken cancellationToken) =>
-        IsBehind(handle) ? CommitLaterAsync(payload, handle, cancellationToken) : CommitAsync(payload);
-
-    private async Task CommitLaterAsync(ReadOnlyMemory<byte> payload, CollectionHandle handle, CancellationToken cancellationToken)
+    /// <summary>
+    /// Commits to a collection. Beside searches that have to compare too many vectors that wait for their graph it returns a while later, so that writers do not outrun the graph; what they write is
+    /// committed by then, in the order in which it came.
+    /// </summary>
+    public Task CommitAsync(ReadOnlyMemory<byte> payload, CollectionHandle handle, CancellationToken cancellationToken)
     {
+        var commit = CommitAsync(payload);
+        return IsBehind(handle) ? HoldBackAsync(commit, handle, cancellationToken) : commit;
+    }
+
+    private async Task HoldBackAsync(Task commit, CollectionHandle handle, CancellationToken cancellationToken)
+    {
+        await commit.ConfigureAwait(false);
         await handle.Stall.WaitAsync(() => IsBehind(handle), cancellationToken).ConfigureAwait(false);
-        await CommitAsync(payload).ConfigureAwait(false);
     }
 
     /// <summary>

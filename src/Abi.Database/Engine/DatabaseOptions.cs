@@ -58,7 +58,7 @@ public sealed class DatabaseOptions
 
     /// <summary>
     /// Whether writing leaves searches room. While somebody searches, and for a second after, commits and the growth of graphs then use one processor less than there are, taking turns, and a write to a
-    /// collection waits for a tenth of a second at most while more than 128 vectors wait for its graph, which searches compare one by one. Off: writes are as fast as they can be, and searches beside
+    /// collection, though committed, returns only when no more than 128 vectors wait for its graph, which searches compare one by one, or a tenth of a second later. Off: writes are as fast as they can be, and searches beside
     /// them wait for a processor.
     /// </summary>
     public bool PrioritizeSearches { get; set; } = true;

@@ -1,6 +1,6 @@
 namespace Abi.Database.Engine;
 
-/// <summary>Where writes to a collection wait while its graphs are behind.</summary>
+/// <summary>Where those who wrote to a collection wait while its graphs are behind.</summary>
 /// <remarks>Thread-safe. Nobody waits longer than <see cref="Longest"/>, whatever becomes of the graphs: writes get slow, but none stands still.</remarks>
 internal sealed class WriteStall
 {
@@ -11,7 +11,7 @@ internal sealed class WriteStall
 
     /// <summary>Waits for <see cref="End"/>, but not for long.</summary>
     /// <param name="isBehind">Whether there is something to wait for.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Ends the wait: what is waited for has been written.</param>
     public async Task WaitAsync(Func<bool> isBehind, CancellationToken cancellationToken)
     {
         if (Volatile.Read(ref _end) is not { } end)
@@ -23,7 +23,6 @@ internal sealed class WriteStall
         if (isBehind()) // looked at when End would find this wait
         {
             await end.Task.WaitAsync(Longest, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            cancellationToken.ThrowIfCancellationRequested();
         }
     }
 
