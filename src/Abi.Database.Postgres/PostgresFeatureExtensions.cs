@@ -33,7 +33,7 @@ public static class PostgresFeatureExtensions
                         ?? throw new Database.DatabaseException("There is no embedding generator: no IEmbeddingGenerator<string, Embedding<float>> is among the services. Add a model (AddLlm), register a generator, hand one to PostgresOptions.WithEmbeddings, or give the vectors.");
                     return new PostgresFeature(options);
                 },
-                Bind = static (section, options) => section.Bind(options),
+                Bind = static (section, options) => section.Bind(options, static binder => binder.ErrorOnUnknownConfiguration = true),
                 Validate = static (options, check) =>
                 {
                     check.NotEmpty(options.Schema);

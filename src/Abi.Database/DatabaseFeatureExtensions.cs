@@ -1,7 +1,7 @@
 using Abi.Database;
+using Abi.Database.Configuration;
 using Abi.Database.Embeddings;
 using Microsoft.Extensions.AI;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -31,7 +31,7 @@ public static class DatabaseFeatureExtensions
                     options.Clock = services.GetService(typeof(TimeProvider)) as TimeProvider ?? options.Clock;
                     return new DatabaseFeature(options, services.GetService<ILoggerFactory>()?.CreateLogger<DatabaseFeature>() ?? NullLogger<DatabaseFeature>.Instance);
                 },
-                Bind = static (section, options) => section.Bind(options),
+                Bind = static (section, options) => DatabaseOptionKeys.Bind(section, options),
                 Validate = static (options, check) =>
                 {
                     check.NotEmpty(options.Path);

@@ -1,3 +1,6 @@
+using System.Globalization;
+using Abi.Database.Configuration;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -35,6 +38,35 @@ public sealed class DatabaseFeatureTests
         Assert.That(mended.Database.Store.Recovery.Warnings, Has.Length.EqualTo(1));
         Assert.That(again.Text.Single(line => line.StartsWith("Warning", StringComparison.Ordinal)), Does.Contain(mended.Database.Store.Recovery.Warnings[0]));
     }
+
+    [Test]
+    public void ConfigurationCanGiveEveryOptionButTheKey()
+    {
+        var given = new DatabaseOptions
+        {
+            Path = "other.abi", Access = DatabaseAccess.ReadOnly, Durability = Durability.Group, GroupInterval = TimeSpan.FromSeconds(1), Recovery = RecoveryMode.Salvage, LogSegmentBytes = 70_000, CheckpointBytes = 80_000, KeepLog = true,
+            DecryptedBytes = 1, LogArchive = "archive", LogRetention = TimeSpan.FromDays(3), BackgroundBytesPerSecond = 4096, IndexThreads = 2, VectorMemoryBytes = 3, ScanThreads = 4,
+        };
+        var properties = typeof(DatabaseOptions).GetProperties().Where(property => property.Name != nameof(DatabaseOptions.EncryptionKey)).ToArray();
+        var (bound, defaults) = (new DatabaseOptions(), new DatabaseOptions());
+        DatabaseOptionKeys.Bind(Section(properties.Select(property => (property.Name, Convert.ToString(property.GetValue(given), CultureInfo.InvariantCulture)))), bound);
+        Assert.Multiple(() =>
+        {
+            foreach (var property in properties)
+            {
+                Assert.That(property.GetValue(bound), Is.EqualTo(property.GetValue(given)).And.Not.EqualTo(property.GetValue(defaults)), property.Name);
+            }
+        });
+    }
+
+    // A key that is given to configuration must not leave the database plain without a word.
+    [TestCase("EncryptionKey")]
+    [TestCase("LogRetentoin")]
+    public void AKeyThatIsNoOptionIsRefused(string key) =>
+        Assert.That(() => DatabaseOptionKeys.Bind(Section([(key, "1")]), new DatabaseOptions()), Throws.InvalidOperationException.With.Message.Contains($"'{key}'"));
+
+    private static IConfigurationSection Section(IEnumerable<(string Key, string? Value)> values) =>
+        new ConfigurationBuilder().AddInMemoryCollection(values.Select(value => KeyValuePair.Create($"Abi:Database:{value.Key}", value.Value))).Build().GetSection("Abi:Database");
 
     private static async Task<AbiFramework> BuildAsync(string path, Lines lines)
     {
