@@ -1,5 +1,4 @@
 #pragma warning disable MA0048 // a part of DatabaseEngine
-using Abi.Database.Indexes;
 using Abi.Database.Log;
 using Abi.Database.Rows;
 using Abi.Database.Storage;
@@ -11,13 +10,13 @@ internal sealed partial class DatabaseEngine
 {
     private const int CatchUps = 3; // attempts to read what was committed meanwhile without holding commits up
 
-    // A collection with a graph on disk is read anew from the files just written: records, vectors and links stand there now. Whoever still reads the old one goes on.
+    // A collection whose vectors belong on disk is read anew from the files just written: records, vectors and links stand there now. Whoever still reads the old one goes on.
     private void Renew(List<SavedCollection> written)
     {
         var isRenewed = false;
         foreach (var saved in written)
         {
-            if (saved.Handle.StoreOrNull is not { } store || !Array.Exists(store.Vectors, index => index.Graph is DiskGraph || index.UsesDiskGraph(index.VectorCount)))
+            if (saved.Handle.StoreOrNull is not { IsRenewalDue: true } store)
             {
                 continue;
             }

@@ -97,6 +97,9 @@ internal sealed partial class CollectionStore
     /// <summary>Set when that failed: then it comes with the next checkpoint that is due anyway.</summary>
     public bool IsMergeHeldOff { get; set; }
 
+    /// <summary>Whether it should be read anew from files that were just written: its vectors belong on disk, or many places in an encrypted file are lost, and what replaced them is in memory, until it is.</summary>
+    public bool IsRenewalDue => Array.Exists(Vectors, index => index.Graph is DiskGraph || index.UsesDiskGraph(index.VectorCount)) || CountOutdated(Vectors.Max(index => (int?)index.Rows.PagedSlots) ?? 0) >= ManyGraves;
+
     /// <summary>Applies a write commit that is in the log: not yet seen by readers.</summary>
     /// <param name="reader">Behind the collection's id.</param>
     /// <param name="sequence">The commit's sequence.</param>
@@ -207,6 +210,17 @@ internal sealed partial class CollectionStore
         }
 
         return more;
+    }
+
+    private int CountOutdated(int slots)
+    {
+        var count = 0;
+        for (var slot = 0; slot < slots; slot++)
+        {
+            count += Deleted[slot] == SlotSequences.None ? 0 : 1;
+        }
+
+        return count;
     }
 
     private void Unlink(long oldest, int slots, WriteAdmission admission)

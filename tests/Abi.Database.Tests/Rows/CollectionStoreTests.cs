@@ -1,3 +1,8 @@
+using Abi.Database.Encryption;
+using Abi.Database.Engine;
+using Abi.Database.Rows;
+using Abi.Database.Tests.Storage;
+
 namespace Abi.Database.Tests.Rows;
 
 /// <summary>Slots of records that were replaced are taken out of the graph by the work in the background, and used again.</summary>
@@ -38,5 +43,52 @@ public sealed class CollectionStoreTests
         // A twentieth of the slots may be deleted before they are taken out, and a round comes on top, and one more before they are given back.
         Assert.That(database.Engine.Find("c")!.Store.View.Slots, Is.LessThanOrEqualTo(Records + (Records / 20) + (2 * Replaced)));
         Assert.That(Enumerable.Range(0, Records).Count(key => (long)collection.SearchKeys(vectors[key], 1)[0].Key == key), Is.GreaterThan(Records * 0.99));
+    }
+
+    /// <summary>Nothing can be written to a place in an encrypted file that is read page by page. A checkpoint after which many such places are outdated brings what replaced them there.</summary>
+    [TestCase(IndexKind.Flat, false)]
+    [TestCase(IndexKind.Hnsw, true)]
+    public async Task PlacesThatArePagedAreUsedAgainAfterACheckpoint(IndexKind kind, bool isQuantized)
+    {
+        const int Records = NativeColumn.ChunkSlots + 500, Few = 100, Many = 2000;
+        using var key = EncryptionKey.FromBytes(new byte[32]);
+        var disk = new MemoryStorage();
+        var options = new DatabaseOptions { Path = disk.Folder, EncryptionKey = key, Durability = Durability.Os, CheckpointBytes = long.MaxValue };
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
+        {
+            var made = database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 2) { IndexKind = kind, IsQuantized = isQuantized, Connections = 4, ConstructionEffort = 8 }] });
+            await made.EnsureCollectionExistsAsync();
+            await made.UpsertAsync(Enumerable.Range(0, Records).Select(row => Record(row, 0)));
+            await database.WaitForIndexAsync();
+            await database.CheckpointAsync();
+        }
+
+        options.DecryptedBytes = 8 * PageFile.PageBytes;
+        using var again = new VectorDatabase(new DatabaseEngine(disk, options));
+        var collection = again.GetDynamicCollection("c");
+        var opened = again.Engine.Find("c")!.Store;
+        Assert.That(opened.Vectors[0].Rows.PagedSlots, Is.EqualTo(NativeColumn.ChunkSlots));
+        await ReplaceAsync(Few, 1);
+        Assert.That(again.Engine.Find("c")!.Store, Is.SameAs(opened), "few are not worth reading all");
+        for (var round = 2; round < 4; round++)
+        {
+            await ReplaceAsync(Many, round);
+            var store = again.Engine.Find("c")!.Store;
+            Assert.That((store.View.Slots, store.Vectors[0].Rows.PagedSlots), Is.EqualTo((Records, NativeColumn.ChunkSlots)));
+            foreach (var row in (int[])[0, Many - 1, Many, Records - 1])
+            {
+                var vector = (float[])Record(row, row < Many ? round : 0)["v"]!;
+                Assert.That(((ReadOnlyMemory<float>)(await collection.GetAsync((long)row, includeVectors: true))!["v"]!).ToArray(), Is.EqualTo(vector), $"row {row}");
+            }
+        }
+
+        async Task ReplaceAsync(int count, int round)
+        {
+            await collection.UpsertAsync(Enumerable.Range(0, count).Select(row => Record(row, round)));
+            await again.WaitForIndexAsync();
+            await again.CheckpointAsync();
+        }
+
+        static Dictionary<string, object?> Record(int row, int round) => new(StringComparer.Ordinal) { ["Key"] = (long)row, ["v"] = new[] { MathF.Sin(row), MathF.Cos(row) + round } };
     }
 }
