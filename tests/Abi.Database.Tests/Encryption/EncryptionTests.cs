@@ -401,7 +401,7 @@ public sealed class EncryptionTests
     [TestCase(IndexKind.Hnsw, false, false)]
     public async Task DecryptedRecordsAndVectorsKeepToTheirBudget(IndexKind kind, bool isQuantized, bool fits)
     {
-        const int Count = 40_000;
+        const int Count = 20_000;
         const long Budget = 8 * PageFile.PageBytes;
         using var key = Key(1);
         var disk = new MemoryStorage();
@@ -433,11 +433,11 @@ public sealed class EncryptionTests
             using var database = new VectorDatabase(engine);
             var points = database.GetDynamicCollection("points");
             Assert.That(points.GetStatistics().Vectors[0].IndexKind, Is.EqualTo(kind));
-            var gone = Enumerable.Range(0, Count).Where(row => row % 16 == session).ToList(); // so many that slots are used again, but none that is paged
+            var gone = Enumerable.Range(0, Count).Where(row => row % 16 == session).ToList(); // so many that places are used again
             var added = gone.ConvertAll(row => Count + (Count * session) + row);
             await points.DeleteAsync(gone.Select(row => (object)$"k{row}"));
             await points.UpsertAsync(added.Select(Point));
-            List<int> some = [.. Enumerable.Range(0, 200).Select(i => i * 199).Where(row => row % 16 > session), .. added.Where((_, i) => i % 50 == 0)];
+            List<int> some = [.. Enumerable.Range(0, 200).Select(i => i * 99).Where(row => row % 16 > session), .. added.Where((_, i) => i % 50 == 0)];
             await CheckAsync(some);
             await database.CheckpointAsync();
             await CheckAsync(some);

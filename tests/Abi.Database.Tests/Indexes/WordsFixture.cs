@@ -35,19 +35,25 @@ public abstract class WordsFixture
 
     protected Dictionary<string, object?> Record(int row) => new(StringComparer.Ordinal) { ["Key"] = (long)row, ["mod"] = (long)(row % 1000), ["v"] = Base.AsMemory(row * 100, 100) };
 
-    protected double Recall(VectorCollection<object, Dictionary<string, object?>> words, VectorSearchOptions options, int queries = Queries)
+    /// <summary>How many of the nearest are found.</summary>
+    /// <param name="words">The collection.</param>
+    /// <param name="options">How to search.</param>
+    /// <param name="exact">The nearest, as <see cref="Exact"/> gives them; null to look for them.</param>
+    protected double Recall(VectorCollection<object, Dictionary<string, object?>> words, VectorSearchOptions options, HashSet<object>[]? exact = null)
     {
-        var (hits, all) = (0, 0);
-        for (var i = 0; i < queries; i++)
+        exact ??= Exact(words, options);
+        var hits = 0;
+        for (var i = 0; i < exact.Length; i++)
         {
-            var query = QueryVectors.AsSpan(i * 100, 100);
-            var exact = words.SearchKeys(query, 10, options with { IsExact = true }).Select(match => match.Key).ToHashSet();
-            var found = words.SearchKeys(query, 10, options);
-            Assert.That(found, Has.Count.EqualTo(exact.Count));
-            hits += found.Count(match => exact.Contains(match.Key));
-            all += exact.Count;
+            var found = words.SearchKeys(QueryVectors.AsSpan(i * 100, 100), 10, options);
+            Assert.That(found, Has.Count.EqualTo(exact[i].Count));
+            hits += found.Count(match => exact[i].Contains(match.Key));
         }
 
-        return (double)hits / all;
+        return (double)hits / exact.Sum(keys => keys.Count);
     }
+
+    /// <summary>The nearest of each of the first queries, found by comparing all.</summary>
+    protected HashSet<object>[] Exact(VectorCollection<object, Dictionary<string, object?>> words, VectorSearchOptions options, int queries = Queries) =>
+        [.. Enumerable.Range(0, queries).Select(i => words.SearchKeys(QueryVectors.AsSpan(i * 100, 100), 10, options with { IsExact = true }).Select(match => match.Key).ToHashSet())];
 }

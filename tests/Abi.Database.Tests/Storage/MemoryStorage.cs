@@ -160,7 +160,7 @@ internal sealed class MemoryStorage : IStorage
         {
             var inode = storage._names[name] = new Inode { Bytes = bytes.ToArray() };
             storage.Journal.Add(new Step(StepKind.Create, inode, 0, null, name, null));
-            storage.Journal.Add(new Step(StepKind.Write, inode, 0, inode.Bytes, null, null));
+            storage.Journal.Add(new Step(StepKind.Write, inode, 0, bytes, null, null));
             storage.Journal.Add(new Step(StepKind.Flush, inode, 0, null, null, null));
         }
 
@@ -247,11 +247,16 @@ internal sealed class MemoryStorage : IStorage
         }
     }
 
+    // In place, unless there is no room.
     private static byte[] Put(byte[] bytes, long offset, ReadOnlySpan<byte> part)
     {
-        var result = bytes.Length >= offset + part.Length ? bytes.ToArray() : [.. bytes, .. new byte[offset + part.Length - bytes.Length]];
-        part.CopyTo(result.AsSpan((int)offset));
-        return result;
+        if (bytes.Length < offset + part.Length)
+        {
+            Array.Resize(ref bytes, (int)offset + part.Length);
+        }
+
+        part.CopyTo(bytes.AsSpan((int)offset));
+        return bytes;
     }
 
     private List<string> Names()
