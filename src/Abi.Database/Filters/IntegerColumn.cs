@@ -31,15 +31,15 @@ internal sealed class IntegerColumn(DataField field) : FieldColumn(field)
         }
         else if (Field.Kind == DataKind.Integer && RecordCodec.AsNumber(value) is { } number && !double.IsNaN(number))
         {
-            // Between two whole numbers, or beyond all of them.
+            // Between two whole numbers, or beyond all of them: as a number the largest is rounded to one more than it is.
             var (floor, ceiling) = (ToLong(Math.Floor(number)), ToLong(Math.Ceiling(number)));
             (low, high, isEmpty) = @operator switch
             {
-                FilterOperator.Equal => (floor, floor, floor != ceiling || floor != number),
-                FilterOperator.LessThan => (low, number == floor ? floor - 1 : floor, number <= long.MinValue),
+                FilterOperator.Equal => (floor, floor, floor != ceiling || floor != number || number >= long.MaxValue),
+                FilterOperator.LessThan => (low, number == floor && number < long.MaxValue ? floor - 1 : floor, number <= long.MinValue),
                 FilterOperator.LessThanOrEqual => (low, floor, number < long.MinValue),
                 FilterOperator.GreaterThan => (number == ceiling ? ceiling + 1 : ceiling, high, number >= long.MaxValue),
-                FilterOperator.GreaterThanOrEqual => (ceiling, high, number > long.MaxValue),
+                FilterOperator.GreaterThanOrEqual => (ceiling, high, number >= long.MaxValue),
                 _ => throw Mismatch(@operator, value),
             };
         }
