@@ -1,0 +1,140 @@
+using Abi.Database.Engine;
+using Abi.Database.Log;
+using Abi.Database.Tests.Storage;
+
+namespace Abi.Database.Tests.Engine;
+
+/// <summary>Checkpoints that fail, or leave out what is damaged: what they were to save is not forgotten, and its log stays.</summary>
+public sealed class CheckpointTests
+{
+    /// <summary>Each call of a checkpoint fails once. The next one writes all again, under names that no manifest may have, so that a power cut at any moment of it finds whole files.</summary>
+    [Test]
+    public async Task OneThatFailedIsMadeAgain()
+    {
+        const int Cuts = 8;
+        var made = 0;
+        for (int failing = 0, calls = 0; failing <= calls; failing++) // 0: none, to count the calls
+        {
+            var disk = new MemoryStorage();
+            int begun;
+            using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
+            {
+                var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+                await collection.EnsureCollectionExistsAsync();
+                await collection.UpsertAsync(Enumerable.Range(0, 4).Select(i => CrashTests.Record(i, 0)));
+                await database.WaitForIndexAsync();
+                await database.CheckpointAsync();
+                await collection.UpsertAsync(CrashTests.Record(4, 0));
+                await database.WaitForIndexAsync();
+                var (before, hasFailed) = (disk.Calls, false);
+                disk.Fails = (call, _) => call == before + failing;
+                try
+                {
+                    await database.CheckpointAsync();
+                }
+                catch (Exception error) when (error is AbiException or IOException)
+                {
+                    hasFailed = true;
+                }
+
+                calls = Math.Max(calls, disk.Calls - before);
+                disk.Fails = null;
+                if (!hasFailed || database.WriteFailure is not null)
+                {
+                    continue; // none failed, or the log did, which is for good
+                }
+
+                begun = disk.Journal.Count;
+                await database.CheckpointAsync();
+                made++;
+            }
+
+            var random = new Random(failing);
+            for (var cut = 0; cut < Cuts; cut++)
+            {
+                var step = cut == 0 ? disk.Journal.Count : random.Next(begun, disk.Journal.Count);
+                using var again = new VectorDatabase(new DatabaseEngine(disk.CutAfter(step, new Random(step)), History.Options()));
+                Assert.That(again.Recovery.Warnings, Is.Empty, $"call {failing}, step {step}");
+                var collection = again.GetDynamicCollection("c");
+                Assert.That(await collection.CountAsync(), Is.EqualTo(5), $"call {failing}, step {step}");
+                Assert.That(await collection.GetAsync(CrashTests.Key(4, 0)), Is.Not.Null, $"call {failing}, step {step}");
+            }
+        }
+
+        Assert.That(made, Is.GreaterThan(10));
+    }
+
+    /// <summary>While a collection is damaged, checkpoints keep the log since its files: with the files put back it is there up to the last commit, and so are the others.</summary>
+    [Test]
+    public async Task TheLogOfADamagedCollectionStays()
+    {
+        var disk = new MemoryStorage();
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
+        {
+            foreach (var name in (string[])["good", "damaged"])
+            {
+                await database.GetDynamicCollection(name, CrashTests.Definition).EnsureCollectionExistsAsync();
+                await database.GetDynamicCollection(name).UpsertAsync(CrashTests.Record(0, 0));
+            }
+
+            await database.CheckpointAsync();
+            foreach (var name in (string[])["good", "damaged"])
+            {
+                await database.GetDynamicCollection(name).UpsertAsync(CrashTests.Record(1, 0));
+            }
+        }
+
+        var rows = disk.List().Single(name => name.StartsWith("rows-000002", StringComparison.Ordinal));
+        Flip();
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
+        {
+            Assert.That(database.Recovery.Warnings, Has.Length.EqualTo(1));
+            await database.GetDynamicCollection("new", CrashTests.Definition).EnsureCollectionExistsAsync();
+            for (var i = 2; i < 5; i++)
+            {
+                await database.GetDynamicCollection("good").UpsertAsync(CrashTests.Record(i, 0));
+                await database.GetDynamicCollection("new").UpsertAsync(CrashTests.Record(i, 0));
+                await database.CheckpointAsync();
+            }
+
+            Assert.That(async () => await database.GetDynamicCollection("damaged").CountAsync(), Throws.TypeOf<DatabaseCorruptException>());
+        }
+
+        Flip();
+        var logs = disk.List().Count(name => LogFormat.Number(name) >= 0);
+        using var mended = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
+        Assert.That(mended.Recovery.Warnings, Is.Empty);
+        Assert.That(await CountAsync("good"), Is.EqualTo(5));
+        Assert.That(await CountAsync("damaged"), Is.EqualTo(2));
+        Assert.That(await CountAsync("new"), Is.EqualTo(3));
+        await mended.CheckpointAsync();
+        Assert.That(disk.List().Count(name => LogFormat.Number(name) >= 0), Is.EqualTo(1).And.LessThan(logs), "it is not needed any more");
+
+        Task<int> CountAsync(string name) => mended.GetDynamicCollection(name).CountAsync();
+
+        void Flip()
+        {
+            using var file = disk.Open(rows, create: false);
+            var one = new byte[1];
+            _ = file.Read(5000, one);
+            file.Write(5000, [(byte)(one[0] ^ 1)]);
+        }
+    }
+
+    /// <summary>A collection that only the log knows keeps its number to itself.</summary>
+    [Test]
+    public async Task CollectionsMadeAfterOpeningHaveNumbersOfTheirOwn()
+    {
+        var disk = new MemoryStorage();
+        for (var i = 0; i < 4; i++)
+        {
+            using var database = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
+            await database.GetDynamicCollection($"c{i}", CrashTests.Definition).EnsureCollectionExistsAsync();
+            await database.GetDynamicCollection($"c{i}").UpsertAsync(CrashTests.Record(i, 0));
+            for (var j = 0; j <= i; j++)
+            {
+                Assert.That(await database.GetDynamicCollection($"c{j}").ListAsync().Select(record => record["Key"]).ToListAsync(), Is.EqualTo((object[])[CrashTests.Key(j, 0)]));
+            }
+        }
+    }
+}
