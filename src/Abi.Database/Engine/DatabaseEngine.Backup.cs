@@ -175,11 +175,6 @@ internal sealed partial class DatabaseEngine
     {
         using var engine = new DatabaseEngine(storage, options, limits, storage.Encryption);
         engine.RequireCommit(limits);
-        if (engine.Sequence > limits.ToSequence)
-        {
-            throw new DatabaseException($"The backup begins with commit {engine.Sequence}, so it cannot be restored to commit {limits.ToSequence}. Give an earlier one.");
-        }
-
         engine.Checkpoint();
         return engine.Sequence;
     }

@@ -53,14 +53,31 @@ internal sealed class LogScan
         LastSequence = lastKnown;
         while (LastSequence < last && _storage.Exists(LogFormat.Name(Segment)))
         {
-            if (!ReadSegment(handler, last) || !_storage.Exists(LogFormat.Name(Segment + 1)))
+            if (!ReadSegment(handler, last))
             {
                 return;
+            }
+
+            if (!_storage.Exists(LogFormat.Name(Segment + 1)))
+            {
+                break;
             }
 
             Segment++;
             End = 0;
         }
+
+        if (LastSequence < last && _storage.List().Any(name => LogFormat.Number(name) > Segment))
+        {
+            ReportMissing();
+        }
+    }
+
+    private void ReportMissing()
+    {
+        var name = LogFormat.Name(_storage.Exists(LogFormat.Name(Segment)) ? Segment + 1 : Segment);
+        var damage = new DatabaseCorruptException("The segment of the log is missing, but later ones are there. Put it back, restore a backup, or open with RecoveryMode.Salvage to keep what goes before.", Path.Combine(_storage.Folder, name));
+        CutReason = _isSalvage ? damage.Message : throw damage;
     }
 
     private bool ReadSegment(FrameHandler handler, long last)

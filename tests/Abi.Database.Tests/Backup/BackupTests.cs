@@ -74,6 +74,7 @@ public sealed class BackupTests
             await using var restored = await VectorDatabase.OpenAsync(target);
             var collection = restored.GetDynamicCollection("c");
             Assert.That(await StateAsync(collection), Is.EqualTo(history[i].State), $"mark {i}, commit {history[i].Sequence}");
+            Assert.That(Manifest.Read(Open(target, null)).DatabaseId, Is.Not.EqualTo(Manifest.Read(Open(folder["live"], null)).DatabaseId), "what follows is another history");
             await collection.UpsertAsync(new Dictionary<string, object?> { ["Key"] = 1000, ["n"] = 1, ["v"] = new float[] { 1, 2, 3, 4 } });
         }
     }

@@ -95,12 +95,12 @@ public sealed class FilterEvaluatorTests
     public void PlacesLieWithinARadius()
     {
         var random = new Random(7);
-        List<(double Latitude, double Longitude)> places = [(90, 0), (-90, 0), (0, 180), (0, -180), (60, 10), (60, 11), (-33.3, -146.6)];
+        List<(double Latitude, double Longitude)> places = [(90, 0), (-90, 0), (0, 180), (0, -180), (60, 10), (60, 11), (-33.3, -146.6), (-87.5, -1.7)];
         places.AddRange(Enumerable.Range(0, 200).Select(_ => ((random.NextDouble() * 180) - 90, (random.NextDouble() * 360) - 180)));
         var latitudes = Column(DataKind.Number, [.. places.Select(place => (object?)place.Latitude)], null, "lat");
         var longitudes = Column(DataKind.Number, [.. places.Select(place => (object?)place.Longitude)], null, "lon");
         var schema = new CollectionSchema(1, "c", new CollectionDefinition { Data = [new DataField("lat", DataKind.Number) { IsIndexed = true }, new DataField("lon", DataKind.Number) { IsIndexed = true }] });
-        foreach (var (latitude, longitude) in places.Take(40).Append((33.3, 33.4)))
+        foreach (var (latitude, longitude) in places.Take(40).Append((87.5, 178.3))) // opposite to the place above
         {
             foreach (var share in (double[])[0, 0.01, 0.3, 0.5, 0.99, 1])
             {

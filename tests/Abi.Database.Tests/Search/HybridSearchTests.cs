@@ -4,7 +4,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Search;
 
 /// <summary>What a search by vector and words makes of its options: each counts for both lists.</summary>
-public sealed class HybridSearchTests
+public sealed class HybridSearchTests : IDisposable
 {
     private const int Records = 20;
 
@@ -30,8 +30,7 @@ public sealed class HybridSearchTests
         }));
     }
 
-    [OneTimeTearDown]
-    public void Close() => _database?.Dispose();
+    public void Dispose() => _database?.Dispose();
 
     [Test]
     public async Task AFilterCountsForBothLists()
@@ -61,6 +60,14 @@ public sealed class HybridSearchTests
         // Without a weight of lengths all texts are worth the same.
         var byFrequency = await FindAsync(50, new HybridSearchOptions { TextFields = ["text"], TextScoring = TextScoring.Usual with { B = 0 } });
         Assert.That(byFrequency.Select(item => item.TextScore).Distinct().Count(), Is.EqualTo(1));
+    }
+
+    /// <summary>By scores the nearest is best, the farthest of the list worst.</summary>
+    [Test]
+    public async Task ADistanceIsBestWhereItIsLeast()
+    {
+        var found = await FindAsync(Records, new HybridSearchOptions { Fusion = HybridFusion.WeightedScores, TextWeight = 0 });
+        Assert.That(found.Select(item => item.Score), Is.EqualTo(Enumerable.Range(0, Records).Select(i => 1 - (i * i / (double)((Records - 1) * (Records - 1))))).Within(1e-6));
     }
 
     [Test]
