@@ -46,8 +46,8 @@ public sealed class CompactTests
             using var stop = new CancellationTokenSource();
             var writer = Task.Run(async () =>
             {
-                // Each commit makes a record, rewrites one and deletes one.
-                for (; !stop.IsCancellationRequested; Volatile.Write(ref next, next + 1))
+                // Each commit makes a record, rewrites one and deletes one; never the last of the first ones.
+                for (; !stop.IsCancellationRequested && next < Rows + (Rows / 2); Volatile.Write(ref next, next + 1))
                 {
                     await points.UpsertAsync([Point(next), Point(next - Rows + 100)]);
                     await points.DeleteAsync((long)(next - Rows));

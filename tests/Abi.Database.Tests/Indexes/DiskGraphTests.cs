@@ -164,6 +164,12 @@ public sealed class DiskGraphTests : WordsFixture, IDisposable
             });
             for (var round = 0; round < 3; round++)
             {
+                var before = Volatile.Read(ref written);
+                while (Volatile.Read(ref written) == before && !writing.IsCompleted)
+                {
+                    await Task.Delay(1);
+                }
+
                 await database.CheckpointAsync();
             }
 
