@@ -51,6 +51,7 @@ public sealed class CompactTests
                 {
                     await points.UpsertAsync([Point(next), Point(next - Rows + 100)]);
                     await points.DeleteAsync((long)(next - Rows));
+                    await Task.Delay(1);
                 }
             });
             while (Volatile.Read(ref next) == Rows + 20)

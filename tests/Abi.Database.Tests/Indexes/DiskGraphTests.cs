@@ -289,6 +289,7 @@ public sealed class DiskGraphTests : WordsFixture, IDisposable
         await using (var database = await VectorDatabase.OpenAsync(options))
         {
             await FillPointsAsync(database, PointField, Fewer);
+            await database.CheckpointAsync();
         }
 
         var path = Directory.GetFiles(folder["words"], "graph-*").Single();
