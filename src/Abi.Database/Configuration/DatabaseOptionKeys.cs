@@ -29,6 +29,8 @@ internal sealed class DatabaseOptionKeys(DatabaseOptions options)
 
     public long BackgroundBytesPerSecond { get => options.BackgroundBytesPerSecond; set => options.BackgroundBytesPerSecond = value; }
 
+    public bool PrioritizeSearches { get => options.PrioritizeSearches; set => options.PrioritizeSearches = value; }
+
     public int IndexThreads { get => options.IndexThreads; set => options.IndexThreads = value; }
 
     public long VectorMemoryBytes { get => options.VectorMemoryBytes; set => options.VectorMemoryBytes = value; }
