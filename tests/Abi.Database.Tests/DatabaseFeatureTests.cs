@@ -45,7 +45,7 @@ public sealed class DatabaseFeatureTests
         var given = new DatabaseOptions
         {
             Path = "other.abi", Access = DatabaseAccess.ReadOnly, Durability = Durability.Group, GroupInterval = TimeSpan.FromSeconds(1), Recovery = RecoveryMode.Salvage, LogSegmentBytes = 70_000, CheckpointBytes = 80_000, KeepLog = true,
-            DecryptedBytes = 1, LogArchive = "archive", LogRetention = TimeSpan.FromDays(3), BackgroundBytesPerSecond = 4096, IndexThreads = 2, VectorMemoryBytes = 3, ScanThreads = 4,
+            PrioritizeSearches = false, DecryptedBytes = 1, LogArchive = "archive", LogRetention = TimeSpan.FromDays(3), BackgroundBytesPerSecond = 4096, IndexThreads = 2, VectorMemoryBytes = 3, ScanThreads = 4,
         };
         var properties = typeof(DatabaseOptions).GetProperties().Where(property => property.Name != nameof(DatabaseOptions.EncryptionKey)).ToArray();
         var (bound, defaults) = (new DatabaseOptions(), new DatabaseOptions());

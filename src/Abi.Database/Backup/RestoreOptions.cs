@@ -6,7 +6,7 @@ public sealed record RestoreOptions
     /// <summary>The last commit to keep; unset, all.</summary>
     public long? ToSequence { get; init; }
 
-    /// <summary>The last moment whose commits to keep; unset, all.</summary>
+    /// <summary>The last moment whose commits to keep; unset, all. The oldest backup is the earliest state there is: a moment before it gives that.</summary>
     public DateTimeOffset? ToTime { get; init; }
 
     /// <summary>
