@@ -18,6 +18,7 @@ internal sealed unsafe class Int8Tile128<TFormat, TDot> : Int8Tile
     {
         var panel = a->Panel;
         var scales = (float*)(a->Panel + Int8Panel<TFormat>.LevelBytes);
+        nint recordBytes = Int8Panel<TFormat>.RecordBytes; // asked for once: within the loops it would be a call
         for (var group = 0; group < 4; group++, panel += 512, scales += 16)
         {
             var sum00 = Vector128<float>.Zero;
@@ -41,7 +42,7 @@ internal sealed unsafe class Int8Tile128<TFormat, TDot> : Int8Tile
                 var i01 = Start(TFormat.Scales == 1 ? x0->NegativeSum : x0->HalfNegativeSums[0]);
                 var i02 = Start(TFormat.Scales == 1 ? x0->NegativeSum : x0->HalfNegativeSums[0]);
                 var i03 = Start(TFormat.Scales == 1 ? x0->NegativeSum : x0->HalfNegativeSums[0]);
-                for (var j = 0; j < (TFormat.Scales == 1 ? 8 : 4); j++)
+                for (nint j = 0; j < (TFormat.Scales == 1 ? 8 : 4); j++)
                 {
                     var levels0 = Vector128.Load(record + (64 * j));
                     var levels1 = Vector128.Load(record + (64 * j) + 16);
@@ -68,7 +69,7 @@ internal sealed unsafe class Int8Tile128<TFormat, TDot> : Int8Tile
                     i01 = Start(x0->HalfNegativeSums[1]);
                     i02 = Start(x0->HalfNegativeSums[1]);
                     i03 = Start(x0->HalfNegativeSums[1]);
-                    for (var j = 4; j < 8; j++)
+                    for (nint j = 4; j < 8; j++)
                     {
                         var levels0 = Vector128.Load(record + (64 * j));
                         var levels1 = Vector128.Load(record + (64 * j) + 16);
@@ -110,8 +111,8 @@ internal sealed unsafe class Int8Tile128<TFormat, TDot> : Int8Tile
                 sum02 = Vector128.FusedMultiplyAdd(scaleX0, t02, sum02);
                 sum03 = Vector128.FusedMultiplyAdd(scaleX0, t03, sum03);
 
-                record += Int8Panel<TFormat>.RecordBytes;
-                recordScales = (float*)((byte*)recordScales + Int8Panel<TFormat>.RecordBytes);
+                record += recordBytes;
+                recordScales = (float*)((byte*)recordScales + recordBytes);
                 x0++;
             }
 

@@ -18,6 +18,7 @@ internal sealed unsafe class Int8Tile256<TFormat, TDot> : Int8Tile
     {
         var panel = a->Panel;
         var scales = (float*)(a->Panel + Int8Panel<TFormat>.LevelBytes);
+        nint recordBytes = Int8Panel<TFormat>.RecordBytes; // asked for once: within the loops it would be a call
         for (var group = 0; group < 4; group++, panel += 512, scales += 16)
         {
             var sum00 = Vector256<float>.Zero;
@@ -35,7 +36,7 @@ internal sealed unsafe class Int8Tile256<TFormat, TDot> : Int8Tile
             {
                 var i00 = Start(TFormat.Scales == 1 ? x0->NegativeSum : x0->HalfNegativeSums[0]);
                 var i01 = Start(TFormat.Scales == 1 ? x0->NegativeSum : x0->HalfNegativeSums[0]);
-                for (var j = 0; j < (TFormat.Scales == 1 ? 8 : 4); j++)
+                for (nint j = 0; j < (TFormat.Scales == 1 ? 8 : 4); j++)
                 {
                     var levels0 = Vector256.Load(record + (64 * j));
                     var levels1 = Vector256.Load(record + (64 * j) + 32);
@@ -52,7 +53,7 @@ internal sealed unsafe class Int8Tile256<TFormat, TDot> : Int8Tile
                 {
                     i00 = Start(x0->HalfNegativeSums[1]);
                     i01 = Start(x0->HalfNegativeSums[1]);
-                    for (var j = 4; j < 8; j++)
+                    for (nint j = 4; j < 8; j++)
                     {
                         var levels0 = Vector256.Load(record + (64 * j));
                         var levels1 = Vector256.Load(record + (64 * j) + 32);
@@ -80,8 +81,8 @@ internal sealed unsafe class Int8Tile256<TFormat, TDot> : Int8Tile
                 sum00 = Vector256.FusedMultiplyAdd(scaleX0, t00, sum00);
                 sum01 = Vector256.FusedMultiplyAdd(scaleX0, t01, sum01);
 
-                record += Int8Panel<TFormat>.RecordBytes;
-                recordScales = (float*)((byte*)recordScales + Int8Panel<TFormat>.RecordBytes);
+                record += recordBytes;
+                recordScales = (float*)((byte*)recordScales + recordBytes);
                 x0++;
             }
 
@@ -104,6 +105,7 @@ internal sealed unsafe class Int8Tile256<TFormat, TDot> : Int8Tile
     {
         var panel = a->Panel;
         var scales = (float*)(a->Panel + Int8Panel<TFormat>.LevelBytes);
+        nint recordBytes = Int8Panel<TFormat>.RecordBytes; // asked for once: within the loops it would be a call
         for (var group = 0; group < 4; group++, panel += 512, scales += 16)
         {
             var sum00 = Vector256<float>.Zero;
@@ -135,7 +137,7 @@ internal sealed unsafe class Int8Tile256<TFormat, TDot> : Int8Tile
                 var i11 = Start(TFormat.Scales == 1 ? x1->NegativeSum : x1->HalfNegativeSums[0]);
                 var i20 = Start(TFormat.Scales == 1 ? x2->NegativeSum : x2->HalfNegativeSums[0]);
                 var i21 = Start(TFormat.Scales == 1 ? x2->NegativeSum : x2->HalfNegativeSums[0]);
-                for (var j = 0; j < (TFormat.Scales == 1 ? 8 : 4); j++)
+                for (nint j = 0; j < (TFormat.Scales == 1 ? 8 : 4); j++)
                 {
                     var levels0 = Vector256.Load(record + (64 * j));
                     var levels1 = Vector256.Load(record + (64 * j) + 32);
@@ -166,7 +168,7 @@ internal sealed unsafe class Int8Tile256<TFormat, TDot> : Int8Tile
                     i11 = Start(x1->HalfNegativeSums[1]);
                     i20 = Start(x2->HalfNegativeSums[1]);
                     i21 = Start(x2->HalfNegativeSums[1]);
-                    for (var j = 4; j < 8; j++)
+                    for (nint j = 4; j < 8; j++)
                     {
                         var levels0 = Vector256.Load(record + (64 * j));
                         var levels1 = Vector256.Load(record + (64 * j) + 32);
@@ -216,8 +218,8 @@ internal sealed unsafe class Int8Tile256<TFormat, TDot> : Int8Tile
                 sum20 = Vector256.FusedMultiplyAdd(scaleX2, t20, sum20);
                 sum21 = Vector256.FusedMultiplyAdd(scaleX2, t21, sum21);
 
-                record += Int8Panel<TFormat>.RecordBytes;
-                recordScales = (float*)((byte*)recordScales + Int8Panel<TFormat>.RecordBytes);
+                record += recordBytes;
+                recordScales = (float*)((byte*)recordScales + recordBytes);
                 x0++;
                 x1++;
                 x2++;

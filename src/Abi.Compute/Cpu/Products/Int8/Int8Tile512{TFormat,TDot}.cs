@@ -18,6 +18,7 @@ internal sealed unsafe class Int8Tile512<TFormat, TDot> : Int8Tile
     {
         var panel = a->Panel;
         var scales = (float*)(a->Panel + Int8Panel<TFormat>.LevelBytes);
+        nint recordBytes = Int8Panel<TFormat>.RecordBytes; // asked for once: within the loops it would be a call
         for (var group = 0; group < 4; group++, panel += 512, scales += 16)
         {
             var sum00 = Vector512<float>.Zero;
@@ -32,7 +33,7 @@ internal sealed unsafe class Int8Tile512<TFormat, TDot> : Int8Tile
             for (var block = a->Blocks; block > 0; block--)
             {
                 var i00 = Start(TFormat.Scales == 1 ? x0->NegativeSum : x0->HalfNegativeSums[0]);
-                for (var j = 0; j < (TFormat.Scales == 1 ? 8 : 4); j++)
+                for (nint j = 0; j < (TFormat.Scales == 1 ? 8 : 4); j++)
                 {
                     var levels0 = Vector512.Load(record + (64 * j));
                     var four0 = Vector512.Create(((int*)x0)[j]).AsSByte();
@@ -44,7 +45,7 @@ internal sealed unsafe class Int8Tile512<TFormat, TDot> : Int8Tile
                 if (TFormat.Scales == 2)
                 {
                     i00 = Start(x0->HalfNegativeSums[1]);
-                    for (var j = 4; j < 8; j++)
+                    for (nint j = 4; j < 8; j++)
                     {
                         var levels0 = Vector512.Load(record + (64 * j));
                         var four0 = Vector512.Create(((int*)x0)[j]).AsSByte();
@@ -65,8 +66,8 @@ internal sealed unsafe class Int8Tile512<TFormat, TDot> : Int8Tile
                 var scaleX0 = Vector512.Create(x0->Scale);
                 sum00 = Vector512.FusedMultiplyAdd(scaleX0, t00, sum00);
 
-                record += Int8Panel<TFormat>.RecordBytes;
-                recordScales = (float*)((byte*)recordScales + Int8Panel<TFormat>.RecordBytes);
+                record += recordBytes;
+                recordScales = (float*)((byte*)recordScales + recordBytes);
                 x0++;
             }
 
@@ -88,6 +89,7 @@ internal sealed unsafe class Int8Tile512<TFormat, TDot> : Int8Tile
     {
         var panel = a->Panel;
         var scales = (float*)(a->Panel + Int8Panel<TFormat>.LevelBytes);
+        nint recordBytes = Int8Panel<TFormat>.RecordBytes; // asked for once: within the loops it would be a call
         for (var group = 0; group < 4; group++, panel += 512, scales += 16)
         {
             var sum00 = Vector512<float>.Zero;
@@ -110,7 +112,7 @@ internal sealed unsafe class Int8Tile512<TFormat, TDot> : Int8Tile
                 var i00 = Start(TFormat.Scales == 1 ? x0->NegativeSum : x0->HalfNegativeSums[0]);
                 var i10 = Start(TFormat.Scales == 1 ? x1->NegativeSum : x1->HalfNegativeSums[0]);
                 var i20 = Start(TFormat.Scales == 1 ? x2->NegativeSum : x2->HalfNegativeSums[0]);
-                for (var j = 0; j < (TFormat.Scales == 1 ? 8 : 4); j++)
+                for (nint j = 0; j < (TFormat.Scales == 1 ? 8 : 4); j++)
                 {
                     var levels0 = Vector512.Load(record + (64 * j));
                     var four0 = Vector512.Create(((int*)x0)[j]).AsSByte();
@@ -130,7 +132,7 @@ internal sealed unsafe class Int8Tile512<TFormat, TDot> : Int8Tile
                     i00 = Start(x0->HalfNegativeSums[1]);
                     i10 = Start(x1->HalfNegativeSums[1]);
                     i20 = Start(x2->HalfNegativeSums[1]);
-                    for (var j = 4; j < 8; j++)
+                    for (nint j = 4; j < 8; j++)
                     {
                         var levels0 = Vector512.Load(record + (64 * j));
                         var four0 = Vector512.Create(((int*)x0)[j]).AsSByte();
@@ -165,8 +167,8 @@ internal sealed unsafe class Int8Tile512<TFormat, TDot> : Int8Tile
                 var scaleX2 = Vector512.Create(x2->Scale);
                 sum20 = Vector512.FusedMultiplyAdd(scaleX2, t20, sum20);
 
-                record += Int8Panel<TFormat>.RecordBytes;
-                recordScales = (float*)((byte*)recordScales + Int8Panel<TFormat>.RecordBytes);
+                record += recordBytes;
+                recordScales = (float*)((byte*)recordScales + recordBytes);
                 x0++;
                 x1++;
                 x2++;
