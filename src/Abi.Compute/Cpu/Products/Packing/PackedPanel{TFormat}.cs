@@ -38,17 +38,20 @@ internal static unsafe class PackedPanel<TFormat>
     public static void Unpack(byte* packed, int blocks, byte* panel)
     {
         var table = Table();
-        for (var group = 0; group < 4; group++)
+        nint recordBytes = Int8Panel<TFormat>.RecordBytes; // asked for once: within the loop it would be a call
+        nint scaleBytes = ScaleBytes(blocks);
+        var scales = (float*)(panel + Int8Panel<TFormat>.LevelBytes);
+        for (var group = 0; group < 4; group++, scales += Group)
         {
             var record = panel + (group * 512);
-            for (var block = 0; block < blocks; block++, packed += CodeBytes, record += Int8Panel<TFormat>.RecordBytes)
+            for (var block = 0; block < blocks; block++, packed += CodeBytes, record += recordBytes)
             {
                 PrefetchCodes(packed + Ahead);
                 UnpackCodes(packed, table, record);
             }
 
-            UnpackScales(packed, blocks, (float*)(panel + Int8Panel<TFormat>.LevelBytes) + (group * Group));
-            packed += ScaleBytes(blocks);
+            UnpackScales(packed, blocks, scales);
+            packed += scaleBytes;
         }
     }
 
