@@ -185,7 +185,7 @@ internal sealed partial class DatabaseEngine
             Linger();
         }
 
-        Volatile.Write(ref handle.IsMaintained, 0);
+        Interlocked.Exchange(ref handle.IsMaintained, 0); // before looking: who commits meanwhile sees this, or is seen here
         if (more || (handle is { IsDropped: false, StoreOrNull.NeedsMaintenance: true } && Failure is null))
         {
             Maintain(handle);

@@ -16,7 +16,7 @@ internal sealed partial class DatabaseEngine
         var isRenewed = false;
         foreach (var saved in written)
         {
-            if (saved.Handle.StoreOrNull is not { IsRenewalDue: true } store)
+            if (saved.Handle is not { IsDropped: false, StoreOrNull: { IsRenewalDue: true } store })
             {
                 continue;
             }

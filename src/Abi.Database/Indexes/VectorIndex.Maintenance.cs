@@ -13,6 +13,9 @@ internal sealed unsafe partial class VectorIndex
     private readonly Lock _graphGate = new(); // insertions and removals, never searches
     private volatile bool _isStill;
 
+    /// <summary>Whether the graph is being written: whoever wants to change it would wait for a file.</summary>
+    public bool IsStill => _isStill;
+
     /// <summary>How many slots wait for a graph that is being grown: what searches compare besides.</summary>
     public int Backlog => Graph is null || _isStill ? 0 : Pending.Count;
 

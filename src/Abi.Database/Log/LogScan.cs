@@ -67,17 +67,13 @@ internal sealed class LogScan
             End = 0;
         }
 
-        if (LastSequence < last && _storage.List().Any(name => LogFormat.Number(name) > Segment))
+        // Asked for after the list: a segment that is made meanwhile is not missing.
+        if (LastSequence < last && _storage.List().Any(name => LogFormat.Number(name) > Segment)
+            && LogFormat.Name(_storage.Exists(LogFormat.Name(Segment)) ? Segment + 1 : Segment) is var missing && !_storage.Exists(missing))
         {
-            ReportMissing();
+            var damage = new DatabaseCorruptException("The segment of the log is missing, but later ones are there. Put it back, restore a backup, or open with RecoveryMode.Salvage to keep what goes before.", Path.Combine(_storage.Folder, missing));
+            CutReason = _isSalvage ? damage.Message : throw damage;
         }
-    }
-
-    private void ReportMissing()
-    {
-        var name = LogFormat.Name(_storage.Exists(LogFormat.Name(Segment)) ? Segment + 1 : Segment);
-        var damage = new DatabaseCorruptException("The segment of the log is missing, but later ones are there. Put it back, restore a backup, or open with RecoveryMode.Salvage to keep what goes before.", Path.Combine(_storage.Folder, name));
-        CutReason = _isSalvage ? damage.Message : throw damage;
     }
 
     private bool ReadSegment(FrameHandler handler, long last)

@@ -189,10 +189,15 @@ internal sealed partial class CollectionStore
     /// <summary>The text fields that words can be searched in.</summary>
     public IEnumerable<TextIndex> TextIndexes => _texts.OfType<TextIndex>();
 
-    /// <summary>Grows and repairs the graphs a little.</summary>
-    /// <returns>Whether there is more to do.</returns>
+    /// <summary>Grows and repairs the graphs a little; none while one is being written, so that other collections do not wait for that.</summary>
+    /// <returns>Whether there is more to do at once.</returns>
     public bool Maintain(WriteAdmission admission)
     {
+        if (IsStill)
+        {
+            return false;
+        }
+
         var more = false;
         var oldest = _readers.Oldest(Volatile.Read(ref _published));
         foreach (var index in Vectors)
@@ -343,6 +348,8 @@ internal sealed partial class CollectionStore
     // Deleted records that are worth the effort of taking them out of the graphs.
     private int ManyGraves => Math.Max(LeastReclaim, _slots / 20);
 
+    private bool IsStill => Array.Exists(Vectors, index => index.IsStill);
+
     private bool HasGraph => Array.Exists(Vectors, index => index.Graph is not null);
 
     // Before slots are needed, so that they are free by then: the work in the background takes deleted records out of the graphs when they are many.
@@ -355,11 +362,11 @@ internal sealed partial class CollectionStore
         }
     }
 
-    /// <summary>Takes deleted records out of the graphs when the work in the background does not keep up. By the writer, outside of its turn.</summary>
+    /// <summary>Takes deleted records out of the graphs when the work in the background does not keep up, but not while a graph is being written, since commits would wait for that. By the writer, outside of its turn.</summary>
     public void UnlinkWhenOverdue(WriteAdmission admission)
     {
         const int Patience = 4;
-        if (_graves.Count >= Math.Max(_unlinkAt, Patience * ManyGraves) && Volatile.Read(ref _unlinked) == _reclaimed && HasGraph
+        if (_graves.Count >= Math.Max(_unlinkAt, Patience * ManyGraves) && Volatile.Read(ref _unlinked) == _reclaimed && HasGraph && !IsStill
             && _readers.Oldest(Volatile.Read(ref _published)) is var oldest && Deleted[_graves.Peek()] <= oldest)
         {
             Unlink(oldest, _slots, admission);

@@ -68,9 +68,11 @@ internal static partial class LibC
 
     /// <summary>
     /// Lets the calling thread have the processor in long turns, so that one that wakes and wants a short turn goes first; its share of the processor stays the same. A hint: Linux knows it from 6.12 on.
+    /// Threads that it starts, of which the pool's may search, have turns of the usual length.
     /// </summary>
     public static unsafe void UseLongSlices()
     {
+        const ulong ResetOnFork = 1; // which also takes a priority above the usual one from threads that are started
         const long Nanoseconds = 20_000_000; // several of the usual turns, and the longest that a thread may wait for this one beside others
         var (get, set) = RuntimeInformation.ProcessArchitecture switch
         {
@@ -79,8 +81,9 @@ internal static partial class LibC
             _ => (0, 0),
         };
         var attributes = default(SchedulingAttributes);
-        if (OperatingSystem.IsLinux() && get != 0 && SystemCall(get, 0, (nint)(&attributes), sizeof(SchedulingAttributes), 0) == 0 && attributes.Policy == 0)
+        if (OperatingSystem.IsLinux() && get != 0 && SystemCall(get, 0, (nint)(&attributes), sizeof(SchedulingAttributes), 0) == 0 && attributes is { Policy: 0, Nice: >= 0 })
         {
+            attributes.Flags |= ResetOnFork;
             attributes.Runtime = Nanoseconds;
             _ = SystemCall(set, 0, (nint)(&attributes), 0, 0);
         }

@@ -55,6 +55,7 @@ public sealed class WriteStallTests
         var outran = 0; // writes that returned at once, far ahead of the graph
         for (var id = 10_000; id < 10_010; id++)
         {
+            collection.SearchKeys(Vector(random), 3); // whatever the other thread has come to
             var begun = Environment.TickCount64;
             await collection.UpsertAsync(Record(id, random));
             if (Environment.TickCount64 - begun < WriteStall.Longest.TotalMilliseconds / 2 && collection.GetStatistics().Vectors[0].Pending > MostWaiting + 1)

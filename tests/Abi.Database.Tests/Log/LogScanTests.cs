@@ -26,6 +26,28 @@ public sealed class LogScanTests
         Assert.That(kept == 0 || await History.StateOfAsync(again) == history.States[(int)kept]);
     }
 
+    /// <summary>Who reads beside a writer may look for a segment a moment before it is made.</summary>
+    [Test]
+    public async Task ASegmentThatIsMadeMeanwhileIsNotMissing()
+    {
+        const string Unmade = "unmade";
+        var history = await History.RunAsync(30, seed: 4);
+        var disk = history.Storage;
+        var (manifest, numbers) = (Manifest.Read(disk), LogSegment.NumbersIn(disk));
+        var (last, begins) = (LogFormat.Name(numbers[^1]), LogSegment.ReadFirstSequence(disk, manifest.DatabaseId, numbers[^1]));
+        disk.Rename(last, Unmade);
+        disk.Listing = () =>
+        {
+            if (disk.Exists(Unmade))
+            {
+                disk.Rename(Unmade, last);
+            }
+        };
+        var scan = new LogScan(disk, manifest.DatabaseId, manifest.FirstLogSegment, isSalvage: false);
+        scan.Read((_, _) => true, manifest.Sequence);
+        Assert.That((disk.Exists(last), scan.LastSequence), Is.EqualTo((true, begins - 1)));
+    }
+
     [Test]
     public async Task WhatWasPromisedBehindADamagedFrameIsNotCutOff()
     {

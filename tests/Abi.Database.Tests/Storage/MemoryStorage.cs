@@ -31,6 +31,9 @@ internal sealed class MemoryStorage : IStorage
     /// <summary>Is told of every read: the file and the offset. It may throw.</summary>
     public Action<string, long>? Reading { get; set; }
 
+    /// <summary>Is told before the names are listed.</summary>
+    public Action? Listing { get; set; }
+
     /// <summary>Gives the disk of the archive; null for folders of the real one.</summary>
     public Func<IStorage>? Archive { get; set; }
 
@@ -45,7 +48,11 @@ internal sealed class MemoryStorage : IStorage
     /// <summary>The newest chain of a folder of backups.</summary>
     public MemoryStorage NewestChain => (MemoryStorage)OpenFolder(BackupFolder.Chains(this)[^1].Name, create: false);
 
-    public IReadOnlyList<string> List() => [.. Names().Where(name => !name.Contains('/', StringComparison.Ordinal))];
+    public IReadOnlyList<string> List()
+    {
+        Listing?.Invoke();
+        return [.. Names().Where(name => !name.Contains('/', StringComparison.Ordinal))];
+    }
 
     public IReadOnlyList<string> Folders() => [.. Names().Where(name => name.Contains('/', StringComparison.Ordinal)).Select(name => name[..name.IndexOf('/', StringComparison.Ordinal)]).Distinct(StringComparer.Ordinal)];
 
