@@ -209,7 +209,15 @@ internal sealed partial class DatabaseEngine
                 throw new DatabaseException($"A commit was written but could not be applied, so the database is now read-only: {error.Message} Open it again.", error);
             }
 
-            touched.ForEach(store => store.UnlinkWhenOverdue(_admission));
+            try
+            {
+                touched.ForEach(store => store.UnlinkWhenOverdue(_admission));
+            }
+            catch (Exception error)
+            {
+                // What was committed stays so; the owner learns of it at the next write.
+                Volatile.Write(ref _failure, error);
+            }
         }
 
         foreach (var store in touched)
