@@ -201,6 +201,7 @@ internal sealed partial class DatabaseEngine : IDisposable
 
                 lock (_commitGate)
                 {
+                    _isLogClosed = true; // nothing is acknowledged that this does not flush
                     _log.Flush();
                 }
             }

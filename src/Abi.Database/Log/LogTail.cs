@@ -61,7 +61,7 @@ internal sealed class LogTail
         return Write(segment);
     }
 
-    // The last segment may have been copied while it was still written to. The names are flushed at once: the next segment follows this one only.
+    // The last segment may have been copied while it was still written to.
     private long Lengthen(LogSegment segment)
     {
         if (segment.Number < _manifest.FirstLogSegment)
@@ -80,14 +80,14 @@ internal sealed class LogTail
             throw OtherHistory(segment);
         }
 
-        var written = Write(segment);
-        _storage.FlushFolder();
-        return written;
+        return Write(segment);
     }
 
+    // The names are flushed at once: the next segment follows this one only.
     private long Write(LogSegment segment)
     {
         segment.WriteTo(_storage);
+        _storage.FlushFolder();
         Segment = segment.Number;
         Note(segment);
         return segment.Bytes.Length;
