@@ -58,9 +58,14 @@ internal sealed class DoctorCommand : Command
         yield return new("version", "info", $"abi {CliApplication.Version}, {RuntimeInformation.FrameworkDescription} on {RuntimeInformation.OSDescription} ({RuntimeInformation.RuntimeIdentifier})");
         yield return new("processor", "info", $"{Processor.Name()}, {Environment.ProcessorCount} cores for this process");
         var sets = string.Join(", ", Processor.InstructionSets());
-        yield return Processor.VectorBits >= 128
-            ? new("vectors", "ok", $"{Processor.VectorBits} bits; {sets}")
-            : new("vectors", "warning", "no vector instructions are usable: everything works, slowly. Are intrinsics switched off by DOTNET_EnableHWIntrinsic?");
+        var vectors = $"{Processor.VectorBits} bits; {sets}";
+        yield return Processor.VectorBits switch
+        {
+            0 => new("vectors", "warning", "no vector instructions are usable: everything works, slowly. Are intrinsics switched off by DOTNET_EnableHWIntrinsic?"),
+            128 when RuntimeInformation.ProcessArchitecture == Architecture.X64 => new(
+                "vectors", "warning", $"{vectors}: everything works, many times slower than with AVX2 and FMA. Are they switched off by a variable, or was this compiled ahead of time without IlcInstructionSet?"),
+            _ => new("vectors", "ok", vectors),
+        };
         var total = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         var free = Processor.AvailableMemory() is { } available ? $", {Sizes.Bytes(Math.Min(available, total))} of it free" : "";
         yield return total >= LeastMemory

@@ -16,4 +16,7 @@ internal static partial class ComputeLog
 
     [LoggerMessage(1002, LogLevel.Debug, "{Operations} operations are {Stages} stages on the processor, with {Matrices} matrices of {Kernels}.")]
     public static partial void Lowered(ILogger logger, int operations, int stages, int matrices, ProductKernels kernels);
+
+    [LoggerMessage(1003, LogLevel.Warning, "This program was compiled ahead of time for processors without AVX2 and FMA, which this one has: kernels take many times as long. Set the property IlcInstructionSet to x86-64-v3 where it is published.")]
+    public static partial void CompiledForLess(ILogger logger);
 }

@@ -86,7 +86,7 @@ internal sealed partial class ChatTemplateProbe
         return null;
     }
 
-    private bool Shows(JsonArray messages, JsonArray? tools, params ReadOnlySpan<string> needles)
+    private bool Shows(JsonNode[] messages, JsonNode[]? tools, params ReadOnlySpan<string> needles)
     {
         if (Render(messages, tools) is not { } text)
         {
@@ -104,14 +104,15 @@ internal sealed partial class ChatTemplateProbe
         return true;
     }
 
-    private string? Render(JsonArray messages, JsonArray? tools)
+    /// <remarks>Plain arrays, since a collection expression of a <see cref="JsonArray"/> calls its generic Add, which native compilation cannot take.</remarks>
+    private string? Render(JsonNode[] messages, JsonNode[]? tools)
     {
         try
         {
             return _template.Render(
                 ChatJson.Element(new JsonObject
                 {
-                    ["messages"] = messages, ["tools"] = tools, ["add_generation_prompt"] = false, ["bos_token"] = _beginText, ["eos_token"] = _endText,
+                    ["messages"] = new JsonArray(messages), ["tools"] = tools is null ? null : new JsonArray(tools), ["add_generation_prompt"] = false, ["bos_token"] = _beginText, ["eos_token"] = _endText,
                 }),
                 DateTimeOffset.UnixEpoch);
         }

@@ -11,9 +11,9 @@ internal sealed class Consumer
 
     private string Output { get; set; } = "";
 
-    internal static Consumer OfPackages(string name, PackedFeed feed, string references, string constants = "")
+    internal static Consumer OfPackages(string name, PackedFeed feed, string references, string constants = "", string program = "Consumer")
     {
-        var consumer = Make(name);
+        var consumer = Make(name, program);
         var fallback = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
 
         // Nothing of the repository's build reaches in.
@@ -55,7 +55,7 @@ internal sealed class Consumer
     /// <summary>A project inside the repository: its build files apply.</summary>
     internal static Consumer OfProjects(string name)
     {
-        var consumer = Make(name);
+        var consumer = Make(name, "Consumer");
         File.WriteAllText(Path.Combine(consumer.Folder, $"{name}.csproj"), $"""
             <Project Sdk="Microsoft.NET.Sdk">
               <PropertyGroup>
@@ -101,7 +101,7 @@ internal sealed class Consumer
 
     internal long SizeOf(string assembly) => new FileInfo(Path.Combine(Output, $"{assembly}.dll")).Length;
 
-    private static Consumer Make(string name)
+    private static Consumer Make(string name, string program)
     {
         var folder = Path.Combine(Repository.Artifacts, "packaging", name);
         if (Directory.Exists(folder))
@@ -110,7 +110,7 @@ internal sealed class Consumer
         }
 
         Directory.CreateDirectory(folder);
-        File.Copy(Path.Combine(Repository.Root, "tests", "Abi.Packaging.Tests", "Packages", "Consumer", "Program.cs"), Path.Combine(folder, "Program.cs"));
+        File.Copy(Path.Combine(Repository.Root, "tests", "Abi.Packaging.Tests", "Packages", program, "Program.cs"), Path.Combine(folder, "Program.cs"));
         File.WriteAllText(Path.Combine(folder, ".editorconfig"), "root = true\n");
         return new Consumer(folder);
     }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Emission;
@@ -14,13 +13,13 @@ internal static unsafe class Emitter
     private static readonly ConcurrentDictionary<(string Kernel, TensorType Format), EmissionOutcome> Made = new();
 
     /// <summary>Whether 512-bit VNNI code may be made.</summary>
-    public static bool HasVnni512 { get; } = Wanted() && Avx512F.IsSupported && Avx512BW.IsSupported && RuntimeInformation.ProcessArchitecture == Architecture.X64 && CpuHasVnni512();
+    public static bool HasVnni512 { get; } = Wanted() && RuntimeInformation.ProcessArchitecture == Architecture.X64 && ProcessorFeatures.HasAvx512 && ProcessorFeatures.HasVnni;
 
     /// <summary>Whether 256-bit code of AVX2, FMA and F16C may be made, on a machine for which none of 512 bits is made.</summary>
-    public static bool HasAvx2 { get; } = Wanted() && !Avx512F.IsSupported && Avx2.IsSupported && Fma.IsSupported && RuntimeInformation.ProcessArchitecture == Architecture.X64 && CpuHasHalves();
+    public static bool HasAvx2 { get; } = Wanted() && RuntimeInformation.ProcessArchitecture == Architecture.X64 && !ProcessorFeatures.HasAvx512 && ProcessorFeatures.HasAvx2 && ProcessorFeatures.HasHalves;
 
     /// <summary>Whether code of AVX512_BF16 may be made.</summary>
-    public static bool HasBf16 { get; } = HasVnni512 && X86Base.CpuId(7, 0).Eax >= 1 && ((X86Base.CpuId(7, 1).Eax >> 5) & 1) != 0;
+    public static bool HasBf16 { get; } = HasVnni512 && ProcessorFeatures.HasBf16;
 
     /// <summary>The name of the way that kernels are written for here; null where none are.</summary>
     public static string? Path => HasVnni512 ? KernelPath.EmittedAvx512 : HasAvx2 ? KernelPath.EmittedAvx2 : null;
@@ -54,8 +53,4 @@ internal static unsafe class Emitter
 
         return AppContext.TryGetSwitch("Abi.Compute.Emit", out var enabled) ? enabled : OperatingSystem.IsLinux();
     }
-
-    private static bool CpuHasVnni512() => X86Base.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && ((X86Base.CpuId(7, 0).Ecx >> 11) & 1) != 0;
-
-    private static bool CpuHasHalves() => X86Base.IsSupported && ((X86Base.CpuId(1, 0).Ecx >> 29) & 1) != 0;
 }

@@ -1,0 +1,59 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace Abi.Compute.Cpu.Products.Emission;
+
+/// <summary>
+/// The vectors that the processor has and the system saves. Where .NET compiles as the program runs, it knows, and it also knows what was turned off; a program that was compiled ahead of time knows only what it was
+/// compiled for, so that the processor itself is asked there (Intel's Software Developer's Manual, volume 1, 14.3 and 15.2).
+/// </summary>
+internal static unsafe class ProcessorFeatures
+{
+    private const ulong Vectors256 = 0x06;
+    private const ulong Vectors512 = 0xE6;
+
+    /// <summary>Whether AVX2 and FMA may be used.</summary>
+    public static bool HasAvx2 { get; } = RuntimeFeature.IsDynamicCodeCompiled ? Avx2.IsSupported && Fma.IsSupported : Saves(Vectors256) && Has(1, 0).Ecx.HasBit(12) && Has(7, 0).Ebx.HasBit(5);
+
+    /// <summary>Whether AVX-512 F and BW may be used.</summary>
+    public static bool HasAvx512 { get; } = RuntimeFeature.IsDynamicCodeCompiled ? Avx512F.IsSupported && Avx512BW.IsSupported : Saves(Vectors512) && Has(7, 0).Ebx.HasBit(16) && Has(7, 0).Ebx.HasBit(30);
+
+    /// <summary>Whether the processor has VNNI of 512 bits, which only those of <see cref="HasAvx512"/> can use.</summary>
+    public static bool HasVnni => Has(7, 0).Ecx.HasBit(11);
+
+    /// <summary>Whether the processor has the bfloat16 products of AVX-512.</summary>
+    public static bool HasBf16 => Has(7, 0).Eax >= 1 && Has(7, 1).Eax.HasBit(5);
+
+    /// <summary>Whether the processor turns halves into floats.</summary>
+    public static bool HasHalves => Has(1, 0).Ecx.HasBit(29);
+
+    /// <summary>Leaf and subleaf of the processor's description of itself; zeros where there is no such leaf.</summary>
+    private static (uint Eax, uint Ebx, uint Ecx, uint Edx) Has(int leaf, int subleaf)
+    {
+        if (!X86Base.IsSupported || X86Base.CpuId(0, 0).Eax < leaf)
+        {
+            return default;
+        }
+
+        var (eax, ebx, ecx, edx) = X86Base.CpuId(leaf, subleaf);
+        return ((uint)eax, (uint)ebx, (uint)ecx, (uint)edx);
+    }
+
+    /// <summary>Whether the system keeps these registers when it gives the processor to another thread.</summary>
+    private static bool Saves(ulong registers)
+    {
+        const int Osxsave = 27;
+        if (RuntimeInformation.ProcessArchitecture != Architecture.X64 || !Has(1, 0).Ecx.HasBit(Osxsave))
+        {
+            return false;
+        }
+
+        // xor ecx, ecx; xgetbv; shl rdx, 32; or rax, rdx; ret: .NET has no such instruction.
+        ReadOnlySpan<byte> code = [0x31, 0xC9, 0x0F, 0x01, 0xD0, 0x48, 0xC1, 0xE2, 0x20, 0x48, 0x09, 0xD0, 0xC3];
+        var ask = (delegate* unmanaged<ulong>)CodePages.TryPlace(code);
+        return ask != null && (ask() & registers) == registers;
+    }
+
+    private static bool HasBit(this uint bits, int bit) => ((bits >> bit) & 1) != 0;
+}
