@@ -104,7 +104,8 @@ public sealed class LanguageModelTests
             var text = (await first.CompleteAsync(Prompt, new GenerationOptions { MaximumTokens = 5, Sampling = SamplingOptions.Greedy })).Text;
             first.Dispose();
             await first.DisposeAsync();
-            Assert.That((await second.CompleteAsync(Prompt, new GenerationOptions { MaximumTokens = 5, Sampling = SamplingOptions.Greedy })).Text, Is.EqualTo(text), "the other's weights are its own to unmap");
+            Assert.That(IsMapped(path), Is.True.Or.EqualTo(!OperatingSystem.IsLinux()));
+            Assert.That((await second.CompleteAsync(Prompt, new GenerationOptions { MaximumTokens = 5, Sampling = SamplingOptions.Greedy })).Text, Is.EqualTo(text), "the last unmaps it");
             await second.DisposeAsync();
             Assert.That(IsMapped(path), Is.False);
         }

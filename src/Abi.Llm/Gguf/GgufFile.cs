@@ -9,16 +9,17 @@ namespace Abi.Llm.Gguf;
 /// <remarks>Thread-safe. Tensors are valid until the file is disposed of.</remarks>
 public sealed partial class GgufFile : IDisposable
 {
-    private readonly List<TensorMemory> _memories;
+    private readonly List<IDisposable> _owned; // mappings, or the memory that was given
     private readonly Dictionary<string, WeightTensor> _byName;
 
-    private GgufFile(string? path, int version, GgufMetadata metadata, List<WeightTensor> tensors, List<TensorMemory> memories)
+    private GgufFile(string? path, int version, GgufMetadata metadata, List<WeightTensor> tensors, List<IDisposable> owned, long byteLength)
     {
         Path = path;
         Version = version;
         Metadata = metadata;
         Tensors = tensors;
-        _memories = memories;
+        _owned = owned;
+        ByteLength = byteLength;
         _byName = tensors.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
     }
 
@@ -35,22 +36,22 @@ public sealed partial class GgufFile : IDisposable
     public IReadOnlyList<WeightTensor> Tensors { get; }
 
     /// <summary>The bytes of all parts together.</summary>
-    public long ByteLength => _memories.Sum(memory => memory.Length);
+    public long ByteLength { get; }
 
-    /// <summary>Maps a file; of a split model (<c>-00001-of-0000N.gguf</c>), any part, and the others are found beside it.</summary>
+    /// <summary>Maps a file, once however often it is opened at the same time; of a split model (<c>-00001-of-0000N.gguf</c>), any part, and the others are found beside it.</summary>
     /// <exception cref="ModelFormatException">The file is broken; the message says what and where.</exception>
     /// <exception cref="AbiException">The file cannot be opened.</exception>
     public static GgufFile Open(string path, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        var memories = new List<TensorMemory>();
+        var mappings = new List<SharedMapping>();
         try
         {
-            return OpenParts(path, memories, cancellationToken);
+            return OpenParts(path, mappings, cancellationToken);
         }
         catch
         {
-            memories.ForEach(memory => memory.Dispose());
+            mappings.ForEach(mapping => mapping.Dispose());
             throw;
         }
     }
@@ -61,7 +62,7 @@ public sealed partial class GgufFile : IDisposable
     {
         ArgumentNullException.ThrowIfNull(memory);
         var part = GgufReader.Read(memory, path);
-        return new GgufFile(path, part.Version, part.Metadata, part.Tensors, [memory]);
+        return new GgufFile(path, part.Version, part.Metadata, part.Tensors, [memory], memory.Length);
     }
 
     /// <summary>The tensor with this name, or null.</summary>
@@ -76,19 +77,19 @@ public sealed partial class GgufFile : IDisposable
     public GgufFile WithMetadata(GgufMetadata metadata)
     {
         ArgumentNullException.ThrowIfNull(metadata);
-        return new GgufFile(Path, Version, metadata, [.. Tensors], []);
+        return new GgufFile(Path, Version, metadata, [.. Tensors], [], byteLength: 0);
     }
 
-    /// <summary>Unmaps the file; a second call does nothing.</summary>
-    public void Dispose() => _memories.ForEach(memory => memory.Dispose());
+    /// <summary>Unmaps the file, unless it is open elsewhere too; a second call does nothing.</summary>
+    public void Dispose() => _owned.ForEach(owned => owned.Dispose());
 
-    private static GgufFile OpenParts(string path, List<TensorMemory> memories, CancellationToken cancellationToken)
+    private static GgufFile OpenParts(string path, List<SharedMapping> mappings, CancellationToken cancellationToken)
     {
-        var given = Map(path, memories);
+        var given = Map(path, mappings);
         var count = given.Metadata.GetInt32("split.count", 1);
         if (count <= 1)
         {
-            return new GgufFile(path, given.Version, given.Metadata, given.Tensors, memories);
+            return new GgufFile(path, given.Version, given.Metadata, given.Tensors, [.. mappings], mappings[0].Memory.Length);
         }
 
         var name = SplitName().Match(path);
@@ -102,8 +103,8 @@ public sealed partial class GgufFile : IDisposable
             throw new ModelFormatException($"The file claims to be split into {count} parts", path);
         }
 
-        memories[0].Dispose();
-        memories.Clear();
+        mappings[0].Dispose();
+        mappings.Clear();
         var parts = new List<GgufPart>();
         for (var i = 0; i < count; i++)
         {
@@ -114,7 +115,7 @@ public sealed partial class GgufFile : IDisposable
                 throw new ModelFormatException($"Part {i + 1} of {count} of the split model is missing: put '{System.IO.Path.GetFileName(partPath)}' beside the others", partPath);
             }
 
-            var part = Map(partPath, memories);
+            var part = Map(partPath, mappings);
             if (part.Metadata.GetInt32("split.count", 0) != count || part.Metadata.GetInt32("split.no", -1) != i)
             {
                 throw new ModelFormatException($"The file says it is part {part.Metadata.GetInt32("split.no", -1) + 1} of {part.Metadata.GetInt32("split.count", 0)}, but its name says part {i + 1} of {count}", partPath);
@@ -130,23 +131,23 @@ public sealed partial class GgufFile : IDisposable
             throw new ModelFormatException($"The parts hold {tensors.Count} tensors, {tensors.DistinctBy(tensor => tensor.Name, StringComparer.Ordinal).Count()} of them different; the first part promises {expected}", path);
         }
 
-        return new GgufFile(path, parts[0].Version, parts[0].Metadata, tensors, memories);
+        return new GgufFile(path, parts[0].Version, parts[0].Metadata, tensors, [.. mappings], mappings.Sum(mapping => mapping.Memory.Length));
     }
 
-    private static GgufPart Map(string path, List<TensorMemory> memories)
+    private static GgufPart Map(string path, List<SharedMapping> mappings)
     {
-        MappedFile memory;
+        SharedMapping mapping;
         try
         {
-            memory = new MappedFile(path);
+            mapping = SharedMapping.Open(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new AbiException(File.Exists(path) ? $"The model file '{path}' cannot be opened: {e.Message}" : $"There is no model file at '{path}'.", e);
         }
 
-        memories.Add(memory);
-        return GgufReader.Read(memory, path);
+        mappings.Add(mapping);
+        return GgufReader.Read(mapping.Memory, path);
     }
 
     [GeneratedRegex(@"^(?<prefix>.*)-(?<no>\d{5})-of-(?<count>\d{5})\.gguf$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]

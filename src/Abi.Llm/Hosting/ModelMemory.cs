@@ -26,7 +26,7 @@ internal static class ModelMemory
         var context = ContextSizing.ContextLength(options.ContextLength, hyperparameters.ContextLength, bytesPerToken, file.ByteLength, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         var tokens = (long)ContextSizing.CacheTokens(options.CacheTokens, context, bytesPerToken) * (definition.Kind == ModelKind.EncoderDecoder ? 2 : 1);
         var slots = ContextSizing.RecurrentSlots(definition.State, options.MaximumSequences) + (options.ReusePrefixes ? ContextSizing.Checkpoints(definition.State) : 0);
-        var recurrent = definition.State.Recurrent.Sum(layer => (long)layer.Floats * sizeof(float)) * slots;
+        var recurrent = 2 * definition.State.Recurrent.Sum(layer => (long)layer.Floats * sizeof(float)) * slots; // what a step reads, and what it writes
         var width = (4L * hyperparameters.EmbeddingLength) + (2L * hyperparameters.FeedForwardLengths.DefaultIfEmpty().Max());
         var scratch = ((options.MaximumRows * width) + (options.MaximumSequences * (long)hyperparameters.VocabularySize)) * sizeof(float);
         return file.ByteLength + (Math.Max(tokens, StateStore.PageLength) * bytesPerToken) + recurrent + scratch;
