@@ -230,7 +230,7 @@ public sealed partial class ModelHost : IAbiFeature, IAsyncDisposable, IDisposab
     }
 
     /// <summary>Loads a model before a request wants it.</summary>
-    /// <param name="name">Its name or alias.</param>
+    /// <param name="name">Its name, an alias, or what a rule takes.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="UnknownModelException">There is no model of that name.</exception>
     /// <exception cref="ModelMemoryException">It does not fit into the budget, or not in time.</exception>
@@ -241,19 +241,13 @@ public sealed partial class ModelHost : IAbiFeature, IAsyncDisposable, IDisposab
     }
 
     /// <summary>Unloads a model, pinned or not, once the requests that hold it have ended. The next request loads it again.</summary>
-    /// <param name="name">Its name or alias.</param>
+    /// <param name="name">Its name, an alias, or what a rule takes.</param>
     /// <param name="cancellationToken">Ends waiting; the model stays then.</param>
     /// <exception cref="UnknownModelException">There is no model of that name.</exception>
     public Task UnloadAsync(string name, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(name);
-        HostedModel hosted;
-        lock (_gate)
-        {
-            hosted = Find(name) ?? throw Unknown(name);
-        }
-
-        return UnloadAsync(hosted, cancellationToken);
+        return UnloadAsync(Resolve(new ModelRouteContext { Name = name }), cancellationToken);
     }
 
     /// <summary>Loads the models that are pinned; the framework calls it.</summary>

@@ -121,6 +121,95 @@ public sealed class ModelHostTests
         Assert.That(host.Models.Sum(model => model.Requests), Is.Zero);
     }
 
+    [TestCase(1)]
+    [TestCase(2)]
+    public async Task WhateverIsLoadedAndUnloadedAtRandomTheBudgetHoldsAndEveryTextIsRight(int seed)
+    {
+        long one;
+        string expected;
+        await using (var probe = new ModelHost(Options("a", "b", "c", "d")))
+        {
+            expected = (await probe.CompleteAsync("d", "Once upon a time", Short)).Text;
+            one = probe.UsedBytes;
+        }
+
+        var options = Options("a", "b", "c", "d").AddAlias("first", "a").AddRoute("any-*", "c");
+        options.MemoryBudget = one * 5 / 2;
+        options.Models["b"].MaximumRequests = 2;
+        await using var host = new ModelHost(options);
+        string[] names = ["a", "b", "c", "d", "first", "any-1"];
+        using var end = new CancellationTokenSource();
+        var most = 0L;
+        var watching = Task.Run(async () =>
+        {
+            while (!end.IsCancellationRequested)
+            {
+                InterlockedMax(ref most, host.UsedBytes);
+                await Task.Delay(1);
+            }
+        });
+        var counts = new int[6];
+        await Task.WhenAll(Enumerable.Range(0, 12).Select(worker => Task.Run(async () =>
+        {
+            var random = new Random((seed * 100) + worker);
+            for (var turn = 0; turn < 25; turn++)
+            {
+                var name = names[random.Next(names.Length)];
+                var kind = random.Next(6);
+                using var patience = new CancellationTokenSource();
+                try
+                {
+                    switch (kind)
+                    {
+                        case 0:
+                            await host.UnloadAsync(name);
+                            break;
+                        case 1:
+                            await host.LoadAsync(name);
+                            break;
+                        case 2:
+                            patience.CancelAfter(random.Next(20));
+                            (await host.AcquireAsync(name, patience.Token)).Dispose();
+                            break;
+                        case 3:
+                            // a model of one's own that comes and goes, with somebody who waits for it
+                            var own = $"own-{worker}-{turn}";
+                            host.Add(own, new HostedModelOptions { Llm = { Model = StoriesModel.Path, ContextLength = 64, CacheTokens = 64, MaximumRows = 32 } });
+                            var text = host.CompleteAsync(own, "Once upon a time", Short);
+                            if (random.Next(2) == 0)
+                            {
+                                Assert.That((await text).Text, Is.EqualTo(expected));
+                            }
+
+                            await host.RemoveAsync(own);
+                            await text.ContinueWith(done => done.IsCompletedSuccessfully ? done.Result.Text : expected, TaskScheduler.Default);
+                            break;
+                        case 4:
+                            patience.CancelAfter(random.Next(30));
+                            await host.CompleteAsync(name, "Once upon a time", Short with { MaximumTokens = 40 }, patience.Token);
+                            break;
+                        default:
+                            Assert.That((await host.CompleteAsync(name, "Once upon a time", Short)).Text, Is.EqualTo(expected), name);
+                            break;
+                    }
+                }
+                catch (OperationCanceledException) when (patience.IsCancellationRequested)
+                {
+                }
+
+                Interlocked.Increment(ref counts[kind]);
+            }
+        })));
+        await end.CancelAsync();
+        await watching;
+        Assert.That(most, Is.GreaterThanOrEqualTo(one).And.LessThanOrEqualTo(options.MemoryBudget), "bytes at the same time");
+        Assert.That(host.Models.Select(model => (model.Requests, model.Waiting)), Is.All.EqualTo((0, 0)));
+        Assert.That(host.UsedBytes, Is.EqualTo(host.Models.Sum(model => model.Bytes)), "nothing is left of those taken out");
+        await Task.WhenAll(names.Select(name => host.UnloadAsync(name)));
+        Assert.That((host.UsedBytes, Loaded(host).Length), Is.EqualTo((0L, 0)));
+        Assert.That(counts, Is.All.GreaterThan(20));
+    }
+
     [Test]
     public async Task AModelThatDoesNotFitIsRefusedAndOneThatMustWaitWaits()
     {
@@ -203,6 +292,17 @@ public sealed class ModelHostTests
             Assert.That(() => Route("unknown"), Throws.TypeOf<UnknownModelException>().With.Message.Contains("large, small"));
         });
         Assert.That(Status(host, "large").Aliases, Is.EqualTo(new[] { "big", "gpt" }));
+
+        // what loads a model unloads it
+        foreach (var (name, model) in new[] { ("SMALL", "small"), ("gpt", "large"), ("embed-x", "small") })
+        {
+            await host.LoadAsync(name);
+            Assert.That(Loaded(host), Is.EqualTo(new[] { model }), name);
+            await host.UnloadAsync(name);
+            Assert.That(Loaded(host), Is.Empty, name);
+        }
+
+        Assert.That(() => host.UnloadAsync("unknown"), Throws.TypeOf<UnknownModelException>().With.Message.Contains("large, small"));
     }
 
     [Test]
