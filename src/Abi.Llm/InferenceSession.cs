@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Abi.Llm.Engine;
 
 namespace Abi.Llm;
@@ -61,10 +62,27 @@ public sealed class InferenceSession : IDisposable
     /// <param name="prompt">What is appended; may be empty to go on.</param>
     /// <param name="options">What to do.</param>
     /// <param name="cancellationToken">Ends it, also while the prompt is computed.</param>
-    public async IAsyncEnumerable<GeneratedPiece> GenerateAsync(
-        string prompt, GenerationOptions? options = null, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<GeneratedPiece> GenerateAsync(string prompt, GenerationOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
+        // encoded when it is read: whether special tokens belong in front depends on what the session holds then
         var stream = Start(prompt, options, cancellationToken);
+        await using (stream.ConfigureAwait(false))
+        {
+            await foreach (var piece in stream.ReadPiecesAsync().ConfigureAwait(false))
+            {
+                yield return piece;
+            }
+        }
+    }
+
+    /// <summary>Appends tokens and generates after them.</summary>
+    /// <param name="promptIds">What is appended; may be empty to go on.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="cancellationToken">Ends it, also while the prompt is computed.</param>
+    public async IAsyncEnumerable<GeneratedPiece> GenerateAsync(
+        ReadOnlyMemory<int> promptIds, GenerationOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var stream = Start(promptIds.Span, options, cancellationToken);
         await using (stream.ConfigureAwait(false))
         {
             await foreach (var piece in stream.ReadPiecesAsync().ConfigureAwait(false))
@@ -83,6 +101,16 @@ public sealed class InferenceSession : IDisposable
     /// <exception cref="ContextFullException">The text is longer than the context, and the policy is to say so; the session is as before.</exception>
     public Task<GenerationResult> CompleteAsync(string prompt, GenerationOptions? options = null, Action<GeneratedPiece>? onPiece = null, CancellationToken cancellationToken = default) =>
         GenerationResult.ReadAsync(GenerateAsync(prompt, options, cancellationToken), onPiece);
+
+    /// <summary>Appends tokens and generates after them, to the end.</summary>
+    /// <param name="promptIds">What is appended; may be empty to go on.</param>
+    /// <param name="options">What to do.</param>
+    /// <param name="onPiece">Called with every piece as it comes, the last one included.</param>
+    /// <param name="cancellationToken">Ends it, also while the prompt is computed.</param>
+    /// <returns>What was generated; the prompt is not part of it.</returns>
+    /// <exception cref="ContextFullException">The text is longer than the context, and the policy is to say so; the session is as before.</exception>
+    public Task<GenerationResult> CompleteAsync(ReadOnlyMemory<int> promptIds, GenerationOptions? options = null, Action<GeneratedPiece>? onPiece = null, CancellationToken cancellationToken = default) =>
+        GenerationResult.ReadAsync(GenerateAsync(promptIds, options, cancellationToken), onPiece);
 
     /// <summary>Cuts the text back to its first tokens.</summary>
     /// <param name="count">How many to keep.</param>

@@ -110,6 +110,38 @@ public sealed class InferenceEngineTests
     }
 
     [Test]
+    public async Task ASessionGivesTheWholeAnswerToTokensAsItDoesToATextAndAStream()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf");
+        var prompt = TestModels.Ids(9, model.Engine.VocabularySize, 4);
+        using var first = model.CreateSession();
+        var streamed = await Read(first.Start(prompt, Tokens(5)));
+        using var second = model.CreateSession();
+        var pieces = new List<GeneratedPiece>();
+        var whole = await second.CompleteAsync(prompt, Tokens(5), pieces.Add);
+        Assert.That(whole.Tokens.Select(token => token.Id), Is.EqualTo(streamed.Ids));
+        Assert.That(whole.Outcome.Usage, Is.EqualTo(new GenerationUsage(9, 0, 5)));
+        Assert.That((string.Concat(pieces.Select(piece => piece.Text)), pieces[^1].Outcome), Is.EqualTo((whole.Text, whole.Outcome)));
+
+        // nothing to append: it goes on; and a text appended is its tokens appended
+        var further = await second.CompleteAsync(ReadOnlyMemory<int>.Empty, Tokens(3));
+        Assert.That(further.Tokens.Select(token => token.Id), Is.EqualTo((await Read(first.Start([], Tokens(3)))).Ids));
+        var text = await first.CompleteAsync("ab", Tokens(3));
+        var ids = new List<int>();
+        await foreach (var piece in second.GenerateAsync(model.Tokenizer.Encode("ab", addSpecial: false), Tokens(3)))
+        {
+            ids.AddRange(piece.Tokens.Select(token => token.Id));
+        }
+
+        Assert.That(ids, Is.EqualTo(text.Tokens.Select(token => token.Id)));
+        Assert.That(first.GetIds(), Is.EqualTo(second.GetIds()));
+        using var stop = new CancellationTokenSource();
+        await stop.CancelAsync();
+        Assert.That(async () => await second.CompleteAsync(prompt, Tokens(5), cancellationToken: stop.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That((await second.CompleteAsync(ReadOnlyMemory<int>.Empty, Tokens(2))).Tokens, Has.Length.EqualTo(2), "the session goes on");
+    }
+
+    [Test]
     public async Task CancellingAPromptLeavesTheSessionUsable()
     {
         await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, MaximumRows = 8, ReusePrefixes = false });
