@@ -5,7 +5,10 @@ using Abi.Llm.Sampling;
 
 namespace Abi.Llm.Tests.Engine;
 
-/// <summary>Random schedules of sessions that generate, fork, rewind, are saved, restored and cancelled, many at once in little memory: every generation has the bits of one that runs alone.</summary>
+/// <summary>
+/// Random schedules of sessions that generate, fork, rewind, are saved, restored and cancelled, with slow readers, beam searches, several texts of a prompt, evaluations and embeddings among them, many at
+/// once in little memory: everything has the bits of the same alone.
+/// </summary>
 public sealed class ScheduleTests
 {
     private const int Sessions = 5;
@@ -46,6 +49,106 @@ public sealed class ScheduleTests
         }
 
         Assert.That(lines.Sum(line => line.Count), Is.GreaterThan(Sessions * Turns / 3), "the schedule generates");
+    }
+
+    [TestCase("llama.gguf", TensorType.F32)]
+    [TestCase("llama.gguf", TensorType.Q4_0)]
+    [TestCase("gemma3.gguf", TensorType.F16)]
+    [TestCase("mamba.gguf", TensorType.F32)]
+    [TestCase("t5.gguf", TensorType.F32)]
+    public async Task WhateverRunsBesideItEverythingHasTheBitsOfTheSameAlone(string file, TensorType type)
+    {
+        var options = Exact with { CacheType = type };
+        var tasks = new List<(Work Work, float[] Bits)>();
+        await using (var crowd = await TestModels.LoadAsync(
+            "models", file, options with { CacheTokens = 500, MaximumRows = 24, MaximumPromptRowsBesideDecode = 11, MaximumSequences = 4, CheckpointInterval = 16 }))
+        {
+            // sessions come and go meanwhile; their own generations are compared by the other test
+            var lines = Enumerable.Range(0, Sessions).Select(i => Task.Run(() => LineAsync(crowd, 100 + i))).ToList();
+            var kinds = Enum.GetValues<WorkKind>();
+            var users = await Task.WhenAll(Enumerable.Range(0, 4).Select(user => Task.Run(async () =>
+            {
+                var random = new Random(user);
+                var done = new List<(Work, float[])>();
+                for (var turn = 0; turn < 2 * kinds.Length; turn++)
+                {
+                    var work = new Work(kinds[(turn + user) % kinds.Length], random.Next(100), random.Next(-1, 2));
+                    done.Add((work, await DoAsync(crowd, work)));
+                }
+
+                return done;
+            })));
+            await Task.WhenAll(lines);
+            tasks.AddRange(users.SelectMany(done => done));
+            Assert.That(crowd.Engine.Statistics, Has.Property("Active").Zero.And.Property("Waiting").Zero);
+        }
+
+        await using var alone = await TestModels.LoadAsync("models", file, options with { ReusePrefixes = false });
+        foreach (var (work, bits) in tasks)
+        {
+            Assert.That(bits, Is.EqualTo(await DoAsync(alone, work with { IsHurried = true })).And.Not.Empty, $"{work}");
+        }
+    }
+
+    /// <summary>Does it and gives its numbers.</summary>
+    private static async Task<float[]> DoAsync(LanguageModel model, Work work)
+    {
+        var vocabulary = model.Engine.VocabularySize;
+        var trunk = TestModels.Ids(60, vocabulary, 1); // what many texts begin with
+        int[] prompt = [.. trunk[..(work.Seed % 60)], .. TestModels.Ids(1 + (work.Seed % 23), vocabulary, work.Seed)];
+        switch (work.Kind)
+        {
+            case WorkKind.SlowReader:
+                return await ReadSlowlyAsync(model.Engine.Start(prompt, Tokens(12, work.Seed) with { BufferedTokens = 1 + (work.Seed % 3), Priority = work.Priority }), work.IsHurried ? 0 : work.Seed);
+            case WorkKind.AbandonedReader:
+            {
+                // one that stops reading and gives up: nobody else notices, and what it had read is right
+                await using var stream = model.Engine.Start(prompt, Tokens(40, work.Seed) with { BufferedTokens = 1, Priority = work.Priority });
+                var bits = new List<float>();
+                await foreach (var piece in stream.ReadPiecesAsync())
+                {
+                    bits.AddRange(piece.Tokens.SelectMany(token => new[] { token.Id, token.LogProbability }));
+                    if (bits.Count >= 6)
+                    {
+                        break;
+                    }
+                }
+
+                return [.. bits.Take(6)];
+            }
+
+            case WorkKind.Beams:
+                return [.. (await model.BeamSearchAsync(prompt, new BeamSearchOptions { Width = 3, MaximumTokens = 5 })).SelectMany(Bits)];
+            case WorkKind.Many:
+                return [.. (await model.CompleteManyAsync(prompt, 3, Tokens(6, work.Seed) with { Priority = work.Priority })).SelectMany(Bits)];
+            case WorkKind.Logits:
+                return model.Definition.Kind == Abi.Llm.Models.ModelKind.EncoderDecoder
+                    ? await model.ComputeLogitsAsync(trunk.AsMemory(0, 7), all: true, encoderIds: prompt)
+                    : await model.ComputeLogitsAsync(prompt, all: true);
+            default:
+                return [.. (await model.Engine.EmbedAsync([prompt, trunk.AsMemory(0, 5)], new EmbeddingOptions { Pooling = Abi.Llm.Models.EmbeddingPooling.Mean })).SelectMany(result => result.Values.ToArray())];
+        }
+    }
+
+    private static IEnumerable<float> Bits(GenerationResult result) => result.Tokens.SelectMany(token => new[] { token.Id, token.LogProbability });
+
+    private static async Task<float[]> ReadSlowlyAsync(GenerationStream stream, int seed)
+    {
+        var random = new Random(seed);
+        var bits = new List<float>();
+        await using (stream)
+        {
+            await foreach (var piece in stream.ReadPiecesAsync())
+            {
+                bits.AddRange(piece.Tokens.SelectMany(token => new[] { token.Id, token.LogProbability }));
+                if (seed > 0)
+                {
+                    await Task.Delay(random.Next(8));
+                }
+            }
+        }
+
+        return [.. bits];
     }
 
     /// <summary>One user's session, and its forks.</summary>
@@ -124,6 +227,22 @@ public sealed class ScheduleTests
     }
 
     private static async Task<float[]> ReadAsync(GenerationStream stream) => (await CheckpointTests.RunAsync(stream)).Bits;
+
+    private enum WorkKind
+    {
+        SlowReader,
+        AbandonedReader,
+        Beams,
+        Many,
+        Logits,
+        Embedding,
+    }
+
+    /// <param name="Kind">What is done.</param>
+    /// <param name="Seed">Of its text and of all chance in it.</param>
+    /// <param name="Priority">Of its requests, where they have one.</param>
+    /// <param name="IsHurried">Whether a slow reader is none.</param>
+    private sealed record Work(WorkKind Kind, int Seed, int Priority, bool IsHurried = false);
 
     /// <param name="Encoder">The encoder's tokens, if the model has one.</param>
     /// <param name="Text">The tokens before those generated.</param>
