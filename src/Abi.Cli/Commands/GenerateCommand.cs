@@ -81,6 +81,11 @@ internal sealed class GenerateCommand : Command
         // read before the model is loaded: what is wrong with the options is told at once
         var grammar = ReadGrammar(arguments, console);
         SamplingArguments.Read(arguments, int.MaxValue);
+        if (arguments.Get(PromptCache) is { } cache && !arguments.Get(PromptCacheReadOnly))
+        {
+            OutputFile.RequireWritable(cache);
+        }
+
         var loaded = await LoadedModel.OpenAsync(arguments, console, engine => engine with { MaximumSequences = 1 }, cancellationToken: cancellationToken).ConfigureAwait(false);
         await using var _ = loaded.ConfigureAwait(false);
         var draft = arguments.Get(DraftModel) is { } path ? await loaded.OpenDraftAsync(path, console, cancellationToken).ConfigureAwait(false) : null;

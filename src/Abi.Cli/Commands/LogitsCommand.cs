@@ -15,7 +15,7 @@ internal sealed class LogitsCommand : Command
     private static readonly Option<int[]?> Ids = Options.Ids("--ids", "the tokens, separated by commas; for an encoder-decoder model the encoder's");
     private static readonly Option<string?> Text = Options.Text("-p --prompt --text", "TEXT", "a text instead, with the special tokens that the model asks for");
     private static readonly Option<int[]?> DecoderIds = Options.Ids("--decoder-ids", "for an encoder-decoder model, the decoder's tokens; without them, its start token");
-    private static readonly Option<string?> OutputFile = Options.File("-o --output", "the .npy file to write: float32, [vocabulary], or with --all [tokens, vocabulary]");
+    private static readonly Option<string?> Output = Options.File("-o --output", "the .npy file to write: float32, [vocabulary], or with --all [tokens, vocabulary]");
     private static readonly Option<bool> All = Options.Switch("--all", "the logits after every token, not only after the last");
 
     private static readonly Option<string> CacheType = Options.Choice("-ctk --cache-type-k --cache-type", "TYPE", "the format of keys, and of values unless -ctv says another", "f32", ModelOptions.CacheTypes);
@@ -32,7 +32,7 @@ internal sealed class LogitsCommand : Command
     /// <inheritdoc/>
     public override ImmutableArray<OptionGroup> Groups =>
     [
-        new("options", [Ids, Text, DecoderIds, OutputFile, All, ModelOptions.Json]),
+        new("options", [Ids, Text, DecoderIds, Output, All, ModelOptions.Json]),
         new("model", [ModelOptions.Model, ModelOptions.Threads, ModelOptions.Activations, CacheType, ModelOptions.ValueCacheType, ModelOptions.Batch, ModelOptions.Lora]),
     ];
 
@@ -44,7 +44,8 @@ internal sealed class LogitsCommand : Command
             throw new UsageException("Give the tokens by one of --ids and --text.");
         }
 
-        var output = arguments.Get(OutputFile) ?? throw new UsageException("'--output' is missing: the .npy file to write.");
+        var output = arguments.Get(Output) ?? throw new UsageException("'--output' is missing: the .npy file to write.");
+        OutputFile.RequireWritable(output);
         var given = Math.Max(arguments.Get(Ids)?.Length ?? 0, arguments.Get(DecoderIds)?.Length ?? 0);
         var loaded = await LoadedModel.OpenAsync(
             arguments, console, engine => engine with

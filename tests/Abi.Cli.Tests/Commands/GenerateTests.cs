@@ -158,6 +158,17 @@ public sealed class GenerateTests
 
         File.WriteAllText(folder["broken"], "no session");
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, [.. Arguments(story), "--prompt-cache", folder["broken"]])).Error, Does.Contain("session"));
+
+        // what cannot be written is said before anything is loaded or generated: the model is not there either
+        foreach (var unwritable in new[] { folder.Path, Path.Combine(folder["absent"], "cache"), Path.Combine(folder["cache"], "cache") })
+        {
+            var refused = await CliRun.FailAsync(ExitCode.Failed, "generate", folder["absent.gguf"], "-p", "x", "--prompt-cache", unwritable);
+            Assert.That(refused.Error, Does.Contain($"'{unwritable}' cannot be written"));
+        }
+
+        Assert.That(Directory.GetFiles(folder.Path, "*.tmp"), Is.Empty);
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "generate", folder["absent.gguf"], "-p", "x", "--prompt-cache", folder.Path, "--prompt-cache-ro")).Error, Does.Contain("absent.gguf"), "what is not written need not be writable");
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "logits", folder["absent.gguf"], "--ids", "1", "--output", folder.Path)).Error, Does.Contain("cannot be written"));
     }
 
     [Test]

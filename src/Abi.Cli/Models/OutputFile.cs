@@ -1,0 +1,26 @@
+namespace Abi.Cli.Models;
+
+/// <summary>Files that commands write.</summary>
+internal static class OutputFile
+{
+    /// <summary>Refuses a file that could not be written, before the work that it is to hold the result of.</summary>
+    /// <remarks>It is tried as it will be written: as a new file in the same folder, which takes the place of the old one.</remarks>
+    /// <exception cref="AbiException">It cannot be written.</exception>
+    public static void RequireWritable(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            throw new AbiException($"The file '{path}' cannot be written: it is a folder. Name a file in it.");
+        }
+
+        var probe = $"{path}.{Guid.NewGuid():N}.tmp";
+        try
+        {
+            using var stream = new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new AbiException($"The file '{path}' cannot be written: {exception.Message.Replace(probe, path, StringComparison.Ordinal)}", exception);
+        }
+    }
+}
