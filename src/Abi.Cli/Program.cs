@@ -6,9 +6,15 @@ using var console = CliConsole.OfProcess();
 using var stop = new CancellationTokenSource();
 var isStopping = false;
 
-// The first signal ends the command in good order; a second one is the system's own way.
+// Ctrl-C ends what the command lets it end alone, if there is such a thing. Otherwise the first signal ends the command in good order; a second one is the system's own way.
 void Stop(PosixSignalContext signal)
 {
+    if (signal.Signal == PosixSignal.SIGINT && !isStopping && console.TryInterrupt())
+    {
+        signal.Cancel = true;
+        return;
+    }
+
     signal.Cancel = !isStopping;
     isStopping = true;
     stop.Cancel();

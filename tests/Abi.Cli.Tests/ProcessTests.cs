@@ -25,6 +25,104 @@ public sealed class ProcessTests
     [Test]
     public async Task AnInterruptEndsGenerationWith130AndKeepsTheText()
     {
+        RequireInterrupts();
+        using var process = Start([], "generate", "stories", "-p", "Once upon a time", "--temp", "0", "--ignore-eos", "--context-full", "shift");
+        try
+        {
+            var said = await ReadSomeAsync(process.StandardOutput);
+            await InterruptAsync(process);
+            var rest = process.StandardOutput.ReadToEndAsync();
+            await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
+            Assert.That(process.ExitCode, Is.EqualTo(130));
+            Assert.That(await process.StandardError.ReadToEndAsync(), Is.EqualTo("abi: cancelled.\n"));
+            Assert.That(said + await rest, Does.StartWith(", there was a little girl").And.EndsWith("\n"));
+        }
+        finally
+        {
+            process.Kill(); // does nothing to one that has ended
+        }
+    }
+
+    /// <summary>The first interrupt stops the answer and keeps the conversation; at the prompt, or while the answer is being stopped, one ends it.</summary>
+    [Test]
+    public async Task AnInterruptStopsTheAnswerOfAConversationAndAnotherEndsIt()
+    {
+        RequireInterrupts();
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder["template.jinja"], "{% for message in messages %}{{ message.content }}{% endfor %}");
+
+        // an answer without an end: a context of twenty thousand tokens, and no token that ends a text
+        using var process = Start([], "chat", "stories", "--chat-template-file", folder["template.jinja"], "--temp", "0", "-c", "20000", "--logit-bias", "2-inf");
+        try
+        {
+            await process.StandardInput.WriteLineAsync("Once upon a time");
+            var said = await ReadSomeAsync(process.StandardOutput);
+            await InterruptAsync(process);
+            Assert.That(await process.StandardError.ReadLineAsync(), Does.StartWith("[stopped;"));
+
+            // the conversation is there, with as much of the answer as was said
+            await process.StandardInput.WriteLineAsync($"/save {folder["talk.json"]}");
+            await process.StandardInput.WriteLineAsync("/history");
+            Assert.That(await process.StandardError.ReadLineAsync(), Is.EqualTo("user: Once upon a time"));
+            Assert.That(await process.StandardError.ReadLineAsync(), Does.StartWith("assistant: , there was a little girl"));
+            string answer;
+            using (var lines = JsonDocument.Parse(await File.ReadAllBytesAsync(folder["talk.json"])))
+            {
+                Assert.That(lines.RootElement.EnumerateArray().Select(line => line.GetProperty("role").GetString()), Is.EqualTo(new[] { "user", "assistant" }));
+                answer = lines.RootElement[1].GetProperty("content").GetString()!;
+            }
+
+            var left = new char[answer.Length + 1 - said.Length];
+            Assert.That(await process.StandardOutput.ReadBlockAsync(left), Is.EqualTo(left.Length));
+            Assert.That(said + new string(left), Is.EqualTo(answer + "\n"));
+
+            // and goes on; at the prompt an interrupt ends it
+            await process.StandardInput.WriteLineAsync(" The next day,");
+            Assert.That(await ReadSomeAsync(process.StandardOutput), Is.Not.Empty);
+            await InterruptAsync(process);
+            string? line;
+            do
+            {
+                line = await process.StandardError.ReadLineAsync(); // behind the rest of the history
+            }
+            while (line?.StartsWith("[stopped;", StringComparison.Ordinal) == false);
+
+            Assert.That(line, Is.Not.Null);
+            await InterruptAsync(process);
+            var rest = process.StandardOutput.ReadToEndAsync();
+            await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
+            await rest;
+            Assert.That((process.ExitCode, await process.StandardError.ReadToEndAsync()), Is.EqualTo((130, "abi: cancelled.\n")));
+        }
+        finally
+        {
+            process.Kill();
+        }
+    }
+
+    /// <summary>The beginning of what comes, 20 characters or more.</summary>
+    private static async Task<string> ReadSomeAsync(StreamReader reader)
+    {
+        var buffer = new char[4096];
+        var length = 0;
+        while (length < 20)
+        {
+            var count = await reader.ReadAsync(buffer.AsMemory(length));
+            Assert.That(count, Is.GreaterThan(0), "the text comes while it is generated");
+            length += count;
+        }
+
+        return new string(buffer, 0, length);
+    }
+
+    private static async Task InterruptAsync(Process process)
+    {
+        using var kill = Process.Start("kill", ["-INT", $"{process.Id}"]);
+        await kill.WaitForExitAsync();
+    }
+
+    private static void RequireInterrupts()
+    {
         if (OperatingSystem.IsWindows())
         {
             Assert.Ignore("Signals are sent with kill.");
@@ -33,34 +131,6 @@ public sealed class ProcessTests
         if (IgnoresInterrupts())
         {
             Assert.Ignore("These tests were started with SIGINT ignored, as by nohup in the background, and a child inherits that.");
-        }
-
-        using var process = Start([], "generate", "stories", "-p", "Once upon a time", "--temp", "0", "--ignore-eos", "--context-full", "shift");
-        try
-        {
-            var buffer = new char[4096];
-            var length = 0;
-            while (length < 20)
-            {
-                var count = await process.StandardOutput.ReadAsync(buffer.AsMemory(length));
-                Assert.That(count, Is.GreaterThan(0), "the text comes while it is generated");
-                length += count;
-            }
-
-            using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"]))
-            {
-                await kill.WaitForExitAsync();
-            }
-
-            var rest = process.StandardOutput.ReadToEndAsync();
-            await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
-            Assert.That(process.ExitCode, Is.EqualTo(130));
-            Assert.That(await process.StandardError.ReadToEndAsync(), Is.EqualTo("abi: cancelled.\n"));
-            Assert.That(new string(buffer, 0, length) + await rest, Does.StartWith(", there was a little girl").And.EndsWith("\n"));
-        }
-        finally
-        {
-            process.Kill(); // does nothing to one that has ended
         }
     }
 

@@ -53,6 +53,7 @@ internal sealed class ChatCommand : Command
         /save FILE      write the conversation as JSON
         /load FILE      go on with a conversation that was saved
         /quit           end
+        Ctrl-C          stop the answer; what was said stays. At the prompt, or a second time: end
         """;
 
     /// <inheritdoc/>
@@ -218,9 +219,43 @@ internal sealed class ChatCommand : Command
     {
         history.Add(new ChatMessage(ChatRole.User, text));
         List<ChatResponseUpdate> updates = [];
+        var isWhole = true;
         try
         {
-            await foreach (var update in client.GetStreamingResponseAsync(history, cancellationToken: cancellationToken).ConfigureAwait(false))
+            if (arguments.Get(SingleTurn))
+            {
+                await WriteAsync(cancellationToken).ConfigureAwait(false);
+            }
+            else
+            {
+                isWhole = await console.TryRunAsync(WriteAsync, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (AbiException exception)
+        {
+            history.RemoveAt(history.Count - 1); // as if it had not been said
+            if (exception is ContextFullException full)
+            {
+                throw new AbiException($"The conversation has {full.TokenCount} tokens, the context holds {full.ContextLength}. Set a larger one with -c, or make room with /undo or /clear.", full);
+            }
+
+            throw;
+        }
+
+        console.Out.WriteLine();
+        console.Out.Flush();
+        var response = updates.ToChatResponse();
+        history.AddMessages(response);
+        if (response.Messages.Count == 0)
+        {
+            history.Add(new ChatMessage(ChatRole.Assistant, string.Empty)); // stopped before its first word: templates want turns that alternate
+        }
+
+        Conclude(client, response, isWhole, console);
+
+        async Task WriteAsync(CancellationToken token)
+        {
+            await foreach (var update in client.GetStreamingResponseAsync(history, cancellationToken: token).ConfigureAwait(false))
             {
                 updates.Add(update);
                 foreach (var content in update.Contents)
@@ -238,17 +273,29 @@ internal sealed class ChatCommand : Command
                 }
             }
         }
-        catch (AbiException)
+    }
+
+    /// <summary>Says what the answer does not: that it was stopped, or that the context was too small for it.</summary>
+    private static void Conclude(AbiChatClient client, ChatResponse response, bool isWhole, CliConsole console)
+    {
+        if (!isWhole)
         {
-            history.RemoveAt(history.Count - 1); // as if it had not been said
-            throw;
+            console.Error.WriteLine("[stopped; another Ctrl-C ends the conversation]");
         }
 
-        console.Out.WriteLine();
-        console.Out.Flush();
-        var response = updates.ToChatResponse();
-        history.AddMessages(response);
-        if (console.ShowsProgress && response.Usage is { } usage)
+        if (response.Usage is not { } usage)
+        {
+            return;
+        }
+
+        // the last token ends the answer before it is computed: with it, the sequence may be one longer than the context
+        if (response.FinishReason == ChatFinishReason.Length && client.GetService(typeof(LanguageModel)) is LanguageModel { ContextLength: var context } && usage.TotalTokenCount >= context)
+        {
+            console.Error.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"[the answer ends here because the context of {context} tokens is full: set a larger one with -c, or make room with /undo or /clear]"));
+        }
+
+        if (console.ShowsProgress)
         {
             console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{usage.InputTokenCount} tokens in, {usage.CachedInputTokenCount} known before, {usage.OutputTokenCount} out]"));
         }

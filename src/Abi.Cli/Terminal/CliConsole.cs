@@ -7,6 +7,8 @@ namespace Abi.Cli.Terminal;
 internal sealed class CliConsole : IDisposable
 {
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
+    private readonly Lock _lock = new();
+    private CancellationTokenSource? _part; // of the command, that Ctrl-C ends alone; null for none
 
     /// <summary>Makes a console over streams.</summary>
     /// <param name="input">Standard input.</param>
@@ -47,6 +49,51 @@ internal sealed class CliConsole : IDisposable
 
         var error = new StreamWriter(Console.OpenStandardError(), Utf8, bufferSize: 1024) { AutoFlush = true, NewLine = "\n" };
         return new CliConsole(Console.OpenStandardInput(), Console.OpenStandardOutput(), error, !Console.IsErrorRedirected);
+    }
+
+    /// <summary>Runs a part of a command, such as an answer of a conversation, that Ctrl-C ends alone: the command goes on. A second Ctrl-C ends the command.</summary>
+    /// <param name="part">The part.</param>
+    /// <param name="cancellationToken">Ends the command.</param>
+    /// <returns>False when the part was ended so.</returns>
+    public async Task<bool> TryRunAsync(Func<CancellationToken, Task> part, CancellationToken cancellationToken)
+    {
+        using var source = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        lock (_lock)
+        {
+            _part = source;
+        }
+
+        try
+        {
+            await part(source.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException) when (source.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _part = null;
+            }
+        }
+    }
+
+    /// <summary>Ctrl-C came. False when there is no part to end, or it is ended already: then the whole command is meant.</summary>
+    public bool TryInterrupt()
+    {
+        lock (_lock)
+        {
+            if (_part is not { IsCancellationRequested: false } part)
+            {
+                return false;
+            }
+
+            _ = part.CancelAsync(); // who waits for it goes on elsewhere, not inside of the lock
+            return true;
+        }
     }
 
     /// <summary>Writes what is buffered.</summary>

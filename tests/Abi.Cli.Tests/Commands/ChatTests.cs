@@ -46,6 +46,33 @@ public sealed class ChatTests
         await CliRun.FailAsync(2, "chat", "stories", "-st");
     }
 
+    [Test]
+    public async Task AContextThatIsTooSmallIsSaid()
+    {
+        using var folder = new TemporaryFolder();
+        var template = folder["template.jinja"];
+        await File.WriteAllTextAsync(template, "{% for message in messages %}{{ message.content }}{% endfor %}");
+        string[] chat = ["chat", "stories", "--chat-template-file", template, "--temp", "0"];
+
+        // an answer that the context cuts off
+        var run = await CliRun.RunAsync("Once upon a time"u8.ToArray(), default, [.. chat, "-c", "8"]);
+        Assert.That(run.Code, Is.Zero, run.Error);
+        Assert.That(run.Output.Trim(), Is.Not.Empty);
+        Assert.That(run.Error, Does.Contain("context of 8 tokens is full").And.Contain("-c"));
+
+        // a message that does not fit at all, and one after it that does
+        run = await CliRun.RunAsync("Once upon a time there was a very long message.\nA"u8.ToArray(), default, [.. chat, "-c", "4", "-n", "1"]);
+        Assert.That(run.Code, Is.Zero, run.Error);
+        Assert.That(run.Error, Does.Contain("the context holds 4").And.Contain("-c").And.Contain("/undo").And.Not.Contain("ContextLength"));
+        Assert.That(run.Lines, Has.Length.EqualTo(1));
+        var error = (await CliRun.FailAsync(1, [.. chat, "-c", "4", "-p", "Once upon a time there was a very long message.", "-st"])).Error;
+        Assert.That(error, Does.Contain("the context holds 4").And.Contain("-c").And.Not.Contain("--context-full"));
+
+        // what -n ends is not the context's doing
+        run = await CliRun.RunAsync("Once upon a time"u8.ToArray(), default, [.. chat, "-n", "4"]);
+        Assert.That((run.Code, run.Error), Is.EqualTo((0, "")));
+    }
+
     private static Task<CliRun> TalkAsync(string template, params string[] lines) => CliRun.RunAsync(
         Encoding.UTF8.GetBytes(string.Join('\n', lines)), default,
         "chat", "stories", "--chat-template-file", template, "-sys", "You tell stories.", "-n", "16", "--temp", "0");
