@@ -1,0 +1,66 @@
+using Abi.Database.Engine;
+using Abi.Database.Tests.Storage;
+
+namespace Abi.Database.Tests.Engine;
+
+/// <summary>Closing beside a commit.</summary>
+public sealed class ClosingTests
+{
+    private static readonly TimeSpan Hang = TimeSpan.FromMinutes(1); // only so that a fault does not hold up all tests
+    private static readonly TimeSpan Starved = TimeSpan.FromMilliseconds(300); // after a third of that, whoever waits for a lock gets it before all others
+
+    /// <summary>After closing nobody flushes any more: of a commit that comes behind its last flush the writer is told that it is not there, and one that is acknowledged is there after a power cut.</summary>
+    [Test]
+    public async Task WhatIsAcknowledgedIsInTheLastFlush()
+    {
+        var disk = new MemoryStorage();
+        var database = new VectorDatabase(new DatabaseEngine(disk, History.Options(Durability.Group)));
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("n", DataKind.Integer)] });
+        await collection.EnsureCollectionExistsAsync();
+        using var isWriting = new ManualResetEventSlim();
+        using var mayWrite = new ManualResetEventSlim();
+        disk.Fails = (_, what) =>
+        {
+            if (what == "write" && !isWriting.IsSet)
+            {
+                isWriting.Set();
+                mayWrite.Wait();
+            }
+            else if (what == "flush")
+            {
+                Thread.Sleep(Starved); // the second commit comes to the log, which this flush holds
+            }
+
+            return false;
+        };
+        var first = Task.Factory.StartNew(() => collection.UpsertAsync(Record("first")), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+        Assert.That(isWriting.Wait(Hang), Is.True);
+        var second = collection.UpsertAsync(Record("second")); // behind the first, before it is closed
+        var closing = new Thread(database.Dispose);
+        closing.Start();
+        Assert.That(SpinWait.SpinUntil(() => closing.ThreadState.HasFlag(ThreadState.WaitSleepJoin), Hang), Is.True);
+        await Task.Delay(Starved);
+        mayWrite.Set();
+        Assert.That(closing.Join(Hang), Is.True);
+        await first;
+        var isAcknowledged = true;
+        try
+        {
+            await second.WaitAsync(Hang);
+        }
+        catch (ObjectDisposedException)
+        {
+            isAcknowledged = false;
+        }
+
+        for (var seed = 0; seed < 12; seed++)
+        {
+            using var again = new VectorDatabase(new DatabaseEngine(disk.CutAfter(disk.Journal.Count, new Random(seed)), History.Options()));
+            var found = again.GetDynamicCollection("c");
+            Assert.That(await found.GetAsync("first"), Is.Not.Null);
+            Assert.That(await found.GetAsync("second"), isAcknowledged ? Is.Not.Null : Is.Null, $"power cut {seed}");
+        }
+
+        static Dictionary<string, object?> Record(string key) => new(StringComparer.Ordinal) { ["Key"] = key, ["n"] = 1L };
+    }
+}
