@@ -61,17 +61,10 @@ internal sealed unsafe partial class VectorIndex
                 return false;
             }
 
-            List<int> linked = new(count);
+            List<int> linked = new(count), dead = [];
             foreach (var slot in view.Span[..count])
             {
-                if (isDead(slot))
-                {
-                    States[slot] = SlotState.Loose; // nothing refers to it now
-                }
-                else
-                {
-                    linked.Add(slot);
-                }
+                (isDead(slot) ? dead : linked).Add(slot);
             }
 
             graph.Insert(linked, threads, admission);
@@ -81,11 +74,20 @@ internal sealed unsafe partial class VectorIndex
                 States[slot] = SlotState.Linked;
             }
 
+            bool more;
             lock (_pendingGate)
             {
                 Volatile.Write(ref _pending, _pending.Skip(count));
-                return _pending.Count > 0;
+                more = _pending.Count > 0;
             }
+
+            // Last: nothing refers to them now, and the writer may use them again at once.
+            foreach (var slot in dead)
+            {
+                States[slot] = SlotState.Loose;
+            }
+
+            return more;
         }
     }
 
