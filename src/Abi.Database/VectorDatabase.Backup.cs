@@ -63,7 +63,7 @@ public sealed partial class VectorDatabase
     /// <returns>The last commit of the restored database.</returns>
     /// <exception cref="DatabaseCorruptException">The backup or the archive is damaged. Damage behind the commit that is wanted (<see cref="RestoreOptions.ToSequence"/>) does not matter, nor does a damaged end that the archive has.</exception>
     /// <exception cref="DatabaseKeyException">The backup is encrypted, and the key is missing or wrong.</exception>
-    /// <exception cref="DatabaseException">The folder is not empty, commits are missing between the backup and the archive, or the commit that is wanted is not there.</exception>
+    /// <exception cref="DatabaseException">The folder is not empty, commits are missing between the backup and the archive, or the commit or moment that is wanted is not there.</exception>
     public static Task<long> RestoreAsync(string backup, string folder, RestoreOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(backup);
@@ -86,7 +86,7 @@ public sealed partial class VectorDatabase
     /// <returns>The last commit of the restored database.</returns>
     /// <exception cref="DatabaseCorruptException">A stream is damaged or was cut off.</exception>
     /// <exception cref="DatabaseKeyException">The backup is encrypted, and the key is missing or wrong.</exception>
-    /// <exception cref="DatabaseException">The folder is not empty, the streams are of several databases, commits are missing between them, or the commit that is wanted is not there.</exception>
+    /// <exception cref="DatabaseException">The folder is not empty, the streams are of several databases, commits are missing between them, or the commit or moment that is wanted is not there.</exception>
     public static Task<long> RestoreAsync(IEnumerable<Stream> backups, string folder, RestoreOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(backups);
@@ -107,6 +107,8 @@ public sealed partial class VectorDatabase
                 {
                     throw new ArgumentException("There is no stream to restore.", nameof(backups));
                 }
+
+                return reader.Time;
             },
             cancellationToken);
     }
@@ -135,7 +137,7 @@ public sealed partial class VectorDatabase
     }
 
     // Beside, so that a restore that is cut short never looks like a database.
-    private static Task<long> RestoreAsync(string folder, RestoreOptions? options, Func<IStorage, Task> fill, CancellationToken cancellationToken) => Task.Run(
+    private static Task<long> RestoreAsync(string folder, RestoreOptions? options, Func<IStorage, Task<DateTimeOffset?>> fill, CancellationToken cancellationToken) => Task.Run(
         async () =>
         {
             var full = System.IO.Path.GetFullPath(folder);
@@ -154,7 +156,7 @@ public sealed partial class VectorDatabase
             var target = new DiskStorage(temporary, create: true);
             try
             {
-                await fill(target).ConfigureAwait(false);
+                options = options with { BackupTime = await fill(target).ConfigureAwait(false) };
                 target.Encryption ??= target.Exists(KeyFile.Name) ? KeyFile.Open(target, options.EncryptionKey, 0) : null;
                 if (options.LogArchive is not null)
                 {
@@ -212,8 +214,8 @@ public sealed partial class VectorDatabase
         }
     }
 
-    // Files are copied as they are: those of an encrypted backup stay encrypted.
-    private static void CopyBackup(string backup, IStorage target, RestoreOptions options)
+    // Files are copied as they are: those of an encrypted backup stay encrypted. Gives the time of the full backup, if its folder still has its name.
+    private static DateTimeOffset? CopyBackup(string backup, IStorage target, RestoreOptions options)
     {
         using var root = new DiskStorage(backup, create: false);
         using var source = BackupFolder.OpenFor(root, options);
@@ -228,5 +230,7 @@ public sealed partial class VectorDatabase
             using var file = source.OpenRead(name);
             FileCopy.Copy(file, target, name);
         }
+
+        return BackupChain.Parse(System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(source.Folder)))?.Time;
     }
 }

@@ -23,6 +23,9 @@ internal sealed class BackupPieceReader(IStorage storage, EncryptionKey? key = n
     private Manifest? _manifest;
     private LogTail? _tail;
 
+    /// <summary>When the full backup was begun; null before it was read.</summary>
+    public DateTimeOffset? Time { get; private set; }
+
     /// <summary>Takes all pieces of a stream.</summary>
     /// <exception cref="DatabaseCorruptException">The stream is damaged or ends too soon.</exception>
     /// <exception cref="DatabaseException">The pieces are not of one database, or some are missing.</exception>
@@ -52,7 +55,7 @@ internal sealed class BackupPieceReader(IStorage storage, EncryptionKey? key = n
         }
 
         (_at, _total) = (start + read, Crc32C.Compute(header.AsSpan(0, read)));
-        var (isFull, database, after, sequence) = ReadHeader(header.AsSpan(0, read), start);
+        var (isFull, database, after, sequence, time) = ReadHeader(header.AsSpan(0, read), start);
         if (isFull != (_pieces == 0))
         {
             throw new DatabaseException(isFull
@@ -75,6 +78,7 @@ internal sealed class BackupPieceReader(IStorage storage, EncryptionKey? key = n
         if (isFull)
         {
             Begin(database, start);
+            Time = time;
             return _tail!.Sequence == sequence ? true : throw Corrupt($"The backup is said to end with commit {sequence}, but ends with {_tail.Sequence}.", start + 48);
         }
 
@@ -83,7 +87,7 @@ internal sealed class BackupPieceReader(IStorage storage, EncryptionKey? key = n
         return (first, last) == (after + 1, sequence) ? true : throw Corrupt($"The backup is said to hold commits {after + 1} to {sequence}, but holds {first} to {last}.", start + 40);
     }
 
-    private (bool IsFull, Guid Database, long After, long Sequence) ReadHeader(Span<byte> header, long start)
+    private (bool IsFull, Guid Database, long After, long Sequence, DateTimeOffset Time) ReadHeader(Span<byte> header, long start)
     {
         if (header.Length < BackupPiece.HeaderBytes || !header[..8].SequenceEqual(BackupPiece.Magic))
         {
@@ -102,8 +106,10 @@ internal sealed class BackupPieceReader(IStorage storage, EncryptionKey? key = n
             throw Corrupt("The checksum of the backup's header does not match.", start);
         }
 
+        var time = BinaryPrimitives.ReadInt64LittleEndian(header[56..]);
         return (BinaryPrimitives.ReadInt32LittleEndian(header[16..]) == BackupPiece.Full, new Guid(header.Slice(24, 16)),
-            BinaryPrimitives.ReadInt64LittleEndian(header[40..]), BinaryPrimitives.ReadInt64LittleEndian(header[48..]));
+            BinaryPrimitives.ReadInt64LittleEndian(header[40..]), BinaryPrimitives.ReadInt64LittleEndian(header[48..]),
+            time >= 0 && time <= DateTimeOffset.MaxValue.UtcTicks ? new DateTimeOffset(time, TimeSpan.Zero) : throw Corrupt("The backup says no time that there is.", start + 56));
     }
 
     private void Follow(Guid database, long after, long sequence)

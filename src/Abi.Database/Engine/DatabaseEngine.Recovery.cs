@@ -1,4 +1,5 @@
 #pragma warning disable MA0048 // a part of DatabaseEngine
+using System.Globalization;
 using Abi.Database.Backup;
 using Abi.Database.Log;
 using Abi.Database.Rows;
@@ -21,11 +22,17 @@ internal sealed partial class DatabaseEngine
         var (lastSequence, lastTime) = (limits?.ToSequence ?? long.MaxValue, limits?.ToTime?.UtcTicks ?? long.MaxValue);
         if (lastSequence < _manifest.Sequence)
         {
-            throw new DatabaseException($"The backup {_storage.Folder} begins with commit {_manifest.Sequence}; commit {lastSequence} is before that. Restore it from an older one.");
+            throw new DatabaseException($"The backup begins with commit {_manifest.Sequence}; commit {lastSequence} is before that. Restore it from an older one, or restore to commit {_manifest.Sequence} for the oldest state that is in this one.");
         }
 
-        scan.Read((frame, payload) => frame.Sequence <= lastSequence && frame.Time <= lastTime && Replay(frame, payload), _manifest.Sequence, lastSequence);
+        long? nextTime = null; // of the first commit that is left out
+        scan.Read((frame, payload) =>
+        {
+            nextTime = frame.Time > lastTime ? frame.Time : null;
+            return nextTime is null && frame.Sequence <= lastSequence && Replay(frame, payload);
+        }, _manifest.Sequence, lastSequence);
         _sequence = scan.LastSequence;
+        RequireMoment(limits, nextTime);
         Report = new RecoveryReport(_sequence, _replayed, scan.CutReason, [.. _warnings]);
         PublishAll();
         if (IsReadOnly)
@@ -52,6 +59,16 @@ internal sealed partial class DatabaseEngine
 
         DeleteOrphans();
         _log = LogWriter.Continue(_storage, _manifest.DatabaseId, _options.LogSegmentBytes, scan);
+    }
+
+    // The files do not say when their last commit was made, only the log does; but not after their backup was begun.
+    private void RequireMoment(RestoreOptions? limits, long? nextTime)
+    {
+        if (limits is { ToTime: { } time, BackupTime: { } begun } && time < begun && _sequence == _manifest.Sequence && _sequence > 0 && _sequence != limits.ToSequence)
+        {
+            var earliest = nextTime < begun.UtcTicks ? new DateTimeOffset(nextTime.Value, TimeSpan.Zero) : begun;
+            throw new DatabaseException(string.Create(CultureInfo.InvariantCulture, $"The backup begins with commit {_sequence}, which may have been made after {time.UtcDateTime:O}: the earliest moment that it can be restored to is {earliest.UtcDateTime:O}. Name that or a later one, take an older backup, or restore to commit {_sequence} for the oldest state that is in this one."));
+        }
     }
 
     // A reader's way to what was committed since it last looked, while the files are the same.
@@ -164,7 +181,7 @@ internal sealed partial class DatabaseEngine
         HashSet<string> known = [.. _manifest.Files()];
         foreach (var name in _storage.List())
         {
-            if (name.EndsWith(".tmp", StringComparison.Ordinal) || name == BackupEnd.FileName
+            if (name.EndsWith(".tmp", StringComparison.Ordinal) || name is BackupEnd.FileName or LogFormat.SpareName
                 || ((name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal)) && !known.Contains(name))
                 || (!_options.KeepLog && _options.LogArchive is null && LogFormat.Number(name) is >= 0 and var number && number < _manifest.FirstLogSegment))
             {

@@ -209,6 +209,98 @@ public sealed class BackupRetentionTests
         Assert.That(Directory.Exists(folder["r2"]), Is.False);
     }
 
+    /// <summary>The files of a backup do not say when their last commit was made, only that it was before the backup: what may be a state of another moment is refused, and the way to it named.</summary>
+    [Test]
+    public async Task AMomentBeforeAllBackupsIsNamed()
+    {
+        using var folder = new TemporaryFolder();
+        var clock = new StepClock();
+        var begun = clock.GetUtcNow();
+        using var stream = new MemoryStream();
+        Directory.CreateDirectory(folder["archive"]);
+        DateTimeOffset made, next;
+        await using (var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["live"], Clock = clock, LogArchive = folder["archive"] }))
+        {
+            var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+            await collection.EnsureCollectionExistsAsync();
+            clock.Step();
+            await collection.UpsertAsync(CrashTests.Record(1, 0));
+            await database.CheckpointAsync();
+            clock.Step();
+            made = clock.GetUtcNow();
+            await database.BackupAsync(folder["backups"]);
+            await database.BackupAsync(stream);
+            clock.Step();
+            next = clock.GetUtcNow();
+            await collection.UpsertAsync(CrashTests.Record(2, 0));
+            await database.ArchiveLogAsync();
+        }
+
+        var number = 0;
+        async Task<long> RestoreAsync(string from, RestoreOptions options)
+        {
+            stream.Position = 0;
+            return from == "stream" ? await VectorDatabase.RestoreAsync(stream, folder[$"r{++number}"], options) : await VectorDatabase.RestoreAsync(from, folder[$"r{++number}"], options);
+        }
+
+        foreach (var from in (string[])[folder["backups"], Directory.GetDirectories(folder["backups"]).Single() + Path.DirectorySeparatorChar, "stream"])
+        {
+            foreach (var archive in (string?[])[null, folder["archive"]])
+            {
+                var options = new RestoreOptions { LogArchive = archive };
+                var error = Assert.ThrowsAsync<DatabaseException>(() => RestoreAsync(from, options with { ToTime = made.AddTicks(-1) }));
+                Assert.That(error!.Message, Does.Contain("begins with commit 2").And.Contain($"the earliest moment that it can be restored to is {made.UtcDateTime:O}"), from);
+                Assert.That(Directory.Exists(folder[$"r{number}"]), Is.False);
+                Assert.That(await RestoreAsync(from, options with { ToTime = made }), Is.EqualTo(2), from);
+                Assert.That(await RestoreAsync(from, options with { ToTime = begun, ToSequence = 2 }), Is.EqualTo(2), "asked for");
+                Assert.That(await RestoreAsync(from, options with { ToTime = next }), Is.EqualTo(archive is null ? 2 : 3), from);
+            }
+        }
+
+        // With a key, the restored database is written anew by another way.
+        using var key = EncryptionKey.FromBytes(new byte[32]);
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => RestoreAsync("stream", new RestoreOptions { ToTime = begun, EncryptionKey = key }))!.Message, Does.Contain("earliest moment"));
+    }
+
+    /// <summary>What the log of a backup has says when it was made, also before the backup was; and before its first commit a database was empty.</summary>
+    [Test]
+    public async Task MomentsBeforeABackupThatItsLogKnowsAreRestored()
+    {
+        using var folder = new TemporaryFolder();
+        var clock = new StepClock();
+        List<DateTimeOffset> moments = [clock.GetUtcNow()];
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["live"], Clock = clock });
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        for (var commit = 1; commit <= 5; commit++)
+        {
+            clock.Step();
+            moments.Add(clock.GetUtcNow());
+            await (commit == 1 ? collection.EnsureCollectionExistsAsync() : collection.UpsertAsync(CrashTests.Record(commit, 0)));
+            if (commit == 1)
+            {
+                clock.Step();
+                await database.BackupAsync(folder["from the beginning"]);
+            }
+        }
+
+        Assert.That(await VectorDatabase.RestoreAsync(folder["from the beginning"], folder["r0"], new RestoreOptions { ToTime = moments[0] }), Is.Zero);
+        await database.CheckpointAsync();
+        for (var commit = 6; commit <= 7; commit++)
+        {
+            clock.Step();
+            moments.Add(clock.GetUtcNow());
+            await collection.UpsertAsync(CrashTests.Record(commit, 0));
+        }
+
+        clock.Step();
+        await database.BackupAsync(folder["later"]);
+        Assert.That(await VectorDatabase.RestoreAsync(folder["later"], folder["r7"], new RestoreOptions { ToTime = moments[7] }), Is.EqualTo(7));
+        Assert.That(await VectorDatabase.RestoreAsync(folder["later"], folder["r6"], new RestoreOptions { ToTime = moments[6] }), Is.EqualTo(6));
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => VectorDatabase.RestoreAsync(folder["later"], folder["r5"], new RestoreOptions { ToTime = moments[5] }))!.Message,
+            Does.Contain("begins with commit 5").And.Contain($"is {moments[6].UtcDateTime:O}"));
+        Assert.That(await VectorDatabase.RestoreAsync(folder["later"], folder["r5"], new RestoreOptions { ToSequence = 5 }), Is.EqualTo(5));
+    }
+
     private static long Restored(MemoryStorage root, RestoreOptions limits)
     {
         var chain = (MemoryStorage)BackupFolder.OpenFor(root, limits);
