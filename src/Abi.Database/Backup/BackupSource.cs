@@ -69,7 +69,7 @@ internal sealed class BackupSource : IDisposable
     }
 
     /// <summary>
-    /// What there is beside a process that writes. That process may take segments away and use them again at any moment, so the log is held in memory, and what was read counts only
+    /// What there is beside a process that writes. That process may take segments away at any moment, so the log is held in memory, and what was read counts only
     /// if the manifest was the same before and after.
     /// </summary>
     /// <param name="storage">Where it is.</param>

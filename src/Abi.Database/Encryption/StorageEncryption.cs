@@ -8,7 +8,7 @@ namespace Abi.Database.Encryption;
 /// <para>
 /// No nonce comes twice under a key. A page file's key is derived from 256 random bits drawn when the file is made; its nonces are page numbers, and each page is sealed once, since such a file is
 /// written once and never opened for writing again. A log segment's key is derived from its database and number and 128 random bits drawn by whoever goes on writing it; nonces are the offsets of
-/// frames, which only grow, since a log that failed takes nothing more. So neither a segment used again, nor a tail that was cut off, nor a copy of the folder that goes its own way
+/// frames, which only grow, since a log that failed takes nothing more. So neither a tail that was cut off, nor a copy of the folder that goes its own way
 /// meets an earlier key.
 /// </para>
 /// </summary>

@@ -72,7 +72,7 @@ internal sealed partial class DatabaseEngine
             var keptFrom = FirstKeptSegment(_manifest.FirstLogSegment);
             lock (_commitGate)
             {
-                _log!.Release(keptFrom, mayRecycle: true);
+                _log!.Release(keptFrom);
             }
 
             _archiver?.Start();

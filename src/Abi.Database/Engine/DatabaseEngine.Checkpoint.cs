@@ -133,7 +133,7 @@ internal sealed partial class DatabaseEngine
                 }
 
                 DeleteOrphans();
-                _log!.Release(keptFrom, mayRecycle: !isClosing);
+                _log!.Release(keptFrom);
             }
 
             _archiver?.Notice(_log.Segment);

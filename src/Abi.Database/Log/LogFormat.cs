@@ -6,7 +6,7 @@ using Abi.Database.Storage;
 namespace Abi.Database.Log;
 
 /// <summary>
-/// The bytes of a log segment, the file <c>log-NUMBER.abi</c>: a header of 512 bytes, then frames on multiples of 8, then zeros or the remains of an earlier use of the file.
+/// The bytes of a log segment, the file <c>log-NUMBER.abi</c>: a header of 512 bytes, then frames on multiples of 8, then zeros, or what earlier programs left that used files again.
 /// <code>
 /// header: "ABILOG01", version u32, crc u32, database id [16], number i64, first sequence i64
 /// frame:  crc u32, payload length i32, sequence i64, time i64 (UTC ticks), durable end i64, payload, zeros up to a multiple of 8
@@ -22,7 +22,7 @@ internal static class LogFormat
     public const int FrameHeaderBytes = 32;
     public const int DatabaseOffset = 16; // in the header
     public const string Prefix = "log-";
-    public const string SpareName = "spare-log.abi";
+    public const string SpareName = "spare-log.abi"; // where earlier programs kept a segment for use again
 
     private static ReadOnlySpan<byte> Magic => "ABILOG01"u8;
 

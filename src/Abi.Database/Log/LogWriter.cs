@@ -5,7 +5,7 @@ namespace Abi.Database.Log;
 
 /// <summary>
 /// Appends frames to the log. A segment is written full of zeros and made durable before it gets its name, so that an append changes neither the file's length nor its blocks
-/// and its flush writes data only; segments that a checkpoint made superfluous are used again.
+/// and its flush writes data only.
 /// </summary>
 /// <remarks>For one thread at a time. After any failure the log takes nothing more: a flush that failed once says nothing about what a second one would have written.</remarks>
 internal sealed class LogWriter : IDisposable
@@ -135,24 +135,12 @@ internal sealed class LogWriter : IDisposable
         }
     });
 
-    /// <summary>Deletes the segments below a number; keeps one of the usual size for use again.</summary>
-    public void Release(long below, bool mayRecycle)
+    /// <summary>Deletes the segments below a number.</summary>
+    public void Release(long below)
     {
-        foreach (var name in _storage.List())
+        foreach (var name in _storage.List().Where(name => LogFormat.Number(name) is >= 0 and var number && number < below && number < Segment))
         {
-            if (LogFormat.Number(name) is var number && (number < 0 || number >= below || number >= Segment))
-            {
-                continue;
-            }
-
-            if (mayRecycle && !_storage.Exists(LogFormat.SpareName) && LengthOf(name) == _segmentBytes)
-            {
-                _storage.Rename(name, LogFormat.SpareName);
-            }
-            else
-            {
-                _storage.Delete(name);
-            }
+            _storage.Delete(name);
         }
     }
 
@@ -160,12 +148,6 @@ internal sealed class LogWriter : IDisposable
     {
         _file?.Dispose();
         _cipher?.Dispose();
-    }
-
-    private long LengthOf(string name)
-    {
-        using var file = _storage.OpenRead(name);
-        return file.Length;
     }
 
     private void StartSegment(long number, long firstSequence, long needed)
@@ -178,28 +160,24 @@ internal sealed class LogWriter : IDisposable
             throw new DatabaseException($"A commit of {needed} bytes is too large; write it in batches of less than 2 GB.");
         }
 
-        var isSpare = length == _segmentBytes && _storage.Exists(LogFormat.SpareName);
-        var name = isSpare ? LogFormat.SpareName : "new-log.tmp";
-        if (!isSpare && _storage.Exists(name))
+        const string Temporary = "new-log.tmp";
+        if (_storage.Exists(Temporary))
         {
-            _storage.Delete(name);
+            _storage.Delete(Temporary);
         }
 
-        var file = _storage.Open(name, create: true);
+        var file = _storage.Open(Temporary, create: true);
         try
         {
-            if (!isSpare)
+            var zeros = new byte[Math.Min(length, 1 << 20)];
+            for (long at = 0; at < length; at += zeros.Length)
             {
-                var zeros = new byte[Math.Min(length, 1 << 20)];
-                for (long at = 0; at < length; at += zeros.Length)
-                {
-                    file.Write(at, zeros.AsSpan(0, (int)Math.Min(zeros.Length, length - at)));
-                }
+                file.Write(at, zeros.AsSpan(0, (int)Math.Min(zeros.Length, length - at)));
             }
 
             file.Write(0, LogFormat.Header(_database, number, firstSequence));
             file.Flush();
-            _storage.Rename(name, LogFormat.Name(number));
+            _storage.Rename(Temporary, LogFormat.Name(number));
             _storage.FlushFolder();
         }
         catch

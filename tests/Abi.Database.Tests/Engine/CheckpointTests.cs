@@ -7,6 +7,15 @@ namespace Abi.Database.Tests.Engine;
 /// <summary>Checkpoints that fail, or leave out what is damaged: what they were to save is not forgotten, and its log stays.</summary>
 public sealed class CheckpointTests
 {
+    /// <summary>A segment that an earlier program kept for use again goes when the database is opened.</summary>
+    [Test]
+    public void ASpareSegmentOfAnEarlierProgramIsTakenAway()
+    {
+        var disk = MemoryStorage.Of(new Dictionary<string, byte[]> { [LogFormat.SpareName] = new byte[4096] });
+        new DatabaseEngine(disk, History.Options()).Dispose();
+        Assert.That(disk.Exists(LogFormat.SpareName), Is.False);
+    }
+
     /// <summary>Each call of a checkpoint fails once. The next one writes all again, under names that no manifest may have, so that a power cut at any moment of it finds whole files.</summary>
     [Test]
     public async Task OneThatFailedIsMadeAgain([Values] bool isWrittenBetween)
