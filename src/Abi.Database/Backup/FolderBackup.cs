@@ -59,7 +59,7 @@ internal static class FolderBackup
             bytes += written;
         }
 
-        target.FlushFolder();
+        target.FlushFolder(); // also what a backup that failed has left
         BackupEnd.Write(target, source.Manifest.DatabaseId, source.Sequence);
         return (files, bytes);
     }
@@ -86,7 +86,6 @@ internal static class FolderBackup
             files++;
         }
 
-        target.FlushFolder();
         BackupEnd.Write(target, source.Manifest.DatabaseId, source.Sequence);
         source.Manifest.Write(target);
         return (files, bytes);

@@ -36,7 +36,14 @@ internal static class SealedVerification
         List<long> segments = [.. names.Select(LogFormat.Number).Where(number => number >= 0).Order()];
         if (segments.Count > 0)
         {
-            Try(LogFormat.Name(segments[0]), () => CheckLog(storage, segments[0], out sequence));
+            // The log is of one piece. What lies before a gap was given up, and is still here since the power failed meanwhile.
+            var first = segments.Count - 1;
+            while (first > 0 && segments[first - 1] == segments[first] - 1)
+            {
+                first--;
+            }
+
+            Try(LogFormat.Name(segments[first]), () => CheckLog(storage, segments[first], out sequence));
         }
 
         return new VerificationReport(files, bytes, sequence, [.. problems]) { IsSealed = true };

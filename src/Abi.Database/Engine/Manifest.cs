@@ -15,8 +15,10 @@ internal sealed record Manifest(Guid DatabaseId, long Generation, long Sequence,
 
     private static readonly SmallFile Format = new("ABIDB001", 1, "the manifest of an Abi database", "Restore a backup.");
 
+    /// <summary>Writes it and makes it durable, after the names of the files that it names.</summary>
     public void Write(IStorage storage)
     {
+        storage.FlushFolder();
         var writer = Format.Begin(1024);
         DatabaseId.TryWriteBytes(writer.Take(16));
         writer.Int64(Generation);

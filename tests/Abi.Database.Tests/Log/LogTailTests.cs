@@ -1,5 +1,6 @@
 using Abi.Database.Backup;
 using Abi.Database.Engine;
+using Abi.Database.Log;
 using Abi.Database.Tests.Storage;
 
 namespace Abi.Database.Tests.Log;
@@ -32,6 +33,42 @@ public sealed class LogTailTests
         await RestoreAsync();
         using var restored = new DatabaseEngine(disk, Options());
         Assert.That(restored.Sequence, Is.EqualTo(sequence));
+    }
+
+    /// <summary>The power goes off while a chain gets several segments, or what a backup has left that failed: those that reach the disk follow one another, and are there before the end is said to be.</summary>
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task APowerCutLeavesNoGap(bool isSecondAttempt)
+    {
+        const int Segments = 4;
+        var root = new MemoryStorage();
+        using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), Options()));
+        await database.GetDynamicCollection("c", CrashTests.Definition).EnsureCollectionExistsAsync();
+        database.Engine.Backup(root, new BackupOptions());
+        var begun = root.Journal.Count;
+        for (var number = 1; number <= Segments; number++)
+        {
+            await PutAsync(database, number);
+            await BackupAsync(database, null); // ends a segment
+        }
+
+        if (isSecondAttempt)
+        {
+            var flushes = 0;
+            root.Fails = (_, what) => what == "flush folder" && ++flushes == Segments;
+            Assert.That(() => database.Engine.Backup(root, new BackupOptions()), Throws.TypeOf<IOException>());
+            root.Fails = null;
+        }
+
+        Assert.That(database.Engine.Backup(root, new BackupOptions()), Has.Property(nameof(BackupReport.IsIncremental)).True.And.Property(nameof(BackupReport.CopiedFiles)).EqualTo(isSecondAttempt ? 0 : Segments));
+        for (var step = begun; step <= root.Journal.Count; step++)
+        {
+            for (var round = 0; round < 16; round++)
+            {
+                var chain = root.CutAfter(step, new Random((step * 100) + round)).NewestChain;
+                Assert.That(Verification.Run(chain).Problems, Is.Empty, $"cut behind step {step}, round {round}: {string.Join(' ', LogSegment.NumbersIn(chain))}");
+            }
+        }
     }
 
     private static async Task<Dictionary<char, byte[]>> PiecesAsync()
