@@ -22,6 +22,40 @@ public sealed class CompactTests
         Assert.That(await collection.CountAsync(), Is.EqualTo(10));
     }
 
+    /// <summary>The log that is read again for what was committed meanwhile has the commits of all collections.</summary>
+    [Test]
+    public async Task CommitsMeanwhileStayInTheirCollections()
+    {
+        var disk = new MemoryStorage();
+        using var database = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
+        var definition = new CollectionDefinition { Data = [new DataField("n", DataKind.Integer)] };
+        var (first, second) = (database.GetDynamicCollection("first", definition), database.GetDynamicCollection("second", definition));
+        await first.EnsureCollectionExistsAsync();
+        await second.EnsureCollectionExistsAsync();
+        await WriteAsync("before");
+        var isWritten = false;
+        disk.Reading = (name, _) =>
+        {
+            if (!isWritten && name.StartsWith("rows-", StringComparison.Ordinal))
+            {
+                isWritten = true;
+                WriteAsync("meanwhile").GetAwaiter().GetResult();
+            }
+        };
+        await database.CompactAsync();
+        Assert.That(isWritten);
+        Assert.That(await KeysAsync(first), Is.EquivalentTo(new[] { "before 1", "meanwhile 1" }));
+        Assert.That(await KeysAsync(second), Is.EquivalentTo(new[] { "before 2", "meanwhile 2" }));
+
+        async Task WriteAsync(string when)
+        {
+            await first.UpsertAsync(new Dictionary<string, object?> { ["Key"] = $"{when} 1", ["n"] = 1L });
+            await second.UpsertAsync(new Dictionary<string, object?> { ["Key"] = $"{when} 2", ["n"] = 2L });
+        }
+
+        static ValueTask<List<string>> KeysAsync(VectorCollection<object, Dictionary<string, object?>> collection) => collection.ListAsync().Select(record => (string)record["Key"]!).ToListAsync();
+    }
+
     [Test]
     public async Task WritesAGraphOnDiskOnceAndKeepsWhatIsCommittedMeanwhile()
     {

@@ -129,6 +129,14 @@ public sealed class FilterEvaluatorTests
         }
     }
 
+    [Test]
+    public void APlaceThatLacksAnAngleIsNowhere()
+    {
+        var schema = new CollectionSchema(1, "c", new CollectionDefinition { Data = [new DataField("lat", DataKind.Number) { IsIndexed = true }, new DataField("lon", DataKind.Number) { IsIndexed = true }] });
+        var bits = FilterEvaluator.Evaluate(Filter.WithinRadius("lat", "lon", 0, 0, Math.PI * Filter.EarthRadius), schema, [Column(DataKind.Number, [null, 1.0, 1.0], 0.0, "lat"), Column(DataKind.Number, [1.0, null, 1.0], 0.0, "lon")], 3);
+        Assert.That((Bit(bits, 0), Bit(bits, 1), Bit(bits, 2)), Is.EqualTo((false, false, true)));
+    }
+
     private static void Check(DataKind kind, object?[] values, Filter filter, Func<object, int> compare)
     {
         var found = Evaluate(kind, values, filter);
