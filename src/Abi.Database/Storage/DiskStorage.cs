@@ -15,7 +15,15 @@ internal sealed unsafe class DiskStorage : IStorage
         Folder = Path.GetFullPath(folder);
         if (create && !Directory.Exists(Folder))
         {
-            Directory.CreateDirectory(Folder);
+            try
+            {
+                Directory.CreateDirectory(Folder);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                throw new DatabaseException($"The folder {Folder} cannot be made: {error.Message} Name another, or give this user the right to write there.", error);
+            }
+
             LibC.FlushFolder(Path.GetDirectoryName(Folder) ?? Folder);
         }
 
@@ -61,11 +69,18 @@ internal sealed unsafe class DiskStorage : IStorage
             // FileShare.None is an advisory lock of the whole file on Unix and a share mode on Windows; both end with the process.
             return new FileStream(Full(LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1);
         }
-        catch (IOException) when (File.Exists(Full(LockName)))
+        catch (IOException error) when (IsHeld(error))
         {
-            return null; // somebody holds it
+            return null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new DatabaseException($"The folder {Folder} cannot be written to: {error.Message} Give this user the right to write there, or only read: {nameof(DatabaseAccess)}.{nameof(DatabaseAccess.ReadOnly)}.", error);
         }
     }
+
+    // Somebody has the file: ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION of Windows; EWOULDBLOCK, 11 on Linux and 35 on systems that come from BSD.
+    private static bool IsHeld(IOException error) => OperatingSystem.IsWindows() ? (error.HResult & 0xFFFF) is 32 or 33 : error.HResult is 11 or 35;
 
     public void Dispose()
     {

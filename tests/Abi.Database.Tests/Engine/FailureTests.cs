@@ -124,4 +124,30 @@ public sealed class FailureTests
             Assert.That(await collection.CountAsync(), Is.EqualTo(count + 1));
         }
     }
+
+    /// <summary>On a file system that is read-only a database can be read; who wants to write is told why it cannot be, and not that somebody else does.</summary>
+    [Test]
+    public async Task AReadOnlyFileSystemIsNamed()
+    {
+        using var folder = new TemporaryFolder();
+        using var disk = SmallDisk.TryMount(folder["disk"], 16 << 20);
+        if (disk is null)
+        {
+            Assert.Ignore("a file system in memory cannot be mounted here");
+        }
+
+        var path = Path.Combine(disk!.Path, "db");
+        await using (var database = await VectorDatabase.OpenAsync(path))
+        {
+            var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+            await collection.EnsureCollectionExistsAsync();
+            await collection.UpsertAsync(CrashTests.Record(1, 0));
+        }
+
+        disk.MakeReadOnly();
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => VectorDatabase.OpenAsync(path))!.Message, Does.Contain("cannot be written to").And.Contain("DatabaseAccess.ReadOnly").And.Not.Contain("elsewhere"));
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => VectorDatabase.OpenAsync(Path.Combine(disk.Path, "other")))!.Message, Does.Contain("cannot be made"));
+        await using var reader = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = path, Access = DatabaseAccess.ReadOnly });
+        Assert.That(await reader.GetDynamicCollection("c").CountAsync(), Is.EqualTo(1));
+    }
 }

@@ -24,6 +24,14 @@ internal sealed class SmallDisk : IDisposable
         }
     }
 
+    public void MakeReadOnly()
+    {
+        if (!Run("mount", "-o", "remount,ro", Path))
+        {
+            throw new IOException($"{Path} cannot be made read-only.");
+        }
+    }
+
     public void Dispose() => Run("umount", Path);
 
     private static string Size(int bytes) => string.Create(CultureInfo.InvariantCulture, $"size={bytes}");
