@@ -75,6 +75,10 @@ internal sealed class DatabaseImportCommand : DatabaseCommand
         else
         {
             console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count} records, {seconds:F1} s ({count / Math.Max(seconds, 1e-9):F0} a second)"));
+            if (collection.GetStatistics().Vectors.Sum(vectors => vectors.Pending) is > 0 and var waiting)
+            {
+                console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{waiting} vectors are not in their graph yet: searches find them by comparing them one by one. With --wait, an import ends when all are."));
+            }
         }
 
         return ExitCode.Success;

@@ -202,7 +202,7 @@ internal sealed class FilterParser
                 return double.Parse(text, CultureInfo.InvariantCulture);
             default:
                 _next--;
-                throw Wrong($"a value of the field '{field.Name}', which is {field.Kind}");
+                throw Wrong($"a value of the field '{field.Name}', which is {field.Kind},");
         }
     }
 

@@ -7,6 +7,8 @@ internal sealed class LineReader(Stream stream, string path)
 {
     public const int LongestLine = 64 << 20; // bytes
 
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     private readonly byte[] _buffer = new byte[1 << 16];
     private int _at;
     private int _end;
@@ -15,6 +17,7 @@ internal sealed class LineReader(Stream stream, string path)
     public long Number { get; private set; }
 
     /// <summary>The next line that is not blank; null at the end.</summary>
+    /// <exception cref="ExchangeException">It is too long, or not UTF-8.</exception>
     public async Task<string?> ReadAsync(CancellationToken cancellationToken)
     {
         using var line = new MemoryStream();
@@ -40,7 +43,7 @@ internal sealed class LineReader(Stream stream, string path)
             }
 
             Number++;
-            var text = Encoding.UTF8.GetString(line.GetBuffer(), 0, (int)line.Length).TrimStart('\uFEFF');
+            var text = Decode(line.GetBuffer().AsSpan(0, (int)line.Length)).TrimStart('\uFEFF');
             if (!string.IsNullOrWhiteSpace(text))
             {
                 return text;
@@ -52,6 +55,18 @@ internal sealed class LineReader(Stream stream, string path)
             }
 
             line.SetLength(0);
+        }
+    }
+
+    private string Decode(ReadOnlySpan<byte> line)
+    {
+        try
+        {
+            return Utf8.GetString(line);
+        }
+        catch (DecoderFallbackException error)
+        {
+            throw new ExchangeException($"byte {error.Index + 1} of the line, 0x{Convert.ToHexString(error.BytesUnknown ?? [])}, is not UTF-8. Write the file in that.", path, Number, error);
         }
     }
 }

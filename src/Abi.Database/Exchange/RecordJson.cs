@@ -29,7 +29,8 @@ public static class RecordJson
         }
         catch (JsonException error)
         {
-            throw new FormatException($"this is no JSON: {error.Message}", error);
+            var place = error.LineNumber is > 0 and var line ? $"line {line + 1}, byte {error.BytePositionInLine + 1}" : $"byte {error.BytePositionInLine + 1}";
+            throw new FormatException($"this is no JSON at {place}: {error.Message.Split(" LineNumber:")[0]}", error);
         }
     }
 

@@ -171,7 +171,7 @@ public sealed class ExchangeTests
     [TestCase("{\"v\":[1,2]}", "no key ('Key')")]
     [TestCase("{\"Key\":7}", "its kind is Text")]
     [TestCase("{\"Key\":\"a\",\"Key\":\"b\"}", "stands twice")]
-    [TestCase("{\"Key\":\"a\"", "no JSON")]
+    [TestCase("{\"Key\":\"a\"", "no JSON at byte 1")]
     [TestCase("{\"Key\":\"a\",\"v\":[[[[[[[[[[1]]]]]]]]]]}", "no JSON")]
     public async Task LinesThatDoNotFitAreNamed(string line, string message)
     {
@@ -181,6 +181,21 @@ public sealed class ExchangeTests
         await collection.EnsureCollectionExistsAsync();
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes($"\uFEFF{{\"Key\":\"ok\",\"v\":[1,0]}}\r\n\n{line}\n"));
         Assert.That(async () => await collection.ImportAsync(stream, "<stdin>"), Throws.TypeOf<ExchangeException>().With.Message.Contains(message).And.Message.Contains("<stdin>").And.Message.Contains("3"));
+    }
+
+    /// <summary>Another encoding is refused; nothing is put in the place of its bytes.</summary>
+    [TestCase("7B224B6579223A2261FF62227D", "byte 10 of the line, 0xFF, is not UTF-8")] // {"Key":"a?b"}
+    [TestCase("7B224B6579223A22C3227D", "byte 9 of the line, 0xC3, is not UTF-8")]
+    [TestCase("FFFE7B0022004B00", "byte 1 of the line, 0xFF, is not UTF-8")]
+    public async Task LinesThatAreNotUtf8AreRefused(string line, string message)
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["db"], Durability = Durability.Os });
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Vectors = [new VectorField("v", 2)] });
+        await collection.EnsureCollectionExistsAsync();
+        using var stream = new MemoryStream([.. "\n"u8, .. Convert.FromHexString(line)]);
+        Assert.That(async () => await collection.ImportAsync(stream, "<stdin>"), Throws.TypeOf<ExchangeException>().With.Message.Contains(message).And.Message.Contains("line 2"));
+        Assert.That(await collection.CountAsync(), Is.Zero);
     }
 
     [Test]
