@@ -8,6 +8,8 @@ public sealed class GoldenTests
 {
     private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "Golden");
 
+    private static readonly byte[] Secret = [.. Enumerable.Range(0, 32).Select(i => (byte)i)]; // of the encrypted ones
+
     private static readonly CollectionDefinition Tales = new()
     {
         Data =
@@ -30,8 +32,9 @@ public sealed class GoldenTests
     public async Task OpensWithItsState(string version)
     {
         var folder = Path.Combine(Folder, version);
-        var files = Directory.GetFiles(folder, "*.abi").Append(Path.Combine(folder, "abi.manifest")).ToDictionary(file => Path.GetFileName(file), File.ReadAllBytes);
-        using (var database = new VectorDatabase(new Database.Engine.DatabaseEngine(MemoryStorage.Of(files), Options())))
+        var files = Directory.GetFiles(folder, "*.abi").Concat(Directory.GetFiles(folder, "abi.*")).ToDictionary(file => Path.GetFileName(file), File.ReadAllBytes);
+        using var key = files.ContainsKey("abi.keys") ? EncryptionKey.FromBytes(Secret) : null;
+        using (var database = new VectorDatabase(new Database.Engine.DatabaseEngine(MemoryStorage.Of(files), Options(key))))
         {
             Assert.That(database.Recovery.CutReason, Is.Null);
             Assert.That(database.Recovery.Warnings, Is.Empty);
@@ -42,21 +45,23 @@ public sealed class GoldenTests
         {
             using var target = new TemporaryFolder();
             await using var stream = File.OpenRead(Path.Combine(folder, "backup.stream"));
-            await VectorDatabase.RestoreAsync(stream, target["restored"]);
-            var options = Options();
+            await VectorDatabase.RestoreAsync(stream, target["restored"], new RestoreOptions { EncryptionKey = key });
+            var options = Options(key);
             options.Path = target["restored"];
             await using var restored = await VectorDatabase.OpenAsync(options);
             await CheckAsync(restored, folder);
         }
     }
 
-    [Test]
     [Explicit("writes the files of a version to be released; ABI_GOLDEN names the folder")]
-    public async Task Write()
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task Write(bool isEncrypted)
     {
+        using var key = isEncrypted ? EncryptionKey.FromBytes(Secret) : null;
         using var backup = new MemoryStream();
         var tales = "";
-        var history = await History.RunAsync(20, seed: 8, checkpointsAfter: [12], change: (_, options) => options.WithEmbeddings(new LetterGenerator()), afterCommit: async (commit, database) =>
+        var history = await History.RunAsync(20, seed: 8, checkpointsAfter: [12], change: (_, options) => options.WithEmbeddings(new LetterGenerator()), encryption: key, afterCommit: async (commit, database) =>
         {
             if (commit == 20)
             {
@@ -81,7 +86,7 @@ public sealed class GoldenTests
                 await collection.DeleteAsync("6-1");
             }
         });
-        var folder = Directory.CreateDirectory(Environment.GetEnvironmentVariable("ABI_GOLDEN")!).FullName;
+        var folder = Directory.CreateDirectory(Path.Combine(Environment.GetEnvironmentVariable("ABI_GOLDEN")!, isEncrypted ? "encrypted" : "plain")).FullName;
         foreach (var (name, bytes) in history.Storage.Files())
         {
             await File.WriteAllBytesAsync(Path.Combine(folder, name), bytes);
@@ -92,7 +97,7 @@ public sealed class GoldenTests
         await File.WriteAllTextAsync(Path.Combine(folder, "answers.txt"), tales);
     }
 
-    private static DatabaseOptions Options() => History.Options().WithEmbeddings(new LetterGenerator());
+    private static DatabaseOptions Options(EncryptionKey? key) => History.Options(key: key).WithEmbeddings(new LetterGenerator());
 
     private static async Task CheckAsync(VectorDatabase database, string folder)
     {

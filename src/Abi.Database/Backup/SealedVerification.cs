@@ -53,11 +53,11 @@ internal static class SealedVerification
     {
         var path = Path.Combine(storage.Folder, name);
         using var file = storage.OpenRead(name);
-        var (_, length) = PageFile.ReadHeader(file, path);
-        var buffer = new byte[PageFile.PageBytes + PageFile.TrailerBytes];
-        for (long page = 0; page < PageFile.Pages(length); page++)
+        var (_, length, layout) = PageFile.ReadHeader(file, path);
+        var buffer = new byte[layout.LargestPage];
+        for (long page = 0; page < layout.Pages(length); page++)
         {
-            PageFile.ReadPage(file, page, length, buffer, path);
+            PageFile.ReadPage(file, page, length, layout, buffer, path);
         }
 
         return file.Length;

@@ -12,14 +12,16 @@ internal sealed class DecryptedPages(DecryptedMemory memory)
     private readonly List<PageFrame> _clock = [];
     private int _hand;
 
+    ~DecryptedPages() => _clock.ForEach(frame => frame.Free());
+
     /// <summary>An empty frame, held by the caller, who must release it; null when there is no room and all are in use.</summary>
     public PageFrame? TryTake()
     {
         lock (_gate)
         {
-            if (memory.TryTake(PageFile.PageBytes))
+            if (memory.TryTake(PageFrame.Bytes))
             {
-                var frame = new PageFrame();
+                var frame = new PageFrame(this);
                 _clock.Add(frame);
                 return frame;
             }
@@ -34,12 +36,12 @@ internal sealed class DecryptedPages(DecryptedMemory memory)
     {
         lock (_gate)
         {
-            for (; bytes > 0 && TurnHand(); bytes -= PageFile.PageBytes)
+            for (; bytes > 0 && TurnHand(); bytes -= PageFrame.Bytes)
             {
                 _clock[_hand].Free(); // who found it in a table a moment ago finds it held for ever
                 _clock[_hand] = _clock[^1];
                 _clock.RemoveAt(_clock.Count - 1);
-                memory.Give(PageFile.PageBytes);
+                memory.Give(PageFrame.Bytes);
             }
         }
     }

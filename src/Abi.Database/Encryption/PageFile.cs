@@ -5,7 +5,8 @@ using Abi.Database.Storage;
 namespace Abi.Database.Encryption;
 
 /// <summary>
-/// An encrypted file that is written once: the manifest and the segments. Content is cut into a first page of 4,096 bytes and pages of 64 KiB, the pages that segments check, too.
+/// An encrypted file that is written once: the manifest and the segments. Content is cut into pages of 4 KiB, which is what a search reads for a node of a graph on disk. (Files of version 1, which are
+/// read as well, have pages of 64 KiB behind a first one of 4 KiB.)
 /// <code>
 /// [0, 64)  header: "ABIENC01", version i32, crc u32 of the header with this zero, content length i64, salt [32], zeros [8]
 /// pages:   ciphertext, tag [16], crc u32 of both
@@ -15,33 +16,20 @@ namespace Abi.Database.Encryption;
 /// </summary>
 internal static class PageFile
 {
-    public const int Version = 1;
+    public const int Version = 2;
     public const int HeaderBytes = 64;
     public const int SaltBytes = 32;
-    public const int FirstPageBytes = SegmentWriter.HeaderBytes;
-    public const int PageBytes = SegmentWriter.PageBytes;
+    public const int PageBytes = 4096;
     public const int TrailerBytes = AuthenticatedCipher.TagBytes + sizeof(uint);
     public const int SaltOffset = 24;
 
+    private const int FirstVersion = 1;
+    private const int FirstVersionPageBytes = 1 << 16;
+
     public static ReadOnlySpan<byte> Magic => "ABIENC01"u8;
 
-    /// <summary>The number of the page that a byte of the content is in.</summary>
-    public static long PageOf(long offset) => offset < FirstPageBytes ? 0 : 1 + ((offset - FirstPageBytes) / PageBytes);
-
-    /// <summary>Where a page's content begins in the content.</summary>
-    public static long ContentOffset(long page) => page == 0 ? 0 : FirstPageBytes + ((page - 1) * PageBytes);
-
-    /// <summary>Where a page begins in the file.</summary>
-    public static long FileOffset(long page) => HeaderBytes + ContentOffset(page) + (page * TrailerBytes);
-
-    /// <summary>The bytes of content in a page.</summary>
-    public static int ContentBytes(long page, long contentLength) => (int)Math.Clamp(contentLength - ContentOffset(page), 0, page == 0 ? FirstPageBytes : PageBytes);
-
-    /// <summary>The pages of a content: at least the first.</summary>
-    public static long Pages(long contentLength) => contentLength == 0 ? 1 : PageOf(contentLength - 1) + 1;
-
-    /// <summary>The bytes of the whole file.</summary>
-    public static long FileBytes(long contentLength) => HeaderBytes + contentLength + (Pages(contentLength) * TrailerBytes);
+    /// <summary>Where the pages of the files stand that are written now.</summary>
+    public static PageLayout Layout => new(PageBytes);
 
     /// <summary>The cipher of a file. A file that has not got its name yet is known by the one that it will have.</summary>
     public static AuthenticatedCipher Cipher(StorageEncryption encryption, ReadOnlySpan<byte> salt, string name) =>
@@ -75,9 +63,9 @@ internal static class PageFile
     }
 
     /// <summary>Reads the header and checks what can be checked without the key.</summary>
-    /// <returns>The header and the length of the content.</returns>
+    /// <returns>The header, the length of the content, and where its pages stand.</returns>
     /// <exception cref="DatabaseCorruptException">It is damaged, or the file has another length.</exception>
-    public static (byte[] Header, long ContentLength) ReadHeader(IStorageFile file, string path)
+    public static (byte[] Header, long ContentLength, PageLayout Layout) ReadHeader(IStorageFile file, string path)
     {
         var header = new byte[HeaderBytes];
         if (file.Read(0, header) != HeaderBytes || !header.AsSpan(0, 8).SequenceEqual(Magic))
@@ -85,11 +73,13 @@ internal static class PageFile
             throw new DatabaseCorruptException("This is not an encrypted file, as all of this database are: its first bytes are not ABIENC01. Files were mixed up, or it is damaged; restore a backup.", path, 0);
         }
 
-        if (BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(8)) is var version && version != Version)
+        var version = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(8));
+        if (version is not (FirstVersion or Version))
         {
-            throw new DatabaseCorruptException($"The encrypted file has format version {version}; this program reads version {Version}. Open it with a newer program.", path, 8);
+            throw new DatabaseCorruptException($"The encrypted file has format version {version}; this program reads versions {FirstVersion} and {Version}. Open it with a newer program.", path, 8);
         }
 
+        var layout = version == FirstVersion ? new PageLayout(FirstVersionPageBytes) : Layout;
         var checksum = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(12));
         var length = BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(16));
         header.AsSpan(12, 4).Clear();
@@ -98,22 +88,34 @@ internal static class PageFile
             throw new DatabaseCorruptException("The checksum of the header does not match. Restore a backup.", path, 12);
         }
 
-        if (length < 0 || length > file.Length || FileBytes(length) != file.Length)
+        if (length < 0 || length > file.Length || layout.FileBytes(length) != file.Length)
         {
             throw new DatabaseCorruptException($"The file has {file.Length} bytes, which is not what its {length} bytes of content take. Restore a backup.", path, 16);
         }
 
         BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(12), checksum);
-        return (header, length);
+        return (header, length, layout);
     }
 
     /// <summary>Reads a page as it stands in the file and checks its checksum.</summary>
     /// <returns>The ciphertext and the tag, in the buffer.</returns>
-    public static Span<byte> ReadPage(IStorageFile file, long page, long contentLength, Span<byte> buffer, string path)
+    /// <exception cref="DatabaseCorruptException">It is damaged.</exception>
+    public static Span<byte> ReadPage(IStorageFile file, long page, long contentLength, PageLayout layout, Span<byte> buffer, string path)
     {
-        var stored = buffer[..(ContentBytes(page, contentLength) + TrailerBytes)];
-        return file.Read(FileOffset(page), stored) == stored.Length && Crc32C.Compute(stored[..^4]) == BinaryPrimitives.ReadUInt32LittleEndian(stored[^4..])
-            ? stored[..^4]
-            : throw new DatabaseCorruptException($"Page {page} is damaged: its checksum does not match. Restore a backup.", path, FileOffset(page));
+        var stored = buffer[..(layout.ContentBytes(page, contentLength) + TrailerBytes)];
+        return CheckPage(stored[..file.Read(layout.FileOffset(page), stored)], page, contentLength, layout, path);
     }
+
+    /// <summary>Checks the checksum of a page.</summary>
+    /// <param name="stored">The page as it stands in the file; cut off where the file ends.</param>
+    /// <param name="page">Its number.</param>
+    /// <param name="contentLength">The length of the file's content.</param>
+    /// <param name="layout">Where the pages stand.</param>
+    /// <param name="path">The file, for messages.</param>
+    /// <returns>The ciphertext and the tag.</returns>
+    /// <exception cref="DatabaseCorruptException">It is damaged.</exception>
+    public static Span<byte> CheckPage(Span<byte> stored, long page, long contentLength, PageLayout layout, string path) =>
+        stored.Length == layout.ContentBytes(page, contentLength) + TrailerBytes && Crc32C.Compute(stored[..^4]) == BinaryPrimitives.ReadUInt32LittleEndian(stored[^4..])
+            ? stored[..^4]
+            : throw new DatabaseCorruptException($"Page {page} is damaged: its checksum does not match. Restore a backup.", path, layout.FileOffset(page));
 }

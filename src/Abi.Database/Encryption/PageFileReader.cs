@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Security.Cryptography;
 using Abi.Database.Storage;
 
 namespace Abi.Database.Encryption;
@@ -7,11 +8,12 @@ namespace Abi.Database.Encryption;
 /// <remarks>Reading is thread-safe.</remarks>
 internal sealed class PageFileReader : IStorageFile
 {
-    private const int BufferBytes = PageFile.PageBytes + PageFile.TrailerBytes;
+    private const int BytesAtOnce = 1 << 16;
 
     private readonly IStorageFile _file;
     private readonly string _path;
     private readonly byte[] _header;
+    private readonly PageLayout _layout;
     private readonly AuthenticatedCipher _cipher;
 
     /// <param name="file">The file; disposed of with this, but not when this throws.</param>
@@ -23,13 +25,12 @@ internal sealed class PageFileReader : IStorageFile
     {
         _file = file;
         _path = path;
-        (_header, Length) = PageFile.ReadHeader(file, path);
+        (_header, Length, _layout) = PageFile.ReadHeader(file, path);
         _cipher = PageFile.Cipher(encryption, _header.AsSpan(PageFile.SaltOffset, PageFile.SaltBytes), name);
         try
         {
             // The first page covers the header.
-            var buffer = new byte[BufferBytes];
-            OpenPage(0, buffer, buffer.AsSpan(0, PageFile.ContentBytes(0, Length)));
+            ReadPages(0, 0, 0, new byte[_layout.ContentBytes(0, Length)]);
         }
         catch
         {
@@ -42,37 +43,15 @@ internal sealed class PageFileReader : IStorageFile
 
     public int Read(long offset, Span<byte> bytes)
     {
-        var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
-        try
+        var end = Math.Min(offset + bytes.Length, Length);
+        if (end <= offset)
         {
-            var end = Math.Min(offset + bytes.Length, Length);
-            var at = offset;
-            while (at < end)
-            {
-                var page = PageFile.PageOf(at);
-                var (from, length) = ((int)(at - PageFile.ContentOffset(page)), PageFile.ContentBytes(page, Length));
-                var part = (int)Math.Min(length - from, end - at);
-                var target = bytes.Slice((int)(at - offset), part);
-                if (part == length)
-                {
-                    OpenPage(page, buffer, target);
-                }
-                else
-                {
-                    var content = buffer.AsSpan(0, length); // where the ciphertext stands
-                    OpenPage(page, buffer, content);
-                    content.Slice(from, part).CopyTo(target);
-                }
-
-                at += part;
-            }
-
-            return (int)Math.Max(0, at - offset);
+            return 0;
         }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
-        }
+
+        bytes = bytes[..(int)(end - offset)];
+        ReadPages(_layout.PageOf(offset), _layout.PageOf(end - 1), offset, bytes);
+        return bytes.Length;
     }
 
     public void Write(long offset, ReadOnlySpan<byte> bytes) => throw new InvalidOperationException("The file was opened for reading.");
@@ -85,13 +64,56 @@ internal sealed class PageFileReader : IStorageFile
         _file.Dispose();
     }
 
-    private void OpenPage(long page, Span<byte> buffer, Span<byte> content)
+    // From the first page to the last; what of them lies in the content from the offset on is wanted.
+    private void ReadPages(long first, long last, long offset, Span<byte> bytes)
     {
-        var stored = PageFile.ReadPage(_file, page, Length, buffer, _path);
+        var most = Math.Min(last - first + 1, Math.Max(1, BytesAtOnce / _layout.PageBytes));
+        var buffer = ArrayPool<byte>.Shared.Rent((int)most * _layout.LargestPage);
+        try
+        {
+            for (var page = first; page <= last;)
+            {
+                var next = Math.Min(page + most, last + 1);
+                var (from, to) = (_layout.FileOffset(page), Math.Min(_layout.FileOffset(next), _layout.FileBytes(Length)));
+                var stored = buffer.AsSpan(0, (int)(to - from));
+                stored = stored[.._file.Read(from, stored)];
+                for (; page < next; page++)
+                {
+                    var one = stored[..Math.Min(stored.Length, _layout.ContentBytes(page, Length) + PageFile.TrailerBytes)];
+                    stored = stored[one.Length..];
+                    OpenPage(page, PageFile.CheckPage(one, page, Length, _layout, _path), _layout.ContentOffset(page) - offset, bytes);
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    // Puts the part of a page that is wanted into its place; the page's content begins at a place in the bytes, perhaps before them.
+    private void OpenPage(long page, Span<byte> stored, long place, Span<byte> bytes)
+    {
+        var length = stored.Length - AuthenticatedCipher.TagBytes;
+        var (from, to) = ((int)Math.Max(place, 0), (int)Math.Min(place + length, bytes.Length));
+        if (to - from == length)
+        {
+            OpenPage(page, stored, bytes[from..to]);
+            return;
+        }
+
+        var content = stored[..length]; // where the ciphertext stands
+        OpenPage(page, stored, content);
+        content[(int)(from - place)..(int)(to - place)].CopyTo(bytes[from..]);
+        CryptographicOperations.ZeroMemory(content); // others get this buffer
+    }
+
+    private void OpenPage(long page, ReadOnlySpan<byte> stored, Span<byte> content)
+    {
         Span<byte> additional = stackalloc byte[sizeof(long) + PageFile.HeaderBytes];
         if (!_cipher.TryOpen((ulong)page, PageFile.Additional(page, _header, additional), stored, content))
         {
-            throw new DatabaseCorruptException($"Page {page} cannot be authenticated: it is not what this database wrote there. It was changed, or taken from another place, file or database. Restore a backup.", _path, PageFile.FileOffset(page));
+            throw new DatabaseCorruptException($"Page {page} cannot be authenticated: it is not what this database wrote there. It was changed, or taken from another place, file or database. Restore a backup.", _path, _layout.FileOffset(page));
         }
     }
 }

@@ -10,12 +10,16 @@ namespace Abi.Database.Encryption;
 /// </summary>
 internal sealed class PageFileWriter : IStorageFile
 {
+    private const int PagesAtOnce = 16;
+
     private readonly IStorageFile _file;
     private readonly AuthenticatedCipher _cipher;
     private readonly byte[] _salt = RandomNumberGenerator.GetBytes(PageFile.SaltBytes);
-    private readonly byte[] _first = new byte[PageFile.FirstPageBytes];
+    private readonly byte[] _first = new byte[PageLayout.FirstPageBytes];
     private readonly byte[] _page = new byte[PageFile.PageBytes];
-    private readonly byte[] _stored = new byte[PageFile.HeaderBytes + PageFile.PageBytes + PageFile.TrailerBytes];
+    private readonly byte[] _stored = new byte[PagesAtOnce * (PageFile.PageBytes + PageFile.TrailerBytes)]; // sealed pages that are written together
+    private int _inStored;
+    private long _storedOffset = PageFile.Layout.FileOffset(1); // where they belong in the file
     private int _inFirst;
     private int _inPage;
     private long _number = 1; // of the page that is being filled
@@ -30,7 +34,7 @@ internal sealed class PageFileWriter : IStorageFile
         _cipher = PageFile.Cipher(encryption, _salt, name);
     }
 
-    public long Length => _number == 1 && _inPage == 0 ? _inFirst : PageFile.ContentOffset(_number) + _inPage;
+    public long Length => _number == 1 && _inPage == 0 ? _inFirst : PageFile.Layout.ContentOffset(_number) + _inPage;
 
     public int Read(long offset, Span<byte> bytes) => throw new InvalidOperationException("An encrypted file that is being written cannot be read.");
 
@@ -48,7 +52,7 @@ internal sealed class PageFileWriter : IStorageFile
 
         if (bytes.Length > 0)
         {
-            RefuseIf(_isSealed || offset != PageFile.ContentOffset(_number) + _inPage);
+            RefuseIf(_isSealed || offset != PageFile.Layout.ContentOffset(_number) + _inPage);
             Append(bytes);
         }
     }
@@ -65,6 +69,7 @@ internal sealed class PageFileWriter : IStorageFile
                 SealPage();
             }
 
+            WriteStored();
             SealFirst(length);
         }
 
@@ -104,13 +109,27 @@ internal sealed class PageFileWriter : IStorageFile
 
     private void SealPage()
     {
-        // Counted before it is written: a page whose writing failed is never sealed again.
+        // Counted before it is sealed: a page whose writing failed is never sealed again.
         var number = _number++;
         var length = _inPage;
         _inPage = 0;
         Span<byte> buffer = stackalloc byte[sizeof(long) + PageFile.HeaderBytes];
-        Seal(number, PageFile.Additional(number, [], buffer), _page.AsSpan(0, length), _stored);
-        _file.Write(PageFile.FileOffset(number), _stored.AsSpan(0, length + PageFile.TrailerBytes));
+        Seal(number, PageFile.Additional(number, [], buffer), _page.AsSpan(0, length), _stored.AsSpan(_inStored));
+        _inStored += length + PageFile.TrailerBytes;
+        if (_inStored == _stored.Length)
+        {
+            WriteStored();
+        }
+    }
+
+    private void WriteStored()
+    {
+        var (offset, length) = (_storedOffset, _inStored);
+        if (length > 0)
+        {
+            (_storedOffset, _inStored) = (offset + length, 0);
+            _file.Write(offset, _stored.AsSpan(0, length));
+        }
     }
 
     private void SealFirst(long length)

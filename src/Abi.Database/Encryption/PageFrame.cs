@@ -4,20 +4,22 @@ namespace Abi.Database.Encryption;
 
 /// <summary>Memory for one decrypted page of a file. Readers copy from it, and it is filled or emptied only while none does.</summary>
 /// <remarks>Thread-safe.</remarks>
-internal sealed unsafe class PageFrame
+/// <param name="owner">Frees it when nothing refers to it any more: finalizers of frames, of which there may be millions, would keep the garbage collector busy.</param>
+internal sealed unsafe class PageFrame(DecryptedPages owner)
 {
+    /// <summary>The bytes of a page of content: what holds a node of a graph on disk, or several.</summary>
+    public const int Bytes = 4096;
+
     private const int Held = -1; // instead of readers: one thread fills it or frees it
 
-    private void* _bytes = NativeMemory.AlignedAlloc(PageFile.PageBytes, 64); // [PageFile.PageBytes]
+    private void* _bytes = NativeMemory.AlignedAlloc(Bytes, 64); // [Bytes]
     private PageFrame?[]? _home; // the file's table, in which it stands at _page; null when it holds nothing
     private int _page;
     private int _readers = Held;
     private int _wasRead;
 
-    ~PageFrame() => Free();
-
     /// <summary>The first bytes, for whoever holds it.</summary>
-    public Span<byte> Bytes(int count) => new(_bytes, count);
+    public Span<byte> Content(int count) => new(_bytes, count);
 
     /// <summary>Gives its memory back. By whoever holds it, who keeps hold of it.</summary>
     public void Free()
@@ -83,7 +85,7 @@ internal sealed unsafe class PageFrame
         }
 
         Interlocked.Decrement(ref _readers);
-        GC.KeepAlive(this);
+        GC.KeepAlive(owner);
         return isThere;
     }
 }

@@ -425,7 +425,7 @@ public sealed class EncryptionTests
     public async Task DecryptedRecordsAndVectorsKeepToTheirBudget(IndexKind kind, bool isQuantized, bool fits)
     {
         const int Count = 20_000;
-        const long Budget = 8 * PageFile.PageBytes;
+        const long Budget = 128 * PageFrame.Bytes;
         using var key = Key(1);
         var disk = new MemoryStorage();
         var options = new DatabaseOptions { Path = disk.Folder, EncryptionKey = key, CheckpointBytes = long.MaxValue };

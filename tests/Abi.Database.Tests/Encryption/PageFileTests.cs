@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Abi.Database.Encryption;
 using Abi.Database.Storage;
@@ -15,6 +16,8 @@ public sealed class PageFileTests
     [TestCase(4095)]
     [TestCase(4096)]
     [TestCase(4097)]
+    [TestCase(8192)]
+    [TestCase(8193)]
     [TestCase(4096 + 65536)]
     [TestCase(4096 + 65537)]
     [TestCase(300_000)]
@@ -23,7 +26,7 @@ public sealed class PageFileTests
         var content = Bytes(length);
         using var encryption = Encryption(1);
         var disk = Written(encryption, content);
-        Assert.That(disk.Files()[Name], Has.Length.EqualTo(PageFile.FileBytes(length)));
+        Assert.That(disk.Files()[Name], Has.Length.EqualTo(PageFile.Layout.FileBytes(length)));
         using var file = disk.OpenContent(Name);
         Assert.That(file.Length, Is.EqualTo(length));
         var all = new byte[length + 10];
@@ -33,11 +36,50 @@ public sealed class PageFileTests
         for (var i = 0; i < 50; i++)
         {
             var at = random.Next(length + 2);
-            var part = new byte[random.Next(2 * PageFile.PageBytes)];
+            var part = new byte[random.Next(i % 2 == 0 ? 2 * PageFile.PageBytes : 200_000)];
             var expected = Math.Clamp(length - at, 0, part.Length);
             Assert.That(file.Read(at, part), Is.EqualTo(expected));
             Assert.That(part.AsSpan(0, expected).SequenceEqual(content.AsSpan(Math.Min(at, length), expected)), $"{part.Length} bytes at {at}");
         }
+    }
+
+    /// <summary>Files of version 1, with pages of 64 KiB, are read as they are; here they are made from what the format says.</summary>
+    [TestCase(0)]
+    [TestCase(4096)]
+    [TestCase(4097)]
+    [TestCase(4096 + 65536)]
+    [TestCase(300_000)]
+    public void FilesOfTheFirstVersionAreRead(int length)
+    {
+        var content = Bytes(length);
+        using var encryption = Encryption(1);
+        var disk = Of(encryption, (Name, OfFirstVersion(encryption, content)));
+        Assert.That(Read(disk), Is.EqualTo(content));
+        using var file = disk.OpenContent(Name);
+        using var paged = new DecryptedFile(disk, Name);
+        var random = new Random(length);
+        for (var i = 0; i < 50; i++)
+        {
+            var at = random.Next(length + 1);
+            var part = new byte[random.Next(Math.Min(length - at, i % 2 == 0 ? 500 : 200_000) + 1)];
+            Assert.That(file.Read(at, part), Is.EqualTo(part.Length));
+            Assert.That(part.AsSpan().SequenceEqual(content.AsSpan(at, part.Length)), $"{part.Length} bytes at {at}");
+            paged.Read(at, part);
+            Assert.That(part.AsSpan().SequenceEqual(content.AsSpan(at, part.Length)), $"{part.Length} bytes at {at}, by parts");
+        }
+    }
+
+    [Test]
+    public void AnotherVersionIsRefusedAlsoWhenItsChecksumIsRight()
+    {
+        using var encryption = Encryption(1);
+        var file = Written(encryption, Bytes(1000)).Files()[Name];
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(8), 1);
+        SetHeaderChecksum(file);
+        Refused(encryption, Name, file, "Page 0"); // a page of either version, but its tag covers the header
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(8), 3);
+        SetHeaderChecksum(file);
+        Assert.That(() => Read(Of(encryption, (Name, file))), Throws.TypeOf<DatabaseCorruptException>().With.Message.Contains("version 3").And.Message.Contains("newer program"));
     }
 
     [Test]
@@ -77,7 +119,7 @@ public sealed class PageFileTests
             Assert.That(() => Read(Of(encryption, (Name, damaged))), Throws.TypeOf<DatabaseCorruptException>(), $"bit {place % 8} of byte {place / 8}");
         }
 
-        foreach (var length in (int[])[0, 1, 63, 64, 65, (int)PageFile.FileOffset(1), (int)PageFile.FileOffset(2), file.Length - 1])
+        foreach (var length in (int[])[0, 1, 63, 64, 65, (int)PageFile.Layout.FileOffset(1), (int)PageFile.Layout.FileOffset(2), file.Length - 1])
         {
             Assert.That(() => Read(Of(encryption, (Name, file[..length]))), Throws.TypeOf<DatabaseCorruptException>(), $"cut at {length}");
         }
@@ -94,7 +136,7 @@ public sealed class PageFileTests
         var file = Written(encryption, Bytes(4096 + (3 * PageFile.PageBytes))).Files()[Name];
         var later = Written(encryption, Bytes(4096 + (3 * PageFile.PageBytes))).Files()[Name];
         Assert.That(later, Is.Not.EqualTo(file), "the same content is encrypted anew each time");
-        var (one, two, page) = ((int)PageFile.FileOffset(1), (int)PageFile.FileOffset(2), PageFile.PageBytes + PageFile.TrailerBytes);
+        var (one, two, page) = ((int)PageFile.Layout.FileOffset(1), (int)PageFile.Layout.FileOffset(2), PageFile.PageBytes + PageFile.TrailerBytes);
 
         byte[] swapped = [.. file[..one], .. file[two..(two + page)], .. file[one..(one + page)], .. file[(two + page)..]];
         Refused(encryption, Name, swapped, "Page 1");
@@ -147,6 +189,30 @@ public sealed class PageFileTests
         lease.Dispose();
         lease.Dispose();
         Assert.That(memory.Used, Is.Zero);
+    }
+
+    private static byte[] OfFirstVersion(StorageEncryption encryption, byte[] content)
+    {
+        const int Page = 65536;
+        byte[] header = [.. "ABIENC01"u8, 1, 0, 0, 0, 0, 0, 0, 0, .. BitConverter.GetBytes((long)content.Length), .. Enumerable.Repeat((byte)9, 32), .. new byte[8]];
+        SetHeaderChecksum(header);
+        using var cipher = PageFile.Cipher(encryption, header.AsSpan(24, 32), Name);
+        List<byte> file = [.. header];
+        byte[][] pages = [content[..Math.Min(4096, content.Length)], .. content.Skip(4096).Chunk(Page)];
+        for (var page = 0; page < pages.Length; page++)
+        {
+            var stored = new byte[pages[page].Length + 16];
+            cipher.Seal((ulong)page, [.. BitConverter.GetBytes((long)page), .. page == 0 ? header : []], pages[page], stored);
+            file.AddRange([.. stored, .. BitConverter.GetBytes(Crc32C.Compute(stored))]);
+        }
+
+        return [.. file];
+    }
+
+    private static void SetHeaderChecksum(Span<byte> header)
+    {
+        header.Slice(12, 4).Clear();
+        BinaryPrimitives.WriteUInt32LittleEndian(header[12..], Crc32C.Compute(header[..64]));
     }
 
     private static void Refused(StorageEncryption encryption, string name, byte[] file, string place) =>

@@ -15,7 +15,7 @@ public sealed class DiskGraphTests : WordsFixture, IDisposable
 
     private const int PointDimensions = 8;
 
-    private const long Budget = 4 * PageFile.PageBytes; // of decrypted bytes: far less than any of these collections has
+    private const long Budget = 64 * PageFrame.Bytes; // of decrypted bytes: far less than any of these collections has
 
     private TemporaryFolder? _template;
 

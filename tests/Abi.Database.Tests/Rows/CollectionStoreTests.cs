@@ -63,7 +63,7 @@ public sealed class CollectionStoreTests
             await database.CheckpointAsync();
         }
 
-        options.DecryptedBytes = 8 * PageFile.PageBytes;
+        options.DecryptedBytes = 128 * PageFrame.Bytes;
         using var again = new VectorDatabase(new DatabaseEngine(disk, options));
         var collection = again.GetDynamicCollection("c");
         var opened = again.Engine.Find("c")!.Store;
