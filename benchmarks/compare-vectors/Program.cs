@@ -57,9 +57,9 @@ if (args is ["page-reads", var pages])
     return 0;
 }
 
-if (args is not [var what, var peerPath, var fixtures, var scratch, .. [] or ["memory"]])
+if (args is not [var what, var peerPath, var fixtures, var scratch, .. [] or ["memory"] or ["build"]])
 {
-    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH [memory] | durable SCRATCH | latency SCRATCH | open SCRATCH | encryption SCRATCH | text-merge SCRATCH | postgres CONNECTION FIXTURES SCRATCH | disk-build FIXTURES SCRATCH synth|ROWS KIND CONSTRUCTION [encrypted] | disk-search SCRATCH warm|cold [DECRYPTED_BYTES] | page-reads FILE");
+    Console.Error.WriteLine("usage: Abi.CompareVectors words-cos|words-l2|words-cos-100k|words-l2-100k|synth PEER FIXTURES SCRATCH [memory|build] | durable SCRATCH | latency SCRATCH | open SCRATCH | encryption SCRATCH | text-merge SCRATCH | postgres CONNECTION FIXTURES SCRATCH | disk-build FIXTURES SCRATCH synth|ROWS KIND CONSTRUCTION [encrypted] | disk-search SCRATCH warm|cold [DECRYPTED_BYTES] | page-reads FILE");
     return 2;
 }
 
@@ -86,12 +86,33 @@ using var peer = new Peer(peerPath);
 peer.Ask($"load {files.Base} {files.Queries} {files.Truth} {(isEuclidean ? "l2" : "cos")}");
 using var own = new Own(set, Path.Combine(scratch, "own"), function);
 Console.WriteLine($"{set.Name}: {set.Rows} × {set.Dimensions}");
+if (args is [_, _, _, _, "build"])
+{
+    var ratios = new[] { 2, 1 }.ToDictionary(threads => threads, _ => new List<double>());
+    for (var round = 0; round < 3; round++)
+    {
+        foreach (var (threads, list) in ratios)
+        {
+            list.Add(Build(threads));
+        }
+    }
+
+    Console.WriteLine(string.Join("; ", ratios.Select(pair => $"{pair.Key} thread(s): median of three {pair.Value.Order().ElementAt(1):f2}")));
+    return 0;
+}
+
 foreach (var threads in isMemoryOnly ? [1] : new[] { 2, 1 })
+{
+    Build(threads);
+}
+
+double Build(int threads)
 {
     var p = peer.Ask($"build 16 200 {threads}");
     var o = own.Build(threads);
     var (seconds, cpu) = (p.GetProperty("seconds").GetDouble(), p.GetProperty("cpu").GetDouble());
     Console.WriteLine($"build, {threads} thread(s): peer {seconds:f2} s wall, {cpu:f2} s CPU, {p.GetProperty("resident").GetInt64() / (double)set.Rows:f0} B/vector; own {o.Seconds:f2} s wall, {o.Cpu:f2} s CPU; rate by wall {seconds / o.Seconds:f2}, by CPU {cpu / o.Cpu:f2}");
+    return seconds / o.Seconds;
 }
 
 own.Reopen(); // the first time brings code in, too

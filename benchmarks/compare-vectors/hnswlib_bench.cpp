@@ -1,6 +1,7 @@
 // hnswlib's headers on a data set, for benchmarks/compare-vectors. Reads commands from standard input, a line each, and answers each with a line of JSON.
-//   load BASE QUERIES TRUTH METRIC      raw little-endian float32/int32 files with a first line "rows columns"; METRIC: cos | l2
+//   load BASE QUERIES TRUTH METRIC      raw little-endian float32/int32 files with a first line "rows columns"; METRIC: cos | l2; BASE may be - when an index is opened
 //   build M EFC THREADS                 seconds, CPU seconds, resident bytes
+//   save FILE | open FILE               the index
 //   search EF ROUNDS                    queries a second (one thread) and recall@10
 //   scan ROUNDS                         queries a second of a plain loop over all rows
 #include <hnswlib/hnswlib.h>
@@ -59,8 +60,9 @@ int main() {
         if (command == "load") {
             std::string b, qs, t, metric;
             in >> b >> qs >> t >> metric;
-            base = read<float>(b, n, d);
             queries = read<float>(qs, q, qd);
+            if (b == "-") d = qd;
+            else base = read<float>(b, n, d);
             truth = read<int>(t, tq, k);
             if (metric == "cos") {
                 normalise(base, d);
@@ -84,6 +86,12 @@ int main() {
                 team.emplace_back([&] { for (size_t i; (i = next++) < n;) index->addPoint(base.data() + i * d, i); });
             for (auto &t : team) t.join();
             printf("{\"seconds\":%.4f,\"cpu\":%.4f,\"resident\":%zu}\n", now() - start, cpu() - cpuStart, resident() - before);
+        } else if (command == "save" || command == "open") {
+            std::string file;
+            in >> file;
+            if (command == "save") index->saveIndex(file);
+            else index.reset(new hnswlib::HierarchicalNSW<float>(space.get(), file));
+            printf("{\"resident\":%zu}\n", resident());
         } else if (command == "search") {
             int ef, rounds;
             in >> ef >> rounds;
