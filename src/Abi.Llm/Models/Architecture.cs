@@ -33,6 +33,13 @@ internal sealed record Architecture(string Name)
     /// <summary>Whether embeddings are multiplied by the root of their width.</summary>
     public bool ScalesEmbeddingByWidth { get; init; }
 
+    /// <summary>
+    /// Which of the keys that only some families have are read, without the architecture: <c>attention.clamp_kqv</c>, <c>attention.max_alibi_bias</c>, <c>attention.rope_pattern</c>,
+    /// <c>attention.scale</c>, <c>embedding_scale</c>, <c>expert_weights_scale</c>, <c>logit_scale</c>, <c>residual_scale</c>, <c>rope.scaling.yarn_beta_fast</c> and <c>_slow</c>,
+    /// <c>rope.scaling.yarn_ext_factor</c>. In files of other families they mean nothing.
+    /// </summary>
+    public ImmutableArray<string> Reads { get; init; } = [];
+
     /// <summary>Whether <c>logit_scale</c> divides (Granite) or multiplies.</summary>
     public bool DividesLogits { get; init; }
 
@@ -48,14 +55,17 @@ internal sealed record Architecture(string Name)
     /// <summary>Blocks slide but for every n-th; 0 when the sliding window applies to all blocks, -1 when none slides.</summary>
     public int SlidingPeriod { get; init; } = -1;
 
+    /// <summary>The window of sliding blocks when no key says so; 0 for none.</summary>
+    public int DefaultWindow { get; init; }
+
     /// <summary>Whether the first block of a period is the one that sees everything, not the last.</summary>
     public bool SlidingPeriodStartsFull { get; init; }
 
     /// <summary>The base of RoPE in sliding blocks when no key says so; 0 for the same as elsewhere.</summary>
     public float SlidingRopeBase { get; init; }
 
-    /// <summary>What scores are multiplied by when no key says so; 0 for <c>1/√(key size)</c>.</summary>
-    public float AttentionScale { get; init; }
+    /// <summary>The number of blocks of the one size whose scores are multiplied by <c>1/√(width / heads)</c>, not <c>1/√(key size)</c> (Gemma 2 and 3 of 27B); 0 for none.</summary>
+    public int WidthScaledBlockCount { get; init; }
 
     /// <summary>How router logits become scores when no key says so.</summary>
     public RouteScore Score { get; init; } = RouteScore.Softmax;
@@ -68,6 +78,12 @@ internal sealed record Architecture(string Name)
 
     /// <summary>The bias of ALiBi when no key says so; 0 for none.</summary>
     public float AlibiMaxBias { get; init; }
+
+    /// <summary>The number of blocks of the one size that has ALiBi (Baichuan 13B); 0 for none.</summary>
+    public int AlibiBlockCount { get; init; }
+
+    /// <summary>The number of blocks of those models that rotate at all; 0 for any (Baichuan 7B).</summary>
+    public int RopeBlockCount { get; init; }
 
     /// <summary>Constants of this architecture that other families have as keys, by key name without the architecture.</summary>
     public ImmutableDictionary<string, float> Defaults { get; init; } = ImmutableDictionary<string, float>.Empty;
@@ -165,10 +181,10 @@ internal sealed record Architecture(string Name)
     /// <summary>Whether the blocks run as often as <c>num_loops</c> says (Nanbeige).</summary>
     public bool Loops { get; init; }
 
-    /// <summary>What the parts' outputs are multiplied by is this over the root of the number of blocks; 0 for what the key says (MiniCPM 3).</summary>
+    /// <summary>What the parts' outputs are multiplied by when no key says so is this over the root of the number of blocks; 0 for nothing (MiniCPM).</summary>
     public float ResidualDepthScale { get; init; }
 
-    /// <summary>The head's input is multiplied by this over the width; 0 for no scale (MiniCPM 3).</summary>
+    /// <summary>Logits are multiplied by this over the width when no key says so; 0 for no scale (MiniCPM).</summary>
     public float HeadBaseWidth { get; init; }
 
     /// <summary>Whether queries or keys whose norm has no weight are normed all the same (Talkie).</summary>
@@ -182,9 +198,6 @@ internal sealed record Architecture(string Name)
 
     /// <summary>Whether latent attention's scores take the square of YaRN's magnitude (DeepSeek 2).</summary>
     public bool MagnifiesLatentScores { get; init; }
-
-    /// <summary>What embeddings are multiplied by, whatever the key says; 0 to read the key (MiniCPM 3).</summary>
-    public float EmbeddingScale { get; init; }
 
     /// <summary>What <c>rope.scaling.yarn_log_multiplier</c> is multiplied by: DeepSeek's files hold a tenth of it; 0 where it is not read.</summary>
     public float YarnMultiplierScale { get; init; }

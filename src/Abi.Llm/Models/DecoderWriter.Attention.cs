@@ -15,7 +15,7 @@ internal sealed partial class DecoderWriter
         }
 
         var (q, k, v) = Project(x, block, heads * keySize, kvHeads * keySize, kvHeads * valueSize);
-        var clamp = Number("attention.clamp_kqv", 0);
+        var clamp = Optional("attention.clamp_kqv", 0);
         if (clamp > 0)
         {
             (q, k, v) = (_graph.Clamp(q, -clamp, clamp), _graph.Clamp(k, -clamp, clamp), _graph.Clamp(v, -clamp, clamp));
@@ -42,9 +42,9 @@ internal sealed partial class DecoderWriter
             (q, k) = (HeadNorm(q, $"blk.{block}.attn_q_norm", keySize), _tensors.Has($"blk.{block}.attn_q_norm.weight") ? HeadNorm(k, $"blk.{block}.attn_k_norm", keySize) : k);
         }
 
-        var window = !IsSliding(block) ? 0 : _architecture.FixedWindow > 0 ? _architecture.FixedWindow : _numbers.SlidingWindow;
+        var window = !IsSliding(block) ? 0 : _architecture.FixedWindow > 0 ? _architecture.FixedWindow : SlidingWindow;
         var settings = AttentionSettings(block, heads, keySize, window);
-        var attention = _architecture.IsBidirectional || _architecture.Machine == ModelMachine.PreNormEncoder ? _graph.AttendWithin(q, k, v, kvHeads, settings with { Causal = false }, "attn") : AttendToCache(q, k, v, kvHeads, settings);
+        var attention = IsBidirectional ? _graph.AttendWithin(q, k, v, kvHeads, settings with { Causal = false }, "attn") : AttendToCache(q, k, v, kvHeads, settings);
         attention = GateAttention(attention, x, block, heads);
         var output = MatMul(attention, _tensors.Require($"blk.{block}.attn_output.weight", heads * valueSize, _numbers.EmbeddingLength), _tensors.Find($"blk.{block}.attn_output.bias", _numbers.EmbeddingLength), "attn_out");
         var scale = _architecture.ScalesAttentionOutput ? Number("attention.value_scale", 1) : 1;
@@ -74,18 +74,33 @@ internal sealed partial class DecoderWriter
 
     private AttentionSettings AttentionSettings(int block, int heads, int keySize, int window)
     {
-        var scale = Number("attention.scale", _architecture.AttentionScale);
         return new AttentionSettings
         {
             Heads = heads,
-            Scale = _architecture.ReadsScoreScale ? Number("attention.output_scale", 1) : scale != 0 ? scale : _architecture.ScalesScoresByWidth ? 1f / keySize : 1 / MathF.Sqrt(keySize),
+            Scale = ScoreScale(heads, keySize),
             Window = window,
             ChunkedWindow = _architecture.HasChunkedWindow && window > 0,
             SoftCap = _architecture.CapsScores ? Number("attn_logit_softcapping", 0) : 0,
-            AlibiMaxBias = Number("attention.max_alibi_bias", _architecture.AlibiMaxBias),
+            AlibiMaxBias = _architecture.AlibiBlockCount == 0 || _architecture.AlibiBlockCount == _numbers.BlockCount ? Optional("attention.max_alibi_bias", _architecture.AlibiMaxBias) : 0,
             Sinks = _tensors.Find($"blk.{block}.attn_sinks.weight", heads),
         };
     }
+
+    /// <summary>What scores are multiplied by.</summary>
+    private float ScoreScale(int heads, int keySize)
+    {
+        if (_architecture.ReadsScoreScale)
+        {
+            return Number("attention.output_scale", 1);
+        }
+
+        var scale = Optional("attention.scale", 0);
+        var divisor = _architecture.WidthScaledBlockCount == _numbers.BlockCount ? _numbers.EmbeddingLength / heads : keySize;
+        return scale != 0 ? scale : _architecture.ScalesScoresByWidth ? 1f / keySize : 1 / MathF.Sqrt(divisor);
+    }
+
+    /// <summary>Whether every token sees all tokens of its step: encoders, language diffusion models, and embeddings of models whose file says so. Text is always written from front to back.</summary>
+    private bool IsBidirectional => _architecture.IsBidirectional || _architecture.Machine == ModelMachine.PreNormEncoder || (_isForEmbeddings && !_metadata.GetBoolean($"{_architecture.Name}.attention.causal", true));
 
     /// <summary>Queries, keys and values from one fused matrix or from three.</summary>
     private (Value Q, Value K, Value V) Project(Value x, int block, int qWidth, int kWidth, int vWidth)
@@ -155,6 +170,7 @@ internal sealed partial class DecoderWriter
     private RopeSettings? Rope(int block)
     {
         if (_architecture.Rope is not { } pairing
+            || (_architecture.RopeBlockCount > 0 && _architecture.RopeBlockCount != _numbers.BlockCount)
             || (_architecture.RotatesOnlySliding && HasSliding && !IsSliding(block) && !(_architecture.RotatesDenseLead && block < _metadata.GetInt32($"{_architecture.Name}.leading_dense_block_count", 0)))
             || !HasRopePattern(block)
             || (_architecture.RotatesIfFinetuned && !_metadata.GetBoolean($"{_architecture.Name}.rope.scaling.finetuned", true))
@@ -212,14 +228,17 @@ internal sealed partial class DecoderWriter
         return length >= 1 ? _graph.ScaleByPosition(q, factor, length, 0, "q_scaled") : throw new ModelFormatException($"'{_architecture.Name}.attention.temperature_scale' is {factor} without an 'attention.temperature_length' of 1 or more", _tensors.File.Path);
     }
 
-    /// <summary>Whether any block slides.</summary>
-    private bool HasSliding => (_numbers.SlidingWindow > 0 || (_architecture.HasChunkedWindow && !IsFull)) && _architecture.SlidingPeriod >= 0 && (_architecture.SlidingBlockCount == 0 || _numbers.BlockCount == _architecture.SlidingBlockCount);
+    /// <summary>The window of sliding blocks: the key, which may say 0, or what holds without one.</summary>
+    private int SlidingWindow => _metadata.Contains($"{_architecture.Name}.attention.sliding_window") ? _numbers.SlidingWindow : _architecture.DefaultWindow;
 
-    /// <summary>What <c>attention.rope_pattern</c> says of a block; without it, all rotate.</summary>
+    /// <summary>Whether any block slides.</summary>
+    private bool HasSliding => (SlidingWindow > 0 || (_architecture.HasChunkedWindow && !IsFull)) && _architecture.SlidingPeriod >= 0 && (_architecture.SlidingBlockCount == 0 || _numbers.BlockCount == _architecture.SlidingBlockCount);
+
+    /// <summary>What <c>attention.rope_pattern</c> says of a block, where it is read; without it, all rotate.</summary>
     private bool HasRopePattern(int block)
     {
         var key = $"{_architecture.Name}.attention.rope_pattern";
-        if (!_metadata.TryGet(key, out var pattern) || pattern.Type != Gguf.GgufValueType.Array)
+        if (!_architecture.Reads.Contains("attention.rope_pattern", StringComparer.Ordinal) || !_metadata.TryGet(key, out var pattern) || pattern.Type != Gguf.GgufValueType.Array)
         {
             return true;
         }
@@ -232,7 +251,7 @@ internal sealed partial class DecoderWriter
     private RopeSettings RopeSettings(RopePairing pairing, int headSize, int offset, int rotated)
     {
         var isYarn = string.Equals(_numbers.RopeScaling, "yarn", StringComparison.Ordinal);
-        var extrapolation = Number("rope.scaling.yarn_ext_factor", -1);
+        var extrapolation = Optional("rope.scaling.yarn_ext_factor", -1);
         extrapolation = extrapolation < 0 ? (isYarn ? 1 : 0) : extrapolation;
         var magnitude = RopeMagnitude(extrapolation);
 
@@ -246,8 +265,8 @@ internal sealed partial class DecoderWriter
             FrequencyScale = _numbers.RopeFrequencyScale,
             ExtrapolationFactor = extrapolation,
             AttentionFactor = magnitude,
-            BetaFast = Number("rope.scaling.yarn_beta_fast", 32),
-            BetaSlow = Number("rope.scaling.yarn_beta_slow", 1),
+            BetaFast = Optional("rope.scaling.yarn_beta_fast", 32),
+            BetaSlow = Optional("rope.scaling.yarn_beta_slow", 1),
             OriginalContext = _numbers.RopeOriginalContext,
         };
     }

@@ -136,7 +136,7 @@ internal sealed partial class DecoderWriter
             Normalize = !_architecture.ReadsExpertNorm ? _architecture.NormalizesExperts : _metadata.GetBoolean($"{name}.expert_weights_norm", _architecture.NormalizesExperts),
             Groups = ExpertGroups(experts),
             GroupsUsed = ExpertGroups(experts) > 1 ? Integer("expert_group_used_count") : 1,
-            Scale = Number("expert_weights_scale", 1) is var scale and not 0 ? scale : 1,
+            Scale = Optional("expert_weights_scale", 1) is var scale and not 0 ? scale : 1,
         };
     }
 

@@ -17,6 +17,7 @@ internal sealed partial class DecoderWriter
     private Value? _embedded;
     private Value? _blockInput;
     private int _block;
+    private bool _isForEmbeddings;
     private GraphBuilder _graph = new();
 
     public DecoderWriter(GgufFile file, Architecture architecture, Hyperparameters numbers)
@@ -32,17 +33,16 @@ internal sealed partial class DecoderWriter
     /// <summary>Ids to logits.</summary>
     public Graph Write()
     {
-        _graph = new GraphBuilder();
+        (_graph, _isForEmbeddings) = (new GraphBuilder(), false);
         var x = WriteBlocks();
         x = Norm(_graph.SelectOutputs(x), _architecture.FinalNorm, name: "result_norm");
         _graph.AddPoint(ActivationPoint.FinalNormName, x);
-        x = _architecture.HeadBaseWidth > 0 ? _graph.Scale(x, _architecture.HeadBaseWidth / _numbers.EmbeddingLength) : x;
         var output = _tensors.Find("output.weight", _numbers.EmbeddingLength, _numbers.VocabularySize) ?? _tensors.Require("token_embd.weight", _numbers.EmbeddingLength, _numbers.VocabularySize);
-        var (scale, cap) = (Number("logit_scale", 0), _architecture.CapsLogits ? Number("final_logit_softcapping", 0) : 0);
+        var (scale, cap) = (LogitScale(), _architecture.CapsLogits ? Number("final_logit_softcapping", 0) : 0);
         var logits = MatMul(x, output, _tensors.Find("output.bias", _numbers.VocabularySize), scale == 0 && cap <= 0 ? "logits" : "result_output");
         if (scale != 0)
         {
-            logits = _graph.Scale(logits, _architecture.DividesLogits ? 1 / scale : scale, name: cap <= 0 ? "logits" : null);
+            logits = _graph.Scale(logits, scale, name: cap <= 0 ? "logits" : null);
         }
 
         logits = cap > 0 ? _graph.SoftCap(logits, cap, "logits") : logits;
@@ -53,7 +53,7 @@ internal sealed partial class DecoderWriter
     /// <summary>Ids to hidden states behind the last norm.</summary>
     public Graph WriteEmbeddings(EmbeddingPooling pooling)
     {
-        _graph = new GraphBuilder();
+        (_graph, _isForEmbeddings) = (new GraphBuilder(), true);
         PoolingHead.Write(_graph, _tensors, _architecture.Name, Norm(WriteBlocks(), _architecture.FinalNorm, name: "result_norm"), pooling);
         return _graph.Build();
     }
@@ -99,7 +99,7 @@ internal sealed partial class DecoderWriter
     private Value Embed()
     {
         var x = _graph.Embed(_tensors.Require("token_embd.weight", _numbers.EmbeddingLength, _numbers.VocabularySize), "embedding");
-        var scale = _architecture.EmbeddingScale > 0 ? _architecture.EmbeddingScale : _architecture.ScalesEmbeddingByWidth ? MathF.Sqrt(_numbers.EmbeddingLength) : Number("embedding_scale", 1);
+        var scale = _architecture.ScalesEmbeddingByWidth ? MathF.Sqrt(_numbers.EmbeddingLength) : Optional("embedding_scale", 1);
         x = scale is 0 or 1 ? x : _graph.Scale(x, scale);
         x = _architecture.NormsEmbedding ? Norm(x, null, null, 0) : x;
         if (_tensors.Find("position_embd.weight", _numbers.EmbeddingLength, -1) is { } positions)
@@ -112,7 +112,7 @@ internal sealed partial class DecoderWriter
 
     private Value WriteBlock(Value x, int block)
     {
-        var residual = _architecture.ResidualDepthScale > 0 ? _architecture.ResidualDepthScale / MathF.Sqrt(_numbers.BlockCount) : Number("residual_scale", 1);
+        var residual = Optional("residual_scale", _architecture.ResidualDepthScale > 0 ? _architecture.ResidualDepthScale / MathF.Sqrt(_numbers.BlockCount) : 1);
         _blockInput = x;
         // ModernBERT's first block reads the normed embeddings as they are.
         var isNormed = _tensors.Has($"blk.{block}.attn_norm.weight") || (!_tensors.Has($"blk.{block}.{_architecture.PostAttentionNorm}.weight") && (block > 0 || _architecture.Machine != ModelMachine.PreNormEncoder));
@@ -174,6 +174,16 @@ internal sealed partial class DecoderWriter
     private Value Norm(Value x, WeightTensor? weight, WeightTensor? bias, int groupWidth, string? name = null) => _norm == NormKind.Rms
         ? _graph.RmsNorm(x, _numbers.NormEpsilon, weight, bias, groupWidth, name)
         : _graph.LayerNorm(x, _numbers.NormEpsilon, weight, bias, groupWidth, name);
+
+    /// <summary>What logits are multiplied by; 0 for nothing.</summary>
+    private float LogitScale()
+    {
+        var scale = Optional("logit_scale", 0);
+        return scale == 0 ? _architecture.HeadBaseWidth / _numbers.EmbeddingLength : _architecture.DividesLogits ? 1 / scale : scale;
+    }
+
+    /// <summary>A number that only some families have: its key where <see cref="Architecture.Reads"/> names it, else the line's constant, else the fallback.</summary>
+    private float Optional(string key, float fallback) => _architecture.Reads.Contains(key, StringComparer.Ordinal) ? Number(key, fallback) : _architecture.Defaults.GetValueOrDefault(key, fallback);
 
     /// <summary>A number of this architecture: its key, else its line's constant, else the fallback.</summary>
     private float Number(string key, float fallback)
