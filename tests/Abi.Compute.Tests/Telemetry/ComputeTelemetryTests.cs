@@ -117,7 +117,7 @@ public sealed class ComputeTelemetryTests
         var builder = new GraphBuilder();
         builder.AddOutput(builder.MatMul(builder.Embed(table.Weight), product.Weight));
         var graph = builder.Build();
-        Emitter.Keep<object>("wrong_on_purpose", TensorType.Q4_0, [0xC3], static _ => new object(), static _ => false);
+        Emitter.Keep<object>("wrong_on_purpose", TensorType.Q4_0, [0xC3], [0], static _ => new object(), static _ => false);
         for (var i = 0; i < 2; i++)
         {
             using var plan = device.Lower(graph, new LoweringOptions { MaximumRows = 8, Logger = new ConsoleLogger() });

@@ -37,20 +37,20 @@ internal static unsafe class BlockAttentionKernels
         {
             if (type == TensorType.Q4_0)
             {
-                Kernel<BlockLanes16, Vector512<float>, Q4BlockLevels>.Score(queries, count, packed, keys, keySize, scores, ahead);
+                Kernel<Lanes16, Vector512<float>, Q4BlockLevels>.Score(queries, count, packed, keys, keySize, scores, ahead);
             }
             else
             {
-                Kernel<BlockLanes16, Vector512<float>, Q8BlockLevels>.Score(queries, count, packed, keys, keySize, scores, ahead);
+                Kernel<Lanes16, Vector512<float>, Q8BlockLevels>.Score(queries, count, packed, keys, keySize, scores, ahead);
             }
         }
         else if (type == TensorType.Q4_0)
         {
-            Kernel<BlockLanes8, Vector256<float>, Q4BlockLevels>.Score(queries, count, packed, keys, keySize, scores, ahead);
+            Kernel<Lanes8, Vector256<float>, Q4BlockLevels>.Score(queries, count, packed, keys, keySize, scores, ahead);
         }
         else
         {
-            Kernel<BlockLanes8, Vector256<float>, Q8BlockLevels>.Score(queries, count, packed, keys, keySize, scores, ahead);
+            Kernel<Lanes8, Vector256<float>, Q8BlockLevels>.Score(queries, count, packed, keys, keySize, scores, ahead);
         }
     }
 
@@ -70,20 +70,20 @@ internal static unsafe class BlockAttentionKernels
         {
             if (type == TensorType.Q4_0)
             {
-                Kernel<BlockLanes16, Vector512<float>, Q4BlockLevels>.Accumulate(weights, count, from, end, values, stride, sums, ahead);
+                Kernel<Lanes16, Vector512<float>, Q4BlockLevels>.Accumulate(weights, count, from, end, values, stride, sums, ahead);
             }
             else
             {
-                Kernel<BlockLanes16, Vector512<float>, Q8BlockLevels>.Accumulate(weights, count, from, end, values, stride, sums, ahead);
+                Kernel<Lanes16, Vector512<float>, Q8BlockLevels>.Accumulate(weights, count, from, end, values, stride, sums, ahead);
             }
         }
         else if (type == TensorType.Q4_0)
         {
-            Kernel<BlockLanes8, Vector256<float>, Q4BlockLevels>.Accumulate(weights, count, from, end, values, stride, sums, ahead);
+            Kernel<Lanes8, Vector256<float>, Q4BlockLevels>.Accumulate(weights, count, from, end, values, stride, sums, ahead);
         }
         else
         {
-            Kernel<BlockLanes8, Vector256<float>, Q8BlockLevels>.Accumulate(weights, count, from, end, values, stride, sums, ahead);
+            Kernel<Lanes8, Vector256<float>, Q8BlockLevels>.Accumulate(weights, count, from, end, values, stride, sums, ahead);
         }
     }
 

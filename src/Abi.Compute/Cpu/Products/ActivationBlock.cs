@@ -12,15 +12,16 @@ internal unsafe struct ActivationBlock
     /// <summary>The bytes of a block.</summary>
     public const int Bytes = 64;
 
+    /// <summary>Where the scale is.</summary>
     public const int ScaleOffset = 32;
 
-    public const int NegativeSumOffset = 36;
+    private const int NegativeSumOffset = 36;
 
-    public const int SumOffset = 40;
+    private const int SumOffset = 40;
 
-    public const int HalfNegativeSumsOffset = 44;
+    private const int HalfNegativeSumsOffset = 44;
 
-    public const int HalfSumsOffset = 52;
+    private const int HalfSumsOffset = 52;
 
     /// <summary>From −127 to 127: [32].</summary>
     [FieldOffset(0)]
@@ -45,4 +46,14 @@ internal unsafe struct ActivationBlock
     /// <summary>The sums of each 16 levels: [2].</summary>
     [FieldOffset(HalfSumsOffset)]
     public fixed float HalfSums[2];
+
+    /// <summary>Where the sum of the levels is that meet a scale of the weights.</summary>
+    /// <param name="scale">The scale.</param>
+    /// <param name="scales">How many there are in a block: 1 or 2.</param>
+    public static int SumAt(int scale, int scales) => scales == 1 ? SumOffset : HalfSumsOffset + (sizeof(float) * scale);
+
+    /// <summary>Where minus that sum is, as an integer.</summary>
+    /// <param name="scale">The scale.</param>
+    /// <param name="scales">How many there are in a block: 1 or 2.</param>
+    public static int NegativeSumAt(int scale, int scales) => scales == 1 ? NegativeSumOffset : HalfNegativeSumsOffset + (sizeof(int) * scale);
 }

@@ -46,16 +46,16 @@ public sealed unsafe class BlockAttentionKernelTests
             switch (lanes, type)
             {
                 case (8, TensorType.Q8_0):
-                    BlockAttentionKernels.Kernel<BlockLanes8, Vector256<float>, Q8BlockLevels>.Score(rows, count, pack, k, size, to, k);
+                    BlockAttentionKernels.Kernel<Lanes8, Vector256<float>, Q8BlockLevels>.Score(rows, count, pack, k, size, to, k);
                     break;
                 case (8, _):
-                    BlockAttentionKernels.Kernel<BlockLanes8, Vector256<float>, Q4BlockLevels>.Score(rows, count, pack, k, size, to, k);
+                    BlockAttentionKernels.Kernel<Lanes8, Vector256<float>, Q4BlockLevels>.Score(rows, count, pack, k, size, to, k);
                     break;
                 case (16, TensorType.Q8_0):
-                    BlockAttentionKernels.Kernel<BlockLanes16, Vector512<float>, Q8BlockLevels>.Score(rows, count, pack, k, size, to, k);
+                    BlockAttentionKernels.Kernel<Lanes16, Vector512<float>, Q8BlockLevels>.Score(rows, count, pack, k, size, to, k);
                     break;
                 case (16, _):
-                    BlockAttentionKernels.Kernel<BlockLanes16, Vector512<float>, Q4BlockLevels>.Score(rows, count, pack, k, size, to, k);
+                    BlockAttentionKernels.Kernel<Lanes16, Vector512<float>, Q4BlockLevels>.Score(rows, count, pack, k, size, to, k);
                     break;
                 default:
                     BlockAttentionKernels.Score(rows, count, pack, k, size, type, to, k);
@@ -100,16 +100,16 @@ public sealed unsafe class BlockAttentionKernelTests
             switch (lanes, type)
             {
                 case (8, TensorType.Q8_0):
-                    BlockAttentionKernels.Kernel<BlockLanes8, Vector256<float>, Q8BlockLevels>.Accumulate(w, count, from, end, v, stride, to, v);
+                    BlockAttentionKernels.Kernel<Lanes8, Vector256<float>, Q8BlockLevels>.Accumulate(w, count, from, end, v, stride, to, v);
                     break;
                 case (8, _):
-                    BlockAttentionKernels.Kernel<BlockLanes8, Vector256<float>, Q4BlockLevels>.Accumulate(w, count, from, end, v, stride, to, v);
+                    BlockAttentionKernels.Kernel<Lanes8, Vector256<float>, Q4BlockLevels>.Accumulate(w, count, from, end, v, stride, to, v);
                     break;
                 case (16, TensorType.Q8_0):
-                    BlockAttentionKernels.Kernel<BlockLanes16, Vector512<float>, Q8BlockLevels>.Accumulate(w, count, from, end, v, stride, to, v);
+                    BlockAttentionKernels.Kernel<Lanes16, Vector512<float>, Q8BlockLevels>.Accumulate(w, count, from, end, v, stride, to, v);
                     break;
                 case (16, _):
-                    BlockAttentionKernels.Kernel<BlockLanes16, Vector512<float>, Q4BlockLevels>.Accumulate(w, count, from, end, v, stride, to, v);
+                    BlockAttentionKernels.Kernel<Lanes16, Vector512<float>, Q4BlockLevels>.Accumulate(w, count, from, end, v, stride, to, v);
                     break;
                 default:
                     BlockAttentionKernels.Accumulate(w, count, from, end, v, stride, type, to, v);

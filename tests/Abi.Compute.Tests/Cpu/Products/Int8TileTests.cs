@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.Products.Emission;
 using Abi.Compute.Cpu.Products.Formats;
 using Abi.Compute.Cpu.Products.Int8;
@@ -120,20 +121,20 @@ public sealed class Int8TileTests
     private static void Check<TFormat>()
         where TFormat : struct, ILevelFormat
     {
-        Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile128<TFormat, PortableDot>()), $"{TFormat.Type}, portable");
+        Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile<TFormat, PortableDot, Vector128<int>, Lanes4, Vector128<float>>()), $"{TFormat.Type}, portable");
         if (Avx2.IsSupported)
         {
-            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile256<TFormat, Avx2Dot>()), $"{TFormat.Type}, AVX2");
+            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile<TFormat, Avx2Dot, Vector256<int>, Lanes8, Vector256<float>>()), $"{TFormat.Type}, AVX2");
         }
 
         if (AvxVnni.IsSupported)
         {
-            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile256<TFormat, AvxVnniDot>()), $"{TFormat.Type}, AVX-VNNI");
+            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile<TFormat, AvxVnniDot, Vector256<int>, Lanes8, Vector256<float>>()), $"{TFormat.Type}, AVX-VNNI");
         }
 
         if (Avx512BW.IsSupported && Vector512.IsHardwareAccelerated)
         {
-            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile512<TFormat, Avx512Dot>()), $"{TFormat.Type}, AVX-512");
+            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile<TFormat, Avx512Dot, Vector512<int>, Lanes16, Vector512<float>>()), $"{TFormat.Type}, AVX-512");
         }
 
         if (Emitter.HasVnni512 || (Emitter.HasAvx2 && !AvxVnni.IsSupported && !OperatingSystem.IsWindows()))

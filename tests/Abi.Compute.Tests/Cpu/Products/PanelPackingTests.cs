@@ -95,7 +95,7 @@ public sealed unsafe class PanelPackingTests
 
         for (var s = 0; s < TFormat.Scales * (TFormat.HasMinimum ? 2 : 1); s++)
         {
-            words.Add(*(uint*)(record + Int8Panel<TFormat>.LevelBytes + (((s * Int8Panel.Outputs) + output) * sizeof(float))));
+            words.Add(*(uint*)(record + Int8Panel<TFormat>.LevelBytes + (((s * Panel.Outputs) + output) * sizeof(float))));
         }
 
         return [.. words];

@@ -63,9 +63,9 @@ internal static unsafe class Bf16Elements
     public static void Pack<TFormat>(byte* rows, int outputs, int columns, byte* packed)
         where TFormat : struct, IBlockFormat
     {
-        if (outputs < FloatTile.Outputs)
+        if (outputs < Panel.Outputs)
         {
-            new Span<byte>(packed, checked(Pairs(columns) * FloatTile.Outputs * sizeof(uint))).Clear();
+            new Span<byte>(packed, checked(Pairs(columns) * Panel.Outputs * sizeof(uint))).Clear();
         }
 
         var values = stackalloc float[Together];
@@ -75,7 +75,7 @@ internal static unsafe class Bf16Elements
         for (var start = 0; start < columns; start += Together)
         {
             var some = Math.Min(Together, columns - start);
-            var to = (uint*)packed + ((long)start / 2 * FloatTile.Outputs);
+            var to = (uint*)packed + ((long)start / 2 * Panel.Outputs);
             for (var output = 0; output < outputs; output++)
             {
                 TFormat.Decode(new ReadOnlySpan<byte>(rows + ((((long)output * columns) + start) * TFormat.BlockBytes), some * TFormat.BlockBytes), new Span<float>(values, some));
@@ -83,7 +83,7 @@ internal static unsafe class Bf16Elements
                 Round(values, some, (ushort*)pairs);
                 for (var pair = 0; pair < Pairs(some); pair++)
                 {
-                    to[(pair * FloatTile.Outputs) + output] = pairs[pair];
+                    to[(pair * Panel.Outputs) + output] = pairs[pair];
                 }
             }
         }
@@ -93,13 +93,13 @@ internal static unsafe class Bf16Elements
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Expand(uint* packed, int pairs, float* panel)
     {
-        for (var pair = 0; pair < pairs; pair++, panel += 2 * FloatTile.Outputs, packed += FloatTile.Outputs)
+        for (var pair = 0; pair < pairs; pair++, panel += 2 * Panel.Outputs, packed += Panel.Outputs)
         {
-            for (var output = 0; output < FloatTile.Outputs; output += 8)
+            for (var output = 0; output < Panel.Outputs; output += 8)
             {
                 var bits = Vector256.Load(packed + output);
                 (bits & Vector256.Create(0xffff0000)).AsSingle().Store(panel + output);
-                (bits << 16).AsSingle().Store(panel + FloatTile.Outputs + output);
+                (bits << 16).AsSingle().Store(panel + Panel.Outputs + output);
             }
         }
     }

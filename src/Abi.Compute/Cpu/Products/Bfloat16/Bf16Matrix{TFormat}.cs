@@ -22,7 +22,7 @@ internal sealed unsafe class Bf16Matrix<TFormat> : PanelledMatrix
 
     /// <summary>Takes rows [firstRow, firstRow + rows) of a tensor of single elements.</summary>
     public Bf16Matrix(WeightTensor weight, long firstRow, int rows, RepackMode repack)
-        : base(weight, firstRow, rows, (weight.Columns + 1) / 2 * Outputs * sizeof(uint), repack)
+        : base(weight, firstRow, rows, (weight.Columns + 1) / 2 * Panel.Outputs * sizeof(uint), repack)
     {
         if (repack == RepackMode.AtLoad)
         {
@@ -36,7 +36,7 @@ internal sealed unsafe class Bf16Matrix<TFormat> : PanelledMatrix
         ? new ProductKernels(Weight.Type, Form, FloatTile.Best.Path, Bf16Tile.Path)
         : new ProductKernels(Weight.Type, Form, Emitter.Path!, Emitter.Path!);
 
-    protected override int WorkBytes => Bf16Rows.Emitted is null ? 2 * ExpandedPairs * Outputs * sizeof(float) : 0;
+    protected override int WorkBytes => Bf16Rows.Emitted is null ? 2 * ExpandedPairs * Panel.Outputs * sizeof(float) : 0;
 
     protected override void MultiplyPanel(byte** x, float** y, int to, int rows, int first, int outputs, byte* scratch)
     {
@@ -46,7 +46,7 @@ internal sealed unsafe class Bf16Matrix<TFormat> : PanelledMatrix
         for (var pair = 0; pair < pairs; pair += most)
         {
             var some = Math.Min(most, pairs - pair);
-            var piece = packed + ((long)pair * Outputs);
+            var piece = packed + ((long)pair * Panel.Outputs);
             if (Bf16Rows.Emitted is { } emitted)
             {
                 emitted.Multiply(piece, some, (uint**)x, pair, y, to, rows, pair > 0);

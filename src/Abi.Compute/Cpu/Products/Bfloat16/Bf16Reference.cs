@@ -16,12 +16,12 @@ internal static unsafe class Bf16Reference
     /// <param name="accumulate">Whether to go on from what stands in the outputs.</param>
     public static void One(uint* panel, int pairs, uint* x, float* y, bool accumulate)
     {
-        for (var output = 0; output < FloatTile.Outputs; output++)
+        for (var output = 0; output < Panel.Outputs; output++)
         {
             var sum = accumulate ? y[output] : 0;
             for (var pair = 0; pair < pairs; pair++)
             {
-                var weights = panel[(pair * FloatTile.Outputs) + output];
+                var weights = panel[(pair * Panel.Outputs) + output];
                 sum = MathF.FusedMultiplyAdd(Odd(weights), Odd(x[pair]), sum);
                 sum = MathF.FusedMultiplyAdd(Even(weights), Even(x[pair]), sum);
             }

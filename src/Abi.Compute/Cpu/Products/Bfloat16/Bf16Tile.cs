@@ -30,7 +30,7 @@ internal static unsafe class Bf16Tile
         var sum5 = accumulate ? Vector256.Load(y + 40) : Vector256<float>.Zero;
         var sum6 = accumulate ? Vector256.Load(y + 48) : Vector256<float>.Zero;
         var sum7 = accumulate ? Vector256.Load(y + 56) : Vector256<float>.Zero;
-        for (var pair = 0; pair < pairs; pair++, panel += FloatTile.Outputs, x += 2)
+        for (var pair = 0; pair < pairs; pair++, panel += Panel.Outputs, x += 2)
         {
             var (odd, even) = (Vector256.Create(x[0]), Vector256.Create(x[1]));
             sum0 = Add(panel, odd, even, sum0);

@@ -26,7 +26,29 @@ internal sealed class Assembler(bool narrow = false)
     /// <summary>The bytes so far.</summary>
     public int Length => _code.Count;
 
+    /// <summary>Whether vectors are 256 bits.</summary>
+    public bool IsNarrow => narrow;
+
+    /// <summary>The floats of a vector.</summary>
+    public int Lanes => narrow ? 8 : 16;
+
     public byte[] ToArray() => [.. _code];
+
+    /// <summary>Has a function written for each number of rows, each at the beginning of a cache line, and says where they are.</summary>
+    /// <param name="mostRows">The most rows.</param>
+    /// <param name="write">Writes the function for so many, from 1 on.</param>
+    public int[] ForRows(int mostRows, Action<int> write)
+    {
+        var starts = new int[mostRows];
+        for (var rows = 1; rows <= mostRows; rows++)
+        {
+            Align();
+            starts[rows - 1] = Length;
+            write(rows);
+        }
+
+        return starts;
+    }
 
     /// <summary>zmm = [memory].</summary>
     public void Load(int zmm, Register at, int offset, Register? index = null) => Memory(Map0F, None, 0, 0x10, zmm, 0, at, offset, index: index);

@@ -51,15 +51,8 @@ internal sealed unsafe class Bf16Rows
         }
 
         var assembler = new Assembler();
-        var functions = new nint[HalfRowsProgram.MostRows];
-        for (var rows = 1; rows <= functions.Length; rows++)
-        {
-            assembler.Align();
-            functions[rows - 1] = assembler.Length;
-            HalfRowsProgram.WriteBf16(assembler, rows);
-        }
-
-        return Emitter.Keep("bf16_rows", TensorType.BF16, assembler.ToArray(), code => new Bf16Rows(Array.ConvertAll(functions, start => code + start)), static made => made.IsRight());
+        var starts = assembler.ForRows(HalfRowsProgram.MostRows, rows => HalfRowsProgram.WriteBf16(assembler, rows));
+        return Emitter.Keep("bf16_rows", TensorType.BF16, assembler.ToArray(), starts, static functions => new Bf16Rows(functions), static made => made.IsRight());
     }
 
     /// <summary>Compares with the definition, once from zero and once onwards, for every number of rows.</summary>
@@ -67,9 +60,9 @@ internal sealed unsafe class Bf16Rows
     {
         const int pairs = 69;
         var random = new Random(31);
-        using var panel = new NativeBuffer(pairs * FloatTile.Outputs * sizeof(uint));
+        using var panel = new NativeBuffer(pairs * Panel.Outputs * sizeof(uint));
         using var x = new NativeBuffer(HalfRowsProgram.MostRows * pairs * sizeof(uint));
-        using var y = new NativeBuffer((HalfRowsProgram.MostRows + 1) * FloatTile.Outputs * sizeof(float));
+        using var y = new NativeBuffer((HalfRowsProgram.MostRows + 1) * Panel.Outputs * sizeof(float));
         Fill(random, panel);
         Fill(random, x);
         var xs = stackalloc uint*[HalfRowsProgram.MostRows];
@@ -77,18 +70,18 @@ internal sealed unsafe class Bf16Rows
         for (var row = 0; row < HalfRowsProgram.MostRows; row++)
         {
             xs[row] = (uint*)x.Address + (row * pairs);
-            ys[row] = (float*)y.Address + (row * FloatTile.Outputs);
+            ys[row] = (float*)y.Address + (row * Panel.Outputs);
         }
 
-        var expected = (float*)y.Address + (HalfRowsProgram.MostRows * FloatTile.Outputs);
+        var expected = (float*)y.Address + (HalfRowsProgram.MostRows * Panel.Outputs);
         for (var rows = 1; rows <= HalfRowsProgram.MostRows; rows++)
         {
             Multiply((uint*)panel.Address, 2, xs, 0, ys, 0, rows, accumulate: false);
-            Multiply((uint*)panel.Address + (2 * FloatTile.Outputs), pairs - 2, xs, 2, ys, 0, rows, accumulate: true);
+            Multiply((uint*)panel.Address + (2 * Panel.Outputs), pairs - 2, xs, 2, ys, 0, rows, accumulate: true);
             for (var row = 0; row < rows; row++)
             {
                 Bf16Reference.One((uint*)panel.Address, pairs, xs[row], expected, accumulate: false);
-                if (!new Span<uint>(ys[row], FloatTile.Outputs).SequenceEqual(new Span<uint>(expected, FloatTile.Outputs)))
+                if (!new Span<uint>(ys[row], Panel.Outputs).SequenceEqual(new Span<uint>(expected, Panel.Outputs)))
                 {
                     return false;
                 }

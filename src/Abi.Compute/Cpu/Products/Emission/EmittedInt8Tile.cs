@@ -9,15 +9,17 @@ namespace Abi.Compute.Cpu.Products.Emission;
 /// <summary>The tile as machine code of our own making, believed only after it has equalled the definition bit for bit on random panels.</summary>
 internal sealed unsafe class EmittedInt8Tile : Int8Tile
 {
+    private const int MostCheckedBlocks = 3;
+
     private readonly delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void> _one;
     private readonly delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void> _two;
     private readonly delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void> _three;
 
-    private EmittedInt8Tile(nint one, nint two, nint three)
+    private EmittedInt8Tile(nint[] functions)
     {
-        _one = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)one;
-        _two = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)two;
-        _three = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)three;
+        _one = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)functions[0];
+        _two = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)functions[1];
+        _three = (delegate* unmanaged[SuppressGCTransition]<Int8TileArguments*, void>)functions[2];
     }
 
     public override string Path => Emitter.Path!;
@@ -40,14 +42,7 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         where TFormat : struct, ILevelFormat
     {
         var assembler = new Assembler();
-        var starts = new int[3];
-        for (var rows = 1; rows <= 3; rows++)
-        {
-            assembler.Align();
-            starts[rows - 1] = assembler.Length;
-            Int8TileProgram.Write(assembler, TFormat.OffsetShift, TFormat.Scales, TFormat.HasMinimum, rows, windows);
-        }
-
+        var starts = assembler.ForRows(3, rows => Int8Tile512Program.Write(assembler, Int8TileShape.Of<TFormat>(), rows, windows));
         return (assembler.ToArray(), starts, 127);
     }
 
@@ -55,18 +50,11 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
     internal static (byte[] Code, int[] Starts, int MostLevel) WriteNarrow<TFormat>()
         where TFormat : struct, ILevelFormat
     {
-        var greatest = LevelPairs.Greatest(TFormat.CodeBits, TFormat.OffsetShift, !TFormat.Table.IsEmpty);
+        var shape = Int8TileShape.Of<TFormat>();
         var assembler = new Assembler(narrow: true);
         var constants = Int8Tile256Program.WriteConstants(assembler, TFormat.OffsetShift);
-        var starts = new int[3];
-        for (var rows = 1; rows <= 3; rows++)
-        {
-            assembler.Align();
-            starts[rows - 1] = assembler.Length;
-            Int8Tile256Program.Write(assembler, constants, greatest, TFormat.OffsetShift, TFormat.Scales, TFormat.HasMinimum, rows);
-        }
-
-        return (assembler.ToArray(), starts, greatest);
+        var starts = assembler.ForRows(3, rows => Int8Tile256Program.Write(assembler, constants, shape, rows));
+        return (assembler.ToArray(), starts, shape.GreatestLevel);
     }
 
     private static EmittedInt8Tile? TryPlace<TFormat>((byte[] Code, int[] Starts, int MostLevel) written)
@@ -74,7 +62,8 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
             "int8_tile",
             TFormat.Type,
             written.Code,
-            code => new EmittedInt8Tile(code + written.Starts[0], code + written.Starts[1], code + written.Starts[2]),
+            written.Starts,
+            static functions => new EmittedInt8Tile(functions),
             tile => IsRight<TFormat>(tile, written.MostLevel));
 
     public override void One(Int8TileArguments* arguments) => _one(arguments);
@@ -89,25 +78,26 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
     internal static bool IsRight<TFormat>(Int8Tile tile, int mostLevel = 127)
         where TFormat : struct, ILevelFormat
     {
-        const int most = 3;
         var reference = new Int8TileReference<TFormat>();
         var random = new Random(17);
-        using var panel = new NativeBuffer(most * Int8Panel<TFormat>.RecordBytes);
-        using var x = new NativeBuffer(3 * most * ActivationBlock.Bytes);
-        using var y = new NativeBuffer(3 * Int8Panel.Outputs * sizeof(float));
-        using var expected = new NativeBuffer(3 * Int8Panel.Outputs * sizeof(float));
-        for (var turn = 0; turn < 2 * most; turn++)
+        using var panel = new NativeBuffer(MostCheckedBlocks * Int8Panel<TFormat>.RecordBytes);
+        using var x = new NativeBuffer(3 * MostCheckedBlocks * ActivationBlock.Bytes);
+        using var y = new NativeBuffer(3 * Panel.Outputs * sizeof(float));
+        using var expected = new NativeBuffer(3 * Panel.Outputs * sizeof(float));
+        for (var turn = 0; turn < 2 * MostCheckedBlocks; turn++)
         {
-            var (blocks, isExtreme) = (1 + (turn % most), turn >= most);
+            var (blocks, isExtreme) = (1 + (turn % MostCheckedBlocks), turn >= MostCheckedBlocks);
             FillPanel<TFormat>(random, (byte*)panel.Address, blocks, (byte)mostLevel, isExtreme);
-            FillRows(random, (ActivationBlock*)x.Address, 3 * most, isExtreme);
+            FillRows(random, (ActivationBlock*)x.Address, 3 * MostCheckedBlocks, isExtreme);
+            var arguments = new Int8TileArguments { Panel = (byte*)panel.Address, Blocks = blocks };
             for (var rows = 1; rows <= 3; rows++)
             {
                 for (var accumulate = 0; accumulate < 2; accumulate++)
                 {
-                    Run(tile, panel, x, y, blocks, rows, accumulate);
-                    Run(reference, panel, x, expected, blocks, rows, accumulate);
-                    if (!Bytes(y).SequenceEqual(Bytes(expected)))
+                    arguments.Accumulate = accumulate;
+                    Run(tile, arguments, rows, x, y);
+                    Run(reference, arguments, rows, x, expected);
+                    if (!new Span<byte>((void*)y.Address, (int)y.Length).SequenceEqual(new Span<byte>((void*)expected.Address, (int)expected.Length)))
                     {
                         return false;
                     }
@@ -116,43 +106,34 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         }
 
         return true;
+    }
 
-        static Span<byte> Bytes(NativeBuffer buffer) => new((void*)buffer.Address, (int)buffer.Length);
-
-        static void Run(Int8Tile tile, NativeBuffer panel, NativeBuffer x, NativeBuffer y, int blocks, int rows, int accumulate)
+    /// <summary>Computes some rows, from outputs that are always the same.</summary>
+    private static void Run(Int8Tile tile, Int8TileArguments arguments, int rows, NativeBuffer x, NativeBuffer y)
+    {
+        var outputs = (float*)y.Address;
+        for (var i = 0; i < 3 * Panel.Outputs; i++)
         {
-            var sums = new Span<float>((void*)y.Address, 3 * Int8Panel.Outputs);
-            for (var i = 0; i < sums.Length; i++)
-            {
-                sums[i] = (i * 0.37f) - 20;
-            }
+            outputs[i] = (i * 0.37f) - 20;
+        }
 
-            var first = (ActivationBlock*)x.Address;
-            var outputs = (float*)y.Address;
-            var arguments = new Int8TileArguments
-            {
-                Panel = (byte*)panel.Address,
-                Blocks = blocks,
-                X0 = first,
-                X1 = first + most,
-                X2 = first + (2 * most),
-                Y0 = outputs,
-                Y1 = outputs + Int8Panel.Outputs,
-                Y2 = outputs + (2 * Int8Panel.Outputs),
-                Accumulate = accumulate,
-            };
-            switch (rows)
-            {
-                case 1:
-                    tile.One(&arguments);
-                    break;
-                case 2:
-                    tile.Two(&arguments);
-                    break;
-                default:
-                    tile.Three(&arguments);
-                    break;
-            }
+        for (var row = 0; row < 3; row++)
+        {
+            (&arguments.X0)[row] = (ActivationBlock*)x.Address + (row * MostCheckedBlocks);
+            (&arguments.Y0)[row] = outputs + (row * Panel.Outputs);
+        }
+
+        switch (rows)
+        {
+            case 1:
+                tile.One(&arguments);
+                break;
+            case 2:
+                tile.Two(&arguments);
+                break;
+            default:
+                tile.Three(&arguments);
+                break;
         }
     }
 

@@ -21,8 +21,14 @@ internal static unsafe class Emitter
     /// <summary>Whether code of AVX512_BF16 may be made.</summary>
     public static bool HasBf16 { get; } = HasVnni512 && ProcessorFeatures.HasBf16;
 
+    /// <summary>Whether code of either width may be made that keeps to the convention of System V only.</summary>
+    public static bool HasSystemV => (HasVnni512 || HasAvx2) && !OperatingSystem.IsWindows();
+
     /// <summary>The name of the way that kernels are written for here; null where none are.</summary>
     public static string? Path => HasVnni512 ? KernelPath.EmittedAvx512 : HasAvx2 ? KernelPath.EmittedAvx2 : null;
+
+    /// <summary>An assembler for the width that code is made for here.</summary>
+    public static Assembler CreateAssembler() => new(narrow: !HasVnni512);
 
     /// <summary>What became of the kernels that were written so far.</summary>
     public static IEnumerable<EmittedKernel> Outcomes => Made.Select(static made => new EmittedKernel(made.Key.Kernel, made.Key.Format, made.Value));
@@ -31,14 +37,15 @@ internal static unsafe class Emitter
     /// <param name="kernel">The kernel's name.</param>
     /// <param name="format">What it reads.</param>
     /// <param name="code">The code.</param>
-    /// <param name="make">Makes the kernel of its first byte.</param>
+    /// <param name="starts">Where in it functions begin.</param>
+    /// <param name="make">Makes the kernel of the functions.</param>
     /// <param name="isRight">Compares it with its definition.</param>
     /// <returns>The kernel, or null where it cannot be used.</returns>
-    public static TKernel? Keep<TKernel>(string kernel, TensorType format, ReadOnlySpan<byte> code, Func<nint, TKernel> make, Func<TKernel, bool> isRight)
+    public static TKernel? Keep<TKernel>(string kernel, TensorType format, ReadOnlySpan<byte> code, int[] starts, Func<nint[], TKernel> make, Func<TKernel, bool> isRight)
         where TKernel : class
     {
         var placed = (nint)CodePages.TryPlace(code);
-        var made = placed == 0 ? null : make(placed);
+        var made = placed == 0 ? null : make(Array.ConvertAll(starts, start => placed + start));
         var outcome = made is null ? EmissionOutcome.Forbidden : isRight(made) ? EmissionOutcome.Used : EmissionOutcome.Wrong;
         Made[(kernel, format)] = outcome;
         return outcome == EmissionOutcome.Used ? made : null;

@@ -19,7 +19,7 @@ internal sealed unsafe class HalfRows
     /// <summary>The columns that stay in the innermost cache for a second pass over them: 8 KB.</summary>
     private const int MostColumnsTwice = 64;
 
-    private readonly nint[] _functions;
+    private readonly nint[] _functions; // by rows − 1
 
     private HalfRows(nint[] functions) => _functions = functions;
 
@@ -49,7 +49,7 @@ internal sealed unsafe class HalfRows
         {
             var arguments = new HalfRowsArguments
             {
-                Panel = panel + ((long)column * FloatTile.Outputs * sizeof(ushort)), Columns = Math.Min(most, columns - column), Accumulate = column,
+                Panel = panel + ((long)column * Panel.Outputs * sizeof(ushort)), Columns = Math.Min(most, columns - column), Accumulate = column,
             };
             for (var row = 0; row < rows; row++)
             {
@@ -62,31 +62,24 @@ internal sealed unsafe class HalfRows
 
     private static HalfRows? TryCreate()
     {
-        if ((!Emitter.HasVnni512 && !Emitter.HasAvx2) || OperatingSystem.IsWindows())
+        if (!Emitter.HasSystemV)
         {
             return null;
         }
 
-        var assembler = new Assembler(narrow: !Emitter.HasVnni512);
-        var functions = new nint[Together];
-        for (var rows = 1; rows <= Together; rows++)
-        {
-            assembler.Align();
-            functions[rows - 1] = assembler.Length;
-            HalfRowsProgram.Write(assembler, rows, Emitter.HasVnni512 ? 16 : 8);
-        }
-
-        return Emitter.Keep("half_rows", TensorType.F16, assembler.ToArray(), code => new HalfRows(Array.ConvertAll(functions, start => code + start)), IsRight);
+        var assembler = Emitter.CreateAssembler();
+        var starts = assembler.ForRows(Together, rows => HalfRowsProgram.Write(assembler, rows));
+        return Emitter.Keep("half_rows", TensorType.F16, assembler.ToArray(), starts, static functions => new HalfRows(functions), IsRight);
     }
 
     private static bool IsRight(HalfRows made)
     {
         const int columns = 137;
         var random = new Random(19);
-        using var panel = new NativeBuffer(columns * FloatTile.Outputs * sizeof(ushort));
-        using var expanded = new NativeBuffer(columns * FloatTile.Outputs * sizeof(float));
-        using var outputs = new NativeBuffer(4 * FloatTile.Outputs * sizeof(float));
-        var halves = new Span<Half>((void*)panel.Address, columns * FloatTile.Outputs);
+        using var panel = new NativeBuffer(columns * Panel.Outputs * sizeof(ushort));
+        using var expanded = new NativeBuffer(columns * Panel.Outputs * sizeof(float));
+        using var outputs = new NativeBuffer(4 * Panel.Outputs * sizeof(float));
+        var halves = new Span<Half>((void*)panel.Address, columns * Panel.Outputs);
         foreach (ref var half in halves)
         {
             half = (Half)((random.NextSingle() - 0.5f) * (random.Next(8) == 0 ? 1e-4f : 1));
@@ -106,17 +99,17 @@ internal sealed unsafe class HalfRows
             for (var row = 0; row < Together; row++)
             {
                 xs[row] = first + (row * columns);
-                ys[row] = (float*)outputs.Address + (row * FloatTile.Outputs);
+                ys[row] = (float*)outputs.Address + (row * Panel.Outputs);
             }
 
-            var expected = (float*)outputs.Address + (Together * FloatTile.Outputs);
+            var expected = (float*)outputs.Address + (Together * Panel.Outputs);
             for (var rows = 1; rows <= Together; rows++)
             {
                 made.Multiply((byte*)panel.Address, columns, xs, ys, 0, rows);
                 for (var row = 0; row < rows; row++)
                 {
                     new FloatTileReference().One((float*)expanded.Address, columns, xs[row], expected, false);
-                    if (!new Span<uint>(ys[row], FloatTile.Outputs).SequenceEqual(new Span<uint>(expected, FloatTile.Outputs)))
+                    if (!new Span<uint>(ys[row], Panel.Outputs).SequenceEqual(new Span<uint>(expected, Panel.Outputs)))
                     {
                         return false;
                     }

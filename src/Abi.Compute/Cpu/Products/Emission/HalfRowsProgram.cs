@@ -22,33 +22,31 @@ internal sealed class HalfRowsProgram
 
     private readonly Assembler _to;
     private readonly int _rows;
-    private readonly int _lanes;
     private readonly bool _isBf16;
     private readonly int _vectors; // of a pass
 
-    private HalfRowsProgram(Assembler to, int rows, int lanes, bool isBf16)
+    private HalfRowsProgram(Assembler to, int rows, bool isBf16)
     {
-        (_to, _rows, _lanes, _isBf16) = (to, rows, lanes, isBf16);
-        _vectors = lanes == 8 && rows == 1 ? 8 : 4;
+        (_to, _rows, _isBf16) = (to, rows, isBf16);
+        _vectors = to.IsNarrow && rows == 1 ? 8 : 4;
     }
 
-    private int ColumnBytes => _isBf16 ? 256 : 128;
+    private int ColumnBytes => Panel.Outputs * (_isBf16 ? sizeof(uint) : sizeof(ushort));
 
     /// <summary>Writes the function for some rows and halves: <c>void (HalfRowsArguments*)</c> in the convention of System V.</summary>
-    /// <param name="to">Where to; narrow for 8 lanes.</param>
-    /// <param name="rows">1 to 6 of 16 lanes, 1 to 3 of 8.</param>
-    /// <param name="lanes">Floats of a vector: 16 or 8.</param>
-    public static void Write(Assembler to, int rows, int lanes) => new HalfRowsProgram(to, rows, lanes, isBf16: false).Write();
+    /// <param name="to">Where to.</param>
+    /// <param name="rows">1 to 6; 1 to 3 in 256 bits.</param>
+    public static void Write(Assembler to, int rows) => new HalfRowsProgram(to, rows, isBf16: false).Write();
 
     /// <summary>Writes the function for some rows and pairs of bfloat16s, for AVX512_BF16: <c>void (HalfRowsArguments*)</c> in the convention of System V.</summary>
     /// <param name="to">Where to.</param>
     /// <param name="rows">1 to 6.</param>
-    public static void WriteBf16(Assembler to, int rows) => new HalfRowsProgram(to, rows, 16, isBf16: true).Write();
+    public static void WriteBf16(Assembler to, int rows) => new HalfRowsProgram(to, rows, isBf16: true).Write();
 
     private void Write()
     {
         _to.Move(Register.Rax, Register.Rdi);
-        for (var output = 0; output < 64; output += _vectors * _lanes)
+        for (var output = 0; output < Panel.Outputs; output += _vectors * _to.Lanes)
         {
             WritePass(output);
         }
@@ -100,7 +98,7 @@ internal sealed class HalfRowsProgram
 
     private void WriteColumn(int at)
     {
-        if (_lanes == 16)
+        if (!_to.IsNarrow)
         {
             WriteWideColumn();
             return;
@@ -167,7 +165,7 @@ internal sealed class HalfRowsProgram
             _to.Load(Output, Register.Rax, Argument(nameof(HalfRowsArguments.Y)) + (8 * row));
             for (var vector = 0; vector < _vectors; vector++)
             {
-                var offset = sizeof(float) * (output + (_lanes * vector));
+                var offset = sizeof(float) * (output + (_to.Lanes * vector));
                 if (load)
                 {
                     _to.Load((row * _vectors) + vector, Output, offset);

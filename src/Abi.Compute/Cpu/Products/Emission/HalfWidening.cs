@@ -10,7 +10,7 @@ internal sealed unsafe class HalfWidening
 
     private readonly delegate* unmanaged[SuppressGCTransition]<Half*, float*, nint, void> _function;
 
-    private HalfWidening(byte* code) => _function = (delegate* unmanaged[SuppressGCTransition]<Half*, float*, nint, void>)code;
+    private HalfWidening(nint function) => _function = (delegate* unmanaged[SuppressGCTransition]<Half*, float*, nint, void>)function;
 
     /// <summary>The code of this process, or null where it cannot be made or does not do what it should.</summary>
     public static HalfWidening? Emitted { get; } = TryCreate();
@@ -19,19 +19,18 @@ internal sealed unsafe class HalfWidening
     public void Widen(Half* from, float* to, int count) => _function(from, to, count / Together);
 
     /// <summary>Writes the function: <c>void (Half*, float*, nint)</c> in the convention of System V.</summary>
-    /// <param name="to">Where to; narrow for 8 lanes.</param>
-    /// <param name="lanes">Floats of a vector: 16 or 8.</param>
-    internal static void Write(Assembler to, int lanes)
+    /// <param name="to">Where to.</param>
+    internal static void Write(Assembler to)
     {
         var loop = to.Length;
-        for (var i = 0; i < Together / lanes; i++)
+        for (var i = 0; i < Together / to.Lanes; i++)
         {
-            to.LoadHalves(i, Register.Rdi, sizeof(ushort) * lanes * i);
+            to.LoadHalves(i, Register.Rdi, sizeof(ushort) * to.Lanes * i);
         }
 
-        for (var i = 0; i < Together / lanes; i++)
+        for (var i = 0; i < Together / to.Lanes; i++)
         {
-            to.Store(Register.Rsi, sizeof(float) * lanes * i, i);
+            to.Store(Register.Rsi, sizeof(float) * to.Lanes * i, i);
         }
 
         to.Add(Register.Rdi, sizeof(ushort) * Together);
@@ -44,15 +43,14 @@ internal sealed unsafe class HalfWidening
 
     private static HalfWidening? TryCreate()
     {
-        if ((!Emitter.HasVnni512 && !Emitter.HasAvx2) || OperatingSystem.IsWindows())
+        if (!Emitter.HasSystemV)
         {
             return null;
         }
 
-        var lanes = Emitter.HasVnni512 ? 16 : 8;
-        var assembler = new Assembler(narrow: lanes == 8);
-        Write(assembler, lanes);
-        return Emitter.Keep("half_widening", TensorType.F16, assembler.ToArray(), static code => new HalfWidening((byte*)code), static made => made.IsRight());
+        var assembler = Emitter.CreateAssembler();
+        Write(assembler);
+        return Emitter.Keep("half_widening", TensorType.F16, assembler.ToArray(), [0], static functions => new HalfWidening(functions[0]), static made => made.IsRight());
     }
 
     private bool IsRight()

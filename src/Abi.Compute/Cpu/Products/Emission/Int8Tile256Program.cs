@@ -17,23 +17,21 @@ internal sealed class Int8Tile256Program
     private const int Offsets = 32;
 
     private readonly Assembler _to;
-    private readonly int _offsetShift;
-    private readonly int _scales;
-    private readonly bool _hasMinimum;
+    private readonly Int8TileShape _shape;
     private readonly int _together;
     private readonly int _rows;
     private readonly int _vectors; // of 8 outputs at a time
     private readonly bool _isCentred; // whether sums of pairs lose the offset of the levels while they have 16 bits
     private readonly bool _keepsOutputs; // in registers
 
-    private Int8Tile256Program(Assembler to, int greatestLevel, int offsetShift, int scales, bool hasMinimum, int rows)
+    private Int8Tile256Program(Assembler to, Int8TileShape shape, int rows)
     {
-        (_to, _offsetShift, _scales, _hasMinimum, _rows) = (to, offsetShift, scales, hasMinimum, rows);
-        var pairs = 8 / scales;
-        _isCentred = LevelPairs.FitCentred(greatestLevel, offsetShift, pairs);
-        _together = _isCentred ? pairs : LevelPairs.Together(greatestLevel);
-        _vectors = scales == 2 && _together < 4 ? 1 : 2;
-        _keepsOutputs = scales == 1 && _together == 8;
+        (_to, _shape, _rows) = (to, shape, rows);
+        var pairs = 8 / shape.Scales;
+        _isCentred = LevelPairs.FitCentred(shape.GreatestLevel, shape.OffsetShift, pairs);
+        _together = _isCentred ? pairs : LevelPairs.Together(shape.GreatestLevel);
+        _vectors = shape.Scales == 2 && _together < 4 ? 1 : 2;
+        _keepsOutputs = shape.Scales == 1 && _together == 8;
     }
 
     private static Register Arguments => Register.Rax;
@@ -48,9 +46,7 @@ internal sealed class Int8Tile256Program
 
     private static Register RowOffsets => Register.Rdi; // of the levels, after the argument has gone
 
-    private bool IsFullRange => _offsetShift == 7;
-
-    private int RecordBytes => (Int8Panel.Outputs * ActivationBlock.Columns) + (_scales * (_hasMinimum ? 2 : 1) * Int8Panel.Outputs * sizeof(float));
+    private bool IsFullRange => _shape.OffsetShift == 7;
 
     /// <summary>Writes what the functions read, and says where.</summary>
     /// <param name="to">Where to.</param>
@@ -69,13 +65,9 @@ internal sealed class Int8Tile256Program
     /// <summary>Writes the function for some rows: <c>void (Int8TileArguments*)</c> in the convention of System V.</summary>
     /// <param name="to">Where to; narrow.</param>
     /// <param name="constants">Where <see cref="WriteConstants"/> put them.</param>
-    /// <param name="greatestLevel">The greatest unsigned level.</param>
-    /// <param name="offsetShift">The offset of levels, as a power of two.</param>
-    /// <param name="scales">The scales of a block.</param>
-    /// <param name="hasMinimum">Whether each has a minimum.</param>
+    /// <param name="shape">The format.</param>
     /// <param name="rows">1 to 3.</param>
-    public static void Write(Assembler to, int constants, int greatestLevel, int offsetShift, int scales, bool hasMinimum, int rows) =>
-        new Int8Tile256Program(to, greatestLevel, offsetShift, scales, hasMinimum, rows).Write(constants);
+    public static void Write(Assembler to, int constants, Int8TileShape shape, int rows) => new Int8Tile256Program(to, shape, rows).Write(constants);
 
     private static Register Row(int row) => Register.R8 + row;
 
@@ -101,7 +93,7 @@ internal sealed class Int8Tile256Program
             _to.Load(SingleOnes, Constants, Ones);
         }
 
-        for (var eight = 0; eight < Int8Panel.Outputs / 8; eight += _vectors)
+        for (var eight = 0; eight < Panel.Outputs / 8; eight += _vectors)
         {
             WriteOutputs(eight);
         }
@@ -127,7 +119,7 @@ internal sealed class Int8Tile256Program
             _to.AddWords(X, X, Temporary);
             _to.ShuffleIntegers(Temporary, X, 0xb1);
             _to.AddWords(X, X, Temporary);
-            if (_scales == 1)
+            if (_shape.Scales == 1)
             {
                 _to.SwapHalves(Temporary, X);
                 _to.AddWords(X, X, Temporary);
@@ -149,7 +141,7 @@ internal sealed class Int8Tile256Program
         _to.Align();
         var block = _to.Length;
         WriteBlock(eight);
-        _to.Add(Record, RecordBytes);
+        _to.Add(Record, _shape.RecordBytes);
         WriteNext(block);
         if (_keepsOutputs)
         {
@@ -235,29 +227,29 @@ internal sealed class Int8Tile256Program
     private void WriteBlock(int eight)
     {
         Func<int, int, int> result;
-        if (_scales == 1)
+        if (_shape.Scales == 1)
         {
-            result = WriteSums(eight, 0, 8, ActivationBlock.NegativeSumOffset);
+            result = WriteSums(eight, 0, 8, ActivationBlock.NegativeSumAt(0, 1));
             LoadScales(eight, 0);
             ForUnits((row, vector) => _to.Multiply(result(row, vector), result(row, vector), Levels + vector));
         }
         else
         {
             result = _vectors == 1 ? (row, _) => 6 + row : Integers;
-            var first = WriteSums(eight, 0, 4, ActivationBlock.HalfNegativeSumsOffset);
+            var first = WriteSums(eight, 0, 4, ActivationBlock.NegativeSumAt(0, 2));
             LoadScales(eight, 0);
             ForUnits((row, vector) => _to.Multiply(result(row, vector), first(row, vector), Levels + vector));
-            var second = WriteSums(eight, 4, 8, ActivationBlock.HalfNegativeSumsOffset + 4);
+            var second = WriteSums(eight, 4, 8, ActivationBlock.NegativeSumAt(1, 2));
             LoadScales(eight, 1);
             ForUnits((row, vector) => _to.MultiplyAdd(result(row, vector), second(row, vector), Levels + vector));
         }
 
-        for (var s = 0; _hasMinimum && s < _scales; s++)
+        for (var s = 0; _shape.HasMinimum && s < _shape.Scales; s++)
         {
-            LoadScales(eight, _scales + s);
+            LoadScales(eight, _shape.Scales + s);
             for (var row = 0; row < _rows; row++)
             {
-                _to.Broadcast(X, Row(row), _scales == 1 ? ActivationBlock.SumOffset : ActivationBlock.HalfSumsOffset + (4 * s));
+                _to.Broadcast(X, Row(row), ActivationBlock.SumAt(s, _shape.Scales));
                 for (var vector = 0; vector < _vectors; vector++)
                 {
                     _to.MultiplyAdd(result(row, vector), X, Levels + vector);
@@ -308,13 +300,9 @@ internal sealed class Int8Tile256Program
     {
         for (var vector = 0; vector < _vectors; vector++)
         {
-            _to.Load(Levels + vector, Record, ScaleAt(eight + vector, scale));
+            _to.Load(Levels + vector, Record, Int8TileShape.ScaleAt(scale, 8 * (eight + vector)));
         }
     }
-
-    private static int ScaleAt(int eight, int scale) => (Int8Panel.Outputs * ActivationBlock.Columns) + (scale * Int8Panel.Outputs * sizeof(float)) + (32 * eight);
-
-    private static int LevelsAt(int eight, int j) => (512 * (eight / 2)) + (32 * (eight % 2)) + (64 * j);
 
     private void ForUnits(Action<int, int> write)
     {
@@ -342,12 +330,12 @@ internal sealed class Int8Tile256Program
 
         for (var row = 0; row < _rows; row++)
         {
-            if (_offsetShift >= 0 && !IsFullRange && !_isCentred)
+            if (_shape.OffsetShift >= 0 && !IsFullRange && !_isCentred)
             {
                 _to.Broadcast(X, Row(row), negativeSum);
-                if (_offsetShift > 0)
+                if (_shape.OffsetShift > 0)
                 {
-                    _to.ShiftLeft(X, X, _offsetShift);
+                    _to.ShiftLeft(X, X, _shape.OffsetShift);
                 }
 
                 for (var vector = 0; vector < _vectors; vector++)
@@ -457,7 +445,7 @@ internal sealed class Int8Tile256Program
     {
         for (var vector = 0; vector < _vectors; vector++)
         {
-            _to.Load(Levels + vector, Record, LevelsAt(eight + vector, j));
+            _to.Load(Levels + vector, Record, Int8TileShape.LevelsAt(8 * (eight + vector), j));
         }
     }
 }

@@ -1,19 +1,12 @@
-using System.Runtime.InteropServices;
-using Abi.Compute.Cpu.Products.Formats;
-
 namespace Abi.Compute.Cpu.Products.Emission;
 
-/// <summary>
-/// Writes the product of a few rows with a packed panel in AVX2, as <see cref="PackedRowsProgram"/> does in AVX-512: codes become levels in registers and meet every row there. Levels of 8
-/// outputs × 32 columns take half of the sixteen registers, so outputs stay in memory between blocks.
-/// </summary>
-internal sealed class PackedRows256Program
+/// <summary><see cref="PackedRowsProgram"/> in AVX2: levels of 8 outputs × 32 columns take half of the sixteen registers, so outputs stay in memory between blocks.</summary>
+internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, int rows) : PackedRowsProgram(to, shape, rows)
 {
     private const int Sum = 8;
     private const int Run = 9;
     private const int X = 10;
     private const int Temporary = 11;
-    private const int Scales = 12; // to 15: scales, then minimums
 
     private const int Nibbles = 0; // constants, by their offsets
     private const int Planes = 64;
@@ -21,136 +14,66 @@ internal sealed class PackedRows256Program
     private const int Ones = 256;
     private const int Signs = 320;
 
-    private readonly Assembler _to;
-    private readonly PackedRowsProgram.Shape _shape;
-    private readonly int _rows;
-    private readonly int _together;
+    private readonly int _together = LevelPairs.Together(LevelPairs.Greatest(shape.CodeBits, shape.OffsetShift, shape.HasTable));
 
-    private PackedRows256Program(Assembler to, PackedRowsProgram.Shape shape, int rows)
-    {
-        (_to, _shape, _rows) = (to, shape, rows);
-        _together = LevelPairs.Together(LevelPairs.Greatest(shape.CodeBits, shape.OffsetShift, shape.HasTable));
-    }
+    protected override int Scales => 12; // to 15
 
-    private static Register Arguments => Register.Rdi;
-
-    private static Register Codes => Register.Rax;
-
-    private static Register ScaleBytes => Register.Rdx;
-
-    private static Register Column => Register.Rcx;
-
-    private static Register Blocks => Register.Rsi;
-
-    private static Register Pieces => Register.R8;
+    protected override (int First, int Second) Temporaries => (X, Temporary);
 
     private static Register Row => Register.R9;
 
     private static Register Constants => Register.R10;
 
-    private static Register Output => Register.R11;
-
     private static int Units => Argument(nameof(PackedRowsArguments.Scratch));
 
     private static int SignedLevels => Units + 128;
 
-    private bool IsFullRange => _shape.OffsetShift == 7;
+    private bool IsFullRange => Shape.OffsetShift == 7;
 
-    private bool HasOffset => _shape.OffsetShift >= 0 && !IsFullRange;
+    private bool HasOffset => Shape.OffsetShift >= 0 && !IsFullRange;
 
-    /// <summary>Writes the function for some rows: <c>void (PackedRowsArguments*)</c> in the convention of System V.</summary>
-    public static void Write(Assembler to, PackedRowsProgram.Shape shape, int rows) => new PackedRows256Program(to, shape, rows).Write();
+    protected override void WriteBeginning() => To.Load(Constants, Arguments, Argument(nameof(PackedRowsArguments.Constants)));
 
-    private static int Argument(string field) => (int)Marshal.OffsetOf<PackedRowsArguments>(field);
-
-    private void Write()
+    /// <summary>Units stay in memory: those of scales for 16 outputs, then of minimums.</summary>
+    protected override void WriteUnits()
     {
-        _to.Load(Constants, Arguments, Argument(nameof(PackedRowsArguments.Constants)));
-        _to.Load(Codes, Arguments, Argument(nameof(PackedRowsArguments.Packed)));
-        _to.Load(Pieces, Arguments, Argument(nameof(PackedRowsArguments.Pieces)));
-        _to.Zero(Column);
-        var piece = _to.Length;
-        _to.Zero(Output);
-        var group = _to.Length;
-        _to.Move(ScaleBytes, Codes);
-        _to.Add(ScaleBytes, Arguments, Argument(nameof(PackedRowsArguments.CodeBytes)));
-        _to.Load(Blocks, Arguments, Argument(nameof(PackedRowsArguments.Blocks)));
-        WriteUnits();
-        _to.Align();
-        var block = _to.Length;
-        WriteBlock();
-        _to.Add(Codes, _shape.CodeBytes);
-        _to.Add(ScaleBytes, _shape.BlockScaleBytes);
-        _to.Add(Column, ActivationBlock.Bytes);
-        _to.Add(Blocks, -1);
-        _to.JumpIfNotZero(block);
-        _to.Subtract(Column, Arguments, Argument(nameof(PackedRowsArguments.XBytes)));
-        _to.Add(Codes, Arguments, Argument(nameof(PackedRowsArguments.ScaleBytes)));
-        _to.Add(Output, 64);
-        _to.Compare(Output, 256);
-        _to.JumpIfNotZero(group);
-        _to.Add(Column, Arguments, Argument(nameof(PackedRowsArguments.XBytes)));
-        _to.Add(Pieces, -1);
-        _to.JumpIfNotZero(piece);
-        _to.ZeroUpper();
-        _to.Return();
-    }
-
-    /// <summary>Makes units float32 once for a group: those of scales for 16 outputs, then of minimums.</summary>
-    private void WriteUnits()
-    {
-        if (_shape.ScaleForm != ScaleForm.Super)
+        for (var kind = 0; kind < (Shape.HasMinimum ? 2 : 1); kind++)
         {
-            return;
-        }
-
-        for (var kind = 0; kind < (_shape.HasMinimum ? 2 : 1); kind++)
-        {
-            _to.Broadcast(X, Arguments, Argument(kind == 0 ? nameof(PackedRowsArguments.UnitFactor) : nameof(PackedRowsArguments.MinimumFactor)));
-            for (var half = 0; half < 2; half++)
+            To.Broadcast(X, Arguments, Argument(kind == 0 ? nameof(PackedRowsArguments.UnitFactor) : nameof(PackedRowsArguments.MinimumFactor)));
+            for (var output = 0; output < Panel.GroupOutputs; output += To.Lanes)
             {
-                _to.LoadHalves(Temporary, ScaleBytes, (32 * kind) + (16 * half));
-                _to.Multiply(Temporary, Temporary, X);
-                _to.Store(Arguments, UnitOf(half, kind), Temporary);
-            }
-        }
-
-        _to.Add(ScaleBytes, _shape.HasMinimum ? 64 : 32);
-    }
-
-    private static int UnitOf(int half, int kind) => Units + (64 * kind) + (32 * half);
-
-    private void WriteBlock()
-    {
-        for (var line = 0; line < _shape.CodeBytes; line += 64)
-        {
-            _to.Prefetch(Codes, _shape.Ahead + line);
-        }
-
-        for (var line = 0; line < _shape.BlockScaleBytes; line += 64)
-        {
-            _to.Prefetch(ScaleBytes, _shape.Ahead + line);
-        }
-
-        for (var half = 0; half < 2; half++)
-        {
-            WriteLevels(32 * half);
-            WriteScales(half);
-            for (var row = 0; row < _rows; row++)
-            {
-                WriteRow(row, 32 * half);
+                To.LoadHalves(Temporary, ScaleBytes, (32 * kind) + (2 * output));
+                To.Multiply(Temporary, Temporary, X);
+                To.Store(Arguments, UnitAt(output, isMinimum: kind == 1), Temporary);
             }
         }
     }
+
+    protected override void WriteUnitProduct(int scale, int output, bool isMinimum) => To.Multiply(scale, scale, Arguments, UnitAt(output, isMinimum));
+
+    protected override void WriteBlock()
+    {
+        for (var output = 0; output < Panel.GroupOutputs; output += To.Lanes)
+        {
+            WriteLevels(4 * output);
+            WriteScales(output);
+            for (var row = 0; row < Rows; row++)
+            {
+                WriteRow(row, 4 * output);
+            }
+        }
+    }
+
+    private static int UnitAt(int output, bool isMinimum) => Units + (isMinimum ? 64 : 0) + (4 * output);
 
     /// <summary>Makes the levels of 8 outputs × 32 columns: registers 0 to 7.</summary>
     private void WriteLevels(int at)
     {
-        if (_shape.CodeBits == 8)
+        if (Shape.CodeBits == 8)
         {
             for (var j = 0; j < 8; j++)
             {
-                _to.Load(j, Codes, at + (64 * j));
+                To.Load(j, Codes, at + (64 * j));
             }
         }
         else
@@ -158,20 +81,20 @@ internal sealed class PackedRows256Program
             WritePlanes(at);
         }
 
-        if (_shape.HasTable)
+        if (Shape.HasTable)
         {
-            _to.Load(Temporary, Constants, Table);
+            To.Load(Temporary, Constants, Table);
             for (var j = 0; j < 8; j++)
             {
-                _to.Shuffle(j, Temporary, j);
+                To.Shuffle(j, Temporary, j);
             }
         }
 
         for (var j = 0; IsFullRange && j < 8; j++)
         {
-            _to.ExclusiveOr(j, j, Constants, Signs);
-            _to.Store(Arguments, SignedLevels + (32 * j), j);
-            _to.Absolute(j, j);
+            To.ExclusiveOr(j, j, Constants, Signs);
+            To.Store(Arguments, SignedLevels + (32 * j), j);
+            To.Absolute(j, j);
         }
     }
 
@@ -183,35 +106,35 @@ internal sealed class PackedRows256Program
         {
             if (isFirst)
             {
-                _to.And(level, bits, mask);
+                To.And(level, bits, mask);
                 return;
             }
 
-            _to.And(bits, bits, mask);
-            _to.Or(level, level, bits);
+            To.And(bits, bits, mask);
+            To.Or(level, level, bits);
         }
 
-        if ((_shape.CodeBits & 4) != 0)
+        if ((Shape.CodeBits & 4) != 0)
         {
-            _to.Load(X, Constants, Nibbles);
+            To.Load(X, Constants, Nibbles);
             for (var j = 0; j < 4; j++)
             {
-                _to.Load(Sum, Codes, at + (64 * j));
-                _to.ShiftWords(Run, Sum, -4);
-                _to.And(j, Sum, X);
-                _to.And(j + 4, Run, X);
+                To.Load(Sum, Codes, at + (64 * j));
+                To.ShiftWords(Run, Sum, -4);
+                To.And(j, Sum, X);
+                To.And(j + 4, Run, X);
             }
 
             isFirst = false;
         }
 
-        if ((_shape.CodeBits & 2) != 0)
+        if ((Shape.CodeBits & 2) != 0)
         {
-            var shift = _shape.CodeBits & 4;
-            _to.Load(X, Constants, Planes);
+            var shift = Shape.CodeBits & 4;
+            To.Load(X, Constants, Planes);
             for (var half = 0; half < 2; half++)
             {
-                _to.Load(Sum, Codes, at + (64 * shift) + (64 * half));
+                To.Load(Sum, Codes, at + (64 * shift) + (64 * half));
                 for (var j = 0; j < 4; j++)
                 {
                     Shift(Run, Sum, shift - (2 * j));
@@ -222,11 +145,11 @@ internal sealed class PackedRows256Program
             isFirst = false;
         }
 
-        if ((_shape.CodeBits & 1) != 0)
+        if ((Shape.CodeBits & 1) != 0)
         {
-            var shift = _shape.CodeBits & 6;
-            _to.Load(X, Constants, Planes + 64);
-            _to.Load(Sum, Codes, at + (64 * shift));
+            var shift = Shape.CodeBits & 6;
+            To.Load(X, Constants, Planes + 64);
+            To.Load(Sum, Codes, at + (64 * shift));
             for (var j = 0; j < 8; j++)
             {
                 Shift(Run, Sum, shift - j);
@@ -240,87 +163,43 @@ internal sealed class PackedRows256Program
     {
         if (count == 0)
         {
-            _to.Move(to, source);
+            To.Move(to, source);
         }
         else
         {
-            _to.ShiftWords(to, source, count);
+            To.ShiftWords(to, source, count);
         }
-    }
-
-    private void WriteScales(int half)
-    {
-        if (_shape.HasSharedByte)
-        {
-            for (var s = 0; s < 2; s++)
-            {
-                _to.LoadSignedBytes(X, ScaleBytes, (16 * s) + (8 * half));
-                _to.ShiftRight(Temporary, X, 4);
-                WriteMultiple(Scales + s, X, UnitOf(half, 0));
-                WriteMultiple(Scales + 2 + s, Temporary, UnitOf(half, 1));
-            }
-
-            return;
-        }
-
-        for (var i = 0; i < _shape.Scales * (_shape.HasMinimum ? 2 : 1); i++)
-        {
-            var to = Scales + (i < _shape.Scales ? i : 2 + i - _shape.Scales);
-            switch (_shape.ScaleForm)
-            {
-                case ScaleForm.Half:
-                    _to.LoadHalves(to, ScaleBytes, (32 * i) + (16 * half));
-                    break;
-                case ScaleForm.Super:
-                    _to.LoadSignedBytes(to, ScaleBytes, (16 * i) + (8 * half));
-                    _to.ToFloats(to, to);
-                    _to.Multiply(to, to, Arguments, UnitOf(half, i < _shape.Scales ? 0 : 1));
-                    break;
-                default:
-                    _to.Load(to, ScaleBytes, (64 * i) + (32 * half));
-                    break;
-            }
-        }
-    }
-
-    /// <summary>A scale from the low four bits of each integer.</summary>
-    private void WriteMultiple(int to, int integers, int unit)
-    {
-        _to.ShiftLeft(integers, integers, 28);
-        _to.ShiftRight(integers, integers, 28);
-        _to.ToFloats(to, integers);
-        _to.Multiply(to, to, Arguments, unit);
     }
 
     private void WriteRow(int row, int output)
     {
-        _to.Load(Row, Arguments, Argument(nameof(PackedRowsArguments.X)) + (8 * row));
-        if (_shape.Scales == 1)
+        To.Load(Row, Arguments, Argument(nameof(PackedRowsArguments.X)) + (8 * row));
+        if (Shape.Scales == 1)
         {
-            WriteSum(0, 8, ActivationBlock.NegativeSumOffset);
-            _to.ToFloats(Sum, Sum);
-            _to.Multiply(Sum, Sum, Scales);
+            WriteSum(0, 8, ActivationBlock.NegativeSumAt(0, 1));
+            To.ToFloats(Sum, Sum);
+            To.Multiply(Sum, Sum, Scales);
         }
         else
         {
-            WriteSum(4, 8, ActivationBlock.HalfNegativeSumsOffset + 4);
-            _to.ToFloats(Temporary, Sum);
-            WriteSum(0, 4, ActivationBlock.HalfNegativeSumsOffset);
-            _to.ToFloats(Sum, Sum);
-            _to.Multiply(Sum, Sum, Scales);
-            _to.MultiplyAdd(Sum, Temporary, Scales + 1);
+            WriteSum(4, 8, ActivationBlock.NegativeSumAt(1, 2));
+            To.ToFloats(Temporary, Sum);
+            WriteSum(0, 4, ActivationBlock.NegativeSumAt(0, 2));
+            To.ToFloats(Sum, Sum);
+            To.Multiply(Sum, Sum, Scales);
+            To.MultiplyAdd(Sum, Temporary, Scales + 1);
         }
 
-        for (var minimum = 0; _shape.HasMinimum && minimum < _shape.Scales; minimum++)
+        for (var minimum = 0; Shape.HasMinimum && minimum < Shape.Scales; minimum++)
         {
-            _to.Broadcast(X, Row, _shape.Scales == 1 ? ActivationBlock.SumOffset : ActivationBlock.HalfSumsOffset + (4 * minimum), Column);
-            _to.MultiplyAdd(Sum, X, Scales + 2 + minimum);
+            To.Broadcast(X, Row, ActivationBlock.SumAt(minimum, Shape.Scales), Column);
+            To.MultiplyAdd(Sum, X, Scales + 2 + minimum);
         }
 
-        _to.Broadcast(X, Row, ActivationBlock.ScaleOffset, Column);
-        _to.Load(Row, Arguments, Argument(nameof(PackedRowsArguments.Y)) + (8 * row));
-        _to.MultiplyAddMemory(Sum, X, Row, output, Output);
-        _to.Store(Row, output, Sum, Output);
+        To.Broadcast(X, Row, ActivationBlock.ScaleOffset, Column);
+        To.Load(Row, Arguments, Argument(nameof(PackedRowsArguments.Y)) + (8 * row));
+        To.MultiplyAddMemory(Sum, X, Row, output, Output);
+        To.Store(Row, output, Sum, Output);
     }
 
     /// <summary>Σ level × activation over groups of four columns [first, end), the offset of the levels taken back by what lies at <paramref name="negativeSum"/>.</summary>
@@ -332,35 +211,35 @@ internal sealed class PackedRows256Program
             for (var j = start; j < Math.Min(start + _together, end); j++)
             {
                 var product = j == start ? run : X;
-                _to.Broadcast(X, Row, 4 * j, Column);
+                To.Broadcast(X, Row, 4 * j, Column);
                 if (IsFullRange)
                 {
-                    _to.Sign(X, X, Arguments, SignedLevels + (32 * j));
+                    To.Sign(X, X, Arguments, SignedLevels + (32 * j));
                 }
 
-                _to.MultiplyPairs(product, j, X);
+                To.MultiplyPairs(product, j, X);
                 if (j > start)
                 {
-                    _to.AddWords(run, run, X);
+                    To.AddWords(run, run, X);
                 }
             }
 
-            _to.MultiplyWords(run, run, Constants, Ones);
+            To.MultiplyWords(run, run, Constants, Ones);
             if (start > first)
             {
-                _to.AddIntegers(Sum, Sum, run);
+                To.AddIntegers(Sum, Sum, run);
             }
         }
 
         if (HasOffset)
         {
-            _to.Broadcast(X, Row, negativeSum, Column);
-            if (_shape.OffsetShift > 0)
+            To.Broadcast(X, Row, negativeSum, Column);
+            if (Shape.OffsetShift > 0)
             {
-                _to.ShiftLeft(X, X, _shape.OffsetShift);
+                To.ShiftLeft(X, X, Shape.OffsetShift);
             }
 
-            _to.AddIntegers(Sum, Sum, X);
+            To.AddIntegers(Sum, Sum, X);
         }
     }
 }

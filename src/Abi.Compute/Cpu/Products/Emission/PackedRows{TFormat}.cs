@@ -55,7 +55,7 @@ internal sealed unsafe class PackedRows<TFormat>
         {
             arguments.X[row] = (long)x[row];
             arguments.Y[row] = (long)(y[row] + to);
-            new Span<float>(y[row] + to, Int8Panel.Outputs).Clear();
+            new Span<float>(y[row] + to, Panel.Outputs).Clear();
         }
 
         var (pieces, rest) = Math.DivRem(blocks, Int8Panel.MaximumBlocks);
@@ -88,31 +88,15 @@ internal sealed unsafe class PackedRows<TFormat>
 
     private static PackedRows<TFormat>? TryCreate()
     {
-        if ((!Emitter.HasVnni512 && !Emitter.HasAvx2) || OperatingSystem.IsWindows() || TFormat.ScaleForm == ScaleForm.Power)
+        if (!Emitter.HasSystemV || TFormat.ScaleForm == ScaleForm.Power)
         {
             return null;
         }
 
-        var shape = new PackedRowsProgram.Shape(
-            TFormat.CodeBits, TFormat.ScaleForm, TFormat.Scales, TFormat.HasMinimum, TFormat.OffsetShift, !TFormat.Table.IsEmpty, PackedPanel<TFormat>.Ahead);
-        var assembler = new Assembler(narrow: !Emitter.HasVnni512);
-        var functions = new nint[PackedRowsProgram.MostRows];
-        for (var rows = 1; rows <= PackedRowsProgram.MostRows; rows++)
-        {
-            assembler.Align();
-            functions[rows - 1] = assembler.Length;
-            if (Emitter.HasVnni512)
-            {
-                PackedRowsProgram.Write(assembler, shape, rows);
-            }
-            else
-            {
-                PackedRows256Program.Write(assembler, shape, rows);
-            }
-        }
-
-        return Emitter.Keep(
-            "packed_rows", TFormat.Type, assembler.ToArray(), code => new PackedRows<TFormat>(Array.ConvertAll(functions, start => code + start), Constants()), static made => made.IsRight());
+        var shape = PackedRowsShape.Of<TFormat>();
+        var assembler = Emitter.CreateAssembler();
+        var starts = assembler.ForRows(PackedRowsProgram.MostRows, rows => PackedRowsProgram.Write(assembler, shape, rows));
+        return Emitter.Keep("packed_rows", TFormat.Type, assembler.ToArray(), starts, static functions => new PackedRows<TFormat>(functions, Constants()), static made => made.IsRight());
     }
 
     /// <summary>Writes what the code reads besides.</summary>
@@ -144,13 +128,13 @@ internal sealed unsafe class PackedRows<TFormat>
         using var packed = new NativeBuffer(PackedPanel<TFormat>.Bytes(most) + 64);
         using var panel = new NativeBuffer(Int8Panel.MaximumBlocks * Int8Panel<TFormat>.RecordBytes);
         using var x = new NativeBuffer(rows * most * ActivationBlock.Bytes);
-        using var y = new NativeBuffer(2 * rows * Int8Panel.Outputs * sizeof(float));
+        using var y = new NativeBuffer(2 * rows * Panel.Outputs * sizeof(float));
         var xs = stackalloc byte*[rows];
         var ys = stackalloc float*[rows];
         for (var row = 0; row < rows; row++)
         {
             xs[row] = (byte*)x.Address + (row * most * ActivationBlock.Bytes);
-            ys[row] = (float*)y.Address + (row * Int8Panel.Outputs);
+            ys[row] = (float*)y.Address + (row * Panel.Outputs);
         }
 
         ReadOnlySpan<int> lengths = [1, Int8Panel.MaximumBlocks, most, -most];
@@ -164,16 +148,16 @@ internal sealed unsafe class PackedRows<TFormat>
                 FillPiece(random, (byte*)packed.Address + PackedPanel<TFormat>.PieceOffset(block), Math.Min(Int8Panel.MaximumBlocks, blocks - block), isExtreme);
             }
 
-            var expected = (float*)y.Address + (rows * Int8Panel.Outputs);
+            var expected = (float*)y.Address + (rows * Panel.Outputs);
             for (var row = 0; row < rows; row++)
             {
-                Define((byte*)packed.Address, blocks, (ActivationBlock*)xs[row], expected + (row * Int8Panel.Outputs), (byte*)panel.Address);
+                Define((byte*)packed.Address, blocks, (ActivationBlock*)xs[row], expected + (row * Panel.Outputs), (byte*)panel.Address);
             }
 
             for (var count = 1; count <= rows; count++)
             {
                 MultiplyTogether((byte*)packed.Address, blocks, xs, ys, 0, count);
-                if (!new Span<uint>((void*)y.Address, count * Int8Panel.Outputs).SequenceEqual(new Span<uint>(expected, count * Int8Panel.Outputs)))
+                if (!new Span<uint>((void*)y.Address, count * Panel.Outputs).SequenceEqual(new Span<uint>(expected, count * Panel.Outputs)))
                 {
                     return false;
                 }

@@ -17,9 +17,9 @@ internal static unsafe class FloatElements
     public static void Interleave<TFormat>(byte* rows, int outputs, int columns, byte* packed)
         where TFormat : struct, IBlockFormat
     {
-        if (outputs < FloatTile.Outputs)
+        if (outputs < Panel.Outputs)
         {
-            new Span<byte>(packed, checked(columns * FloatTile.Outputs * TFormat.BlockBytes)).Clear();
+            new Span<byte>(packed, checked(columns * Panel.Outputs * TFormat.BlockBytes)).Clear();
         }
 
         // 32 columns at a time, so that the lines written to stay in the cache until they are full.
@@ -33,7 +33,7 @@ internal static unsafe class FloatElements
                 {
                     for (var column = start; column < end; column += 8)
                     {
-                        Transpose((ushort*)row + column, columns, (ushort*)packed + ((long)column * FloatTile.Outputs) + output);
+                        Transpose((ushort*)row + column, columns, (ushort*)packed + ((long)column * Panel.Outputs) + output);
                     }
 
                     output += 8;
@@ -44,11 +44,11 @@ internal static unsafe class FloatElements
                 {
                     if (TFormat.BlockBytes == sizeof(float))
                     {
-                        ((uint*)packed)[((long)column * FloatTile.Outputs) + output] = Unsafe.ReadUnaligned<uint>(row + (column * sizeof(float)));
+                        ((uint*)packed)[((long)column * Panel.Outputs) + output] = Unsafe.ReadUnaligned<uint>(row + (column * sizeof(float)));
                     }
                     else
                     {
-                        ((ushort*)packed)[((long)column * FloatTile.Outputs) + output] = Unsafe.ReadUnaligned<ushort>(row + (column * sizeof(ushort)));
+                        ((ushort*)packed)[((long)column * Panel.Outputs) + output] = Unsafe.ReadUnaligned<ushort>(row + (column * sizeof(ushort)));
                     }
                 }
 
@@ -75,7 +75,7 @@ internal static unsafe class FloatElements
         var (b0, b1) = (Sse2.UnpackHigh(r0, r1).AsUInt32(), Sse2.UnpackHigh(r2, r3).AsUInt32());
         var (b2, b3) = (Sse2.UnpackHigh(r4, r5).AsUInt32(), Sse2.UnpackHigh(r6, r7).AsUInt32());
         PutColumns(a0, a1, a2, a3, to);
-        PutColumns(b0, b1, b2, b3, to + (4 * FloatTile.Outputs));
+        PutColumns(b0, b1, b2, b3, to + (4 * Panel.Outputs));
     }
 
     /// <summary>Puts four columns of 8 outputs down: pairs of outputs become fours and eights.</summary>
@@ -85,9 +85,9 @@ internal static unsafe class FloatElements
         var (low0, high0) = (Sse2.UnpackLow(p0, p1).AsUInt64(), Sse2.UnpackHigh(p0, p1).AsUInt64());
         var (low1, high1) = (Sse2.UnpackLow(p2, p3).AsUInt64(), Sse2.UnpackHigh(p2, p3).AsUInt64());
         Sse2.UnpackLow(low0, low1).AsUInt16().Store(to);
-        Sse2.UnpackHigh(low0, low1).AsUInt16().Store(to + FloatTile.Outputs);
-        Sse2.UnpackLow(high0, high1).AsUInt16().Store(to + (2 * FloatTile.Outputs));
-        Sse2.UnpackHigh(high0, high1).AsUInt16().Store(to + (3 * FloatTile.Outputs));
+        Sse2.UnpackHigh(low0, low1).AsUInt16().Store(to + Panel.Outputs);
+        Sse2.UnpackLow(high0, high1).AsUInt16().Store(to + (2 * Panel.Outputs));
+        Sse2.UnpackHigh(high0, high1).AsUInt16().Store(to + (3 * Panel.Outputs));
     }
 
     /// <summary>Makes 16-bit elements float32.</summary>

@@ -20,7 +20,7 @@ internal sealed unsafe class FloatMatrix<TFormat> : PanelledMatrix
 
     /// <summary>Takes rows [firstRow, firstRow + rows) of a tensor. Only formats of single elements are repacked; blocks are decoded from where they are.</summary>
     public FloatMatrix(WeightTensor weight, long firstRow, int rows, RepackMode repack)
-        : base(weight, firstRow, rows, repack == RepackMode.Never || TFormat.BlockLength != 1 ? 0 : weight.Columns * Outputs * TFormat.BlockBytes, repack)
+        : base(weight, firstRow, rows, repack == RepackMode.Never || TFormat.BlockLength != 1 ? 0 : weight.Columns * Panel.Outputs * TFormat.BlockBytes, repack)
     {
         if (IsKept && Interlocked.Exchange(ref _isPreparing, 1) == 0)
         {
@@ -40,7 +40,7 @@ internal sealed unsafe class FloatMatrix<TFormat> : PanelledMatrix
     public override ProductKernels Kernels =>
         new(Weight.Type, Form, IsKept && typeof(TFormat) == typeof(F16) && HalfRows.Emitted is not null ? Emitter.Path! : _tile.Path, _tile.Path);
 
-    private static int PanelBytes => PanelColumns * Outputs * sizeof(float);
+    private static int PanelBytes => PanelColumns * Panel.Outputs * sizeof(float);
 
     protected override void MultiplyPanel(byte** x, float** y, int to, int rows, int first, int outputs, byte* scratch)
     {
@@ -61,11 +61,11 @@ internal sealed unsafe class FloatMatrix<TFormat> : PanelledMatrix
             }
             else if (typeof(TFormat) == typeof(F32))
             {
-                panel = (float*)packed + ((long)column * Outputs);
+                panel = (float*)packed + ((long)column * Panel.Outputs);
             }
             else
             {
-                FloatElements.Expand<TFormat>(packed + ((long)column * Outputs * sizeof(ushort)), some * Outputs, panel);
+                FloatElements.Expand<TFormat>(packed + ((long)column * Panel.Outputs * sizeof(ushort)), some * Panel.Outputs, panel);
             }
 
             _tile.All(panel, some, (float**)x, column, y, to, rows, column > 0);
@@ -86,9 +86,9 @@ internal sealed unsafe class FloatMatrix<TFormat> : PanelledMatrix
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Fill(int first, int outputs, int column, int columns, float* panel, float* decoded)
     {
-        if (outputs < Outputs)
+        if (outputs < Panel.Outputs)
         {
-            new Span<float>(panel, columns * Outputs).Clear();
+            new Span<float>(panel, columns * Panel.Outputs).Clear();
         }
 
         var rowBytes = Weight.RowByteLength;
@@ -99,7 +99,7 @@ internal sealed unsafe class FloatMatrix<TFormat> : PanelledMatrix
             TFormat.Decode(new ReadOnlySpan<byte>(start + (output * rowBytes), bytes), new Span<float>(decoded, columns));
             for (var c = 0; c < columns; c++)
             {
-                panel[(c * Outputs) + output] = decoded[c];
+                panel[(c * Panel.Outputs) + output] = decoded[c];
             }
         }
     }

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Abi.Compute.Cpu.Kernels;
 
 namespace Abi.Compute.Cpu.Products.Float32;
 
@@ -6,11 +7,11 @@ namespace Abi.Compute.Cpu.Products.Float32;
 /// <remarks>Immutable and thread-safe.</remarks>
 internal abstract unsafe class FloatTile
 {
-    /// <summary>The outputs of a panel.</summary>
-    public const int Outputs = 64;
-
     /// <summary>What this process uses.</summary>
-    public static FloatTile Best { get; } = Vector512.IsHardwareAccelerated ? new FloatTile512() : Vector256.IsHardwareAccelerated ? new FloatTile256() : new FloatTile128();
+    public static FloatTile Best { get; } =
+        Vector512.IsHardwareAccelerated ? new FloatTile<Lanes16, Vector512<float>>(KernelPath.Avx512)
+        : Vector256.IsHardwareAccelerated ? new FloatTile<Lanes8, Vector256<float>>(KernelPath.Avx2)
+        : new FloatTile<Lanes4, Vector128<float>>(KernelPath.Portable);
 
     /// <summary>What it is written for (<see cref="KernelPath"/>).</summary>
     public abstract string Path { get; }

@@ -9,12 +9,12 @@ internal sealed unsafe class FloatTileReference : FloatTile
 
     public override void One(float* panel, int columns, float* x, float* y, bool accumulate)
     {
-        for (var output = 0; output < Outputs; output++)
+        for (var output = 0; output < Panel.Outputs; output++)
         {
             var sum = accumulate ? y[output] : 0;
             for (var column = 0; column < columns; column++)
             {
-                sum = MathF.FusedMultiplyAdd(panel[(column * Outputs) + output], x[column], sum);
+                sum = MathF.FusedMultiplyAdd(panel[(column * Panel.Outputs) + output], x[column], sum);
             }
 
             y[output] = sum;

@@ -5,20 +5,32 @@ using System.Runtime.Intrinsics.X86;
 namespace Abi.Compute.Cpu.Products.Int8;
 
 /// <summary><see cref="Avx2Dot"/> in 512 bits.</summary>
-internal readonly struct Avx512Dot : IInt8Dot512
+internal readonly unsafe struct Avx512Dot : IInt8Dot<Vector512<int>, Vector512<float>>
 {
+    public static string Path => KernelPath.Avx512;
+
     public static bool TakesOffset => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<int> Add(Vector512<int> sum, Vector512<byte> levels, Vector512<sbyte> x, bool fullRange)
+    public static Vector512<int> Create(int value) => Vector512.Create(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Load(byte* levels) => Vector512.Load((int*)levels);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Add(Vector512<int> sum, Vector512<int> levels, Vector512<int> x, bool fullRange)
     {
+        var (unsigned, signed) = (levels.AsByte(), x.AsSByte());
         if (fullRange)
         {
-            var signed = (levels ^ Vector512.Create((byte)0x80)).AsSByte();
-            x = Vector512.ConditionalSelect(Vector512.LessThan(signed, Vector512<sbyte>.Zero), -x, x);
-            levels = Avx512BW.Abs(signed);
+            var centred = (unsigned ^ Vector512.Create((byte)0x80)).AsSByte();
+            signed = Vector512.ConditionalSelect(Vector512.LessThan(centred, Vector512<sbyte>.Zero), -signed, signed);
+            unsigned = Avx512BW.Abs(centred);
         }
 
-        return sum + Avx512BW.MultiplyAddAdjacent(Avx512BW.MultiplyAddAdjacent(levels, x), Vector512<short>.One);
+        return sum + Avx512BW.MultiplyAddAdjacent(Avx512BW.MultiplyAddAdjacent(unsigned, signed), Vector512<short>.One);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> ToFloats(Vector512<int> integers) => Vector512.ConvertToSingle(integers);
 }

@@ -11,10 +11,10 @@ internal static unsafe class Int8Panel<TFormat>
     where TFormat : ILevelFormat
 {
     /// <summary>The bytes of the levels of a block.</summary>
-    public const int LevelBytes = Int8Panel.Outputs * ActivationBlock.Columns;
+    public const int LevelBytes = Panel.Outputs * ActivationBlock.Columns;
 
     /// <summary>The bytes of a block.</summary>
-    public static int RecordBytes => LevelBytes + (TFormat.Scales * (TFormat.HasMinimum ? 2 : 1) * Int8Panel.Outputs * sizeof(float));
+    public static int RecordBytes => LevelBytes + (TFormat.Scales * (TFormat.HasMinimum ? 2 : 1) * Panel.Outputs * sizeof(float));
 
     /// <summary>Fills a panel from rows as the file has them.</summary>
     /// <param name="rows">The first row's first block.</param>
@@ -29,7 +29,7 @@ internal static unsafe class Int8Panel<TFormat>
         var levels = stackalloc sbyte[256];
         var scales = stackalloc float[16];
         var minimums = stackalloc float[16];
-        if (count < Int8Panel.Outputs)
+        if (count < Panel.Outputs)
         {
             new Span<byte>(panel, blocks * RecordBytes).Clear();
         }
@@ -64,10 +64,10 @@ internal static unsafe class Int8Panel<TFormat>
         var toScales = (float*)(record + LevelBytes) + output;
         for (var s = 0; s < TFormat.Scales; s++)
         {
-            toScales[s * Int8Panel.Outputs] = scales[s];
+            toScales[s * Panel.Outputs] = scales[s];
             if (TFormat.HasMinimum)
             {
-                toScales[(TFormat.Scales + s) * Int8Panel.Outputs] = minimums[s];
+                toScales[(TFormat.Scales + s) * Panel.Outputs] = minimums[s];
             }
         }
     }

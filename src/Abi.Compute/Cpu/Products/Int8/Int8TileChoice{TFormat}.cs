@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.Products.Emission;
 using Abi.Compute.Cpu.Products.Formats;
 
@@ -20,14 +21,16 @@ internal static class Int8TileChoice<TFormat>
 
         if (AvxVnni.IsSupported)
         {
-            return new Int8Tile256<TFormat, AvxVnniDot>();
+            return new Int8Tile<TFormat, AvxVnniDot, Vector256<int>, Lanes8, Vector256<float>>();
         }
 
         if (Avx512BW.IsSupported && Vector512.IsHardwareAccelerated)
         {
-            return new Int8Tile512<TFormat, Avx512Dot>();
+            return new Int8Tile<TFormat, Avx512Dot, Vector512<int>, Lanes16, Vector512<float>>();
         }
 
-        return Avx2.IsSupported ? new Int8Tile256<TFormat, Avx2Dot>() : new Int8Tile128<TFormat, PortableDot>();
+        return Avx2.IsSupported
+            ? new Int8Tile<TFormat, Avx2Dot, Vector256<int>, Lanes8, Vector256<float>>()
+            : new Int8Tile<TFormat, PortableDot, Vector128<int>, Lanes4, Vector128<float>>();
     }
 }

@@ -27,7 +27,7 @@ internal sealed unsafe class Int8TileReference<TFormat> : Int8Tile
 
     private static void Row(ActivationBlock* x, float* y, Int8TileArguments* a)
     {
-        for (var output = 0; output < Int8Panel.Outputs; output++)
+        for (var output = 0; output < Panel.Outputs; output++)
         {
             var sum = a->Accumulate != 0 ? y[output] : 0;
             for (var block = 0; block < a->Blocks; block++)
@@ -53,12 +53,12 @@ internal sealed unsafe class Int8TileReference<TFormat> : Int8Tile
                 integer += (levels[(column / 4 * 64) + (column % 4)] - offset) * x->Levels[column];
             }
 
-            t = s == 0 ? scales[0] * integer : MathF.FusedMultiplyAdd(scales[s * Int8Panel.Outputs], integer, t);
+            t = s == 0 ? scales[0] * integer : MathF.FusedMultiplyAdd(scales[s * Panel.Outputs], integer, t);
         }
 
         for (var s = 0; TFormat.HasMinimum && s < TFormat.Scales; s++)
         {
-            t = MathF.FusedMultiplyAdd(scales[(TFormat.Scales + s) * Int8Panel.Outputs], TFormat.Scales == 1 ? x->Sum : x->HalfSums[s], t);
+            t = MathF.FusedMultiplyAdd(scales[(TFormat.Scales + s) * Panel.Outputs], TFormat.Scales == 1 ? x->Sum : x->HalfSums[s], t);
         }
 
         return t;

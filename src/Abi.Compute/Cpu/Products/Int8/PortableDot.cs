@@ -4,15 +4,23 @@ using System.Runtime.Intrinsics;
 namespace Abi.Compute.Cpu.Products.Int8;
 
 /// <summary>Nothing but what every machine has: products in 16 bits, which 255 × 127 fits, added up in 32.</summary>
-internal readonly struct PortableDot : IInt8Dot128
+internal readonly unsafe struct PortableDot : IInt8Dot<Vector128<int>, Vector128<float>>
 {
+    public static string Path => KernelPath.Portable;
+
     public static bool TakesOffset => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> Add(Vector128<int> sum, Vector128<byte> levels, Vector128<sbyte> x, bool fullRange)
+    public static Vector128<int> Create(int value) => Vector128.Create(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Load(byte* levels) => Vector128.Load((int*)levels);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Add(Vector128<int> sum, Vector128<int> levels, Vector128<int> x, bool fullRange)
     {
-        var (levelsLow, levelsHigh) = Vector128.Widen(levels);
-        var (xLow, xHigh) = Vector128.Widen(x);
+        var (levelsLow, levelsHigh) = Vector128.Widen(levels.AsByte());
+        var (xLow, xHigh) = Vector128.Widen(x.AsSByte());
         var low = Pairs(levelsLow.AsInt16() * xLow);
         var high = Pairs(levelsHigh.AsInt16() * xHigh);
         // low is [output 0, 0, 1, 1], high [2, 2, 3, 3]: the halves of each 64 bits are added, then narrowed to [0, 1, 2, 3].
@@ -20,6 +28,9 @@ internal readonly struct PortableDot : IInt8Dot128
         var highSums = high.AsInt64() + (high.AsInt64() >>> 32);
         return sum + Vector128.Narrow(lowSums, highSums);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> ToFloats(Vector128<int> integers) => Vector128.ConvertToSingle(integers);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> Pairs(Vector128<short> products)

@@ -227,8 +227,8 @@ internal static unsafe class PackedPanel<TFormat>
                 for (var s = 0; s < TFormat.Scales; s++, packed += 16)
                 {
                     var both = Multiples(packed);
-                    (unit * Vector512.ConvertToSingle(both & Vector512.Create(15))).Store(scales + (s * Int8Panel.Outputs));
-                    (minimumUnit * Vector512.ConvertToSingle((both >> 4) & Vector512.Create(15))).Store(scales + ((TFormat.Scales + s) * Int8Panel.Outputs));
+                    (unit * Vector512.ConvertToSingle(both & Vector512.Create(15))).Store(scales + (s * Panel.Outputs));
+                    (minimumUnit * Vector512.ConvertToSingle((both >> 4) & Vector512.Create(15))).Store(scales + ((TFormat.Scales + s) * Panel.Outputs));
                 }
 
                 continue;
@@ -236,7 +236,7 @@ internal static unsafe class PackedPanel<TFormat>
 
             for (var s = 0; s < TFormat.Scales * (TFormat.HasMinimum ? 2 : 1); s++)
             {
-                var to = scales + (s * Int8Panel.Outputs);
+                var to = scales + (s * Panel.Outputs);
                 switch (TFormat.ScaleForm)
                 {
                     case ScaleForm.Half:
@@ -291,7 +291,7 @@ internal static unsafe class PackedPanel<TFormat>
         {
             for (var s = 0; s < TFormat.Scales * (TFormat.HasMinimum && !HasSharedByte ? 2 : 1); s++)
             {
-                var to = scales + (s * Int8Panel.Outputs);
+                var to = scales + (s * Panel.Outputs);
                 switch (TFormat.ScaleForm)
                 {
                     case ScaleForm.Half:
@@ -303,7 +303,7 @@ internal static unsafe class PackedPanel<TFormat>
                         packed += 16;
                         if (HasSharedByte)
                         {
-                            var minimums = to + (TFormat.Scales * Int8Panel.Outputs);
+                            var minimums = to + (TFormat.Scales * Panel.Outputs);
                             (minimum0 * Vector256.ConvertToSingle((low >> 4) & Vector256.Create(15))).Store(minimums);
                             (minimum1 * Vector256.ConvertToSingle((high >> 4) & Vector256.Create(15))).Store(minimums + 8);
                             (low, high) = (low & Vector256.Create(15), high & Vector256.Create(15));

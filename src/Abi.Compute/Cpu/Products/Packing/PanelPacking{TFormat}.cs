@@ -32,7 +32,7 @@ internal static unsafe class PanelPacking<TFormat>
     public static void Pack(byte* rows, long rowBytes, int count, int blocks, byte* packed)
     {
         // Group by group, so that sixteen rows are read on and on, not sixty-four in turn.
-        for (var group = 0; group < Int8Panel.Outputs / Group; group++)
+        for (var group = 0; group < Panel.Outputs / Group; group++)
         {
             var some = Math.Clamp(count - (group * Group), 0, Group);
             for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)

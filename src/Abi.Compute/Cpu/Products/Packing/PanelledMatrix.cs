@@ -7,9 +7,6 @@ namespace Abi.Compute.Cpu.Products.Packing;
 /// <summary>A matrix whose kernels compute the 64 outputs of a panel at a time, from packed panels that are kept or made aside.</summary>
 internal abstract unsafe class PanelledMatrix : ProductMatrix
 {
-    /// <summary>The outputs of a panel.</summary>
-    protected const int Outputs = 64;
-
     /// <summary>The rows of activations whose outputs of a last, narrower panel are held apart.</summary>
     private const int ApartRows = 48;
 
@@ -31,7 +28,7 @@ internal abstract unsafe class PanelledMatrix : ProductMatrix
         _packedBytes = packedBytes;
         if (repack != RepackMode.Never && packedBytes > 0)
         {
-            _store = new PanelStore(weight, Source, rows * weight.RowByteLength, Outputs * weight.RowByteLength, packedBytes);
+            _store = new PanelStore(weight, Source, rows * weight.RowByteLength, Panel.Outputs * weight.RowByteLength, packedBytes);
         }
     }
 
@@ -39,7 +36,7 @@ internal abstract unsafe class PanelledMatrix : ProductMatrix
 
     public override int Columns { get; }
 
-    public override int Granularity => Outputs;
+    public override int Granularity => Panel.Outputs;
 
     public override long PackedBytes => _store?.MadeBytes ?? 0;
 
@@ -59,14 +56,14 @@ internal abstract unsafe class PanelledMatrix : ProductMatrix
     /// <summary>The bytes of scratch that the kernels of a panel need, a multiple of 64.</summary>
     protected abstract int WorkBytes { get; }
 
-    private static int ApartBytes => ApartRows * Outputs * sizeof(float);
+    private static int ApartBytes => ApartRows * Panel.Outputs * sizeof(float);
 
     public override void Multiply(byte** x, float** y, int rows, int first, int count, byte* scratch)
     {
-        for (var end = first + count; first < end; first += Outputs)
+        for (var end = first + count; first < end; first += Panel.Outputs)
         {
-            var outputs = Math.Min(Outputs, end - first);
-            if (outputs == Outputs)
+            var outputs = Math.Min(Panel.Outputs, end - first);
+            if (outputs == Panel.Outputs)
             {
                 MultiplyPanel(x, y, first, rows, first, outputs, scratch);
             }
@@ -79,7 +76,7 @@ internal abstract unsafe class PanelledMatrix : ProductMatrix
         GC.KeepAlive(Weight);
     }
 
-    public override void Prefetch(int first, int bytes) => _store?.Prefetch(first / Outputs, bytes);
+    public override void Prefetch(int first, int bytes) => _store?.Prefetch(first / Panel.Outputs, bytes);
 
     public override void Dispose() => _store?.Dispose();
 
@@ -90,21 +87,21 @@ internal abstract unsafe class PanelledMatrix : ProductMatrix
     protected abstract void Pack(int first, int outputs, byte* packed);
 
     /// <summary>Where the packed panel of the outputs from <paramref name="first"/> on is, or will be; only where they are kept.</summary>
-    protected byte* PanelAt(int first) => _store![first / Outputs];
+    protected byte* PanelAt(int first) => _store![first / Panel.Outputs];
 
     /// <summary>Packs all panels at once.</summary>
     protected void PackAll() => Parallel.For(0, _store?.Panels ?? 0, panel =>
     {
         if (_store!.Claim(panel, atOnce: true) == PanelClaim.Make)
         {
-            Make(panel * Outputs, Math.Min(Outputs, Rows - (panel * Outputs)));
+            Make(panel * Panel.Outputs, Math.Min(Panel.Outputs, Rows - (panel * Panel.Outputs)));
         }
     });
 
     /// <summary>The packed panel of the outputs from <paramref name="first"/> on, made now if it is not there yet: in its place, or aside in scratch the first time or where none are kept.</summary>
     protected byte* Packed(int first, int outputs, byte* scratch)
     {
-        switch (_store?.Claim(first / Outputs) ?? PanelClaim.MakeAside)
+        switch (_store?.Claim(first / Panel.Outputs) ?? PanelClaim.MakeAside)
         {
             case PanelClaim.MakeAside:
                 var aside = scratch + WorkBytes + ApartBytes;
@@ -121,7 +118,7 @@ internal abstract unsafe class PanelledMatrix : ProductMatrix
     private void Make(int first, int outputs)
     {
         Pack(first, outputs, PanelAt(first));
-        _store!.Finish(first / Outputs);
+        _store!.Finish(first / Panel.Outputs);
     }
 
     /// <summary>Kernels write 64 outputs: those of a narrower panel go to scratch first.</summary>
@@ -131,7 +128,7 @@ internal abstract unsafe class PanelledMatrix : ProductMatrix
         var pointers = stackalloc float*[ApartRows];
         for (var i = 0; i < ApartRows; i++)
         {
-            pointers[i] = apart + (i * Outputs);
+            pointers[i] = apart + (i * Panel.Outputs);
         }
 
         for (var row = 0; row < rows; row += ApartRows)

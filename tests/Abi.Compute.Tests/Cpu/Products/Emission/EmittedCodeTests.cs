@@ -29,7 +29,7 @@ public sealed class EmittedCodeTests
     public void Int8TilesKeepToTheConvention([Values(-1, 0, 3, 7)] int offsetShift, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values(1, 2, 3)] int rows, [Values] bool windows)
     {
         var assembler = new Assembler();
-        Int8TileProgram.Write(assembler, offsetShift, scales, hasMinimum, rows, windows);
+        Int8Tile512Program.Write(assembler, new Int8TileShape(offsetShift, scales, hasMinimum, 127), rows, windows);
         var code = Decode(assembler.ToArray());
         CheckConvention(code, windows);
         // eight groups of four columns, four vectors of outputs, for each row
@@ -45,7 +45,7 @@ public sealed class EmittedCodeTests
     public void HalfRowsKeepToTheConvention([Values(1, 2, 3)] int rows)
     {
         var assembler = new Assembler();
-        HalfRowsProgram.Write(assembler, rows, 16);
+        HalfRowsProgram.Write(assembler, rows);
         var code = Decode(assembler.ToArray());
         CheckConvention(code, windows: false);
         Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vcvtph2ps), Is.EqualTo(4));
@@ -72,7 +72,7 @@ public sealed class EmittedCodeTests
     public void HalfRowsOf256BitsNeedNoMoreThanTheyAskFor([Values(1, 2, 3)] int rows)
     {
         var assembler = new Assembler(narrow: true);
-        HalfRowsProgram.Write(assembler, rows, 8);
+        HalfRowsProgram.Write(assembler, rows);
         var code = Decode(assembler.ToArray());
         CheckConvention(code, windows: false);
         CheckAvx2(code);
@@ -89,7 +89,7 @@ public sealed class EmittedCodeTests
         var assembler = new Assembler(narrow: true);
         var constants = Int8Tile256Program.WriteConstants(assembler, offsetShift);
         var start = assembler.Length;
-        Int8Tile256Program.Write(assembler, constants, greatest, offsetShift, scales, hasMinimum, rows);
+        Int8Tile256Program.Write(assembler, constants, new Int8TileShape(offsetShift, scales, hasMinimum, greatest), rows);
         var code = Decode(assembler.ToArray()[start..]);
         CheckConvention(code, windows: false);
         CheckAvx2(code);
@@ -110,11 +110,11 @@ public sealed class EmittedCodeTests
     public void PackedRowsOf256BitsNeedNoMoreThanTheyAskFor(
         [Values(1, 2, 3, 4, 5, 6, 8)] int codeBits, [Values("Half", "Super", "Single")] string form, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values] bool hasTable)
     {
-        var shape = new PackedRowsProgram.Shape(codeBits, Enum.Parse<ScaleForm>(form), scales, hasMinimum, codeBits == 8 ? 7 : 3, hasTable && codeBits < 5, 8192);
+        var shape = new PackedRowsShape(codeBits, Enum.Parse<ScaleForm>(form), scales, hasMinimum, codeBits == 8 ? 7 : 3, hasTable && codeBits < 5, 8192);
         foreach (var rows in new[] { 1, 8 })
         {
             var assembler = new Assembler(narrow: true);
-            PackedRows256Program.Write(assembler, shape, rows);
+            PackedRowsProgram.Write(assembler, shape, rows);
             var code = Decode(assembler.ToArray());
             CheckConvention(code, windows: false, "mov r10,[rdi+30h]");
             CheckAvx2(code);

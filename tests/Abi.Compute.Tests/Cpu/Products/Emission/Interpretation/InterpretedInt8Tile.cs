@@ -28,7 +28,7 @@ internal sealed unsafe class InterpretedInt8Tile<TFormat>(CodeInterpreter interp
         for (var row = 0; row < rows; row++)
         {
             memory.Lend(x[row], a->Blocks * ActivationBlock.Bytes, isWritable: false, "activations");
-            memory.Lend(y[row], Int8Panel.Outputs * sizeof(float), isWritable: true, "outputs");
+            memory.Lend(y[row], Panel.Outputs * sizeof(float), isWritable: true, "outputs");
         }
 
         interpreter.Call(starts[rows - 1], windows, (nint)a);

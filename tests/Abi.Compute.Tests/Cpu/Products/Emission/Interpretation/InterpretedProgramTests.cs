@@ -31,24 +31,24 @@ public sealed unsafe class InterpretedProgramTests
     public void HalfRowsEqualTheDefinition([Values(1, 2, 3)] int rows, [Values(16, 8)] int lanes)
     {
         var assembler = new Assembler(narrow: lanes == 8);
-        HalfRowsProgram.Write(assembler, rows, lanes);
+        HalfRowsProgram.Write(assembler, rows);
         var code = assembler.ToArray();
         using var interpreter = new CodeInterpreter(code);
         var placed = EmittedFunction.CanRun(lanes == 8) ? EmittedFunction.Place(code) : null;
         var random = new Random(rows);
         foreach (var columns in new[] { 1, 6, 131 })
         {
-            using var panel = new NativeBuffer(columns * FloatTile.Outputs * sizeof(ushort));
-            using var expanded = new NativeBuffer(columns * FloatTile.Outputs * sizeof(float));
+            using var panel = new NativeBuffer(columns * Panel.Outputs * sizeof(ushort));
+            using var expanded = new NativeBuffer(columns * Panel.Outputs * sizeof(float));
             using var x = new NativeBuffer(rows * columns * sizeof(float));
-            using var y = new NativeBuffer(rows * FloatTile.Outputs * sizeof(float));
-            foreach (ref var half in new Span<Half>((void*)panel.Address, columns * FloatTile.Outputs))
+            using var y = new NativeBuffer(rows * Panel.Outputs * sizeof(float));
+            foreach (ref var half in new Span<Half>((void*)panel.Address, columns * Panel.Outputs))
             {
                 half = (Half)((random.NextSingle() - 0.5f) * (random.Next(8) == 0 ? 1e-5f : 1)); // denormal halves too
             }
 
             FillFloats(random, x);
-            FloatElements.Expand<F16>((byte*)panel.Address, columns * FloatTile.Outputs, (float*)expanded.Address);
+            FloatElements.Expand<F16>((byte*)panel.Address, columns * Panel.Outputs, (float*)expanded.Address);
             for (var accumulate = 0; accumulate < 2; accumulate++)
             {
                 FillFloats(random, y);
@@ -57,7 +57,7 @@ public sealed unsafe class InterpretedProgramTests
                 {
                     for (var row = 0; row < rows; row++)
                     {
-                        new FloatTileReference().One((float*)expanded.Address, columns, (float*)x.Address + (row * columns), to + (row * FloatTile.Outputs), accumulate != 0);
+                        new FloatTileReference().One((float*)expanded.Address, columns, (float*)x.Address + (row * columns), to + (row * Panel.Outputs), accumulate != 0);
                     }
                 }
 
@@ -66,7 +66,7 @@ public sealed unsafe class InterpretedProgramTests
                 (arguments.Columns, arguments.Accumulate) = (columns, accumulate);
                 for (var row = 0; row < rows; row++)
                 {
-                    (arguments.X[row], arguments.Y[row]) = (x.Address + (row * columns * sizeof(float)), y.Address + (row * FloatTile.Outputs * sizeof(float)));
+                    (arguments.X[row], arguments.Y[row]) = (x.Address + (row * columns * sizeof(float)), y.Address + (row * Panel.Outputs * sizeof(float)));
                 }
 
                 Lend(interpreter, &arguments, panel, x, y);
@@ -87,9 +87,9 @@ public sealed unsafe class InterpretedProgramTests
         var random = new Random(rows);
         foreach (var (pairs, scale) in new[] { (1, 1f), (6, 1f), (67, 1f), (67, ScalarProducts.NegligibleBf16 * 32), (67, ScalarProducts.NegligibleBf16 / 32) })
         {
-            using var panel = new NativeBuffer(pairs * FloatTile.Outputs * sizeof(uint));
+            using var panel = new NativeBuffer(pairs * Panel.Outputs * sizeof(uint));
             using var x = new NativeBuffer(rows * pairs * sizeof(uint));
-            using var y = new NativeBuffer(rows * FloatTile.Outputs * sizeof(float));
+            using var y = new NativeBuffer(rows * Panel.Outputs * sizeof(float));
             Bf16Rows.Fill(random, panel, scale);
             Bf16Rows.Fill(random, x, scale);
             for (var accumulate = 0; accumulate < 2; accumulate++)
@@ -103,8 +103,8 @@ public sealed unsafe class InterpretedProgramTests
                 {
                     for (var row = 0; row < rows; row++)
                     {
-                        (arguments.X[row], arguments.Y[row]) = (x.Address + (row * pairs * sizeof(uint)), y.Address + (row * FloatTile.Outputs * sizeof(float)));
-                        Bf16Reference.One((uint*)panel.Address, pairs, (uint*)x.Address + (row * pairs), to + (row * FloatTile.Outputs), accumulate != 0);
+                        (arguments.X[row], arguments.Y[row]) = (x.Address + (row * pairs * sizeof(uint)), y.Address + (row * Panel.Outputs * sizeof(float)));
+                        Bf16Reference.One((uint*)panel.Address, pairs, (uint*)x.Address + (row * pairs), to + (row * Panel.Outputs), accumulate != 0);
                     }
                 }
 
@@ -119,7 +119,7 @@ public sealed unsafe class InterpretedProgramTests
     {
         const int all = 1 << 16;
         var assembler = new Assembler(narrow: lanes == 8);
-        HalfWidening.Write(assembler, lanes);
+        HalfWidening.Write(assembler);
         using var halves = new NativeBuffer(all * sizeof(ushort));
         using var floats = new NativeBuffer(all * sizeof(float));
         var from = new Span<ushort>((void*)halves.Address, all);
@@ -163,8 +163,7 @@ public sealed unsafe class InterpretedProgramTests
             Assert.Pass("No program reads scales that are powers of two.");
         }
 
-        var shape = new PackedRowsProgram.Shape(
-            TFormat.CodeBits, TFormat.ScaleForm, TFormat.Scales, TFormat.HasMinimum, TFormat.OffsetShift, !TFormat.Table.IsEmpty, PackedPanel<TFormat>.Ahead);
+        var shape = PackedRowsShape.Of<TFormat>();
         using var constants = new NativeBuffer(PackedRows<TFormat>.ConstantBytes);
         PackedRows<TFormat>.WriteConstants((byte*)constants.Address);
         var random = new Random(29);
@@ -173,15 +172,7 @@ public sealed unsafe class InterpretedProgramTests
             for (var rows = 1; rows <= PackedRowsProgram.MostRows; rows++)
             {
                 var assembler = new Assembler(narrow);
-                if (narrow)
-                {
-                    PackedRows256Program.Write(assembler, shape, rows);
-                }
-                else
-                {
-                    PackedRowsProgram.Write(assembler, shape, rows);
-                }
-
+                PackedRowsProgram.Write(assembler, shape, rows);
                 var code = assembler.ToArray();
                 using var interpreter = new CodeInterpreter(code);
                 var placed = EmittedFunction.CanRun(narrow) ? EmittedFunction.Place(code) : null;
@@ -197,7 +188,7 @@ public sealed unsafe class InterpretedProgramTests
     {
         using var packed = new NativeBuffer(pieces * PackedPanel<TFormat>.Bytes(blocks));
         using var x = new NativeBuffer(rows * pieces * blocks * ActivationBlock.Bytes);
-        using var y = new NativeBuffer(rows * Int8Panel.Outputs * sizeof(float));
+        using var y = new NativeBuffer(rows * Panel.Outputs * sizeof(float));
         using var panel = new NativeBuffer(blocks * Int8Panel<TFormat>.RecordBytes);
         for (var piece = 0; piece < pieces; piece++)
         {
@@ -217,11 +208,11 @@ public sealed unsafe class InterpretedProgramTests
             for (var row = 0; row < rows; row++)
             {
                 var first = (ActivationBlock*)x.Address + (row * pieces * blocks);
-                (arguments.X[row], arguments.Y[row]) = ((long)first, y.Address + (row * Int8Panel.Outputs * sizeof(float)));
+                (arguments.X[row], arguments.Y[row]) = ((long)first, y.Address + (row * Panel.Outputs * sizeof(float)));
                 for (var piece = 0; piece < pieces; piece++)
                 {
                     PackedPanel<TFormat>.Unpack((byte*)packed.Address + (piece * PackedPanel<TFormat>.Bytes(blocks)), blocks, (byte*)panel.Address);
-                    var tile = new Int8TileArguments { Panel = (byte*)panel.Address, Blocks = blocks, X0 = first + (piece * blocks), Y0 = to + (row * Int8Panel.Outputs), Accumulate = 1 };
+                    var tile = new Int8TileArguments { Panel = (byte*)panel.Address, Blocks = blocks, X0 = first + (piece * blocks), Y0 = to + (row * Panel.Outputs), Accumulate = 1 };
                     new Int8TileReference<TFormat>().One(&tile);
                 }
             }

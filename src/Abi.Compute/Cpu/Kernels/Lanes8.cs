@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Abi.Compute.Cpu.Kernels;
 
 /// <summary>Eight lanes; the runtime splits them where registers are narrower.</summary>
-internal readonly unsafe struct BlockLanes8 : IBlockLanes<Vector256<float>>
+internal readonly unsafe struct Lanes8 : IBlockLanes<Vector256<float>>
 {
     public static int Count => 8;
 

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Abi.Compute.Cpu.Kernels;
 
 /// <summary>Sixteen lanes, for machines that have such registers.</summary>
-internal readonly unsafe struct BlockLanes16 : IBlockLanes<Vector512<float>>
+internal readonly unsafe struct Lanes16 : IBlockLanes<Vector512<float>>
 {
     public static int Count => 16;
 

@@ -7,7 +7,7 @@ namespace Abi.Compute.Cpu.Products.Emission;
 /// Writes the integer tile with 512-bit VNNI: 64 outputs are four vectors of 16, a row of activations is broadcast four columns at a time, and sums stay in registers over all
 /// blocks. Formats with two scales take two vectors at a time, twice over, because their partial results need registers too.
 /// </summary>
-internal sealed class Int8TileProgram
+internal sealed class Int8Tile512Program
 {
     private const int Vectors = 4;
     private const int Levels = 24;
@@ -21,32 +21,31 @@ internal sealed class Int8TileProgram
     private const int WindowsFrame = (WindowsSaved * 16) + 8;
 
     private readonly Assembler _to;
-    private readonly int _offsetShift;
-    private readonly int _scales;
-    private readonly bool _hasMinimum;
+    private readonly Int8TileShape _shape;
     private readonly int _rows;
     private readonly int _together;
     private readonly bool _windows;
 
-    private Int8TileProgram(Assembler to, int offsetShift, int scales, bool hasMinimum, int rows, bool windows)
+    private Int8Tile512Program(Assembler to, Int8TileShape shape, int rows, bool windows)
     {
-        (_to, _offsetShift, _scales, _hasMinimum, _rows, _windows) = (to, offsetShift, scales, hasMinimum, rows, windows);
-        _together = scales == 1 ? Vectors : Vectors / 2;
+        (_to, _shape, _rows, _windows) = (to, shape, rows, windows);
+        _together = shape.Scales == 1 ? Vectors : Vectors / 2;
     }
 
     private static Register Arguments => Register.Rax;
 
-    private static Register Panel => Register.Rdx;
+    private static Register Record => Register.Rdx;
 
     private static Register Blocks => Register.R11;
 
     private static Register Output => Register.Rcx;
 
-    private int RecordBytes => (Int8Panel.Outputs * ActivationBlock.Columns) + (_scales * (_hasMinimum ? 2 : 1) * Int8Panel.Outputs * sizeof(float));
-
     /// <summary>Writes the function for some rows: <c>void (Int8TileArguments*)</c> in the convention of System V or of Windows.</summary>
-    public static void Write(Assembler to, int offsetShift, int scales, bool hasMinimum, int rows, bool windows) =>
-        new Int8TileProgram(to, offsetShift, scales, hasMinimum, rows, windows).Write();
+    /// <param name="to">Where to.</param>
+    /// <param name="shape">The format.</param>
+    /// <param name="rows">1 to 3.</param>
+    /// <param name="windows">Whether Windows calls it.</param>
+    public static void Write(Assembler to, Int8TileShape shape, int rows, bool windows) => new Int8Tile512Program(to, shape, rows, windows).Write();
 
     private static Register X(int row) => Register.R8 + row;
 
@@ -59,7 +58,7 @@ internal sealed class Int8TileProgram
     private int Integer(int row, int vector) => 12 + (row * _together) + vector;
 
     /// <summary>Where a row's block is added up: with one scale, the integers turn into it.</summary>
-    private int Block(int row, int vector) => _scales == 1 ? Integer(row, vector) : 6 + (row * _together) + vector;
+    private int Block(int row, int vector) => _shape.Scales == 1 ? Integer(row, vector) : 6 + (row * _together) + vector;
 
     private void Write()
     {
@@ -94,7 +93,7 @@ internal sealed class Int8TileProgram
 
     private void WriteVectors(int first)
     {
-        _to.Load(Panel, Arguments, Argument(nameof(Int8TileArguments.Panel)));
+        _to.Load(Record, Arguments, Argument(nameof(Int8TileArguments.Panel)));
         for (var row = 0; row < _rows; row++)
         {
             _to.Load(X(row), Arguments, Argument(nameof(Int8TileArguments.X0)) + (8 * row));
@@ -112,7 +111,7 @@ internal sealed class Int8TileProgram
         _to.Align();
         var loop = _to.Length;
         WriteBlock(first);
-        _to.Add(Panel, RecordBytes);
+        _to.Add(Record, _shape.RecordBytes);
         for (var row = 0; row < _rows; row++)
         {
             _to.Add(X(row), ActivationBlock.Bytes);
@@ -144,15 +143,15 @@ internal sealed class Int8TileProgram
 
     private void WriteBlock(int first)
     {
-        for (var scale = 0; scale < _scales; scale++)
+        for (var scale = 0; scale < _shape.Scales; scale++)
         {
             WriteStart(scale);
-            var steps = 8 / _scales;
+            var steps = 8 / _shape.Scales;
             for (var j = scale * steps; j < (scale + 1) * steps; j++)
             {
                 for (var vector = 0; vector < _together; vector++)
                 {
-                    _to.Load(Levels + vector, Panel, (64 * j) + (512 * (first + vector)));
+                    _to.Load(Levels + vector, Record, Int8TileShape.LevelsAt(16 * (first + vector), j));
                 }
 
                 for (var row = 0; row < _rows; row++)
@@ -168,23 +167,23 @@ internal sealed class Int8TileProgram
             {
                 if (scale == 0)
                 {
-                    _to.Multiply(Block(row, vector), Integer(row, vector), Panel, ScaleOffset(0, first + vector));
+                    _to.Multiply(Block(row, vector), Integer(row, vector), Record, Int8TileShape.ScaleAt(0, 16 * (first + vector)));
                 }
                 else
                 {
-                    _to.MultiplyAdd(Block(row, vector), Integer(row, vector), Panel, ScaleOffset(scale, first + vector));
+                    _to.MultiplyAdd(Block(row, vector), Integer(row, vector), Record, Int8TileShape.ScaleAt(scale, 16 * (first + vector)));
                 }
             });
         }
 
-        for (var minimum = 0; _hasMinimum && minimum < _scales; minimum++)
+        for (var minimum = 0; _shape.HasMinimum && minimum < _shape.Scales; minimum++)
         {
             for (var row = 0; row < _rows; row++)
             {
-                _to.Broadcast(Activations + row, X(row), _scales == 1 ? ActivationBlock.SumOffset : ActivationBlock.HalfSumsOffset + (4 * minimum));
+                _to.Broadcast(Activations + row, X(row), ActivationBlock.SumAt(minimum, _shape.Scales));
             }
 
-            ForEach((row, vector) => _to.MultiplyAdd(Block(row, vector), Activations + row, Panel, ScaleOffset(_scales + minimum, first + vector)));
+            ForEach((row, vector) => _to.MultiplyAdd(Block(row, vector), Activations + row, Record, Int8TileShape.ScaleAt(_shape.Scales + minimum, 16 * (first + vector))));
         }
 
         ForEach((row, vector) => _to.MultiplyAdd(Sum(row, vector), Block(row, vector), X(row), ActivationBlock.ScaleOffset, broadcast: true));
@@ -193,10 +192,10 @@ internal sealed class Int8TileProgram
     /// <summary>Integers begin with what takes the offset of the levels back.</summary>
     private void WriteStart(int scale)
     {
-        var at = _scales == 1 ? ActivationBlock.NegativeSumOffset : ActivationBlock.HalfNegativeSumsOffset + (4 * scale);
+        var at = ActivationBlock.NegativeSumAt(scale, _shape.Scales);
         ForEach((row, vector) =>
         {
-            if (_offsetShift < 0)
+            if (_shape.OffsetShift < 0)
             {
                 _to.Zero(Integer(row, vector));
             }
@@ -204,19 +203,16 @@ internal sealed class Int8TileProgram
             {
                 _to.Move(Integer(row, vector), Integer(row, 0));
             }
-            else if (_offsetShift == 0)
+            else if (_shape.OffsetShift == 0)
             {
                 _to.Broadcast(Integer(row, 0), X(row), at);
             }
             else
             {
-                _to.BroadcastShifted(Integer(row, 0), X(row), at, _offsetShift);
+                _to.BroadcastShifted(Integer(row, 0), X(row), at, _shape.OffsetShift);
             }
         });
     }
-
-    private int ScaleOffset(int index, int vector) =>
-        (Int8Panel.Outputs * ActivationBlock.Columns) + (((index * Int8Panel.Outputs) + (16 * vector)) * sizeof(float));
 
     private void ForEach(Action<int, int> each)
     {
