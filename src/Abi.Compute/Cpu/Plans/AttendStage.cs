@@ -81,7 +81,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         var span = chunk % _mostSpans;
         var index = (_tileCount * _shape.Heads) - 1 - (chunk / _mostSpans);
         var (tile, head) = (_tiles[index / _shape.Heads], index % _shape.Heads);
-        var scratch = new Scratch(Frame.Scratch(worker), _shape, TileHeads);
+        var scratch = new AttentionScratch(Frame.Scratch(worker), _shape, TileHeads);
         if (_mostSpans == 1)
         {
             BeginTile(tile, head, scratch);
@@ -114,7 +114,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         }
     }
 
-    public override long WorkerScratchBytes(int rows) => Scratch.Bytes(_shape, Math.Min(Math.Max(rows, 1), Math.Max(1, MostTileQueries / _group)) * _group);
+    public override long WorkerScratchBytes(int rows) => AttentionScratch.Bytes(_shape, Math.Min(Math.Max(rows, 1), Math.Max(1, MostTileQueries / _group)) * _group);
 
     public override string Describe() =>
         $"attend {queries.Name} → {result.Name}: {scores.Settings.Heads} heads over {_shape.Heads}, keys {_shape.KeySize}, values {_shape.ValueSize}, tiles of up to {MostTileQueries} queries, {_group} heads of a row together, spans of {SpanLength} positions";
@@ -168,7 +168,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     }
 
     /// <summary>Finds a tile's queries and what each of them sees.</summary>
-    private void BeginTile(Tile tile, int head, Scratch scratch)
+    private void BeginTile(Tile tile, int head, AttentionScratch scratch)
     {
         var sequence = Frame.Inputs.Sequences[tile.Sequence];
         var length = source.Length(sequence);
@@ -185,7 +185,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
 
     /// <summary>The result over one span: <c>scratch.Partial</c>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void AttendSpan(Tile tile, int head, int span, Scratch scratch)
+    private void AttendSpan(Tile tile, int head, int span, AttentionScratch scratch)
     {
         var count = tile.Rows * _group;
         Parts(scratch.Partial, out var greatest, out var sums, out var outputs);
@@ -206,7 +206,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
 
     /// <summary>The products of a tile's queries with the keys of one page.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Score(Tile tile, int head, int page, bool isFollowed, Scratch scratch)
+    private void Score(Tile tile, int head, int page, bool isFollowed, AttentionScratch scratch)
     {
         var count = tile.Rows * _group;
         var start = page * StateStore.PageLength;
@@ -235,7 +235,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
 
     /// <summary>Makes weights of a span's scores.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Weigh(Tile tile, int head, int span, Scratch scratch, float* greatest, float* sums)
+    private void Weigh(Tile tile, int head, int span, AttentionScratch scratch, float* greatest, float* sums)
     {
         var sequence = Frame.Inputs.Sequences[tile.Sequence];
         var start = span * SpanLength;
@@ -271,7 +271,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     /// see is added to each alone. Values that a row does not see are left out, not weighed with zero: what lies there may be anything.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Accumulate(Tile tile, int head, int page, bool isFollowed, Scratch scratch, float* outputs)
+    private void Accumulate(Tile tile, int head, int page, bool isFollowed, AttentionScratch scratch, float* outputs)
     {
         var count = tile.Rows * _group;
         var stride = _shape.ValueStride;
@@ -338,7 +338,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     }
 
     /// <summary>Whether any of some queries sees anything of a page.</summary>
-    private static bool IsSeen(Scratch scratch, int query, int count, int start)
+    private static bool IsSeen(AttentionScratch scratch, int query, int count, int start)
     {
         for (var q = query; q < query + count; q++)
         {
@@ -410,53 +410,4 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     /// <summary>Rows of one sequence that go over the pages together.</summary>
     [StructLayout(LayoutKind.Auto)]
     private readonly record struct Tile(int Sequence, int FirstRow, int Rows, int First, int Last, int FirstSpan, int LastSpan);
-
-    /// <summary>A worker's scratch, cut up.</summary>
-    private ref struct Scratch
-    {
-        public Scratch(byte* memory, PageShape shape, int queries)
-        {
-            Queries = (float**)memory;
-            First = (int*)(Queries + queries);
-            Last = First + queries;
-            Packed = (float*)Align(Last + queries);
-            Scores = (float*)Align(Packed + (queries * shape.KeySize));
-            Page = Scores + (queries * SpanLength);
-            Partial = Page + (Math.Max(shape.KeySize, shape.ValueStride) * StateStore.PageLength);
-            Total = (float*)Align(Partial + (queries * (shape.ValueStride + 2)));
-        }
-
-        /// <summary>[queries] pointers to [key size].</summary>
-        public float** Queries { get; }
-
-        /// <summary>[queries]: the first position that each sees.</summary>
-        public int* First { get; }
-
-        /// <summary>[queries]: the last one.</summary>
-        public int* Last { get; }
-
-        /// <summary>[queries / 8, key size, 8].</summary>
-        public float* Packed { get; }
-
-        /// <summary>[queries, 256].</summary>
-        public float* Scores { get; }
-
-        /// <summary>[key size, 32] or [32, stride].</summary>
-        public float* Page { get; }
-
-        /// <summary>[queries × (stride + 2)].</summary>
-        public float* Partial { get; set; }
-
-        /// <summary>[queries × (stride + 2)].</summary>
-        public float* Total { get; }
-
-        public static long Bytes(PageShape shape, int queries)
-        {
-            var stride = (shape.ValueSize + 31L) & ~31; // the format of the cache is not known yet: the widest
-            return (queries * (sizeof(float*) + (2 * sizeof(int)))) + 256
-                + (sizeof(float) * ((queries * (SpanLength + (long)shape.KeySize)) + (Math.Max(shape.KeySize, stride) * StateStore.PageLength) + (2L * queries * (stride + 2))));
-        }
-
-        private static byte* Align(void* pointer) => (byte*)(((nuint)pointer + 63) & ~(nuint)63);
-    }
 }
