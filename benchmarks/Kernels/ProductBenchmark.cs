@@ -11,9 +11,9 @@ namespace Abi.Benchmarks;
 /// <summary>Times products of one shape: so many matrices in turn that none stays in a cache, ranges of outputs claimed by the threads.</summary>
 internal sealed unsafe class ProductBenchmark : IDisposable
 {
-    public const int Outputs = 5632;
-
     public const int Columns = 2048;
+
+    private const int Whole = 5632;
 
     private const long LeastBytes = 200L << 20;
 
@@ -22,14 +22,21 @@ internal sealed unsafe class ProductBenchmark : IDisposable
     private readonly List<Func<ProductMatrix>> _makers = [];
     private readonly List<NativeBuffer> _buffers = [];
 
-    public ProductBenchmark(TensorType type, ActivationPrecision activations, RepackMode repack, int threads)
+    /// <summary>Makes the matrices.</summary>
+    /// <param name="type">The format of the weights.</param>
+    /// <param name="activations">What they meet.</param>
+    /// <param name="repack">Whether they are packed.</param>
+    /// <param name="threads">The threads.</param>
+    /// <param name="outputs">0 for matrices that no cache holds; else those of one, small enough to stay in a cache, so that arithmetic alone is timed.</param>
+    public ProductBenchmark(TensorType type, ActivationPrecision activations, RepackMode repack, int threads, int outputs = 0)
     {
         _threads = threads;
+        Outputs = outputs == 0 ? Whole : outputs;
         var format = BlockFormat.Get(type);
         var rowBytes = (int)format.RowBytes(Columns);
         WeightBytes = (long)rowBytes * Outputs;
         var some = SomeRows(format, 16);
-        for (var i = 0; i < (int)(LeastBytes / WeightBytes) + 1; i++)
+        for (var i = 0; i < (outputs == 0 ? (int)(LeastBytes / WeightBytes) + 1 : 1); i++)
         {
             var buffer = Take(WeightBytes);
             for (var row = 0; row < Outputs; row++)
@@ -42,6 +49,8 @@ internal sealed unsafe class ProductBenchmark : IDisposable
             _matrices.Add(_makers[i]());
         }
     }
+
+    public int Outputs { get; }
 
     public long WeightBytes { get; }
 
@@ -63,8 +72,9 @@ internal sealed unsafe class ProductBenchmark : IDisposable
             }
         }
 
-        var turns = 2 * _matrices.Count; // all of them twice before the clock starts, so that all are packed
+        var turns = Math.Max(8, 2 * _matrices.Count); // all of them twice before the clock starts, so that all are packed
         List<double> times = [];
+        var total = 0d;
         var clock = new Stopwatch();
         var next = 0;
         var matrixIndex = 0;
@@ -74,9 +84,10 @@ internal sealed unsafe class ProductBenchmark : IDisposable
             if (clock.IsRunning && --turns < 0)
             {
                 times.Add(clock.Elapsed.TotalSeconds);
+                total += times[^1];
             }
 
-            stop = times.Sum() > seconds && times.Count > 4;
+            stop = total > seconds && times.Count > 4;
             (next, matrixIndex) = (0, (matrixIndex + 1) % _matrices.Count);
             clock.Restart();
         });

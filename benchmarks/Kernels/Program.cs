@@ -7,7 +7,7 @@ using Abi.Compute.Formats;
 // Abi.Benchmarks sampling=150000 [seconds=1]   the choice of a token
 // Abi.Benchmarks prompt=MODEL.gguf [rows=512] [depth=0] [threads=2] [seconds=1] [activations=Int8]   the stages of a step
 // Abi.Benchmarks packing=1 [seconds=1] [activations=Int8] [types=Q4_0,Q8_0,…]   the first use of a matrix, one row on one thread
-// Abi.Benchmarks [threads=2] [rows=512] [repack=Lazy] [seconds=1] [activations=Int8] [types=Q4_0,Q8_0,…]
+// Abi.Benchmarks [threads=2] [rows=512] [outputs=0: what no cache holds] [repack=Lazy] [seconds=1] [activations=Int8] [types=Q4_0,Q8_0,…]
 var options = args.Select(arg => arg.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[^1], StringComparer.OrdinalIgnoreCase);
 string Option(string name, string standard) => options.GetValueOrDefault(name, standard);
 var threads = int.Parse(Option("threads", "2"), CultureInfo.InvariantCulture);
@@ -69,15 +69,15 @@ if (options.TryGetValue("model", out var model))
     return;
 }
 
-Console.WriteLine($"{threads} threads, weights {ProductBenchmark.Outputs} × {ProductBenchmark.Columns}, {repack}, {activations}");
+var outputs = int.Parse(Option("outputs", "0"), CultureInfo.InvariantCulture);
 Console.WriteLine($"read bandwidth: {ProductBenchmark.ReadBandwidth(threads, seconds):f1} GB/s (median)");
 foreach (var type in types)
 {
-    using var benchmark = new ProductBenchmark(type, activations, repack, threads);
+    using var benchmark = new ProductBenchmark(type, activations, repack, threads, outputs);
     foreach (var count in rows)
     {
         var (median, best) = benchmark.Measure(count, seconds);
-        var operations = 2.0 * count * ProductBenchmark.Columns * ProductBenchmark.Outputs;
+        var operations = 2.0 * count * ProductBenchmark.Columns * benchmark.Outputs;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{type,-8} {count,4} rows  {operations / median / 1e9,8:f0} GOPS (best {operations / best / 1e9,5:f0})  {benchmark.WeightBytes / median / 1e9,6:f1} GB/s (best {benchmark.WeightBytes / best / 1e9,5:f1})"));
     }
