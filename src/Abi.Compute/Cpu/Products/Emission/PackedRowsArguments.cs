@@ -16,9 +16,9 @@ internal unsafe struct PackedRowsArguments
     public nint Blocks;
 
     /// <summary>From the codes of a group of 16 outputs to its scales.</summary>
-    public nint CodeBytes;
+    public nint ScalesAt;
 
-    /// <summary>From the scales of a group to the next group.</summary>
+    /// <summary>From the scales of a group to the next group, where they lie behind all its codes.</summary>
     public nint ScaleBytes;
 
     /// <summary>The bytes of a piece's columns of a row: Blocks × 64.</summary>

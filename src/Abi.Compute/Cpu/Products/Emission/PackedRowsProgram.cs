@@ -128,7 +128,11 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
         var group = to.Length;
         WriteGroup();
         to.Subtract(Column, Arguments, Argument(nameof(PackedRowsArguments.XBytes)));
-        to.Add(Codes, Arguments, Argument(nameof(PackedRowsArguments.ScaleBytes)));
+        if (!shape.IsInterleaved)
+        {
+            to.Add(Codes, Arguments, Argument(nameof(PackedRowsArguments.ScaleBytes)));
+        }
+
         to.Add(Output, Panel.GroupOutputs * sizeof(float));
         to.Compare(Output, Panel.Outputs * sizeof(float));
         to.JumpIfNotZero(group);
@@ -143,7 +147,7 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
     private void WriteGroup()
     {
         to.Move(ScaleBytes, Codes);
-        to.Add(ScaleBytes, Arguments, Argument(nameof(PackedRowsArguments.CodeBytes)));
+        to.Add(ScaleBytes, Arguments, Argument(nameof(PackedRowsArguments.ScalesAt)));
         to.Load(Blocks, Arguments, Argument(nameof(PackedRowsArguments.Blocks)));
         WriteFirstOutputs();
         if (shape.UnitBytes > 0)
@@ -154,11 +158,11 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
 
         to.Align();
         var block = to.Length;
-        WritePrefetches(Codes, shape.CodeBytes);
-        WritePrefetches(ScaleBytes, shape.BlockScaleBytes);
+        WritePrefetches(Codes, shape.BlockBytes);
+        WritePrefetches(ScaleBytes, shape.IsInterleaved ? 0 : shape.BlockScaleBytes);
         WriteBlock();
-        to.Add(Codes, shape.CodeBytes);
-        to.Add(ScaleBytes, shape.BlockScaleBytes);
+        to.Add(Codes, shape.BlockBytes);
+        to.Add(ScaleBytes, shape.IsInterleaved ? shape.BlockBytes : shape.BlockScaleBytes);
         to.Add(Column, ActivationBlock.Bytes);
         to.Add(Blocks, -1);
         to.JumpIfNotZero(block);

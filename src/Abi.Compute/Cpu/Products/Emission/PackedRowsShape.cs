@@ -23,6 +23,12 @@ internal readonly record struct PackedRowsShape(int CodeBits, ScaleForm ScaleFor
     /// <summary>The bytes of codes of a block.</summary>
     public int CodeBytes => 64 * CodeBits;
 
+    /// <summary>Whether the scales of a block lie behind its codes.</summary>
+    public bool IsInterleaved => ScaleForm != ScaleForm.Super && BlockScaleBytes % 64 == 0;
+
+    /// <summary>The bytes from the codes of a block to those of the next.</summary>
+    public int BlockBytes => CodeBytes + (IsInterleaved ? BlockScaleBytes : 0);
+
     /// <summary>Whether a scale and its minimum are the halves of a byte.</summary>
     public bool HasSharedByte => Scales == 2 && HasMinimum;
 

@@ -80,7 +80,7 @@ internal sealed unsafe class PackedRows<TFormat>
     {
         arguments->Pieces = pieces;
         arguments->Blocks = blocks;
-        arguments->CodeBytes = blocks * PackedPanel<TFormat>.CodeBytes;
+        arguments->ScalesAt = PackedPanel<TFormat>.ScalesAt(blocks);
         arguments->ScaleBytes = PackedPanel<TFormat>.ScaleBytes(blocks);
         arguments->XBytes = blocks * ActivationBlock.Bytes;
         ((delegate* unmanaged[SuppressGCTransition]<PackedRowsArguments*, void>)_functions[rows - 1])(arguments);
@@ -181,40 +181,48 @@ internal sealed unsafe class PackedRows<TFormat>
     }
 
     /// <summary>Random codes, or the greatest, and sane scales.</summary>
-    private static void FillPiece(Random random, byte* piece, int blocks, bool isExtreme)
+    internal static void FillPiece(Random random, byte* piece, int blocks, bool isExtreme)
     {
-        for (var group = 0; group < 4; group++)
+        var scaleBytes = PackedPanel<TFormat>.ScaleBytes(blocks) / (PackedPanel<TFormat>.IsInterleaved ? blocks : 1);
+        for (var group = 0; group < 4; group++, piece += PackedPanel<TFormat>.GroupBytes(blocks))
         {
-            var codes = new Span<byte>(piece, blocks * PackedPanel<TFormat>.CodeBytes);
-            random.NextBytes(codes);
-            if (isExtreme)
+            for (var block = 0; block < blocks; block++)
             {
-                codes.Fill(TFormat.OffsetShift == 7 && TFormat.Table.IsEmpty ? (byte)0 : (byte)255);
-            }
-
-            piece += blocks * PackedPanel<TFormat>.CodeBytes;
-            var scales = new Span<byte>(piece, PackedPanel<TFormat>.ScaleBytes(blocks));
-            random.NextBytes(scales);
-            var halves = TFormat.ScaleForm switch
-            {
-                ScaleForm.Half => scales,
-                ScaleForm.Super => scales[..64], // the units; where there is but one, some multiples too
-                _ => default,
-            };
-            foreach (ref var half in MemoryMarshal.Cast<byte, Half>(halves))
-            {
-                half = (Half)((random.NextSingle() * 2) - 1);
-            }
-
-            if (TFormat.ScaleForm == ScaleForm.Single)
-            {
-                foreach (ref var scale in MemoryMarshal.Cast<byte, float>(scales))
+                var codes = new Span<byte>(piece + (block * PackedPanel<TFormat>.BlockBytes), PackedPanel<TFormat>.CodeBytes);
+                random.NextBytes(codes);
+                if (isExtreme)
                 {
-                    scale = (random.NextSingle() * 2) - 1;
+                    codes.Fill(TFormat.OffsetShift == 7 && TFormat.Table.IsEmpty ? (byte)0 : (byte)255);
                 }
             }
 
-            piece += scales.Length;
+            for (var block = 0; block < (PackedPanel<TFormat>.IsInterleaved ? blocks : 1); block++)
+            {
+                FillScales(random, new Span<byte>(piece + PackedPanel<TFormat>.ScalesAt(blocks) + (block * PackedPanel<TFormat>.BlockBytes), scaleBytes));
+            }
+        }
+    }
+
+    private static void FillScales(Random random, Span<byte> scales)
+    {
+        random.NextBytes(scales);
+        var halves = TFormat.ScaleForm switch
+        {
+            ScaleForm.Half => scales,
+            ScaleForm.Super => scales[..64], // the units; where there is but one, some multiples too
+            _ => default,
+        };
+        foreach (ref var half in MemoryMarshal.Cast<byte, Half>(halves))
+        {
+            half = (Half)((random.NextSingle() * 2) - 1);
+        }
+
+        if (TFormat.ScaleForm == ScaleForm.Single)
+        {
+            foreach (ref var scale in MemoryMarshal.Cast<byte, float>(scales))
+            {
+                scale = (random.NextSingle() * 2) - 1;
+            }
         }
     }
 }

@@ -8,8 +8,9 @@ namespace Abi.Compute.Cpu.Products.Packing;
 
 /// <summary>
 /// How a panel of 64 outputs lies in memory: piece after piece of 256 columns, as they are read; in a piece, 4 groups of 16 outputs; in a group, the codes block after block of 32
-/// columns, then the scales. The codes of a block are planes of bits of the 8 vectors [16 outputs][4 columns] of <see cref="Int8Panel{TFormat}"/>: nibbles (vector j low, j + 4
-/// high), pairs (4 vectors a byte) and single bits (8 vectors a byte), the lowest bits first; 8-bit codes are the vectors themselves.
+/// columns, then the scales; or, where those of a block fill whole cache lines, block after block its codes and its scales. The codes of a block are planes of bits of the 8 vectors
+/// [16 outputs][4 columns] of <see cref="Int8Panel{TFormat}"/>: nibbles (vector j low, j + 4 high), pairs (4 vectors a byte) and single bits (8 vectors a byte), the lowest bits first; 8-bit
+/// codes are the vectors themselves.
 /// </summary>
 internal static unsafe class PackedPanel<TFormat>
     where TFormat : struct, ILevelFormat
@@ -25,6 +26,23 @@ internal static unsafe class PackedPanel<TFormat>
     /// <summary>Whether a scale and its minimum are halves of one byte.</summary>
     public static bool HasSharedByte => TFormat.Scales == 2 && TFormat.HasMinimum;
 
+    /// <summary>
+    /// Whether the scales of a block lie behind its codes: where they fill cache lines, so that a panel is read line after line. Read at two places in turn, a line of scales after each few of codes,
+    /// memory took up to twice the time.
+    /// </summary>
+    public static bool IsInterleaved => TFormat.ScaleForm != ScaleForm.Super && BlockScaleBytes % 64 == 0;
+
+    /// <summary>The bytes from the codes of a block to those of the next.</summary>
+    public static int BlockBytes => CodeBytes + (IsInterleaved ? BlockScaleBytes : 0);
+
+    /// <summary>The bytes of the scales of a block; of superblocks, without their units.</summary>
+    private static int BlockScaleBytes => TFormat.Scales * (TFormat.HasMinimum ? 2 : 1) * TFormat.ScaleForm switch
+    {
+        ScaleForm.Half => 32,
+        ScaleForm.Single => 64,
+        _ => 16,
+    };
+
     /// <summary>The bytes of a whole panel.</summary>
     /// <param name="blocks">The blocks of 32 columns.</param>
     public static long Bytes(int blocks) =>
@@ -38,20 +56,23 @@ internal static unsafe class PackedPanel<TFormat>
     public static void Unpack(byte* packed, int blocks, byte* panel)
     {
         var table = Table();
-        nint recordBytes = Int8Panel<TFormat>.RecordBytes; // asked for once: within the loop it would be a call
-        nint scaleBytes = ScaleBytes(blocks);
+        nint recordBytes = Int8Panel<TFormat>.RecordBytes; // asked for once, like what follows: within the loop it would be a call
+        nint blockBytes = BlockBytes;
+        nint scalesAt = ScalesAt(blocks);
+        nint groupBytes = GroupBytes(blocks);
         var scales = (float*)(panel + Int8Panel<TFormat>.LevelBytes);
         for (var group = 0; group < 4; group++, scales += Group)
         {
             var record = panel + (group * 512);
-            for (var block = 0; block < blocks; block++, packed += CodeBytes, record += recordBytes)
+            var codes = packed;
+            for (var block = 0; block < blocks; block++, codes += blockBytes, record += recordBytes)
             {
-                PrefetchCodes(packed + Ahead);
-                UnpackCodes(packed, table, record);
+                PrefetchBlock(codes + Ahead, blockBytes);
+                UnpackCodes(codes, table, record);
             }
 
-            UnpackScales(packed, blocks, scales);
-            packed += scaleBytes;
+            UnpackScales(packed + scalesAt, blocks, scales);
+            packed += groupBytes;
         }
     }
 
@@ -67,15 +88,15 @@ internal static unsafe class PackedPanel<TFormat>
         }
     }
 
-    /// <summary>Asks for the lines of a block's codes.</summary>
+    /// <summary>Asks for the lines of a block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PrefetchCodes(byte* codes)
+    private static void PrefetchBlock(byte* block, nint bytes)
     {
         if (Sse.IsSupported)
         {
-            for (var i = 0; i < CodeBytes; i += 64)
+            for (nint i = 0; i < bytes; i += 64)
             {
-                Sse.Prefetch0(codes + i);
+                Sse.Prefetch0(block + i);
             }
         }
     }
@@ -88,16 +109,12 @@ internal static unsafe class PackedPanel<TFormat>
     /// <summary>The bytes of the scales of a group of 16 outputs in a piece of some blocks.</summary>
     public static int ScaleBytes(int blocks)
     {
-        var each = TFormat.Scales * (TFormat.HasMinimum ? 2 : 1);
-        var bytes = TFormat.ScaleForm switch
-        {
-            ScaleForm.Half => blocks * each * 32,
-            ScaleForm.Super => (TFormat.HasMinimum ? 64 : 32) + (blocks * (HasSharedByte ? 2 : each) * 16),
-            ScaleForm.Power => blocks * each * 16,
-            _ => blocks * each * 64,
-        };
-        return (bytes + 63) & ~63;
+        var units = TFormat.ScaleForm != ScaleForm.Super ? 0 : TFormat.HasMinimum ? 64 : 32;
+        return (units + (blocks * BlockScaleBytes / (HasSharedByte && units > 0 ? 2 : 1)) + 63) & ~63;
     }
+
+    /// <summary>Where the scales of a group begin.</summary>
+    public static int ScalesAt(int blocks) => IsInterleaved ? CodeBytes : blocks * CodeBytes;
 
     /// <summary>The unsigned levels of the codes, for each 16 bytes again; nothing where a code is a level.</summary>
     public static Vector512<byte> Table()
@@ -208,6 +225,7 @@ internal static unsafe class PackedPanel<TFormat>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void UnpackScales512(byte* packed, int blocks, float* scales)
     {
+        nint gap = IsInterleaved ? CodeBytes : 0;
         var (unit, minimumUnit) = (Vector512<float>.Zero, Vector512<float>.Zero);
         if (TFormat.ScaleForm == ScaleForm.Super)
         {
@@ -220,7 +238,7 @@ internal static unsafe class PackedPanel<TFormat>
             }
         }
 
-        for (var block = 0; block < blocks; block++, scales = (float*)((byte*)scales + Int8Panel<TFormat>.RecordBytes))
+        for (var block = 0; block < blocks; block++, packed += gap, scales = (float*)((byte*)scales + Int8Panel<TFormat>.RecordBytes))
         {
             if (TFormat.ScaleForm == ScaleForm.Super && HasSharedByte)
             {
@@ -274,6 +292,7 @@ internal static unsafe class PackedPanel<TFormat>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void UnpackScales256(byte* packed, int blocks, float* scales)
     {
+        nint gap = IsInterleaved ? CodeBytes : 0;
         var (unit0, unit1) = (Vector256<float>.Zero, Vector256<float>.Zero);
         var (minimum0, minimum1) = (unit0, unit1);
         if (TFormat.ScaleForm == ScaleForm.Super)
@@ -287,7 +306,7 @@ internal static unsafe class PackedPanel<TFormat>
             }
         }
 
-        for (var block = 0; block < blocks; block++, scales = (float*)((byte*)scales + Int8Panel<TFormat>.RecordBytes))
+        for (var block = 0; block < blocks; block++, packed += gap, scales = (float*)((byte*)scales + Int8Panel<TFormat>.RecordBytes))
         {
             for (var s = 0; s < TFormat.Scales * (TFormat.HasMinimum && !HasSharedByte ? 2 : 1); s++)
             {

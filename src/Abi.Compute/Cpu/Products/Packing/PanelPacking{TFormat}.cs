@@ -23,6 +23,9 @@ internal static unsafe class PanelPacking<TFormat>
         get => TFormat.Scales * (TFormat.HasMinimum ? 2 : 1);
     }
 
+    /// <summary>What lies between the scales of a block and those of the next.</summary>
+    private static int ScaleGap => PackedPanel<TFormat>.IsInterleaved ? PackedPanel<TFormat>.CodeBytes : 0;
+
     /// <summary>Packs a whole panel.</summary>
     /// <param name="rows">The first row.</param>
     /// <param name="rowBytes">From one row to the next.</param>
@@ -78,13 +81,15 @@ internal static unsafe class PanelPacking<TFormat>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CopyGroup(byte* rows, long rowBytes, int count, int blocks, byte* packed)
     {
-        var scales = packed + (blocks * PackedPanel<TFormat>.CodeBytes);
+        var scales = packed + PackedPanel<TFormat>.ScalesAt(blocks);
+        nint blockWords = PackedPanel<TFormat>.BlockBytes / sizeof(uint); // asked for once: within the loop it would be a call
+        nint blockScales = (Each * Group) + (ScaleGap / sizeof(ushort));
         for (var output = 0; output < count; output++, rows += rowBytes)
         {
             var from = rows;
             var to = (uint*)packed + output;
             var toScales = (ushort*)scales + output;
-            for (var block = 0; block < blocks; block++, from += TFormat.BlockBytes, to += PackedPanel<TFormat>.CodeBytes / sizeof(uint), toScales += Each * Group)
+            for (var block = 0; block < blocks; block++, from += TFormat.BlockBytes, to += blockWords, toScales += blockScales)
             {
                 Put(from + TFormat.CodesAt, to);
                 if (TFormat.ScaleForm == ScaleForm.Power)
@@ -185,6 +190,7 @@ internal static unsafe class PanelPacking<TFormat>
     private static void PackGroup(byte* rows, long rowBytes, int count, int blocks, byte* packed)
     {
         var perBlock = TFormat.BlockLength / ActivationBlock.Columns;
+        nint blockBytes = PackedPanel<TFormat>.BlockBytes;
         var levels = stackalloc sbyte[256];
         var scales = stackalloc float[16];
         var minimums = stackalloc float[16];
@@ -206,7 +212,7 @@ internal static unsafe class PanelPacking<TFormat>
                     from += TFormat.BlockBytes;
                 }
 
-                PutCodes(levels + (part * ActivationBlock.Columns), (uint*)(packed + (block * PackedPanel<TFormat>.CodeBytes)) + output);
+                PutCodes(levels + (part * ActivationBlock.Columns), (uint*)(packed + (block * blockBytes)) + output);
                 var to = all + (block * Each * Group) + output;
                 for (var s = 0; s < TFormat.Scales; s++)
                 {
@@ -219,7 +225,7 @@ internal static unsafe class PanelPacking<TFormat>
             }
         }
 
-        PackScales(all, rows, rowBytes, count, blocks, packed + (blocks * PackedPanel<TFormat>.CodeBytes));
+        PackScales(all, rows, rowBytes, count, blocks, packed + PackedPanel<TFormat>.ScalesAt(blocks));
     }
 
     /// <summary>Puts the codes of 32 levels in their places, one word in each vector of 16 outputs.</summary>
@@ -291,11 +297,12 @@ internal static unsafe class PanelPacking<TFormat>
     /// <param name="rowBytes">From one row to the next.</param>
     /// <param name="count">The rows, at most 16.</param>
     /// <param name="blocks">The blocks of 32 columns.</param>
-    /// <param name="packed">Where they go: [<see cref="PackedPanel{TFormat}.ScaleBytes"/>], zero where there is no row.</param>
+    /// <param name="packed">Where they go, from <see cref="PackedPanel{TFormat}.ScalesAt"/> on, zero where there is no row.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackScales(float* scales, byte* rows, long rowBytes, int count, int blocks, byte* packed)
     {
         var inverses = stackalloc float[2 * Group]; // of the units, then of the minimums' units
+        nint gap = ScaleGap;
         if (TFormat.ScaleForm == ScaleForm.Super)
         {
             new Span<float>(inverses, 2 * Group).Clear();
@@ -313,7 +320,7 @@ internal static unsafe class PanelPacking<TFormat>
             packed += TFormat.HasMinimum ? 64 : 32;
         }
 
-        for (var block = 0; block < blocks; block++, scales += Each * Group)
+        for (var block = 0; block < blocks; block++, scales += Each * Group, packed += gap)
         {
             for (var s = 0; s < (PackedPanel<TFormat>.HasSharedByte ? TFormat.Scales : Each); s++)
             {

@@ -192,7 +192,7 @@ public sealed unsafe class InterpretedProgramTests
         using var panel = new NativeBuffer(blocks * Int8Panel<TFormat>.RecordBytes);
         for (var piece = 0; piece < pieces; piece++)
         {
-            FillPiece<TFormat>(random, (byte*)packed.Address + (piece * PackedPanel<TFormat>.Bytes(blocks)), blocks, isExtreme);
+            PackedRows<TFormat>.FillPiece(random, (byte*)packed.Address + (piece * PackedPanel<TFormat>.Bytes(blocks)), blocks, isExtreme);
         }
 
         EmittedInt8Tile.FillRows(random, (ActivationBlock*)x.Address, rows * pieces * blocks, isExtreme);
@@ -200,7 +200,7 @@ public sealed unsafe class InterpretedProgramTests
         var expected = Floats(y).ToArray();
         PackedRowsArguments arguments = new()
         {
-            Packed = (byte*)packed.Address, Pieces = pieces, Blocks = blocks, CodeBytes = blocks * PackedPanel<TFormat>.CodeBytes, ScaleBytes = PackedPanel<TFormat>.ScaleBytes(blocks),
+            Packed = (byte*)packed.Address, Pieces = pieces, Blocks = blocks, ScalesAt = PackedPanel<TFormat>.ScalesAt(blocks), ScaleBytes = PackedPanel<TFormat>.ScaleBytes(blocks),
             XBytes = blocks * ActivationBlock.Bytes, Constants = (byte*)constants.Address, UnitFactor = TFormat.UnitFactor, MinimumFactor = -1,
         };
         fixed (float* to = expected)
@@ -248,39 +248,6 @@ public sealed unsafe class InterpretedProgramTests
             before.CopyTo(Floats(y));
             EmittedFunction.Run(placed, arguments);
             Assert.That(Bits(Floats(y)), Is.EqualTo(Bits(expected)), $"{message}, run");
-        }
-    }
-
-    /// <summary>Random codes, or the greatest, whose sums must not overflow on the way; scales that are small numbers.</summary>
-    private static void FillPiece<TFormat>(Random random, byte* piece, int blocks, bool isExtreme)
-        where TFormat : struct, ILevelFormat
-    {
-        for (var group = 0; group < 4; group++, piece += PackedPanel<TFormat>.GroupBytes(blocks))
-        {
-            var codes = new Span<byte>(piece, blocks * PackedPanel<TFormat>.CodeBytes);
-            random.NextBytes(codes);
-            if (isExtreme)
-            {
-                codes.Fill(TFormat.OffsetShift == 7 && TFormat.Table.IsEmpty ? (byte)0 : (byte)255);
-            }
-
-            var scales = new Span<byte>(piece + codes.Length, PackedPanel<TFormat>.ScaleBytes(blocks));
-            random.NextBytes(scales);
-            if (TFormat.ScaleForm == ScaleForm.Single)
-            {
-                foreach (ref var scale in MemoryMarshal.Cast<byte, float>(scales))
-                {
-                    scale = random.NextSingle() - 0.5f;
-                }
-
-                continue;
-            }
-
-            var units = TFormat.ScaleForm == ScaleForm.Half ? scales : scales[..(TFormat.HasMinimum ? 64 : 32)];
-            foreach (ref var half in MemoryMarshal.Cast<byte, Half>(units))
-            {
-                half = (Half)(random.NextSingle() - 0.5f);
-            }
         }
     }
 
