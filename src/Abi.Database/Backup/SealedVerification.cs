@@ -36,17 +36,23 @@ internal static class SealedVerification
         List<long> segments = [.. names.Select(LogFormat.Number).Where(number => number >= 0).Order()];
         if (segments.Count > 0)
         {
-            // The log is of one piece. What lies before a gap was given up, and is still here since the power failed meanwhile.
-            var first = segments.Count - 1;
-            while (first > 0 && segments[first - 1] == segments[first] - 1)
-            {
-                first--;
-            }
-
-            Try(LogFormat.Name(segments[first]), () => CheckLog(storage, segments[first], out sequence));
+            var first = storage.Exists(BackupEnd.FileName) ? segments[0] : FirstOfLastRun(segments);
+            Try(LogFormat.Name(first), () => CheckLog(storage, first, out sequence));
         }
 
         return new VerificationReport(files, bytes, sequence, [.. problems]) { IsSealed = true };
+    }
+
+    // The log is of one piece. What lies before a gap in a database's folder was given up, and is still there since the power failed meanwhile; a backup gives up none.
+    private static long FirstOfLastRun(List<long> segments)
+    {
+        var first = segments.Count - 1;
+        while (first > 0 && segments[first - 1] == segments[first] - 1)
+        {
+            first--;
+        }
+
+        return segments[first];
     }
 
     private static long CheckPages(IStorage storage, string name)

@@ -279,6 +279,33 @@ public sealed class EncryptionTests
         }
     }
 
+    /// <summary>A backup gives up no segment, so that one which is missing is damage there, also for who has no key.</summary>
+    [TestCase(0)]
+    [TestCase(1)]
+    [TestCase(2)]
+    public async Task ASegmentThatABackupLacksIsMissedWithoutTheKey(int which)
+    {
+        using var folder = new TemporaryFolder();
+        using var key = Key(1);
+        await using (var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["live"], KeepLog = true, EncryptionKey = key }))
+        {
+            await FillAsync(database);
+            await database.BackupAsync(folder["backup"]);
+            for (var i = 0; i < 4; i++)
+            {
+                await database.GetDynamicCollection("known collection").DeleteAsync($"k{i}");
+                Assert.That((await database.BackupAsync(folder["backup"])).IsIncremental);
+            }
+        }
+
+        var segments = Directory.GetFiles(folder["backup"], "log-*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).ToArray();
+        Assert.That(segments, Has.Length.GreaterThan(4));
+        Assert.That((await VectorDatabase.VerifyAsync(folder["backup"])) is { IsSound: true, IsSealed: true });
+        File.Delete(segments[which + 1]);
+        var report = await VectorDatabase.VerifyAsync(folder["backup"]);
+        Assert.That(report.Problems.Single(), Does.Contain(Path.GetFileName(segments[which + 1])).And.Contain("missing"));
+    }
+
     [Test]
     public async Task ABackupStaysEncryptedAndIsRestoredAndCheckedWithItsKey()
     {
