@@ -127,7 +127,6 @@ internal sealed class LogArchiver : IDisposable
 
         // What was archived before this database was opened: a look at the newest tells whether it is of the same history.
         var newest = ArchivedThrough < 0 ? finished.FindLast(number => archive.Exists(LogFormat.Name(number))) : 0;
-        var last = LogSegment.NumbersIn(archive).LastOrDefault(-1);
         foreach (var number in finished)
         {
             if (_isClosing)
@@ -135,8 +134,8 @@ internal sealed class LogArchiver : IDisposable
                 return false;
             }
 
-            // One that nothing follows was given up after it was archived, but the power failed before its name was gone, too.
-            var isGivenUp = number <= last && !_storage.Exists(LogFormat.Name(number + 1));
+            // One that nothing follows was given up, but the power failed before its name was gone, too.
+            var isGivenUp = !_storage.Exists(LogFormat.Name(number + 1));
             if (!isGivenUp && (number >= newest || !archive.Exists(LogFormat.Name(number))))
             {
                 Archive(archive, LogSegment.ReadFinished(_storage, _database, number));

@@ -201,6 +201,22 @@ public sealed class LogArchiveTests
         Assert.That(await restored.GetDynamicCollection("c").CountAsync(), Is.EqualTo(200));
     }
 
+    /// <summary>A power cut in the middle of a deletion left a segment that nothing follows, and only then an archive was named: what was given up is not waited for.</summary>
+    [Test]
+    public async Task AnEmptyArchiveTakesNoSegmentThatWasGivenUp()
+    {
+        var (disk, archive) = (await DiskWithALeftoverAsync(), new MemoryStorage());
+        var options = History.Options();
+        (options.LogArchive, disk.Archive) = ("archive", () => archive);
+        var current = LogSegment.NumbersIn(disk)[^1];
+        using var database = new VectorDatabase(new DatabaseEngine(disk, options));
+        Assert.That(await database.ArchiveLogAsync(), Is.EqualTo(database.Sequence));
+        Assert.That(LogSegment.NumbersIn(archive), Is.EqualTo([current]));
+        Assert.That(database.LogArchive!.Failure, Is.Null);
+        await database.CheckpointAsync();
+        Assert.That(LogSegment.NumbersIn(disk), Has.Count.EqualTo(1));
+    }
+
     [Test]
     public async Task AFolderThatIsNotThereIsNotMade()
     {
@@ -378,6 +394,34 @@ public sealed class LogArchiveTests
         Assert.That((list.FirstNeeded(0), list.FirstNeeded(long.MaxValue)), Is.EqualTo((9L, 10_020L)));
         Assert.That(list.FirstNeeded(5500), Is.InRange(4000, 5021), "more than is needed is kept, never less");
         Assert.That(disk.Files()[BackupList.FileName], Has.Length.LessThan(100_000));
+    }
+
+    // The first segment is still there, those after it were given up, and the last one is written to.
+    private static async Task<MemoryStorage> DiskWithALeftoverAsync()
+    {
+        var disk = new MemoryStorage();
+        Dictionary<string, byte[]> first;
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
+        {
+            var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+            await collection.EnsureCollectionExistsAsync();
+            first = disk.Files();
+            for (var i = 0; i < 3; i++)
+            {
+                await collection.UpsertAsync(CrashTests.Record(i, 0));
+                await database.CheckpointAsync();
+            }
+
+            await collection.UpsertAsync(CrashTests.Record(3, 0));
+        }
+
+        var files = disk.Files();
+        var leftover = first.Keys.Single(name => LogFormat.Number(name) >= 0);
+        files.Add(leftover, first[leftover]);
+        var numbers = LogSegment.NumbersIn(MemoryStorage.Of(files));
+        Assert.That(numbers, Has.Count.EqualTo(2));
+        Assert.That(numbers[1] - numbers[0], Is.GreaterThan(1));
+        return MemoryStorage.Of(files);
     }
 
     private static string Show(SortedDictionary<long, long> model) => string.Join(' ', model.Select(item => $"{item.Key}={item.Value}"));
