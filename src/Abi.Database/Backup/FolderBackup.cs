@@ -22,10 +22,10 @@ internal static class FolderBackup
             var tail = new LogTail(target, old);
             if (tail.Segment >= old.FirstLogSegment && storage.Exists(LogFormat.Name(tail.Segment)))
             {
-                return IsSame(storage, target, old.DatabaseId, tail.Segment) ? tail.Segment : null;
+                return IsKept(storage, tail.Segment) && IsSame(storage, target, old.DatabaseId, tail.Segment) ? tail.Segment : null;
             }
 
-            return storage.Exists(LogFormat.Name(tail.Segment + 1)) && LogSegment.ReadFirstSequence(storage, old.DatabaseId, tail.Segment + 1) == tail.Sequence + 1 ? tail.Segment + 1 : null;
+            return IsKept(storage, tail.Segment + 1) && LogSegment.ReadFirstSequence(storage, old.DatabaseId, tail.Segment + 1) == tail.Sequence + 1 ? tail.Segment + 1 : null;
         }
         catch (DatabaseCorruptException)
         {
@@ -89,6 +89,14 @@ internal static class FolderBackup
         BackupEnd.Write(target, source.Manifest.DatabaseId, source.Sequence);
         source.Manifest.Write(target);
         return (files, bytes);
+    }
+
+    // Whether a segment and all that follow it are there: one that is left of log that was given up leads nowhere.
+    private static bool IsKept(IStorage storage, long first)
+    {
+        var numbers = LogSegment.NumbersIn(storage);
+        var kept = numbers.Count(number => number >= first);
+        return kept > 0 && numbers[^kept] == first && numbers[^1] == first + kept - 1;
     }
 
     private static bool IsSame(IStorage storage, IStorage target, Guid database, long number)

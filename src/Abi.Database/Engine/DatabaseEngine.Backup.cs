@@ -18,11 +18,11 @@ internal sealed partial class DatabaseEngine
         EnterFiles();
         try
         {
-            var time = Now;
             using var folder = new BackupFolder(root, _manifest.DatabaseId);
             using var newest = folder.OpenNewest();
             newest?.Encryption = _storage.Encryption;
             using var source = OpenSource(manifest => options.IsFull || newest is null ? null : FolderBackup.FirstSegment(_storage, manifest, newest), checksFiles: false);
+            var time = Now; // not before the last commit that the source has
             using var begun = source.IsIncremental ? null : folder.Begin(time);
             begun?.Encryption = _storage.Encryption;
             var report = FolderBackup.Write(source, new ThrottledStorage(begun ?? newest!, _throttle));
@@ -48,9 +48,9 @@ internal sealed partial class DatabaseEngine
         try
         {
             ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
-            var time = Now;
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
             using var source = OpenSource(manifest => after is { } commit ? FirstSegmentAfter(manifest, commit) : null, checksFiles: true);
+            var time = Now; // not before the last commit that the source has
             if (after > source.Sequence)
             {
                 throw new DatabaseException($"The database ends with commit {source.Sequence}, so nothing of it can follow commit {after}. Give the Sequence of the backup before, of this very database.");

@@ -257,6 +257,78 @@ public sealed class BackupTests
         Assert.That(report.Problems.Single(), Does.Contain($"but {database.Sequence} was acknowledged").Or.Contain($"sequence {database.Sequence} is damaged"));
     }
 
+    /// <summary>A process that only reads takes a later state when a checkpoint comes in between: the backup is as old as that, and cannot be restored to a moment before.</summary>
+    [Test]
+    public async Task ABackupIsAsOldAsWhatItHas([Values] bool isStream)
+    {
+        using var folder = new TemporaryFolder();
+        var (disk, clock) = (new MemoryStorage(), new StepClock());
+        var options = History.Options();
+        options.Clock = clock;
+        using var writer = new VectorDatabase(new DatabaseEngine(disk, options));
+        var collection = writer.GetDynamicCollection("c", Definition);
+        await collection.EnsureCollectionExistsAsync();
+        await writer.CheckpointAsync();
+        var readOnly = History.Options();
+        (readOnly.Access, readOnly.Clock) = (DatabaseAccess.ReadOnly, clock);
+        using var reader = new VectorDatabase(new DatabaseEngine(disk, readOnly));
+        clock.Step();
+        var before = clock.GetUtcNow();
+        disk.Reading = (name, _) =>
+        {
+            if (name == Manifest.FileName)
+            {
+                disk.Reading = null;
+                clock.Step();
+                collection.UpsertAsync(Record(1)).GetAwaiter().GetResult();
+                writer.CheckpointAsync().GetAwaiter().GetResult();
+            }
+        };
+        using var stream = new MemoryStream();
+        Assert.That((isStream ? await reader.BackupAsync(stream) : await reader.BackupAsync(folder["backup"])).Sequence, Is.EqualTo(2), "the second attempt");
+        Task<long> Restore(string target, RestoreOptions limits)
+        {
+            stream.Position = 0;
+            return isStream ? VectorDatabase.RestoreAsync(stream, folder[target], limits) : VectorDatabase.RestoreAsync(folder["backup"], folder[target], limits);
+        }
+
+        Assert.That(() => Restore("early", new RestoreOptions { ToTime = before }), Throws.TypeOf<DatabaseException>().With.Message.Contains("commit 2, which may have been made after"));
+        Assert.That(await Restore("late", new RestoreOptions { ToTime = clock.GetUtcNow() }), Is.EqualTo(2));
+    }
+
+    /// <summary>The last segment of a backup is still in the database's folder, since the power failed while the log was given up, but those after it are not: a new chain is begun.</summary>
+    [Test]
+    public async Task AChainIsNotGoneOnWithAcrossAGap()
+    {
+        var (disk, backup) = (new MemoryStorage(), new MemoryStorage());
+        string leftover;
+        byte[] bytes;
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
+        {
+            var collection = database.GetDynamicCollection("c", Definition);
+            await collection.EnsureCollectionExistsAsync();
+            await collection.UpsertAsync(Record(1));
+            leftover = disk.List().Single(name => LogFormat.Number(name) >= 0);
+            database.Engine.Backup(backup, new BackupOptions());
+            bytes = disk.Files()[leftover];
+            for (var i = 2; i < 5; i++)
+            {
+                await collection.UpsertAsync(Record(i));
+                await database.CheckpointAsync();
+            }
+        }
+
+        var files = disk.Files();
+        files.Add(leftover, bytes);
+        var numbers = LogSegment.NumbersIn(MemoryStorage.Of(files));
+        Assert.That((numbers.Count, numbers[^1] - numbers[0]), Is.EqualTo((2, 4L)));
+        var options = History.Options();
+        options.KeepLog = true; // so that opening takes nothing away
+        using var again = new VectorDatabase(new DatabaseEngine(MemoryStorage.Of(files), options));
+        Assert.That(again.Engine.Backup(backup, new BackupOptions()).IsIncremental, Is.False);
+        Assert.That(Verification.Run(backup.NewestChain) is { IsSound: true, Sequence: 5 });
+    }
+
     [Test]
     public async Task APageThatCannotBeReadIsNamed()
     {
