@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Security.Cryptography;
 using Abi.Database.Storage;
 
 namespace Abi.Database.Encryption;
@@ -7,7 +9,7 @@ namespace Abi.Database.Encryption;
 internal sealed class DecryptedFile : IDisposable
 {
     private readonly Lock[] _gates = [.. Enumerable.Range(0, 16).Select(_ => new Lock())]; // of pages, by number: a page is decrypted once when several threads want it
-    private readonly IStorageFile _content;
+    private readonly PageFileReader _content;
     private readonly DecryptedPages _pages;
     private readonly PageFrame?[] _frames; // by page; null when it is not in memory
 
@@ -15,7 +17,7 @@ internal sealed class DecryptedFile : IDisposable
     public DecryptedFile(IStorage storage, string name)
     {
         var encryption = storage.Encryption!;
-        _content = storage.OpenContent(name);
+        _content = (PageFileReader)storage.OpenContent(name);
         _pages = encryption.Memory.Pages;
         _frames = new PageFrame?[(_content.Length + PageFrame.Bytes - 1) / PageFrame.Bytes];
         encryption.EndWithKeys(this);
@@ -37,8 +39,11 @@ internal sealed class DecryptedFile : IDisposable
             var part = target[..Math.Min(target.Length, LengthOf(page) - from)];
             if (Volatile.Read(ref _frames[page]) is not { } frame || !frame.TryRead(_frames, page, from, part))
             {
-                var whole = from == 0 ? MissingFrom(page, target.Length) : 0;
-                if (whole > 1)
+                if (_content.Layout.PageBytes > PageFrame.Bytes)
+                {
+                    part = FetchAround(offset, target);
+                }
+                else if ((from == 0 ? MissingFrom(page, target.Length) : 0) is > 1 and var whole)
                 {
                     part = target[..(int)Math.Min(target.Length, (long)whole * PageFrame.Bytes)];
                     FetchWhole(page, part);
@@ -92,13 +97,44 @@ internal sealed class DecryptedFile : IDisposable
     private void FetchWhole(int page, Span<byte> target)
     {
         ReadContent(page, 0, target);
-        for (; target.Length > 0; target = target[LengthOf(page++)..])
+        Keep(page, target);
+    }
+
+    // The file's page that a byte is in, of a file whose pages are larger than frames and are decrypted whole: all of it is kept. Gives the part of the target that is read by it.
+    private Span<byte> FetchAround(long offset, Span<byte> target)
+    {
+        var layout = _content.Layout;
+        var number = layout.PageOf(offset);
+        var (begin, length) = (layout.ContentOffset(number), layout.ContentBytes(number, _content.Length));
+        var buffer = ArrayPool<byte>.Shared.Rent(length);
+        var content = buffer.AsSpan(0, length);
+        try
+        {
+            var page = (int)(begin / PageFrame.Bytes); // it begins with a frame
+            ReadContent(page, 0, content);
+            Keep(page, content);
+            var from = (int)(offset - begin);
+            target = target[..Math.Min(target.Length, length - from)];
+            content.Slice(from, target.Length).CopyTo(target);
+            return target;
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(content); // others get this buffer
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    // Puts pages one after another that are not in memory there, while there is room.
+    private void Keep(int page, ReadOnlySpan<byte> content)
+    {
+        for (; content.Length > 0; content = content[LengthOf(page++)..])
         {
             lock (_gates[page % _gates.Length])
             {
                 if (Volatile.Read(ref _frames[page]) is null && _pages.TryTake() is { } frame)
                 {
-                    target[..LengthOf(page)].CopyTo(frame.Content(LengthOf(page)));
+                    content[..LengthOf(page)].CopyTo(frame.Content(LengthOf(page)));
                     frame.Release(_frames, page);
                 }
             }

@@ -41,6 +41,9 @@ internal sealed class PageFileReader : IStorageFile
 
     public long Length { get; }
 
+    /// <summary>Where its pages stand.</summary>
+    public PageLayout Layout => _layout;
+
     public int Read(long offset, Span<byte> bytes)
     {
         var end = Math.Min(offset + bytes.Length, Length);

@@ -69,6 +69,29 @@ public sealed class PageFileTests
         }
     }
 
+    /// <summary>A page of 64 KiB is decrypted once for all that is read of it, not once for each part of 4 KiB.</summary>
+    [TestCase(100)]
+    [TestCase(6000)]
+    [TestCase(300_000)]
+    public void APageOfTheFirstVersionIsReadOnce(int atOnce)
+    {
+        var content = Bytes(300_000);
+        using var encryption = Encryption(1);
+        var disk = Of(encryption, (Name, OfFirstVersion(encryption, content)));
+        using var paged = new DecryptedFile(disk, Name);
+        var reads = 0;
+        disk.Reading = (_, _) => reads++;
+        for (var at = 0; at < content.Length; at += atOnce)
+        {
+            var part = new byte[Math.Min(atOnce, content.Length - at)];
+            paged.Read(at, part);
+            Assert.That(part.AsSpan().SequenceEqual(content.AsSpan(at, part.Length)), $"{part.Length} bytes at {at}");
+        }
+
+        Assert.That(reads, Is.EqualTo(6), "the first page of 4 KiB, and 5 of 64 KiB");
+        Assert.That(paged.CachedBytes, Is.EqualTo(74 * PageFrame.Bytes));
+    }
+
     [Test]
     public void AnotherVersionIsRefusedAlsoWhenItsChecksumIsRight()
     {
