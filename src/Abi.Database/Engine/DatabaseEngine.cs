@@ -64,7 +64,7 @@ internal sealed partial class DatabaseEngine : IDisposable
             storage.Encryption = encryption ?? KeyFile.Open(storage, options.EncryptionKey, options.DecryptedBytes);
             if (!IsReadOnly)
             {
-                _lock = storage.TryLock() ?? throw new DatabaseException($"The database {storage.Folder} is open for writing elsewhere. One process writes at a time: close it there, or open it with DatabaseAccess.ReadOnly.");
+                _lock = Lock(storage);
                 if (options.EncryptionKey is { } key)
                 {
                     storage.Encryption ??= KeyFile.Create(storage, key, options.DecryptedBytes);
@@ -235,6 +235,18 @@ internal sealed partial class DatabaseEngine : IDisposable
         lock (_schemaGate)
         {
             return Retry(() => Manifest.Read(_storage).Generation == _manifest.Generation && ReadOn());
+        }
+    }
+
+    private static IDisposable Lock(IStorage storage)
+    {
+        try
+        {
+            return storage.TryLock() ?? throw new DatabaseException($"The database {storage.Folder} is open for writing elsewhere. One process writes at a time: close it there, or open it with DatabaseAccess.ReadOnly.");
+        }
+        catch (DatabaseException error) when (error.InnerException is { } cause && storage.Exists(Manifest.FileName))
+        {
+            throw new DatabaseException($"{error.Message} Give this user the right to write there, or only read: {nameof(DatabaseAccess)}.{nameof(DatabaseAccess.ReadOnly)}.", cause);
         }
     }
 

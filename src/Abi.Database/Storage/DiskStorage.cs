@@ -75,7 +75,7 @@ internal sealed unsafe class DiskStorage : IStorage
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new DatabaseException($"The folder {Folder} cannot be written to: {error.Message} Give this user the right to write there, or only read: {nameof(DatabaseAccess)}.{nameof(DatabaseAccess.ReadOnly)}.", error);
+            throw new DatabaseException($"The folder {Folder} cannot be written to: {error.Message}", error);
         }
     }
 

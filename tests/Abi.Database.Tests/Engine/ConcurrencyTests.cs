@@ -107,7 +107,7 @@ public sealed class ConcurrencyTests
         var collection = writer.GetDynamicCollection("c", Definition);
         await collection.EnsureCollectionExistsAsync();
         await collection.UpsertAsync(Record(1, 1));
-        Assert.That(async () => await VectorDatabase.OpenAsync(folder["db"]), Throws.TypeOf<DatabaseException>().With.Message.Contains("ReadOnly"));
+        Assert.That(async () => await VectorDatabase.OpenAsync(folder["db"]), Throws.TypeOf<DatabaseException>().With.Message.Contains("elsewhere").And.Message.Contains("ReadOnly"));
         await using var reader = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["db"], Access = DatabaseAccess.ReadOnly });
         var seen = reader.GetDynamicCollection("c");
         Assert.That(await seen.CountAsync(), Is.EqualTo(1));

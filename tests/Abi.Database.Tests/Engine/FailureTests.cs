@@ -144,10 +144,16 @@ public sealed class FailureTests
             await collection.UpsertAsync(CrashTests.Record(1, 0));
         }
 
+        var backup = Directory.CreateDirectory(Path.Combine(disk.Path, "backup")).FullName;
+        var empty = Directory.CreateDirectory(Path.Combine(disk.Path, "empty")).FullName;
         disk.MakeReadOnly();
         Assert.That(Assert.ThrowsAsync<DatabaseException>(() => VectorDatabase.OpenAsync(path))!.Message, Does.Contain("cannot be written to").And.Contain("DatabaseAccess.ReadOnly").And.Not.Contain("elsewhere"));
         Assert.That(Assert.ThrowsAsync<DatabaseException>(() => VectorDatabase.OpenAsync(Path.Combine(disk.Path, "other")))!.Message, Does.Contain("cannot be made"));
         await using var reader = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = path, Access = DatabaseAccess.ReadOnly });
         Assert.That(await reader.GetDynamicCollection("c").CountAsync(), Is.EqualTo(1));
+
+        // How to read a database helps nobody where there is none.
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => reader.BackupAsync(backup))!.Message, Does.Contain($"{backup} cannot be written to").And.Not.Contain("ReadOnly"));
+        Assert.That(Assert.ThrowsAsync<DatabaseException>(() => VectorDatabase.OpenAsync(empty))!.Message, Does.Contain($"{empty} cannot be written to").And.Not.Contain("ReadOnly"));
     }
 }
