@@ -171,7 +171,7 @@ public sealed class ExchangeTests
     [TestCase("{\"v\":[1,2]}", "no key ('Key')")]
     [TestCase("{\"Key\":7}", "its kind is Text")]
     [TestCase("{\"Key\":\"a\",\"Key\":\"b\"}", "stands twice")]
-    [TestCase("{\"Key\":\"a\"", "no JSON at byte 1")]
+    [TestCase("{\"Key\":\"a\"", "no JSON at byte 11:")]
     [TestCase("{\"Key\":\"a\",\"v\":[[[[[[[[[[1]]]]]]]]]]}", "no JSON")]
     public async Task LinesThatDoNotFitAreNamed(string line, string message)
     {
