@@ -199,6 +199,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     public Task<LoraAdapter> LoadAdapterAsync(string path, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        RequireOpen();
         return Task.Run(() => LoraAdapter.Load(path, _file, Definition), cancellationToken);
     }
 
@@ -209,6 +210,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     public Task<InferenceSession> RestoreSessionAsync(Stream stream, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(stream);
+        RequireOpen();
         return Engine.RestoreAsync(stream, cancellationToken);
     }
 
@@ -220,6 +222,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     public async Task<InferenceSession> RestoreSessionAsync(string path, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        RequireOpen();
         FileStream stream;
         try
         {
@@ -346,6 +349,8 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
 
     /// <summary>Ends what runs, frees the state and unmaps the file; a second call does nothing.</summary>
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+
+    private void RequireOpen() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
 
     private static LanguageModel Load(string path, ModelLoadOptions options, IProgress<ModelLoadProgress>? progress, CancellationToken cancellationToken)
     {

@@ -46,7 +46,7 @@ public static class LanguageModelExtensions
         {
             return JsonSerializer.Deserialize(result.Text, typeInfo);
         }
-        catch (JsonException exception)
+        catch (Exception exception) when (exception is JsonException or NotSupportedException)
         {
             throw new AbiException($"The generated JSON cannot be read as {typeof(T).Name}: {exception.Message}", exception);
         }

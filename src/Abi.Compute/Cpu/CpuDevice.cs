@@ -60,7 +60,7 @@ public sealed class CpuDevice : IDevice
         if (Interlocked.Exchange(ref _isLogged, 1) == 0)
         {
             ComputeLog.Started(logger, Team.Threads, Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128, Emitter.Path ?? "none");
-            if (ProcessorFeatures.HasAvx2 && !Vector256.IsHardwareAccelerated)
+            if (ProcessorFeatures.IsCompiledForLess)
             {
                 ComputeLog.CompiledForLess(logger);
             }

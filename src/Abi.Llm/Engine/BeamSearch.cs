@@ -34,7 +34,7 @@ internal sealed class BeamSearch
         var length = (engine.Definition.Kind == ModelKind.EncoderDecoder ? 1L : prompt.Length) + options.MaximumTokens;
         if (length > engine.ContextLength)
         {
-            throw new ContextFullException((int)Math.Min(length, int.MaxValue), engine.ContextLength);
+            throw new ContextFullException((int)Math.Min(length, int.MaxValue), engine.ContextLength, $"shorten the prompt, or ask for fewer tokens: {nameof(BeamSearchOptions)}.{nameof(BeamSearchOptions.MaximumTokens)}");
         }
 
         var grammar = options.Grammar?.Start(engine.Tokenizer);

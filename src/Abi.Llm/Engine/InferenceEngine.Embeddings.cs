@@ -41,7 +41,7 @@ public sealed partial class InferenceEngine
             CheckIds(texts[i].Span);
             ids[i] = texts[i].Length <= ContextLength ? texts[i].ToArray()
                 : options.Truncate ? Truncated(texts[i].Span)
-                : throw new ContextFullException(texts[i].Length, ContextLength);
+                : throw new ContextFullException(texts[i].Length, ContextLength, $"shorten text {i}, or have it cut: {nameof(EmbeddingOptions)}.{nameof(EmbeddingOptions.Truncate)}");
             if (ids[i].Length == 0)
             {
                 throw new ArgumentException($"Text {i} has no tokens, so there is nothing to embed.", nameof(texts));

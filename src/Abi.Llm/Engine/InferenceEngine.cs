@@ -202,7 +202,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
 
         if (ids.Length > ContextLength || encoderIds.Length > ContextLength)
         {
-            throw new ContextFullException(Math.Max(ids.Length, encoderIds.Length), ContextLength);
+            throw new ContextFullException(Math.Max(ids.Length, encoderIds.Length), ContextLength, "or give fewer tokens");
         }
 
         var sequence = NewSequence(isTemporary: true);
@@ -377,6 +377,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     /// <summary>Lets a copy of a sequence share its state; done before any request that comes later.</summary>
     internal void Fork(Sequence sequence, Sequence copy)
     {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
         var key = sequence.Adapters?.Key; // of the state as it is now: either may be given others before the engine gets to it
         Post(() =>
         {

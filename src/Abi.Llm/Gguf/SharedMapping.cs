@@ -1,13 +1,19 @@
+using System.Security.Cryptography;
 using Abi.Compute.Memory;
 
 namespace Abi.Llm.Gguf;
 
 /// <summary>One user's hold on a mapped file. A file is mapped once however many hold it: what is made of its tensors, such as packed weights, is known by its memory and made once, too.</summary>
-/// <remarks>Thread-safe. A file is known by where it lies, its length and the time of its last change: one that has taken another's place is another.</remarks>
+/// <remarks>
+/// Thread-safe. A file is known by where it lies, the time of its last change, its length, and its first and last bytes: one that has taken another's place is another, also where all times are the same.
+/// Who forgets to let go keeps a file mapped for as long as anything of it is in use, not longer.
+/// </remarks>
 internal sealed class SharedMapping : IDisposable
 {
+    private const int SampledBytes = 1 << 16;
+
     private static readonly Lock Gate = new();
-    private static readonly Dictionary<Key, SharedFile> Mapped = [];
+    private static readonly Dictionary<Key, WeakReference<SharedFile>> Mapped = [];
     private readonly Key _key;
     private SharedFile? _file;
 
@@ -25,19 +31,34 @@ internal sealed class SharedMapping : IDisposable
     /// <exception cref="IOException">The file cannot be opened or mapped.</exception>
     public static SharedMapping Open(string path)
     {
-        var file = new FileInfo(Path.GetFullPath(path));
-        file = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
-        var key = new Key(file.FullName, file.Length, file.LastWriteTimeUtc);
-        lock (Gate)
+        // mapped before it is asked for, since only what is mapped stays what it was
+        var mapped = new MappedFile(path);
+        try
         {
-            if (!Mapped.TryGetValue(key, out var shared))
+            var file = new FileInfo(Path.GetFullPath(path));
+            file = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
+            var key = new Key(file.FullName, file.LastWriteTimeUtc, mapped.Length, Sample(mapped));
+            lock (Gate)
             {
-                shared = new SharedFile(new MappedFile(path));
-                Mapped.Add(key, shared);
-            }
+                if (!Mapped.TryGetValue(key, out var weak) || !weak.TryGetTarget(out var shared))
+                {
+                    shared = new SharedFile(mapped);
+                    Mapped[key] = new WeakReference<SharedFile>(shared);
+                }
 
-            shared.Users++;
-            return new SharedMapping(key, shared);
+                shared.Users++;
+                if (shared.Memory != mapped)
+                {
+                    mapped.Dispose();
+                }
+
+                return new SharedMapping(key, shared);
+            }
+        }
+        catch
+        {
+            mapped.Dispose();
+            throw;
         }
     }
 
@@ -56,7 +77,17 @@ internal sealed class SharedMapping : IDisposable
         }
     }
 
-    private sealed record Key(string Path, long Length, DateTime Changed);
+    /// <summary>What tells files apart that agree in all else: the hash of the first and last 64 KB.</summary>
+    private static unsafe string Sample(MappedFile file)
+    {
+        var count = (int)Math.Min(SampledBytes, file.Length);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(new ReadOnlySpan<byte>((void*)file.Address, count));
+        hash.AppendData(new ReadOnlySpan<byte>((byte*)file.Address + file.Length - count, count));
+        return Convert.ToHexString(hash.GetCurrentHash());
+    }
+
+    private sealed record Key(string Path, DateTime Changed, long Length, string Sample);
 
     private sealed class SharedFile(MappedFile memory)
     {

@@ -246,7 +246,7 @@ public sealed partial class ModelHost : IAbiFeature, IAsyncDisposable, IDisposab
     /// <exception cref="UnknownModelException">There is no model of that name.</exception>
     public Task UnloadAsync(string name, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(name);
+        ArgumentException.ThrowIfNullOrEmpty(name);
         return UnloadAsync(Resolve(new ModelRouteContext { Name = name }), cancellationToken);
     }
 

@@ -84,7 +84,7 @@ internal static partial class ArchitectureTable
         new("internlm2") { Rope = Neighbours },
         new("jais") { Reads = ["attention.max_alibi_bias"], Norm = NormKind.Layer, Rope = null, ScalesScoresByWidth = true },
         new("jais2") { Norm = NormKind.Layer, Activation = ActivationKind.ReluSquared },
-        new("laguna") { Reads = ["expert_weights_scale", .. YarnBounds], Unscaled = ["attn_gate"], SlidingPeriod = 4, SlidingPeriodStartsFull = true, ReadsSlidingRopeBase = true, SlidingRope = SlidingRopeScaling.None, AttentionGate = ActivationKind.Softplus, Score = RouteScore.Sigmoid, ReadsExpertNorm = true, NormalizesExperts = false, ReadsExpertGating = true },
+        new("laguna") { Reads = ["expert_weights_scale", "rope.scaling.yarn_ext_factor", .. YarnBounds], Unscaled = ["attn_gate"], SlidingPeriod = 4, SlidingPeriodStartsFull = true, ReadsSlidingRopeBase = true, SlidingRope = SlidingRopeScaling.None, AttentionGate = ActivationKind.Softplus, Score = RouteScore.Sigmoid, ReadsExpertNorm = true, NormalizesExperts = false, ReadsExpertGating = true },
         new("llada") { Rope = Neighbours, IsBidirectional = true, Ignored = ["rope_freqs.weight", "attn_output.bias", "ffn_gate.bias", "ffn_up.bias", "ffn_down.bias"] },
         new("llada-moe") { IsBidirectional = true, NormalizesExperts = false, Ignored = ["attn_output.bias"] },
         new("llama") { ScalesExperts = true, ScalesFeedForward = true, Rope = Neighbours },

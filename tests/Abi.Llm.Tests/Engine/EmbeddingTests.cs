@@ -135,7 +135,7 @@ public sealed class EmbeddingTests
     {
         using var bert = new Encoder("bert.gguf", Exact with { ContextLength = 16 });
         var ids = Tokens("bert");
-        Assert.That(async () => await bert.EmbedAsync(ids), Throws.TypeOf<ContextFullException>().With.Property("TokenCount").EqualTo(32).And.Property("ContextLength").EqualTo(16));
+        Assert.That(async () => await bert.EmbedAsync(ids), Throws.TypeOf<ContextFullException>().With.Property("TokenCount").EqualTo(32).And.Property("ContextLength").EqualTo(16).And.Message.Contains("EmbeddingOptions.Truncate"));
         var cut = await bert.EmbedAsync(ids, new EmbeddingOptions { Truncate = true });
         Assert.That(cut.TokenCount, Is.EqualTo(16));
         Assert.That(cut.Values.ToArray(), Is.EqualTo((await bert.EmbedAsync([.. ids[..15], ids[15]])).Values.ToArray()));

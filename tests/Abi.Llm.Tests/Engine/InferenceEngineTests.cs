@@ -271,6 +271,23 @@ public sealed class InferenceEngineTests
     }
 
     [Test]
+    public async Task WhatADisposedModelIsAskedForIsRefusedByName()
+    {
+        var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128 });
+        using var session = model.CreateSession();
+        await session.CompleteAsync("a", new GenerationOptions { MaximumTokens = 1 });
+        using var saved = new MemoryStream();
+        await session.SaveAsync(saved);
+        saved.Position = 0;
+        await model.DisposeAsync();
+        Assert.That(() => session.Fork(), Throws.TypeOf<ObjectDisposedException>());
+        Assert.That(() => model.CreateSession(), Throws.TypeOf<ObjectDisposedException>());
+        Assert.That(() => model.LoadAdapterAsync("adapter.gguf"), Throws.TypeOf<ObjectDisposedException>().With.Message.Contains(nameof(LanguageModel)));
+        Assert.That(() => model.RestoreSessionAsync(saved), Throws.TypeOf<ObjectDisposedException>().With.Message.Contains(nameof(LanguageModel)));
+        Assert.That(() => model.RestoreSessionAsync("no.session"), Throws.TypeOf<ObjectDisposedException>().With.Message.Contains(nameof(LanguageModel)));
+    }
+
+    [Test]
     public async Task MisuseIsSaid()
     {
         await using var model = await TestModels.LoadAsync("models", "llama.gguf");

@@ -61,6 +61,23 @@ public sealed class SharedMappingTests
     }
 
     [Test]
+    public void AFileOfTheSameLengthAndTimeIsAnotherToo()
+    {
+        var path = Path.Combine(_folder, "model.gguf");
+        File.Copy(StoriesModel.Path, path);
+        var time = File.GetLastWriteTimeUtc(path);
+        using var before = GgufFile.Open(path);
+        var newer = Path.Combine(_folder, "newer.gguf");
+        var bytes = File.ReadAllBytes(path);
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(newer, bytes);
+        File.Move(newer, path, overwrite: true);
+        File.SetLastWriteTimeUtc(path, time);
+        using var after = GgufFile.Open(path);
+        Assert.That(after.Tensors[0].Memory, Is.Not.SameAs(before.Tensors[0].Memory));
+    }
+
+    [Test]
     public void AFailedOpeningHoldsNothing()
     {
         var path = Path.Combine(_folder, "broken.gguf");

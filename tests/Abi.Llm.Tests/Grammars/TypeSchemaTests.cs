@@ -71,6 +71,23 @@ public sealed class TypeSchemaTests
         }
     }
 
+    [TestCase(typeof(Nameless), nameof(Nameless))]
+    [TestCase(typeof(Cage), nameof(IAnimal))]
+    public void ATypeThatNothingCanBeReadAsIsRefusedByName(Type type, string name)
+    {
+        var options = new JsonSerializerOptions { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
+        Assert.That(() => TypeSchema.Of(options.GetTypeInfo(type)), Throws.TypeOf<GrammarException>().With.Message.Contains(name).And.Message.Contains("JsonDerivedType"));
+    }
+
+    public abstract record Nameless(int Size);
+
+    public interface IAnimal
+    {
+        string Name { get; }
+    }
+
+    public sealed record Cage(IAnimal Animal);
+
     public sealed record Order(Guid Id, DateOnly Day, TimeSpan Length, Size? Size, Days Days, Dictionary<int, byte> Counts, IReadOnlyList<Line> Lines);
 
     public sealed record Line(string Name, decimal Price, Uri? Link);

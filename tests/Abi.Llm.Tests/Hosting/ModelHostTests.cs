@@ -182,7 +182,7 @@ public sealed class ModelHostTests
                             }
 
                             await host.RemoveAsync(own);
-                            await text.ContinueWith(done => done.IsCompletedSuccessfully ? done.Result.Text : expected, TaskScheduler.Default);
+                            Assert.That(await text.ContinueWith(done => done.IsCompletedSuccessfully ? done.Result.Text : expected, TaskScheduler.Default), Is.EqualTo(expected));
                             break;
                         case 4:
                             patience.CancelAfter(random.Next(30));

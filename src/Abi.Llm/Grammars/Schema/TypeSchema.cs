@@ -27,6 +27,11 @@ internal static class TypeSchema
         }
 
         var type = Nullable.GetUnderlyingType(context.TypeInfo.Type) ?? context.TypeInfo.Type;
+        if (type.IsAbstract && context.TypeInfo is { Kind: JsonTypeInfoKind.Object, PolymorphismOptions: null })
+        {
+            throw new GrammarException($"No JSON can be read as {type.Name}, which is {(type.IsInterface ? "an interface" : "abstract")}. Name the types that it may be with [JsonDerivedType], or generate one of them.");
+        }
+
         if (type.IsEnum)
         {
             Enumeration(schema, type, context.TypeInfo);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace Abi.Compute.Cpu.Products.Emission;
@@ -13,11 +14,19 @@ internal static unsafe class ProcessorFeatures
     private const ulong Vectors256 = 0x06;
     private const ulong Vectors512 = 0xE6;
 
+    /// <summary>The registers that the system saves; asked by machine code, so only where such code is wanted.</summary>
+    private static readonly Lazy<ulong> Saved = new(AskSaved);
+
     /// <summary>Whether AVX2 and FMA may be used.</summary>
-    public static bool HasAvx2 { get; } = RuntimeFeature.IsDynamicCodeCompiled ? Avx2.IsSupported && Fma.IsSupported : Saves(Vectors256) && Has(1, 0).Ecx.HasBit(12) && Has(7, 0).Ebx.HasBit(5);
+    public static bool HasAvx2 => RuntimeFeature.IsDynamicCodeCompiled ? Avx2.IsSupported && Fma.IsSupported : IsWider && Saves(Vectors256);
 
     /// <summary>Whether AVX-512 F and BW may be used.</summary>
-    public static bool HasAvx512 { get; } = RuntimeFeature.IsDynamicCodeCompiled ? Avx512F.IsSupported && Avx512BW.IsSupported : Saves(Vectors512) && Has(7, 0).Ebx.HasBit(16) && Has(7, 0).Ebx.HasBit(30);
+    public static bool HasAvx512 => RuntimeFeature.IsDynamicCodeCompiled ? Avx512F.IsSupported && Avx512BW.IsSupported : Has(7, 0).Ebx.HasBit(16) && Has(7, 0).Ebx.HasBit(30) && Saves(Vectors512);
+
+    /// <summary>Whether this program was compiled ahead of time for processors without AVX2, which this one has.</summary>
+    public static bool IsCompiledForLess => !RuntimeFeature.IsDynamicCodeCompiled && !Vector256.IsHardwareAccelerated && IsWider;
+
+    private static bool IsWider => Has(1, 0).Ecx.HasBit(12) && Has(7, 0).Ebx.HasBit(5);
 
     /// <summary>Whether the processor has VNNI of 512 bits, which only those of <see cref="HasAvx512"/> can use.</summary>
     public static bool HasVnni => Has(7, 0).Ecx.HasBit(11);
@@ -41,18 +50,20 @@ internal static unsafe class ProcessorFeatures
     }
 
     /// <summary>Whether the system keeps these registers when it gives the processor to another thread.</summary>
-    private static bool Saves(ulong registers)
+    private static bool Saves(ulong registers) => (Saved.Value & registers) == registers;
+
+    private static ulong AskSaved()
     {
         const int Osxsave = 27;
         if (RuntimeInformation.ProcessArchitecture != Architecture.X64 || !Has(1, 0).Ecx.HasBit(Osxsave))
         {
-            return false;
+            return 0;
         }
 
         // xor ecx, ecx; xgetbv; shl rdx, 32; or rax, rdx; ret: .NET has no such instruction.
         ReadOnlySpan<byte> code = [0x31, 0xC9, 0x0F, 0x01, 0xD0, 0x48, 0xC1, 0xE2, 0x20, 0x48, 0x09, 0xD0, 0xC3];
         var ask = (delegate* unmanaged<ulong>)CodePages.TryPlace(code);
-        return ask != null && (ask() & registers) == registers;
+        return ask == null ? 0 : ask();
     }
 
     private static bool HasBit(this uint bits, int bit) => ((bits >> bit) & 1) != 0;
