@@ -9,6 +9,7 @@ public sealed class NativeProgramTests
     private static readonly string[] Assemblies = ["Abi.Core", "Abi.Compute", "Abi.Database", "Abi.Llm"];
 
     [Test]
+    [Explicit("Compiles for some minutes.")]
     public async Task SaysWhatTheSameProgramSaysThatIsCompiledAsItRuns()
     {
         var feed = await PackedFeed.PackAsync("feed");
