@@ -83,8 +83,9 @@ public sealed class WordsTests
     [Order(3)]
     public void CodesWithExactRankingLoseNothing()
     {
-        var plain = Recall(new VectorSearchOptions { VectorField = "v", Effort = 200 });
-        var quantized = Recall(new VectorSearchOptions { VectorField = "code", Effort = 200 });
+        // Two graphs that threads link differ by luck, at an effort of 200 by some eight of 10,000 found, which is most of what may be lost; at 800 both find all but a few.
+        var plain = Recall(new VectorSearchOptions { VectorField = "v", Effort = 800 });
+        var quantized = Recall(new VectorSearchOptions { VectorField = "code", Effort = 800 });
         TestContext.Out.WriteLine($"{plain:f4} {quantized:f4}");
         Assert.That(quantized, Is.GreaterThanOrEqualTo(0.999 * plain));
     }
