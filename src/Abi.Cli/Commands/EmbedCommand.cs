@@ -32,7 +32,7 @@ internal sealed class EmbedCommand : Command
     private static readonly Option<bool> Truncate = Options.Switch("--truncate", "cut a text that is longer than the context, instead of failing");
     private static readonly Option<bool> NoBegin = Options.Switch("--no-bos", "do not add the special tokens that the model asks for");
     private static readonly Option<bool> NoSpecial = Options.Switch("--no-parse-special", "treat the texts of control tokens as plain text");
-    private static readonly Option<string?> OutputFile = Options.File("-o --output", "write a .npy file: float32, [width] or, without pooling, [tokens, width]");
+    private static readonly Option<string?> Output = Options.File("-o --output", "write a .npy file: float32, [width] or, without pooling, [tokens, width]");
 
     /// <inheritdoc/>
     public override string Name => "embed";
@@ -46,7 +46,7 @@ internal sealed class EmbedCommand : Command
     /// <inheritdoc/>
     public override ImmutableArray<OptionGroup> Groups =>
     [
-        new("options", [Text, Ids, JsonLines, Pooling, Normalize, Dimensions, Truncate, NoBegin, NoSpecial, OutputFile, ModelOptions.Json]),
+        new("options", [Text, Ids, JsonLines, Pooling, Normalize, Dimensions, Truncate, NoBegin, NoSpecial, Output, ModelOptions.Json]),
         new("model", [ModelOptions.Model, ModelOptions.Context, ModelOptions.Threads, ModelOptions.Activations, ModelOptions.CacheType, ModelOptions.ValueCacheType, ModelOptions.Batch]),
     ];
 
@@ -63,10 +63,15 @@ internal sealed class EmbedCommand : Command
             throw new UsageException("Give the text by one of --text, --ids and --jsonl.");
         }
 
-        var output = arguments.Get(OutputFile);
+        var output = arguments.Get(Output);
         if (output is not null && arguments.Has(JsonLines))
         {
             throw new UsageException("'--output' is for one text; '--jsonl' has many.");
+        }
+
+        if (output is not null)
+        {
+            OutputFile.RequireWritable(output);
         }
 
         var loaded = await LoadedModel.OpenAsync(arguments, console, cancellationToken: cancellationToken).ConfigureAwait(false);

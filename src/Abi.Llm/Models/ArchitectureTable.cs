@@ -75,7 +75,7 @@ internal static partial class ArchitectureTable
         new("gptneox") { Norm = NormKind.Layer, Activation = ActivationKind.Gelu, Residual = ResidualKind.ByKey },
         new("granite") { Reads = GraniteScales, RotatesIfFinetuned = true, Rope = Neighbours, DividesLogits = true },
         new("granite_swa") { Reads = [.. GraniteScales, "attention.rope_pattern"], Rope = Neighbours, DividesLogits = true, SlidingPeriod = 0, FusedGateAndUp = true },
-        new("granitemoe") { Reads = GraniteScales, RotatesIfFinetuned = true, Rope = Neighbours, DividesLogits = true },
+        new("granitemoe") { Reads = GraniteScales, Rope = Neighbours, DividesLogits = true },
         new("grok") { Reads = ["logit_scale", "embedding_scale", .. YarnBounds, "rope.scaling.yarn_ext_factor"], PostAttentionNorm = "attn_output_norm", PostFeedForwardNorm = "layer_output_norm", CapsScores = true, ReadsScoreScale = true, Gate = GateKind.GeGlu, ExpertGate = GateKind.GeGlu, DenseBesideExperts = 0.70710678f, CapsLogits = true, Defaults = GrokDefaults },
         new("hunyuan-dense") { QueryKeyNormAfterRope = true },
         new("hunyuan-moe") { QueryKeyNormAfterRope = true },

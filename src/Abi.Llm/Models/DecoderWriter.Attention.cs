@@ -179,6 +179,7 @@ internal sealed partial class DecoderWriter
             return null;
         }
 
+        pairing = HasRopeSections ? RopePairing.Halves : pairing;
         var settings = RopeSettings(pairing, _numbers.KeySize, 0, _numbers.RotaryDimensions) with { FrequencyFactors = FrequencyFactors() };
         if (!IsSliding(block))
         {
@@ -193,6 +194,16 @@ internal sealed partial class DecoderWriter
             SlidingRopeScaling.FrequenciesUnscaled => settings with { FrequencyScale = 1 },
             _ => settings with { FrequencyScale = 1, ExtrapolationFactor = 0, AttentionFactor = 1 },
         };
+    }
+
+    /// <summary>Whether positions have several dimensions, which are laid out for pairs of halves whatever the architecture's pairs are otherwise (GLM 4 beside GLM 4.1 V).</summary>
+    private bool HasRopeSections
+    {
+        get
+        {
+            var key = $"{_architecture.Name}.rope.dimension_sections";
+            return _architecture.ReadsRopeSections && _metadata.Contains(key) && _metadata.GetInt32Array(key) is [> 0, > 0, ..];
+        }
     }
 
     private bool RotatesByInterval(int block)

@@ -166,9 +166,13 @@ public sealed class GenerateTests
             Assert.That(refused.Error, Does.Contain($"'{unwritable}' cannot be written"));
         }
 
-        Assert.That(Directory.GetFiles(folder.Path, "*.tmp"), Is.Empty);
+        // and trying leaves nothing
+        var before = Directory.GetFiles(folder.Path);
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "generate", folder["absent.gguf"], "-p", "x", "--prompt-cache", folder["new"])).Error, Does.Contain("absent.gguf"));
+        Assert.That(Directory.GetFiles(folder.Path), Is.EquivalentTo(before));
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "generate", folder["absent.gguf"], "-p", "x", "--prompt-cache", folder.Path, "--prompt-cache-ro")).Error, Does.Contain("absent.gguf"), "what is not written need not be writable");
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "logits", folder["absent.gguf"], "--ids", "1", "--output", folder.Path)).Error, Does.Contain("cannot be written"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "embed", folder["absent.gguf"], "--ids", "1", "--output", folder.Path)).Error, Does.Contain("cannot be written"));
     }
 
     [Test]

@@ -124,16 +124,7 @@ public sealed partial class MemoryAccountingTests
         await probe.SettleAsync();
         probe.Write("forked");
         second.ForEach(session => session.Dispose());
-        foreach (var fork in forks)
-        {
-            await Probe.ReadAsync(fork.Start([5], new GenerationOptions { MaximumTokens = 0 }));
-        }
-
-        await probe.SettleAsync();
-        probe.Write("written");
-        first.Concat(forks).ToList().ForEach(session => session.Dispose());
-        await probe.SettleAsync();
-        probe.Write("ended");
+        await probe.GoOnAndEndAsync(first, forks);
         await probe.FillAsync(Enumerable.Range(0, sessions / 2).Select(i => TestModels.Ids(PromptLength, vocabulary, i)));
         probe.Write("again");
     }
@@ -152,16 +143,7 @@ public sealed partial class MemoryAccountingTests
         var forks = first.ConvertAll(session => session.Fork());
         await probe.SettleAsync();
         probe.Write("forked");
-        foreach (var fork in forks)
-        {
-            await Probe.ReadAsync(fork.Start([5], new GenerationOptions { MaximumTokens = 0 }));
-        }
-
-        await probe.SettleAsync();
-        probe.Write("written");
-        first.Concat(forks).ToList().ForEach(session => session.Dispose());
-        await probe.SettleAsync();
-        probe.Write("ended");
+        await probe.GoOnAndEndAsync(first, forks);
     }
 
     /// <param name="Used">Bytes of state that sequences hold, as the engine says.</param>
@@ -209,6 +191,21 @@ public sealed partial class MemoryAccountingTests
             }
 
             return sessions;
+        }
+
+        /// <summary>Has the forks go on alone, which writes what they shared, and ends all.</summary>
+        public async Task GoOnAndEndAsync(List<InferenceSession> sessions, List<InferenceSession> forks)
+        {
+            foreach (var fork in forks)
+            {
+                await ReadAsync(fork.Start([5], new GenerationOptions { MaximumTokens = 0 }));
+            }
+
+            await SettleAsync();
+            Write("written");
+            sessions.Concat(forks).ToList().ForEach(session => session.Dispose());
+            await SettleAsync();
+            Write("ended");
         }
 
         /// <summary>Waits until the engine has done what was asked of it: forks and disposals are done between steps.</summary>

@@ -71,6 +71,22 @@ public sealed class ArchitectureNumbersTests
     }
 
     [Test]
+    public void PositionsOfSeveralDimensionsRotateHalves()
+    {
+        Assert.That(Rotation(GraphOf("glm4", 1)).Pairing, Is.EqualTo(RopePairing.Neighbours));
+        Assert.That(Rotation(GraphOf("glm4", 1, ("rope.dimension_sections", GgufValue.Of([4, 4, 4, 0])))).Pairing, Is.EqualTo(RopePairing.Halves));
+        Assert.That(Rotation(GraphOf("glm4", 1, ("rope.dimension_sections", GgufValue.Of([12, 0, 0, 0])))).Pairing, Is.EqualTo(RopePairing.Neighbours), "one dimension");
+    }
+
+    [TestCase("granite", false)]
+    [TestCase("granitemoe", true)]
+    public void AGraniteRotatesUnlessItsFileForbidsItAndItsMixturesAlwaysDo(string architecture, bool rotates)
+    {
+        Assert.That(GraphOf(architecture, 1).Operations.OfType<Rope>(), Is.Not.Empty);
+        Assert.That(GraphOf(architecture, 1, ("rope.scaling.finetuned", GgufValue.Of(false))).Operations.OfType<Rope>().Any(), Is.EqualTo(rotates));
+    }
+
+    [Test]
     public void AnOldMiniCpmHasTheScalesThatItsFileDoesNotState() =>
         Assert.That(Factors(GraphOf("minicpm", 1)), Is.EqualTo(new[] { 12f, 1.4f, 1.4f, 256f / Width }));
 
@@ -92,6 +108,8 @@ public sealed class ArchitectureNumbersTests
     }
 
     private static IEnumerable<string> Names(Graph graph) => graph.Operations.Select(operation => operation.GetType().Name);
+
+    private static RopeSettings Rotation(Graph graph) => graph.Operations.OfType<Rope>().First().Settings;
 
     private static float[] Factors(Graph graph) => [.. graph.Operations.OfType<Scale>().Select(scale => scale.Factor)];
 

@@ -4,7 +4,7 @@ using Abi.Compute.Cpu.Products.Packing;
 
 namespace Abi.Compute.Cpu.Products.Emission;
 
-/// <summary>What the code of a <see cref="PackedRowsProgram"/> depends on of a format.</summary>
+/// <summary>What the code of a <see cref="PackedRowsProgram"/> depends on of a format: the layout is that of <see cref="PackedPanel{TFormat}"/>, for formats that there are and for any other.</summary>
 /// <param name="CodeBits">The bits of a packed code.</param>
 /// <param name="ScaleForm">Not <see cref="ScaleForm.Power"/>.</param>
 /// <param name="Scales">The scales of a block.</param>

@@ -35,13 +35,19 @@ internal static unsafe class PackedPanel<TFormat>
     /// <summary>The bytes from the codes of a block to those of the next.</summary>
     public static int BlockBytes => CodeBytes + (IsInterleaved ? BlockScaleBytes : 0);
 
-    /// <summary>The bytes of the scales of a block; of superblocks, without their units.</summary>
-    private static int BlockScaleBytes => TFormat.Scales * (TFormat.HasMinimum ? 2 : 1) * TFormat.ScaleForm switch
+    /// <summary>The bytes of the scales and minimums of a block; of superblocks, without their units.</summary>
+    private static int BlockScaleBytes => TFormat.ScaleForm switch
     {
-        ScaleForm.Half => 32,
-        ScaleForm.Single => 64,
-        _ => 16,
+        ScaleForm.Half => 32 * Factors,
+        ScaleForm.Single => 64 * Factors,
+        ScaleForm.Super when HasSharedByte => 16 * TFormat.Scales,
+        _ => 16 * Factors,
     };
+
+    /// <summary>The bytes of the units of scales and minimums of a group, which stand before its scales.</summary>
+    private static int UnitBytes => TFormat.ScaleForm != ScaleForm.Super ? 0 : TFormat.HasMinimum ? 64 : 32;
+
+    private static int Factors => TFormat.Scales * (TFormat.HasMinimum ? 2 : 1);
 
     /// <summary>The bytes of a whole panel.</summary>
     /// <param name="blocks">The blocks of 32 columns.</param>
@@ -107,11 +113,7 @@ internal static unsafe class PackedPanel<TFormat>
     public static int GroupBytes(int blocks) => (blocks * CodeBytes) + ScaleBytes(blocks);
 
     /// <summary>The bytes of the scales of a group of 16 outputs in a piece of some blocks.</summary>
-    public static int ScaleBytes(int blocks)
-    {
-        var units = TFormat.ScaleForm != ScaleForm.Super ? 0 : TFormat.HasMinimum ? 64 : 32;
-        return (units + (blocks * BlockScaleBytes / (HasSharedByte && units > 0 ? 2 : 1)) + 63) & ~63;
-    }
+    public static int ScaleBytes(int blocks) => (UnitBytes + (blocks * BlockScaleBytes) + 63) & ~63;
 
     /// <summary>Where the scales of a group begin.</summary>
     public static int ScalesAt(int blocks) => IsInterleaved ? CodeBytes : blocks * CodeBytes;

@@ -1,4 +1,4 @@
-namespace Abi.Cli.Models;
+namespace Abi.Cli.Output;
 
 /// <summary>Files that commands write.</summary>
 internal static class OutputFile
@@ -13,7 +13,7 @@ internal static class OutputFile
             throw new AbiException($"The file '{path}' cannot be written: it is a folder. Name a file in it.");
         }
 
-        var probe = $"{path}.{Guid.NewGuid():N}.tmp";
+        var probe = $"{path}.{Path.GetRandomFileName()}";
         try
         {
             using var stream = new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
