@@ -124,7 +124,7 @@ public sealed class ComputeTelemetryTests
         }
     }
 
-    private static long PackedPanelBytes() => PackedPanel<Q4_0Levels>.Bytes(256 / ActivationBlock.Columns);
+    private static long PackedPanelBytes() => PackedPanel<Q4_0Levels>.Layout.PanelBytes(256 / ActivationBlock.Columns);
 
     private static long Sum(string instrument) => Read(instrument).Sum(static measured => measured.Value);
 

@@ -61,7 +61,7 @@ public sealed unsafe class PanelPackingTests
         using var product = new ProductCase(TFormat.Type, columns, count, 1, seed: count + columns);
         var rows = product.Weight.Address;
         var blocks = columns / ActivationBlock.Columns;
-        using var packed = new NativeBuffer(PackedPanel<TFormat>.Bytes(blocks) + PackedPanel<TFormat>.Ahead);
+        using var packed = new NativeBuffer(PackedPanel<TFormat>.Layout.PanelBytes(blocks) + PackedPanel<TFormat>.Ahead);
         var bytes = Int8Panel.MaximumBlocks * Int8Panel<TFormat>.RecordBytes;
         using var unpacked = new NativeBuffer(bytes);
         using var split = new NativeBuffer(bytes);
@@ -69,7 +69,7 @@ public sealed unsafe class PanelPackingTests
         for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)
         {
             var some = Math.Min(Int8Panel.MaximumBlocks, blocks - block);
-            PackedPanel<TFormat>.Unpack((byte*)packed.Address + PackedPanel<TFormat>.PieceOffset(block), some, (byte*)unpacked.Address);
+            PackedPanel<TFormat>.Unpack((byte*)packed.Address + PackedPanel<TFormat>.Layout.PieceOffset(block), some, (byte*)unpacked.Address);
             Int8Panel<TFormat>.FillFromRows(rows + (block * ActivationBlock.Columns / TFormat.BlockLength * TFormat.BlockBytes), product.Weight.RowByteLength, count, some, (byte*)split.Address);
             for (var record = 0; record < some; record++)
             {

@@ -14,7 +14,7 @@ internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, 
     private const int Ones = 256;
     private const int Signs = 320;
 
-    private readonly int _together = LevelPairs.Together(LevelPairs.Greatest(shape.CodeBits, shape.OffsetShift, shape.HasTable));
+    private readonly int _together = LevelPairs.Together(LevelPairs.Greatest(shape.Layout.CodeBits, shape.OffsetShift, shape.HasTable));
 
     protected override int Scales => 12; // to 15
 
@@ -37,12 +37,12 @@ internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, 
     /// <summary>Units stay in memory: those of scales for 16 outputs, then of minimums.</summary>
     protected override void WriteUnits()
     {
-        for (var kind = 0; kind < (Shape.HasMinimum ? 2 : 1); kind++)
+        for (var kind = 0; kind < (Layout.HasMinimum ? 2 : 1); kind++)
         {
             To.Broadcast(X, Arguments, Argument(kind == 0 ? nameof(PackedRowsArguments.UnitFactor) : nameof(PackedRowsArguments.MinimumFactor)));
             for (var output = 0; output < Panel.GroupOutputs; output += To.Lanes)
             {
-                To.LoadHalves(Temporary, ScaleBytes, (32 * kind) + (2 * output));
+                To.LoadHalves(Temporary, Stretch, (32 * kind) + (2 * output));
                 To.Multiply(Temporary, Temporary, X);
                 To.Store(Arguments, UnitAt(output, isMinimum: kind == 1), Temporary);
             }
@@ -51,12 +51,12 @@ internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, 
 
     protected override void WriteUnitProduct(int scale, int output, bool isMinimum) => To.Multiply(scale, scale, Arguments, UnitAt(output, isMinimum));
 
-    protected override void WriteBlock()
+    protected override void WriteBlock(int codes, int scales)
     {
         for (var output = 0; output < Panel.GroupOutputs; output += To.Lanes)
         {
-            WriteLevels(4 * output);
-            WriteScales(output);
+            WriteLevels(codes + (4 * output));
+            WriteScales(scales, output);
             for (var row = 0; row < Rows; row++)
             {
                 WriteRow(row, 4 * output);
@@ -69,11 +69,11 @@ internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, 
     /// <summary>Makes the levels of 8 outputs × 32 columns: registers 0 to 7.</summary>
     private void WriteLevels(int at)
     {
-        if (Shape.CodeBits == 8)
+        if (Layout.CodeBits == 8)
         {
             for (var j = 0; j < 8; j++)
             {
-                To.Load(j, Codes, at + (64 * j));
+                To.Load(j, Stretch, at + (64 * j));
             }
         }
         else
@@ -114,12 +114,12 @@ internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, 
             To.Or(level, level, bits);
         }
 
-        if ((Shape.CodeBits & 4) != 0)
+        if ((Layout.CodeBits & 4) != 0)
         {
             To.Load(X, Constants, Nibbles);
             for (var j = 0; j < 4; j++)
             {
-                To.Load(Sum, Codes, at + (64 * j));
+                To.Load(Sum, Stretch, at + (64 * j));
                 To.ShiftWords(Run, Sum, -4);
                 To.And(j, Sum, X);
                 To.And(j + 4, Run, X);
@@ -128,13 +128,13 @@ internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, 
             isFirst = false;
         }
 
-        if ((Shape.CodeBits & 2) != 0)
+        if ((Layout.CodeBits & 2) != 0)
         {
-            var shift = Shape.CodeBits & 4;
+            var shift = Layout.CodeBits & 4;
             To.Load(X, Constants, Planes);
             for (var half = 0; half < 2; half++)
             {
-                To.Load(Sum, Codes, at + (64 * shift) + (64 * half));
+                To.Load(Sum, Stretch, at + (64 * shift) + (64 * half));
                 for (var j = 0; j < 4; j++)
                 {
                     Shift(Run, Sum, shift - (2 * j));
@@ -145,11 +145,11 @@ internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, 
             isFirst = false;
         }
 
-        if ((Shape.CodeBits & 1) != 0)
+        if ((Layout.CodeBits & 1) != 0)
         {
-            var shift = Shape.CodeBits & 6;
+            var shift = Layout.CodeBits & 6;
             To.Load(X, Constants, Planes + 64);
-            To.Load(Sum, Codes, at + (64 * shift));
+            To.Load(Sum, Stretch, at + (64 * shift));
             for (var j = 0; j < 8; j++)
             {
                 Shift(Run, Sum, shift - j);
@@ -174,7 +174,7 @@ internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, 
     private void WriteRow(int row, int output)
     {
         To.Load(Row, Arguments, Argument(nameof(PackedRowsArguments.X)) + (8 * row));
-        if (Shape.Scales == 1)
+        if (Layout.Scales == 1)
         {
             WriteSum(0, 8, ActivationBlock.NegativeSumAt(0, 1));
             To.ToFloats(Sum, Sum);
@@ -190,9 +190,9 @@ internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, 
             To.MultiplyAdd(Sum, Temporary, Scales + 1);
         }
 
-        for (var minimum = 0; Shape.HasMinimum && minimum < Shape.Scales; minimum++)
+        for (var minimum = 0; Layout.HasMinimum && minimum < Layout.Scales; minimum++)
         {
-            To.Broadcast(X, Row, ActivationBlock.SumAt(minimum, Shape.Scales), Column);
+            To.Broadcast(X, Row, ActivationBlock.SumAt(minimum, Layout.Scales), Column);
             To.MultiplyAdd(Sum, X, Scales + 2 + minimum);
         }
 

@@ -20,10 +20,10 @@ internal sealed class PackedRows512Program(Assembler to, PackedRowsShape shape, 
 
     protected override void WriteBeginning()
     {
-        To.Load(Codes, Arguments, Argument(nameof(PackedRowsArguments.Constants)));
+        To.Load(Stretch, Arguments, Argument(nameof(PackedRowsArguments.Constants)));
         for (var i = 0; i < 4; i++)
         {
-            To.Load(Nibbles + i, Codes, 64 * i);
+            To.Load(Nibbles + i, Stretch, 64 * i);
         }
     }
 
@@ -33,25 +33,25 @@ internal sealed class PackedRows512Program(Assembler to, PackedRowsShape shape, 
 
     protected override void WriteUnits()
     {
-        To.LoadHalves(Unit, ScaleBytes, 0);
+        To.LoadHalves(Unit, Stretch, 0);
         To.MultiplyBroadcast(Unit, Unit, Arguments, Argument(nameof(PackedRowsArguments.UnitFactor)));
-        if (Shape.HasMinimum)
+        if (Layout.HasMinimum)
         {
-            To.LoadHalves(MinimumUnit, ScaleBytes, 32);
+            To.LoadHalves(MinimumUnit, Stretch, 32);
             To.MultiplyBroadcast(MinimumUnit, MinimumUnit, Arguments, Argument(nameof(PackedRowsArguments.MinimumFactor)));
         }
     }
 
     protected override void WriteUnitProduct(int scale, int output, bool isMinimum) => To.Multiply(scale, scale, isMinimum ? MinimumUnit : Unit);
 
-    protected override void WriteBlock()
+    protected override void WriteBlock(int codes, int scales)
     {
         for (var j = 0; j < 4; j++)
         {
-            WriteLevels(j);
+            WriteLevels(codes, j);
         }
 
-        WriteScales(output: 0);
+        WriteScales(scales, output: 0);
         for (var row = 0; row < Rows; row += 2)
         {
             WriteRows(row, Math.Min(2, Rows - row));
@@ -70,14 +70,14 @@ internal sealed class PackedRows512Program(Assembler to, PackedRowsShape shape, 
         }
     }
 
-    /// <summary>Makes levels of vectors <paramref name="j"/> and j + 4 of a block; planes of bits lie behind each other as packing has them.</summary>
-    private void WriteLevels(int j)
+    /// <summary>Makes levels of vectors <paramref name="j"/> and j + 4 of a block whose codes lie <paramref name="at"/> in the stretch; planes of bits lie behind each other as packing has them.</summary>
+    private void WriteLevels(int at, int j)
     {
         var (low, high) = (Levels + j, Levels + j + 4);
-        if (Shape.CodeBits == 8)
+        if (Layout.CodeBits == 8)
         {
-            To.Load(low, Codes, 64 * j);
-            To.Load(high, Codes, (64 * j) + 256);
+            To.Load(low, Stretch, at + (64 * j));
+            To.Load(high, Stretch, at + (64 * j) + 256);
             return;
         }
 
@@ -94,21 +94,21 @@ internal sealed class PackedRows512Program(Assembler to, PackedRowsShape shape, 
             }
         }
 
-        if ((Shape.CodeBits & 4) != 0)
+        if ((Layout.CodeBits & 4) != 0)
         {
-            To.Load(Temporary, Codes, 64 * j);
+            To.Load(Temporary, Stretch, at + (64 * j));
             To.ShiftWords(Temporary2, Temporary, -4);
             To.And(low, Temporary, Nibbles);
             To.And(high, Temporary2, Nibbles);
             isFirst = false;
         }
 
-        if ((Shape.CodeBits & 2) != 0)
+        if ((Layout.CodeBits & 2) != 0)
         {
-            var shift = Shape.CodeBits & 4;
+            var shift = Layout.CodeBits & 4;
             for (var half = 0; half < 2; half++)
             {
-                To.Load(Temporary, Codes, (64 * shift) + (64 * half));
+                To.Load(Temporary, Stretch, at + (64 * shift) + (64 * half));
                 To.ShiftWords(Temporary, Temporary, shift - (2 * j));
                 Merge(half == 0 ? low : high, Temporary, Pairs);
             }
@@ -116,10 +116,10 @@ internal sealed class PackedRows512Program(Assembler to, PackedRowsShape shape, 
             isFirst = false;
         }
 
-        if ((Shape.CodeBits & 1) != 0)
+        if ((Layout.CodeBits & 1) != 0)
         {
-            var shift = Shape.CodeBits & 6;
-            To.Load(Temporary, Codes, 64 * shift);
+            var shift = Layout.CodeBits & 6;
+            To.Load(Temporary, Stretch, at + (64 * shift));
             To.ShiftWords(Temporary2, Temporary, shift - j);
             Merge(low, Temporary2, Bits);
             To.ShiftWords(Temporary2, Temporary, shift - j - 4);
@@ -158,7 +158,7 @@ internal sealed class PackedRows512Program(Assembler to, PackedRowsShape shape, 
         for (var i = 0; i < count; i++)
         {
             var integer = Integers + (2 * i);
-            if (Shape.Scales == 1)
+            if (Layout.Scales == 1)
             {
                 To.AddIntegers(integer, integer, integer + 1);
                 To.ToFloats(integer, integer);
@@ -172,9 +172,9 @@ internal sealed class PackedRows512Program(Assembler to, PackedRowsShape shape, 
                 To.MultiplyAdd(integer, integer + 1, Scales + 1);
             }
 
-            for (var minimum = 0; Shape.HasMinimum && minimum < Shape.Scales; minimum++)
+            for (var minimum = 0; Layout.HasMinimum && minimum < Layout.Scales; minimum++)
             {
-                var at = ActivationBlock.SumAt(minimum, Shape.Scales);
+                var at = ActivationBlock.SumAt(minimum, Layout.Scales);
                 To.MultiplyAdd(integer, Scales + 2 + minimum, Row(i), at, broadcast: true, Column);
             }
 
@@ -188,8 +188,8 @@ internal sealed class PackedRows512Program(Assembler to, PackedRowsShape shape, 
         for (var half = 0; half < 2; half++)
         {
             var integer = Integers + (2 * row) + half;
-            var at = ActivationBlock.NegativeSumAt(half, Shape.Scales);
-            if (Shape.OffsetShift < 0 || (Shape.Scales == 1 && half == 1))
+            var at = ActivationBlock.NegativeSumAt(half, Layout.Scales);
+            if (Shape.OffsetShift < 0 || (Layout.Scales == 1 && half == 1))
             {
                 To.Zero(integer);
             }

@@ -6,7 +6,7 @@ namespace Abi.Compute.Cpu.Products.Emission;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct PackedRowsArguments
 {
-    /// <summary>The first piece, as <see cref="Packing.PackedPanel{TFormat}"/> lays it out.</summary>
+    /// <summary>The first piece, as <see cref="Packing.PackedLayout"/> has it.</summary>
     public byte* Packed;
 
     /// <summary>The pieces, at least 1.</summary>
@@ -15,11 +15,8 @@ internal unsafe struct PackedRowsArguments
     /// <summary>The blocks of 32 columns of each piece, at least 1.</summary>
     public nint Blocks;
 
-    /// <summary>From the codes of a group of 16 outputs to its scales.</summary>
-    public nint ScalesAt;
-
-    /// <summary>From the scales of a group to the next group, where they lie behind all its codes.</summary>
-    public nint ScaleBytes;
+    /// <summary>From a group of 16 outputs to the next.</summary>
+    public nint GroupBytes;
 
     /// <summary>The bytes of a piece's columns of a row: Blocks × 64.</summary>
     public nint XBytes;

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Abi.Compute.Cpu.Products.Formats;
+using Abi.Compute.Cpu.Products.Packing;
 
 namespace Abi.Compute.Cpu.Products.Emission;
 
@@ -15,15 +16,17 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
 
     protected static Register Arguments => Register.Rdi;
 
-    protected static Register Codes => Register.Rax;
-
-    protected static Register ScaleBytes => Register.Rdx;
+    /// <summary>Where in the panel the stretch of blocks begins.</summary>
+    protected static Register Stretch => Register.Rax;
 
     /// <summary>Where in the rows the block's columns are.</summary>
     protected static Register Column => Register.Rcx;
 
     /// <summary>Where in the outputs those of the group are.</summary>
     protected static Register Output => Register.R11;
+
+    /// <summary>Where in the panel the group begins.</summary>
+    private static Register Group => Register.Rdx;
 
     private static Register Blocks => Register.Rsi;
 
@@ -32,6 +35,8 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
     protected Assembler To => to;
 
     protected PackedRowsShape Shape => shape;
+
+    protected PackedLayout Layout => shape.Layout;
 
     protected int Rows => rows;
 
@@ -53,10 +58,10 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
 
     protected static int Argument(string field) => (int)Marshal.OffsetOf<PackedRowsArguments>(field);
 
-    /// <summary>Loads what stays in registers throughout, before <see cref="Codes"/> are.</summary>
+    /// <summary>Loads what stays in registers throughout, before <see cref="Stretch"/> is set.</summary>
     protected abstract void WriteBeginning();
 
-    /// <summary>Makes units float32, once for a group.</summary>
+    /// <summary>Makes units, which lie where <see cref="Stretch"/> is, float32, once for a group.</summary>
     protected abstract void WriteUnits();
 
     /// <summary>Multiplies a scale or minimum with its unit.</summary>
@@ -66,7 +71,9 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
     protected abstract void WriteUnitProduct(int scale, int output, bool isMinimum);
 
     /// <summary>Adds a block's products to the outputs.</summary>
-    protected abstract void WriteBlock();
+    /// <param name="codes">Where in the stretch its codes lie.</param>
+    /// <param name="scales">Where in the stretch its scales lie.</param>
+    protected abstract void WriteBlock(int codes, int scales);
 
     /// <summary>Takes outputs that stay in registers from memory.</summary>
     protected virtual void WriteFirstOutputs()
@@ -79,15 +86,16 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
     }
 
     /// <summary>Makes a block's scales and minimums float32, for as many outputs as a register has lanes.</summary>
+    /// <param name="at">Where in the stretch they lie.</param>
     /// <param name="output">The first of the group's outputs.</param>
-    protected void WriteScales(int output)
+    protected void WriteScales(int at, int output)
     {
-        if (shape.HasSharedByte)
+        if (Layout.HasSharedByte)
         {
             var (low, high) = Temporaries;
             for (var s = 0; s < 2; s++)
             {
-                to.LoadSignedBytes(low, ScaleBytes, (16 * s) + output);
+                to.LoadSignedBytes(low, Stretch, at + (16 * s) + output);
                 to.ShiftRight(high, low, 4);
                 WriteNibbles(Scales + s, low, output, isMinimum: false);
                 WriteNibbles(Scales + 2 + s, high, output, isMinimum: true);
@@ -96,22 +104,22 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
             return;
         }
 
-        for (var i = 0; i < shape.Factors; i++)
+        for (var i = 0; i < Layout.Factors; i++)
         {
-            var isMinimum = i >= shape.Scales;
-            var scale = Scales + (isMinimum ? 2 + i - shape.Scales : i);
-            switch (shape.ScaleForm)
+            var isMinimum = i >= Layout.Scales;
+            var scale = Scales + (isMinimum ? 2 + i - Layout.Scales : i);
+            switch (Layout.ScaleForm)
             {
                 case ScaleForm.Half:
-                    to.LoadHalves(scale, ScaleBytes, (32 * i) + (2 * output));
+                    to.LoadHalves(scale, Stretch, at + (32 * i) + (2 * output));
                     break;
                 case ScaleForm.Super:
-                    to.LoadSignedBytes(scale, ScaleBytes, (16 * i) + output);
+                    to.LoadSignedBytes(scale, Stretch, at + (16 * i) + output);
                     to.ToFloats(scale, scale);
                     WriteUnitProduct(scale, output, isMinimum);
                     break;
                 default:
-                    to.Load(scale, ScaleBytes, (64 * i) + (4 * output));
+                    to.Load(scale, Stretch, at + (64 * i) + (4 * output));
                     break;
             }
         }
@@ -120,7 +128,7 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
     private void Write()
     {
         WriteBeginning();
-        to.Load(Codes, Arguments, Argument(nameof(PackedRowsArguments.Packed)));
+        to.Load(Stretch, Arguments, Argument(nameof(PackedRowsArguments.Packed)));
         to.Load(Pieces, Arguments, Argument(nameof(PackedRowsArguments.Pieces)));
         to.Zero(Column);
         var piece = to.Length;
@@ -128,11 +136,8 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
         var group = to.Length;
         WriteGroup();
         to.Subtract(Column, Arguments, Argument(nameof(PackedRowsArguments.XBytes)));
-        if (!shape.IsInterleaved)
-        {
-            to.Add(Codes, Arguments, Argument(nameof(PackedRowsArguments.ScaleBytes)));
-        }
-
+        to.Move(Stretch, Group);
+        to.Add(Stretch, Arguments, Argument(nameof(PackedRowsArguments.GroupBytes)));
         to.Add(Output, Panel.GroupOutputs * sizeof(float));
         to.Compare(Output, Panel.Outputs * sizeof(float));
         to.JumpIfNotZero(group);
@@ -146,35 +151,50 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
     /// <summary>Goes over the blocks of a piece for 16 outputs.</summary>
     private void WriteGroup()
     {
-        to.Move(ScaleBytes, Codes);
-        to.Add(ScaleBytes, Arguments, Argument(nameof(PackedRowsArguments.ScalesAt)));
+        to.Move(Group, Stretch);
         to.Load(Blocks, Arguments, Argument(nameof(PackedRowsArguments.Blocks)));
         WriteFirstOutputs();
-        if (shape.UnitBytes > 0)
+        if (Layout.UnitBytes > 0)
         {
             WriteUnits();
-            to.Add(ScaleBytes, shape.UnitBytes);
+            WritePrefetches(0, Layout.UnitBytes);
+            to.Add(Stretch, Layout.UnitBytes);
         }
 
         to.Align();
-        var block = to.Length;
-        WritePrefetches(Codes, shape.BlockBytes);
-        WritePrefetches(ScaleBytes, shape.IsInterleaved ? 0 : shape.BlockScaleBytes);
-        WriteBlock();
-        to.Add(Codes, shape.BlockBytes);
-        to.Add(ScaleBytes, shape.IsInterleaved ? shape.BlockBytes : shape.BlockScaleBytes);
-        to.Add(Column, ActivationBlock.Bytes);
-        to.Add(Blocks, -1);
-        to.JumpIfNotZero(block);
+        var start = to.Length;
+        List<int> ends = [];
+        WritePrefetches(0, Layout.StretchScaleBytes);
+        for (var block = 0; block < Layout.StretchBlocks; block++)
+        {
+            if (block > 0)
+            {
+                ends.Add(to.JumpAheadIfZero());
+            }
+
+            var codes = Layout.StretchScaleBytes + (block * Layout.CodeBytes);
+            WritePrefetches(codes, Layout.CodeBytes);
+            WriteBlock(codes, block * Layout.BlockScaleBytes);
+            if (block == Layout.StretchBlocks - 1)
+            {
+                to.Add(Stretch, Layout.StretchBytes);
+            }
+
+            to.Add(Column, ActivationBlock.Bytes);
+            to.Add(Blocks, -1);
+        }
+
+        to.JumpIfNotZero(start);
+        ends.ForEach(to.Land);
         WriteLastOutputs();
     }
 
-    /// <summary>Asks ahead for as much as a block reads.</summary>
-    private void WritePrefetches(Register at, int bytes)
+    /// <summary>Asks ahead for as much as is read.</summary>
+    private void WritePrefetches(int at, int bytes)
     {
         for (var line = 0; line < bytes; line += 64)
         {
-            to.Prefetch(at, shape.Ahead + line);
+            to.Prefetch(Stretch, shape.Ahead + at + line);
         }
     }
 

@@ -66,7 +66,7 @@ internal sealed unsafe class PackedRows<TFormat>
 
         if (rest > 0)
         {
-            arguments.Packed = packed + PackedPanel<TFormat>.PieceOffset(blocks - rest);
+            arguments.Packed = packed + PackedPanel<TFormat>.Layout.PieceOffset(blocks - rest);
             for (var row = 0; row < rows; row++)
             {
                 arguments.X[row] += (blocks - rest) * ActivationBlock.Bytes;
@@ -80,8 +80,7 @@ internal sealed unsafe class PackedRows<TFormat>
     {
         arguments->Pieces = pieces;
         arguments->Blocks = blocks;
-        arguments->ScalesAt = PackedPanel<TFormat>.ScalesAt(blocks);
-        arguments->ScaleBytes = PackedPanel<TFormat>.ScaleBytes(blocks);
+        arguments->GroupBytes = PackedPanel<TFormat>.Layout.GroupBytes(blocks);
         arguments->XBytes = blocks * ActivationBlock.Bytes;
         ((delegate* unmanaged[SuppressGCTransition]<PackedRowsArguments*, void>)_functions[rows - 1])(arguments);
     }
@@ -125,7 +124,7 @@ internal sealed unsafe class PackedRows<TFormat>
         const int most = (2 * Int8Panel.MaximumBlocks) + 3;
         const int rows = PackedRowsProgram.MostRows;
         var random = new Random(23);
-        using var packed = new NativeBuffer(PackedPanel<TFormat>.Bytes(most) + 64);
+        using var packed = new NativeBuffer(PackedPanel<TFormat>.Layout.PanelBytes(most) + 64);
         using var panel = new NativeBuffer(Int8Panel.MaximumBlocks * Int8Panel<TFormat>.RecordBytes);
         using var x = new NativeBuffer(rows * most * ActivationBlock.Bytes);
         using var y = new NativeBuffer(2 * rows * Panel.Outputs * sizeof(float));
@@ -145,7 +144,7 @@ internal sealed unsafe class PackedRows<TFormat>
             EmittedInt8Tile.FillRows(random, (ActivationBlock*)x.Address, rows * most, isExtreme);
             for (var block = 0; block < blocks; block += Int8Panel.MaximumBlocks)
             {
-                FillPiece(random, (byte*)packed.Address + PackedPanel<TFormat>.PieceOffset(block), Math.Min(Int8Panel.MaximumBlocks, blocks - block), isExtreme);
+                FillPiece(random, (byte*)packed.Address + PackedPanel<TFormat>.Layout.PieceOffset(block), Math.Min(Int8Panel.MaximumBlocks, blocks - block), isExtreme);
             }
 
             var expected = (float*)y.Address + (rows * Panel.Outputs);
@@ -175,7 +174,7 @@ internal sealed unsafe class PackedRows<TFormat>
             arguments.Blocks = Math.Min(Int8Panel.MaximumBlocks, blocks - block);
             arguments.X0 = x + block;
             arguments.Accumulate = block;
-            PackedPanel<TFormat>.Unpack(packed + PackedPanel<TFormat>.PieceOffset(block), (int)arguments.Blocks, panel);
+            PackedPanel<TFormat>.Unpack(packed + PackedPanel<TFormat>.Layout.PieceOffset(block), (int)arguments.Blocks, panel);
             new Int8TileReference<TFormat>().One(&arguments);
         }
     }
@@ -183,46 +182,48 @@ internal sealed unsafe class PackedRows<TFormat>
     /// <summary>Random codes, or the greatest, and sane scales.</summary>
     internal static void FillPiece(Random random, byte* piece, int blocks, bool isExtreme)
     {
-        var scaleBytes = PackedPanel<TFormat>.ScaleBytes(blocks) / (PackedPanel<TFormat>.IsInterleaved ? blocks : 1);
-        for (var group = 0; group < 4; group++, piece += PackedPanel<TFormat>.GroupBytes(blocks))
+        var layout = PackedPanel<TFormat>.Layout;
+        for (var group = 0; group < Panel.Outputs / Panel.GroupOutputs; group++, piece += layout.GroupBytes(blocks))
         {
+            FillHalves(random, new Span<byte>(piece, layout.UnitBytes));
             for (var block = 0; block < blocks; block++)
             {
-                var codes = new Span<byte>(piece + (block * PackedPanel<TFormat>.BlockBytes), PackedPanel<TFormat>.CodeBytes);
+                FillScales(random, new Span<byte>(piece + layout.ScalesAt(block), layout.BlockScaleBytes));
+                var codes = new Span<byte>(piece + layout.CodesAt(block), layout.CodeBytes);
                 random.NextBytes(codes);
                 if (isExtreme)
                 {
                     codes.Fill(TFormat.OffsetShift == 7 && TFormat.Table.IsEmpty ? (byte)0 : (byte)255);
                 }
             }
-
-            for (var block = 0; block < (PackedPanel<TFormat>.IsInterleaved ? blocks : 1); block++)
-            {
-                FillScales(random, new Span<byte>(piece + PackedPanel<TFormat>.ScalesAt(blocks) + (block * PackedPanel<TFormat>.BlockBytes), scaleBytes));
-            }
         }
     }
 
     private static void FillScales(Random random, Span<byte> scales)
     {
-        random.NextBytes(scales);
-        var halves = TFormat.ScaleForm switch
+        switch (TFormat.ScaleForm)
         {
-            ScaleForm.Half => scales,
-            ScaleForm.Super => scales[..64], // the units; where there is but one, some multiples too
-            _ => default,
-        };
+            case ScaleForm.Half:
+                FillHalves(random, scales);
+                break;
+            case ScaleForm.Single:
+                foreach (ref var scale in MemoryMarshal.Cast<byte, float>(scales))
+                {
+                    scale = (random.NextSingle() * 2) - 1;
+                }
+
+                break;
+            default:
+                random.NextBytes(scales);
+                break;
+        }
+    }
+
+    private static void FillHalves(Random random, Span<byte> halves)
+    {
         foreach (ref var half in MemoryMarshal.Cast<byte, Half>(halves))
         {
             half = (Half)((random.NextSingle() * 2) - 1);
-        }
-
-        if (TFormat.ScaleForm == ScaleForm.Single)
-        {
-            foreach (ref var scale in MemoryMarshal.Cast<byte, float>(scales))
-            {
-                scale = (random.NextSingle() * 2) - 1;
-            }
         }
     }
 }

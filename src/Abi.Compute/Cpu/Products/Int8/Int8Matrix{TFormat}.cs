@@ -15,7 +15,7 @@ internal sealed unsafe class Int8Matrix<TFormat> : PanelledMatrix
 
     /// <summary>Takes rows [firstRow, firstRow + rows) of a tensor.</summary>
     public Int8Matrix(WeightTensor weight, long firstRow, int rows, RepackMode repack)
-        : base(weight, firstRow, rows, repack == RepackMode.Never ? 0 : PackedPanel<TFormat>.Bytes(checked((int)weight.Columns) / ActivationBlock.Columns), repack)
+        : base(weight, firstRow, rows, repack == RepackMode.Never ? 0 : PackedPanel<TFormat>.Layout.PanelBytes(checked((int)weight.Columns) / ActivationBlock.Columns), repack)
     {
         if (IsKept && Interlocked.Exchange(ref _isPreparing, 1) == 0)
         {
@@ -66,7 +66,7 @@ internal sealed unsafe class Int8Matrix<TFormat> : PanelledMatrix
             var some = Math.Min(Int8Panel.MaximumBlocks, blocks - block);
             if (packed != null)
             {
-                PackedPanel<TFormat>.Unpack(packed + PackedPanel<TFormat>.PieceOffset(block), some, panel);
+                PackedPanel<TFormat>.Unpack(packed + PackedPanel<TFormat>.Layout.PieceOffset(block), some, panel);
             }
             else
             {
@@ -84,7 +84,7 @@ internal sealed unsafe class Int8Matrix<TFormat> : PanelledMatrix
     /// <summary>Has made what a first use needs, the compiler's code and our own, beside what else a load has to do.</summary>
     private static void Prepare()
     {
-        using var panel = new NativeBuffer(PackedPanel<TFormat>.Bytes(Int8Panel.MaximumBlocks));
+        using var panel = new NativeBuffer(PackedPanel<TFormat>.Layout.PanelBytes(Int8Panel.MaximumBlocks));
         PanelPacking<TFormat>.Pack(null, 0, 0, Int8Panel.MaximumBlocks, (byte*)panel.Address);
         _ = PackedRows<TFormat>.Emitted;
     }

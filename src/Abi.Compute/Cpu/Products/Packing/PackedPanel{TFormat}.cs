@@ -7,78 +7,51 @@ using Abi.Compute.Cpu.Products.Int8;
 namespace Abi.Compute.Cpu.Products.Packing;
 
 /// <summary>
-/// How a panel of 64 outputs lies in memory: piece after piece of 256 columns, as they are read; in a piece, 4 groups of 16 outputs; in a group, the codes block after block of 32
-/// columns, then the scales; or, where those of a block fill whole cache lines, block after block its codes and its scales. The codes of a block are planes of bits of the 8 vectors
-/// [16 outputs][4 columns] of <see cref="Int8Panel{TFormat}"/>: nibbles (vector j low, j + 4 high), pairs (4 vectors a byte) and single bits (8 vectors a byte), the lowest bits first; 8-bit
-/// codes are the vectors themselves.
+/// Panels as <see cref="PackedLayout"/> has them. The codes of a block are planes of bits of the 8 vectors [16 outputs][4 columns] of <see cref="Int8Panel{TFormat}"/>: nibbles (vector j low, j + 4 high),
+/// pairs (4 vectors a byte) and single bits (8 vectors a byte), the lowest bits first; 8-bit codes are the vectors themselves.
 /// </summary>
 internal static unsafe class PackedPanel<TFormat>
     where TFormat : struct, ILevelFormat
 {
-    private const int Group = 16;
-
     /// <summary>How far ahead of reading memory is asked for: what a core reads while memory answers.</summary>
     public const int Ahead = 8192;
 
-    /// <summary>The bytes of the codes of a group of 16 outputs in a block.</summary>
-    public static int CodeBytes => 64 * TFormat.CodeBits;
-
-    /// <summary>Whether a scale and its minimum are halves of one byte.</summary>
-    public static bool HasSharedByte => TFormat.Scales == 2 && TFormat.HasMinimum;
-
-    /// <summary>
-    /// Whether the scales of a block lie behind its codes: where they fill cache lines, so that a panel is read line after line. Read at two places in turn, a line of scales after each few of codes,
-    /// memory took up to twice the time.
-    /// </summary>
-    public static bool IsInterleaved => TFormat.ScaleForm != ScaleForm.Super && BlockScaleBytes % 64 == 0;
-
-    /// <summary>The bytes from the codes of a block to those of the next.</summary>
-    public static int BlockBytes => CodeBytes + (IsInterleaved ? BlockScaleBytes : 0);
-
-    /// <summary>The bytes of the scales and minimums of a block; of superblocks, without their units.</summary>
-    private static int BlockScaleBytes => TFormat.ScaleForm switch
-    {
-        ScaleForm.Half => 32 * Factors,
-        ScaleForm.Single => 64 * Factors,
-        ScaleForm.Super when HasSharedByte => 16 * TFormat.Scales,
-        _ => 16 * Factors,
-    };
-
-    /// <summary>The bytes of the units of scales and minimums of a group, which stand before its scales.</summary>
-    private static int UnitBytes => TFormat.ScaleForm != ScaleForm.Super ? 0 : TFormat.HasMinimum ? 64 : 32;
+    /// <summary>How panels lie in memory.</summary>
+    public static PackedLayout Layout => new(TFormat.CodeBits, TFormat.ScaleForm, TFormat.Scales, TFormat.HasMinimum);
 
     private static int Factors => TFormat.Scales * (TFormat.HasMinimum ? 2 : 1);
 
-    /// <summary>The bytes of a whole panel.</summary>
-    /// <param name="blocks">The blocks of 32 columns.</param>
-    public static long Bytes(int blocks) =>
-        ((long)(blocks / Int8Panel.MaximumBlocks) * PieceBytes(Int8Panel.MaximumBlocks)) + PieceBytes(blocks % Int8Panel.MaximumBlocks);
-
-    /// <summary>Where the piece that begins with a block lies.</summary>
-    public static long PieceOffset(int block) => (long)(block / Int8Panel.MaximumBlocks) * PieceBytes(Int8Panel.MaximumBlocks);
+    private static bool HasSharedByte => TFormat.ScaleForm == ScaleForm.Super && TFormat.Scales == 2 && TFormat.HasMinimum;
 
     /// <summary>Unpacks one piece to the records that tiles read.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(byte* packed, int blocks, byte* panel)
     {
         var table = Table();
-        nint recordBytes = Int8Panel<TFormat>.RecordBytes; // asked for once, like what follows: within the loop it would be a call
-        nint blockBytes = BlockBytes;
-        nint scalesAt = ScalesAt(blocks);
-        nint groupBytes = GroupBytes(blocks);
-        var scales = (float*)(panel + Int8Panel<TFormat>.LevelBytes);
-        for (var group = 0; group < 4; group++, scales += Group)
+        var layout = Layout; // asked for once, like what follows: within the loop it would be calls
+        nint recordBytes = Int8Panel<TFormat>.RecordBytes;
+        nint codeBytes = layout.CodeBytes;
+        nint scaleBytes = layout.StretchScaleBytes;
+        nint unitBytes = layout.UnitBytes;
+        var together = layout.StretchBlocks;
+        for (var group = 0; group < Panel.Outputs / Panel.GroupOutputs; group++)
         {
             var record = panel + (group * 512);
-            var codes = packed;
-            for (var block = 0; block < blocks; block++, codes += blockBytes, record += recordBytes)
+            var scales = (float*)(panel + Int8Panel<TFormat>.LevelBytes) + (group * Panel.GroupOutputs);
+            var units = packed;
+            packed += unitBytes;
+            for (var block = 0; block < blocks; block += together)
             {
-                PrefetchBlock(codes + Ahead, blockBytes);
-                UnpackCodes(codes, table, record);
+                var some = Math.Min(together, blocks - block);
+                UnpackScales(units, packed, some, scales);
+                packed += scaleBytes;
+                scales = (float*)((byte*)scales + (some * recordBytes));
+                for (var i = 0; i < some; i++, packed += codeBytes, record += recordBytes)
+                {
+                    PrefetchBlock(packed + Ahead, codeBytes);
+                    UnpackCodes(packed, table, record);
+                }
             }
-
-            UnpackScales(packed + scalesAt, blocks, scales);
-            packed += groupBytes;
         }
     }
 
@@ -87,7 +60,7 @@ internal static unsafe class PackedPanel<TFormat>
     {
         if (Sse.IsSupported)
         {
-            for (long i = 0, end = Math.Min(Ahead, Bytes(blocks)); i < end; i += 64)
+            for (long i = 0, end = Math.Min(Ahead, Layout.PanelBytes(blocks)); i < end; i += 64)
             {
                 Sse.Prefetch0(packed + i);
             }
@@ -106,17 +79,6 @@ internal static unsafe class PackedPanel<TFormat>
             }
         }
     }
-
-    private static long PieceBytes(int blocks) => blocks == 0 ? 0 : 4 * GroupBytes(blocks);
-
-    /// <summary>The bytes of a group of 16 outputs in a piece of some blocks.</summary>
-    public static int GroupBytes(int blocks) => (blocks * CodeBytes) + ScaleBytes(blocks);
-
-    /// <summary>The bytes of the scales of a group of 16 outputs in a piece of some blocks.</summary>
-    public static int ScaleBytes(int blocks) => (UnitBytes + (blocks * BlockScaleBytes) + 63) & ~63;
-
-    /// <summary>Where the scales of a group begin.</summary>
-    public static int ScalesAt(int blocks) => IsInterleaved ? CodeBytes : blocks * CodeBytes;
 
     /// <summary>The unsigned levels of the codes, for each 16 bytes again; nothing where a code is a level.</summary>
     public static Vector512<byte> Table()
@@ -211,38 +173,37 @@ internal static unsafe class PackedPanel<TFormat>
             Vector256.Create(Vector128.Shuffle(sixteen, high.GetLower()), Vector128.Shuffle(sixteen, high.GetUpper())));
     }
 
+    /// <summary>Makes the scales and minimums of some blocks of a stretch float32.</summary>
+    /// <param name="units">The units of the group, where there are any.</param>
+    /// <param name="packed">The scales of the first block.</param>
+    /// <param name="blocks">The blocks, at least 1.</param>
+    /// <param name="scales">Those of the first block's record.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void UnpackScales(byte* packed, int blocks, float* scales)
+    private static void UnpackScales(byte* units, byte* packed, int blocks, float* scales)
     {
         if (Vector512.IsHardwareAccelerated)
         {
-            UnpackScales512(packed, blocks, scales);
+            UnpackScales512(units, packed, blocks, scales);
         }
         else
         {
-            UnpackScales256(packed, blocks, scales);
+            UnpackScales256(units, packed, blocks, scales);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void UnpackScales512(byte* packed, int blocks, float* scales)
+    private static void UnpackScales512(byte* units, byte* packed, int blocks, float* scales)
     {
-        nint gap = IsInterleaved ? CodeBytes : 0;
         var (unit, minimumUnit) = (Vector512<float>.Zero, Vector512<float>.Zero);
         if (TFormat.ScaleForm == ScaleForm.Super)
         {
-            unit = HalfNumber.Read16(packed) * TFormat.UnitFactor;
-            packed += 32;
-            if (TFormat.HasMinimum)
-            {
-                minimumUnit = -HalfNumber.Read16(packed);
-                packed += 32;
-            }
+            unit = HalfNumber.Read16(units) * TFormat.UnitFactor;
+            minimumUnit = TFormat.HasMinimum ? -HalfNumber.Read16(units + 32) : default;
         }
 
-        for (var block = 0; block < blocks; block++, packed += gap, scales = (float*)((byte*)scales + Int8Panel<TFormat>.RecordBytes))
+        for (var block = 0; block < blocks; block++, scales = (float*)((byte*)scales + Int8Panel<TFormat>.RecordBytes))
         {
-            if (TFormat.ScaleForm == ScaleForm.Super && HasSharedByte)
+            if (HasSharedByte)
             {
                 for (var s = 0; s < TFormat.Scales; s++, packed += 16)
                 {
@@ -254,7 +215,7 @@ internal static unsafe class PackedPanel<TFormat>
                 continue;
             }
 
-            for (var s = 0; s < TFormat.Scales * (TFormat.HasMinimum ? 2 : 1); s++)
+            for (var s = 0; s < Factors; s++)
             {
                 var to = scales + (s * Panel.Outputs);
                 switch (TFormat.ScaleForm)
@@ -292,25 +253,22 @@ internal static unsafe class PackedPanel<TFormat>
 
     /// <summary>The same in vectors of 8, which stay vectors where those of 16 become calls.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void UnpackScales256(byte* packed, int blocks, float* scales)
+    private static void UnpackScales256(byte* units, byte* packed, int blocks, float* scales)
     {
-        nint gap = IsInterleaved ? CodeBytes : 0;
         var (unit0, unit1) = (Vector256<float>.Zero, Vector256<float>.Zero);
         var (minimum0, minimum1) = (unit0, unit1);
         if (TFormat.ScaleForm == ScaleForm.Super)
         {
-            (unit0, unit1) = (HalfNumber.Read8(packed) * TFormat.UnitFactor, HalfNumber.Read8(packed + 16) * TFormat.UnitFactor);
-            packed += 32;
+            (unit0, unit1) = (HalfNumber.Read8(units) * TFormat.UnitFactor, HalfNumber.Read8(units + 16) * TFormat.UnitFactor);
             if (TFormat.HasMinimum)
             {
-                (minimum0, minimum1) = (-HalfNumber.Read8(packed), -HalfNumber.Read8(packed + 16));
-                packed += 32;
+                (minimum0, minimum1) = (-HalfNumber.Read8(units + 32), -HalfNumber.Read8(units + 48));
             }
         }
 
-        for (var block = 0; block < blocks; block++, packed += gap, scales = (float*)((byte*)scales + Int8Panel<TFormat>.RecordBytes))
+        for (var block = 0; block < blocks; block++, scales = (float*)((byte*)scales + Int8Panel<TFormat>.RecordBytes))
         {
-            for (var s = 0; s < TFormat.Scales * (TFormat.HasMinimum && !HasSharedByte ? 2 : 1); s++)
+            for (var s = 0; s < (HasSharedByte ? TFormat.Scales : Factors); s++)
             {
                 var to = scales + (s * Panel.Outputs);
                 switch (TFormat.ScaleForm)

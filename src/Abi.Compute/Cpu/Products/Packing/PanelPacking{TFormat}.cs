@@ -13,7 +13,7 @@ namespace Abi.Compute.Cpu.Products.Packing;
 internal static unsafe class PanelPacking<TFormat>
     where TFormat : struct, ILevelFormat
 {
-    private const int Group = 16;
+    private const int Group = Panel.GroupOutputs;
     private const int MaximumScales = 4; // two scales and two minimums
 
     /// <summary>The scales and minimums of 32 elements.</summary>
@@ -23,17 +23,28 @@ internal static unsafe class PanelPacking<TFormat>
         get => TFormat.Scales * (TFormat.HasMinimum ? 2 : 1);
     }
 
-    /// <summary>What lies between the scales of a block and those of the next.</summary>
-    private static int ScaleGap => PackedPanel<TFormat>.IsInterleaved ? PackedPanel<TFormat>.CodeBytes : 0;
+    private static bool HasSharedByte
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TFormat.ScaleForm == ScaleForm.Super && TFormat.Scales == 2 && TFormat.HasMinimum;
+    }
 
     /// <summary>Packs a whole panel.</summary>
     /// <param name="rows">The first row.</param>
     /// <param name="rowBytes">From one row to the next.</param>
     /// <param name="count">The rows, at most 64; the outputs of the others have scales of zero.</param>
     /// <param name="blocks">The blocks of 32 columns of a row.</param>
-    /// <param name="packed">Where the panel goes: [<see cref="PackedPanel{TFormat}.Bytes"/>].</param>
+    /// <param name="packed">Where the panel goes: [<see cref="PackedLayout.PanelBytes"/>].</param>
     public static void Pack(byte* rows, long rowBytes, int count, int blocks, byte* packed)
     {
+        var layout = PackedPanel<TFormat>.Layout;
+        var codesAt = stackalloc int[Int8Panel.MaximumBlocks];
+        var scalesAt = stackalloc int[Int8Panel.MaximumBlocks];
+        for (var block = 0; block < Int8Panel.MaximumBlocks; block++)
+        {
+            (codesAt[block], scalesAt[block]) = (layout.CodesAt(block), layout.ScalesAt(block));
+        }
+
         // Group by group, so that sixteen rows are read on and on, not sixty-four in turn.
         for (var group = 0; group < Panel.Outputs / Group; group++)
         {
@@ -43,23 +54,23 @@ internal static unsafe class PanelPacking<TFormat>
                 var width = Math.Min(Int8Panel.MaximumBlocks, blocks - block);
                 Prefetch(rows + ((((group + 1) * blocks) + block) * Group * rowBytes / blocks), width * Group * rowBytes / blocks);
                 var from = rows + (group * Group * rowBytes) + (block * ActivationBlock.Columns / TFormat.BlockLength * TFormat.BlockBytes);
-                var to = packed + PackedPanel<TFormat>.PieceOffset(block) + (group * PackedPanel<TFormat>.GroupBytes(width));
+                var to = packed + layout.PieceOffset(block) + (group * layout.GroupBytes(width));
                 if (some < Group)
                 {
-                    new Span<byte>(to, PackedPanel<TFormat>.GroupBytes(width)).Clear();
+                    new Span<byte>(to, layout.GroupBytes(width)).Clear();
                 }
 
                 if (TFormat.CodesAt >= 0)
                 {
-                    CopyGroup(from, rowBytes, some, width, to);
+                    CopyGroup(from, rowBytes, some, width, to, codesAt, scalesAt);
                 }
                 else if (TFormat.HasWholeScales)
                 {
-                    PackWhole(from, rowBytes, some, to);
+                    PackWhole(from, rowBytes, some, to, codesAt, scalesAt);
                 }
                 else
                 {
-                    PackGroup(from, rowBytes, some, width, to);
+                    PackGroup(from, rowBytes, some, width, to, codesAt, scalesAt);
                 }
             }
         }
@@ -79,29 +90,25 @@ internal static unsafe class PanelPacking<TFormat>
 
     /// <summary>Packs a group of a piece whose blocks have codes and scales as they are packed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void CopyGroup(byte* rows, long rowBytes, int count, int blocks, byte* packed)
+    private static void CopyGroup(byte* rows, long rowBytes, int count, int blocks, byte* packed, int* codesAt, int* scalesAt)
     {
-        var scales = packed + PackedPanel<TFormat>.ScalesAt(blocks);
-        nint blockWords = PackedPanel<TFormat>.BlockBytes / sizeof(uint); // asked for once: within the loop it would be a call
-        nint blockScales = (Each * Group) + (ScaleGap / sizeof(ushort));
         for (var output = 0; output < count; output++, rows += rowBytes)
         {
             var from = rows;
-            var to = (uint*)packed + output;
-            var toScales = (ushort*)scales + output;
-            for (var block = 0; block < blocks; block++, from += TFormat.BlockBytes, to += blockWords, toScales += blockScales)
+            for (var block = 0; block < blocks; block++, from += TFormat.BlockBytes)
             {
-                Put(from + TFormat.CodesAt, to);
+                Put(from + TFormat.CodesAt, (uint*)(packed + codesAt[block]) + output);
+                var scales = packed + scalesAt[block];
                 if (TFormat.ScaleForm == ScaleForm.Power)
                 {
-                    scales[(block * Group) + output] = *from;
+                    scales[output] = *from;
                     continue;
                 }
 
-                toScales[0] = HalfNumber.Bits(from);
+                ((ushort*)scales)[output] = HalfNumber.Bits(from);
                 if (TFormat.HasMinimum)
                 {
-                    toScales[Group] = HalfNumber.Bits(from + sizeof(ushort));
+                    ((ushort*)scales)[Group + output] = HalfNumber.Bits(from + sizeof(ushort));
                 }
             }
         }
@@ -151,12 +158,11 @@ internal static unsafe class PanelPacking<TFormat>
 
     /// <summary>Packs a group of a piece, 256 columns, of a format whose scales are whole multiples of a unit.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackWhole(byte* rows, long rowBytes, int count, byte* packed)
+    private static void PackWhole(byte* rows, long rowBytes, int count, byte* packed, int* codesAt, int* scalesAt)
     {
         var levels = stackalloc sbyte[256];
         var whole = stackalloc sbyte[32];
-        var units = (ushort*)(packed + (Int8Panel.MaximumBlocks * PackedPanel<TFormat>.CodeBytes));
-        var multiples = (sbyte*)(units + (TFormat.HasMinimum ? 2 * Group : Group));
+        var units = (ushort*)packed;
         for (var output = 0; output < count; output++, rows += rowBytes)
         {
             TFormat.SplitWhole(rows, levels, whole, whole + 16);
@@ -166,20 +172,19 @@ internal static unsafe class PanelPacking<TFormat>
                 units[Group + output] = TFormat.MinimumUnit(rows);
             }
 
-            var to = multiples + output;
             for (var block = 0; block < Int8Panel.MaximumBlocks; block++)
             {
-                PutCodes(levels + (block * ActivationBlock.Columns), (uint*)(packed + (block * PackedPanel<TFormat>.CodeBytes)) + output);
+                PutCodes(levels + (block * ActivationBlock.Columns), (uint*)(packed + codesAt[block]) + output);
+                var to = (sbyte*)packed + scalesAt[block] + output;
                 for (var s = 0; s < TFormat.Scales; s++, to += Group)
                 {
                     var i = (block * TFormat.Scales) + s;
-                    *to = PackedPanel<TFormat>.HasSharedByte ? (sbyte)(whole[i] + (whole[16 + i] << 4)) : whole[i];
+                    *to = HasSharedByte ? (sbyte)(whole[i] + (whole[16 + i] << 4)) : whole[i];
                 }
 
-                if (TFormat.HasMinimum && !PackedPanel<TFormat>.HasSharedByte)
+                if (TFormat.HasMinimum && !HasSharedByte)
                 {
                     *to = whole[16 + block]; // one scale
-                    to += Group;
                 }
             }
         }
@@ -187,10 +192,9 @@ internal static unsafe class PanelPacking<TFormat>
 
     /// <summary>Packs a group of a piece of any format.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackGroup(byte* rows, long rowBytes, int count, int blocks, byte* packed)
+    private static void PackGroup(byte* rows, long rowBytes, int count, int blocks, byte* packed, int* codesAt, int* scalesAt)
     {
         var perBlock = TFormat.BlockLength / ActivationBlock.Columns;
-        nint blockBytes = PackedPanel<TFormat>.BlockBytes;
         var levels = stackalloc sbyte[256];
         var scales = stackalloc float[16];
         var minimums = stackalloc float[16];
@@ -212,7 +216,7 @@ internal static unsafe class PanelPacking<TFormat>
                     from += TFormat.BlockBytes;
                 }
 
-                PutCodes(levels + (part * ActivationBlock.Columns), (uint*)(packed + (block * blockBytes)) + output);
+                PutCodes(levels + (part * ActivationBlock.Columns), (uint*)(packed + codesAt[block]) + output);
                 var to = all + (block * Each * Group) + output;
                 for (var s = 0; s < TFormat.Scales; s++)
                 {
@@ -225,7 +229,7 @@ internal static unsafe class PanelPacking<TFormat>
             }
         }
 
-        PackScales(all, rows, rowBytes, count, blocks, packed + PackedPanel<TFormat>.ScalesAt(blocks));
+        PackScales(all, rows, rowBytes, count, blocks, packed, scalesAt);
     }
 
     /// <summary>Puts the codes of 32 levels in their places, one word in each vector of 16 outputs.</summary>
@@ -297,32 +301,32 @@ internal static unsafe class PanelPacking<TFormat>
     /// <param name="rowBytes">From one row to the next.</param>
     /// <param name="count">The rows, at most 16.</param>
     /// <param name="blocks">The blocks of 32 columns.</param>
-    /// <param name="packed">Where they go, from <see cref="PackedPanel{TFormat}.ScalesAt"/> on, zero where there is no row.</param>
+    /// <param name="group">Where the group goes, zero where there is no row.</param>
+    /// <param name="scalesAt">Where in it the scales of each block lie.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackScales(float* scales, byte* rows, long rowBytes, int count, int blocks, byte* packed)
+    private static void PackScales(float* scales, byte* rows, long rowBytes, int count, int blocks, byte* group, int* scalesAt)
     {
         var inverses = stackalloc float[2 * Group]; // of the units, then of the minimums' units
-        nint gap = ScaleGap;
         if (TFormat.ScaleForm == ScaleForm.Super)
         {
+            var units = (ushort*)group;
             new Span<float>(inverses, 2 * Group).Clear();
             for (var output = 0; output < count; output++, rows += rowBytes)
             {
-                ((ushort*)packed)[output] = TFormat.Unit(rows);
-                inverses[output] = Inverse(HalfNumber.Read((byte*)((ushort*)packed + output)) * TFormat.UnitFactor);
+                units[output] = TFormat.Unit(rows);
+                inverses[output] = Inverse(HalfNumber.Read((byte*)(units + output)) * TFormat.UnitFactor);
                 if (TFormat.HasMinimum)
                 {
-                    ((ushort*)packed)[Group + output] = TFormat.MinimumUnit(rows);
-                    inverses[Group + output] = Inverse(-HalfNumber.Read((byte*)((ushort*)packed + Group + output)));
+                    units[Group + output] = TFormat.MinimumUnit(rows);
+                    inverses[Group + output] = Inverse(-HalfNumber.Read((byte*)(units + Group + output)));
                 }
             }
-
-            packed += TFormat.HasMinimum ? 64 : 32;
         }
 
-        for (var block = 0; block < blocks; block++, scales += Each * Group, packed += gap)
+        for (var block = 0; block < blocks; block++, scales += Each * Group)
         {
-            for (var s = 0; s < (PackedPanel<TFormat>.HasSharedByte ? TFormat.Scales : Each); s++)
+            var packed = group + scalesAt[block];
+            for (var s = 0; s < (HasSharedByte ? TFormat.Scales : Each); s++)
             {
                 var values = scales + (s * Group);
                 switch (TFormat.ScaleForm)
@@ -339,7 +343,7 @@ internal static unsafe class PanelPacking<TFormat>
                         for (var output = 0; output < Group; output += 8)
                         {
                             var multiples = Multiples(values + output, inverses + (s < TFormat.Scales ? 0 : Group) + output);
-                            if (PackedPanel<TFormat>.HasSharedByte)
+                            if (HasSharedByte)
                             {
                                 multiples |= Multiples(values + (TFormat.Scales * Group) + output, inverses + Group + output) << 4;
                             }

@@ -186,13 +186,13 @@ public sealed unsafe class InterpretedProgramTests
     private static void CheckPieces<TFormat>(Random random, CodeInterpreter interpreter, byte* placed, NativeBuffer constants, int rows, int pieces, int blocks, bool isExtreme)
         where TFormat : struct, ILevelFormat
     {
-        using var packed = new NativeBuffer(pieces * PackedPanel<TFormat>.Bytes(blocks));
+        using var packed = new NativeBuffer(pieces * PackedPanel<TFormat>.Layout.PieceBytes(blocks));
         using var x = new NativeBuffer(rows * pieces * blocks * ActivationBlock.Bytes);
         using var y = new NativeBuffer(rows * Panel.Outputs * sizeof(float));
         using var panel = new NativeBuffer(blocks * Int8Panel<TFormat>.RecordBytes);
         for (var piece = 0; piece < pieces; piece++)
         {
-            PackedRows<TFormat>.FillPiece(random, (byte*)packed.Address + (piece * PackedPanel<TFormat>.Bytes(blocks)), blocks, isExtreme);
+            PackedRows<TFormat>.FillPiece(random, (byte*)packed.Address + (piece * PackedPanel<TFormat>.Layout.PieceBytes(blocks)), blocks, isExtreme);
         }
 
         EmittedInt8Tile.FillRows(random, (ActivationBlock*)x.Address, rows * pieces * blocks, isExtreme);
@@ -200,7 +200,7 @@ public sealed unsafe class InterpretedProgramTests
         var expected = Floats(y).ToArray();
         PackedRowsArguments arguments = new()
         {
-            Packed = (byte*)packed.Address, Pieces = pieces, Blocks = blocks, ScalesAt = PackedPanel<TFormat>.ScalesAt(blocks), ScaleBytes = PackedPanel<TFormat>.ScaleBytes(blocks),
+            Packed = (byte*)packed.Address, Pieces = pieces, Blocks = blocks, GroupBytes = PackedPanel<TFormat>.Layout.GroupBytes(blocks),
             XBytes = blocks * ActivationBlock.Bytes, Constants = (byte*)constants.Address, UnitFactor = TFormat.UnitFactor, MinimumFactor = -1,
         };
         fixed (float* to = expected)
@@ -211,7 +211,7 @@ public sealed unsafe class InterpretedProgramTests
                 (arguments.X[row], arguments.Y[row]) = ((long)first, y.Address + (row * Panel.Outputs * sizeof(float)));
                 for (var piece = 0; piece < pieces; piece++)
                 {
-                    PackedPanel<TFormat>.Unpack((byte*)packed.Address + (piece * PackedPanel<TFormat>.Bytes(blocks)), blocks, (byte*)panel.Address);
+                    PackedPanel<TFormat>.Unpack((byte*)packed.Address + (piece * PackedPanel<TFormat>.Layout.PieceBytes(blocks)), blocks, (byte*)panel.Address);
                     var tile = new Int8TileArguments { Panel = (byte*)panel.Address, Blocks = blocks, X0 = first + (piece * blocks), Y0 = to + (row * Panel.Outputs), Accumulate = 1 };
                     new Int8TileReference<TFormat>().One(&tile);
                 }
