@@ -55,8 +55,8 @@ internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, 
     {
         for (var output = 0; output < Panel.GroupOutputs; output += To.Lanes)
         {
-            WriteLevels(codes + (4 * output));
             WriteScales(scales, output);
+            WriteLevels(codes + (4 * output));
             for (var row = 0; row < Rows; row++)
             {
                 WriteRow(row, 4 * output);

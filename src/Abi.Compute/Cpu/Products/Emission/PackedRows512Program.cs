@@ -46,12 +46,12 @@ internal sealed class PackedRows512Program(Assembler to, PackedRowsShape shape, 
 
     protected override void WriteBlock(int codes, int scales)
     {
+        WriteScales(scales, output: 0);
         for (var j = 0; j < 4; j++)
         {
             WriteLevels(codes, j);
         }
 
-        WriteScales(scales, output: 0);
         for (var row = 0; row < Rows; row += 2)
         {
             WriteRows(row, Math.Min(2, Rows - row));
