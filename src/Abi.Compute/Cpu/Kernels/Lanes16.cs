@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Abi.Compute.Cpu.Kernels;
 
 /// <summary>Sixteen lanes, for machines that have such registers.</summary>
-internal readonly unsafe struct Lanes16 : IBlockLanes<Vector512<float>>
+internal readonly unsafe struct Lanes16 : IBlockLanes<Vector512<float>>, IIntegerLanes<Vector512<int>, Vector512<float>>
 {
     public static int Count => 16;
 
@@ -23,6 +23,30 @@ internal readonly unsafe struct Lanes16 : IBlockLanes<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Fma(Vector512<float> a, Vector512<float> b, Vector512<float> c) => Lanes.Fma(a, b, c);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> CreateIntegers(int value) => Vector512.Create(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> LoadBytes(byte* from) => Vector512.Load((int*)from);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> And(Vector512<int> a, Vector512<int> b) => a & b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Or(Vector512<int> a, Vector512<int> b) => a | b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Add(Vector512<int> a, Vector512<int> b) => a + b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Shift(Vector512<int> lanes, int count) => count >= 0 ? lanes << count : lanes >>> -count;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> LookUp(Vector512<int> table, Vector512<int> bytes) => Avx512BW.Shuffle(table.AsByte(), bytes.AsByte()).AsInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> ToFloats(Vector512<int> integers) => Vector512.ConvertToSingle(integers);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Signed(byte* levels)

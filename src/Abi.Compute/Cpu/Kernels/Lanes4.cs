@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace Abi.Compute.Cpu.Kernels;
 
 /// <summary>Four lanes, which every processor has or .NET takes the place of.</summary>
-internal readonly unsafe struct Lanes4 : ILanes<Vector128<float>>
+internal readonly unsafe struct Lanes4 : ILanes<Vector128<float>>, IIntegerLanes<Vector128<int>, Vector128<float>>
 {
     public static int Count => 4;
 
@@ -22,4 +22,28 @@ internal readonly unsafe struct Lanes4 : ILanes<Vector128<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Fma(Vector128<float> a, Vector128<float> b, Vector128<float> c) => Vector128.FusedMultiplyAdd(a, b, c);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> CreateIntegers(int value) => Vector128.Create(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> LoadBytes(byte* from) => Vector128.Load((int*)from);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> And(Vector128<int> a, Vector128<int> b) => a & b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Or(Vector128<int> a, Vector128<int> b) => a | b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Add(Vector128<int> a, Vector128<int> b) => a + b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Shift(Vector128<int> lanes, int count) => count >= 0 ? lanes << count : lanes >>> -count;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> LookUp(Vector128<int> table, Vector128<int> bytes) => Vector128.Shuffle(table.AsByte(), bytes.AsByte()).AsInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> ToFloats(Vector128<int> integers) => Vector128.ConvertToSingle(integers);
 }

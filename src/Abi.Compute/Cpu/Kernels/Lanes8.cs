@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Abi.Compute.Cpu.Kernels;
 
 /// <summary>Eight lanes; the runtime splits them where registers are narrower.</summary>
-internal readonly unsafe struct Lanes8 : IBlockLanes<Vector256<float>>
+internal readonly unsafe struct Lanes8 : IBlockLanes<Vector256<float>>, IIntegerLanes<Vector256<int>, Vector256<float>>
 {
     public static int Count => 8;
 
@@ -23,6 +23,30 @@ internal readonly unsafe struct Lanes8 : IBlockLanes<Vector256<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Fma(Vector256<float> a, Vector256<float> b, Vector256<float> c) => Vector256.FusedMultiplyAdd(a, b, c);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> CreateIntegers(int value) => Vector256.Create(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> LoadBytes(byte* from) => Vector256.Load((int*)from);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> And(Vector256<int> a, Vector256<int> b) => a & b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Or(Vector256<int> a, Vector256<int> b) => a | b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Add(Vector256<int> a, Vector256<int> b) => a + b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Shift(Vector256<int> lanes, int count) => count >= 0 ? lanes << count : lanes >>> -count;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> LookUp(Vector256<int> table, Vector256<int> bytes) => Avx2.Shuffle(table.AsByte(), bytes.AsByte()).AsInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ToFloats(Vector256<int> integers) => Vector256.ConvertToSingle(integers);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Signed(byte* levels) => Vector256.ConvertToSingle(

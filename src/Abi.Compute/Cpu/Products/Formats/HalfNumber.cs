@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Abi.Compute.Cpu.Products.Formats;
 
@@ -18,8 +19,7 @@ internal static unsafe class HalfNumber
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Read16(byte* at)
     {
-        var (low, high) = Vector256.Widen(Vector256.Load((ushort*)at));
-        var bits = Vector512.Create(low, high);
+        var bits = Wide16(at);
         var magnitude = (bits & Vector512.Create(0x7fffu)) << 13;
         var normal = magnitude + Vector512.Create(112u << 23);
         var denormal = ((magnitude + Vector512.Create(113u << 23)).AsSingle() - Vector512.Create(113u << 23).AsSingle()).AsUInt32();
@@ -33,8 +33,7 @@ internal static unsafe class HalfNumber
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Read8(byte* at)
     {
-        var halves = Vector128.Load((ushort*)at);
-        var bits = Vector256.Create(Vector128.WidenLower(halves), Vector128.WidenUpper(halves));
+        var bits = Wide8(at);
         var magnitude = (bits & Vector256.Create(0x7fffu)) << 13;
         var normal = magnitude + Vector256.Create(112u << 23);
         var denormal = ((magnitude + Vector256.Create(113u << 23)).AsSingle() - Vector256.Create(113u << 23).AsSingle()).AsUInt32();
@@ -58,5 +57,25 @@ internal static unsafe class HalfNumber
 
         Read8(at).Store(to);
         Read8(at + 16).Store(to + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<uint> Wide16(byte* at)
+    {
+        var halves = Vector256.Load((ushort*)at);
+        if (Avx512F.IsSupported)
+        {
+            return Avx512F.ConvertToVector512UInt32(halves);
+        }
+
+        var (low, high) = Vector256.Widen(halves);
+        return Vector512.Create(low, high);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Wide8(byte* at)
+    {
+        var halves = Vector128.Load((ushort*)at);
+        return Avx2.IsSupported ? Avx2.ConvertToVector256Int32(halves).AsUInt32() : Vector256.Create(Vector128.WidenLower(halves), Vector128.WidenUpper(halves));
     }
 }

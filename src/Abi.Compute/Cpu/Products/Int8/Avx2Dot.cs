@@ -8,17 +8,11 @@ namespace Abi.Compute.Cpu.Products.Int8;
 /// Pairs in 16 bits, then pairs of pairs. The sum of two products saturates above 15 bits, which levels up to 127 cannot reach; levels that use all 8 bits are made signed, and
 /// their signs moved over to the activations.
 /// </summary>
-internal readonly unsafe struct Avx2Dot : IInt8Dot<Vector256<int>, Vector256<float>>
+internal readonly struct Avx2Dot : IInt8Dot<Vector256<int>>
 {
     public static string Path => KernelPath.Avx2;
 
     public static bool TakesOffset => true;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Create(int value) => Vector256.Create(value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Load(byte* levels) => Vector256.Load((int*)levels);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> sum, Vector256<int> levels, Vector256<int> x, bool fullRange)
@@ -32,7 +26,4 @@ internal readonly unsafe struct Avx2Dot : IInt8Dot<Vector256<int>, Vector256<flo
 
         return sum + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(unsigned, signed), Vector256<short>.One);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> ToFloats(Vector256<int> integers) => Vector256.ConvertToSingle(integers);
 }

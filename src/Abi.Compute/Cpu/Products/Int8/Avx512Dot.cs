@@ -5,17 +5,11 @@ using System.Runtime.Intrinsics.X86;
 namespace Abi.Compute.Cpu.Products.Int8;
 
 /// <summary><see cref="Avx2Dot"/> in 512 bits.</summary>
-internal readonly unsafe struct Avx512Dot : IInt8Dot<Vector512<int>, Vector512<float>>
+internal readonly struct Avx512Dot : IInt8Dot<Vector512<int>>
 {
     public static string Path => KernelPath.Avx512;
 
     public static bool TakesOffset => true;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<int> Create(int value) => Vector512.Create(value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<int> Load(byte* levels) => Vector512.Load((int*)levels);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Add(Vector512<int> sum, Vector512<int> levels, Vector512<int> x, bool fullRange)
@@ -30,7 +24,4 @@ internal readonly unsafe struct Avx512Dot : IInt8Dot<Vector512<int>, Vector512<f
 
         return sum + Avx512BW.MultiplyAddAdjacent(Avx512BW.MultiplyAddAdjacent(unsigned, signed), Vector512<short>.One);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> ToFloats(Vector512<int> integers) => Vector512.ConvertToSingle(integers);
 }

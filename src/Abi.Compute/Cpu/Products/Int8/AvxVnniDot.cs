@@ -5,22 +5,13 @@ using System.Runtime.Intrinsics.X86;
 namespace Abi.Compute.Cpu.Products.Int8;
 
 /// <summary>One instruction, exact for all 8 bits.</summary>
-internal readonly unsafe struct AvxVnniDot : IInt8Dot<Vector256<int>, Vector256<float>>
+internal readonly struct AvxVnniDot : IInt8Dot<Vector256<int>>
 {
     public static string Path => KernelPath.AvxVnni;
 
     public static bool TakesOffset => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Create(int value) => Vector256.Create(value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Load(byte* levels) => Vector256.Load((int*)levels);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> sum, Vector256<int> levels, Vector256<int> x, bool fullRange) =>
         AvxVnni.MultiplyWideningAndAdd(sum, levels.AsByte(), x.AsSByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> ToFloats(Vector256<int> integers) => Vector256.ConvertToSingle(integers);
 }

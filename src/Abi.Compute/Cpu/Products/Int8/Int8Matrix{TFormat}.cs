@@ -31,7 +31,7 @@ internal sealed unsafe class Int8Matrix<TFormat> : PanelledMatrix
     public override ActivationForm Form => ActivationForm.Int8;
 
     public override ProductKernels Kernels =>
-        new(Weight.Type, Form, IsKept && PackedRows<TFormat>.Emitted is not null ? Emitter.Path! : Tile.Path, Tile.Path);
+        new(Weight.Type, Form, !IsKept ? Tile.Path : PackedRows<TFormat>.Emitted is not null ? Emitter.Path! : PackedRow.Best<TFormat>().Path, Tile.Path);
 
     /// <summary>Made when rows are many enough for it, which those of a first prompt may not be.</summary>
     private static Int8Tile Tile => Int8Tile.Best<TFormat>();
@@ -57,6 +57,16 @@ internal sealed unsafe class Int8Matrix<TFormat> : PanelledMatrix
         if (packed != null && rows <= PackedRows<TFormat>.WorthRows && PackedRows<TFormat>.Emitted is { } direct)
         {
             direct.Multiply(packed, blocks, x, y, to, rows);
+            return;
+        }
+
+        if (packed != null && rows <= PackedRow.WorthRows)
+        {
+            for (var row = 0; row < rows; row++)
+            {
+                PackedRow.Best<TFormat>().Multiply(packed, blocks, (ActivationBlock*)x[row], y[row] + to);
+            }
+
             return;
         }
 

@@ -12,8 +12,8 @@ namespace Abi.Compute.Cpu.Products.Int8;
 /// <typeparam name="TFloats">A register of floats.</typeparam>
 internal sealed unsafe class Int8Tile<TFormat, TDot, TIntegers, TLanes, TFloats> : Int8Tile
     where TFormat : struct, ILevelFormat
-    where TDot : struct, IInt8Dot<TIntegers, TFloats>
-    where TLanes : struct, ILanes<TFloats>
+    where TDot : struct, IInt8Dot<TIntegers>
+    where TLanes : struct, ILanes<TFloats>, IIntegerLanes<TIntegers, TFloats>
 {
     private const int GroupBytes = 512; // of the levels of 16 outputs
     private const int StepBytes = 64; // of their levels for four columns
@@ -64,7 +64,7 @@ internal sealed unsafe class Int8Tile<TFormat, TDot, TIntegers, TLanes, TFloats>
                     TIntegers ia0 = FirstIntegers(x0, s), ia1 = ia0;
                     for (nint j = s * StepsOfScale; j < (s + 1) * StepsOfScale; j++)
                     {
-                        var (levels0, levels1) = (TDot.Load((byte*)levels + (StepBytes * j)), TDot.Load((byte*)levels + (StepBytes * j) + NextLevels));
+                        var (levels0, levels1) = (TLanes.LoadBytes((byte*)levels + (StepBytes * j)), TLanes.LoadBytes((byte*)levels + (StepBytes * j) + NextLevels));
                         AddProducts(ref ia0, ref ia1, levels0, levels1, ((int*)x0)[j]);
                     }
 
@@ -115,7 +115,7 @@ internal sealed unsafe class Int8Tile<TFormat, TDot, TIntegers, TLanes, TFloats>
                     TIntegers ic0 = FirstIntegers(x2, s), ic1 = ic0;
                     for (nint j = s * StepsOfScale; j < (s + 1) * StepsOfScale; j++)
                     {
-                        var (levels0, levels1) = (TDot.Load((byte*)levels + (StepBytes * j)), TDot.Load((byte*)levels + (StepBytes * j) + NextLevels));
+                        var (levels0, levels1) = (TLanes.LoadBytes((byte*)levels + (StepBytes * j)), TLanes.LoadBytes((byte*)levels + (StepBytes * j) + NextLevels));
                         AddProducts(ref ia0, ref ia1, levels0, levels1, ((int*)x0)[j]);
                         AddProducts(ref ib0, ref ib1, levels0, levels1, ((int*)x1)[j]);
                         AddProducts(ref ic0, ref ic1, levels0, levels1, ((int*)x2)[j]);
@@ -161,12 +161,12 @@ internal sealed unsafe class Int8Tile<TFormat, TDot, TIntegers, TLanes, TFloats>
     /// <summary>What takes the offset of the levels back: −Σ x × 2^shift.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TIntegers FirstIntegers(ActivationBlock* x, int scale) =>
-        TDot.Create(TFormat.OffsetShift < 0 || (FullRange && TDot.TakesOffset) ? 0 : (TFormat.Scales == 1 ? x->NegativeSum : x->HalfNegativeSums[scale]) << TFormat.OffsetShift);
+        TLanes.CreateIntegers(TFormat.OffsetShift < 0 || (FullRange && TDot.TakesOffset) ? 0 : (TFormat.Scales == 1 ? x->NegativeSum : x->HalfNegativeSums[scale]) << TFormat.OffsetShift);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddProducts(ref TIntegers sum0, ref TIntegers sum1, TIntegers levels0, TIntegers levels1, int four)
     {
-        var x = TDot.Create(four);
+        var x = TLanes.CreateIntegers(four);
         sum0 = TDot.Add(sum0, levels0, x, FullRange);
         sum1 = TDot.Add(sum1, levels1, x, FullRange);
     }
@@ -186,7 +186,7 @@ internal sealed unsafe class Int8Tile<TFormat, TDot, TIntegers, TLanes, TFloats>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddScaled(ref TFloats t0, ref TFloats t1, TIntegers integers0, TIntegers integers1, TFloats scale0, TFloats scale1, bool isFirst)
     {
-        var (i0, i1) = (TDot.ToFloats(integers0), TDot.ToFloats(integers1));
+        var (i0, i1) = (TLanes.ToFloats(integers0), TLanes.ToFloats(integers1));
         t0 = isFirst ? TLanes.Multiply(scale0, i0) : TLanes.Fma(scale0, i0, t0);
         t1 = isFirst ? TLanes.Multiply(scale1, i1) : TLanes.Fma(scale1, i1, t1);
     }

@@ -4,17 +4,11 @@ using System.Runtime.Intrinsics;
 namespace Abi.Compute.Cpu.Products.Int8;
 
 /// <summary>Nothing but what every machine has: products in 16 bits, which 255 × 127 fits, added up in 32.</summary>
-internal readonly unsafe struct PortableDot : IInt8Dot<Vector128<int>, Vector128<float>>
+internal readonly struct PortableDot : IInt8Dot<Vector128<int>>
 {
     public static string Path => KernelPath.Portable;
 
     public static bool TakesOffset => false;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> Create(int value) => Vector128.Create(value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> Load(byte* levels) => Vector128.Load((int*)levels);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Add(Vector128<int> sum, Vector128<int> levels, Vector128<int> x, bool fullRange)
@@ -28,9 +22,6 @@ internal readonly unsafe struct PortableDot : IInt8Dot<Vector128<int>, Vector128
         var highSums = high.AsInt64() + (high.AsInt64() >>> 32);
         return sum + Vector128.Narrow(lowSums, highSums);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> ToFloats(Vector128<int> integers) => Vector128.ConvertToSingle(integers);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> Pairs(Vector128<short> products)

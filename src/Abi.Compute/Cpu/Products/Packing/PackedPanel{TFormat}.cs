@@ -19,9 +19,17 @@ internal static unsafe class PackedPanel<TFormat>
     /// <summary>How panels lie in memory.</summary>
     public static PackedLayout Layout => new(TFormat.CodeBits, TFormat.ScaleForm, TFormat.Scales, TFormat.HasMinimum);
 
-    private static int Factors => TFormat.Scales * (TFormat.HasMinimum ? 2 : 1);
+    private static int Factors
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TFormat.Scales * (TFormat.HasMinimum ? 2 : 1);
+    }
 
-    private static bool HasSharedByte => TFormat.ScaleForm == ScaleForm.Super && TFormat.Scales == 2 && TFormat.HasMinimum;
+    private static bool HasSharedByte
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TFormat.ScaleForm == ScaleForm.Super && TFormat.Scales == 2 && TFormat.HasMinimum;
+    }
 
     /// <summary>Unpacks one piece to the records that tiles read.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -43,12 +51,12 @@ internal static unsafe class PackedPanel<TFormat>
             for (var block = 0; block < blocks; block += together)
             {
                 var some = Math.Min(together, blocks - block);
-                UnpackScales(units, packed, some, scales);
+                UnpackScales(units, packed, some, scales, Panel.Outputs, recordBytes);
                 packed += scaleBytes;
                 scales = (float*)((byte*)scales + (some * recordBytes));
                 for (var i = 0; i < some; i++, packed += codeBytes, record += recordBytes)
                 {
-                    PrefetchBlock(packed + Ahead, codeBytes);
+                    PrefetchLines(packed, codeBytes);
                     UnpackCodes(packed, table, record);
                 }
             }
@@ -67,15 +75,15 @@ internal static unsafe class PackedPanel<TFormat>
         }
     }
 
-    /// <summary>Asks for the lines of a block.</summary>
+    /// <summary>Asks ahead for as many lines as are read.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PrefetchBlock(byte* block, nint bytes)
+    public static void PrefetchLines(byte* at, nint bytes)
     {
         if (Sse.IsSupported)
         {
             for (nint i = 0; i < bytes; i += 64)
             {
-                Sse.Prefetch0(block + i);
+                Sse.Prefetch0(at + Ahead + i);
             }
         }
     }
@@ -177,22 +185,24 @@ internal static unsafe class PackedPanel<TFormat>
     /// <param name="units">The units of the group, where there are any.</param>
     /// <param name="packed">The scales of the first block.</param>
     /// <param name="blocks">The blocks, at least 1.</param>
-    /// <param name="scales">Those of the first block's record.</param>
+    /// <param name="scales">Where they go.</param>
+    /// <param name="nextScale">The floats from a scale of a block to the next.</param>
+    /// <param name="nextBlock">The bytes from the scales of a block to those of the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void UnpackScales(byte* units, byte* packed, int blocks, float* scales)
+    public static void UnpackScales(byte* units, byte* packed, int blocks, float* scales, nint nextScale, nint nextBlock)
     {
         if (Vector512.IsHardwareAccelerated)
         {
-            UnpackScales512(units, packed, blocks, scales);
+            UnpackScales512(units, packed, blocks, scales, nextScale, nextBlock);
         }
         else
         {
-            UnpackScales256(units, packed, blocks, scales);
+            UnpackScales256(units, packed, blocks, scales, nextScale, nextBlock);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void UnpackScales512(byte* units, byte* packed, int blocks, float* scales)
+    private static void UnpackScales512(byte* units, byte* packed, int blocks, float* scales, nint nextScale, nint nextBlock)
     {
         var (unit, minimumUnit) = (Vector512<float>.Zero, Vector512<float>.Zero);
         if (TFormat.ScaleForm == ScaleForm.Super)
@@ -201,15 +211,15 @@ internal static unsafe class PackedPanel<TFormat>
             minimumUnit = TFormat.HasMinimum ? -HalfNumber.Read16(units + 32) : default;
         }
 
-        for (var block = 0; block < blocks; block++, scales = (float*)((byte*)scales + Int8Panel<TFormat>.RecordBytes))
+        for (var block = 0; block < blocks; block++, scales = (float*)((byte*)scales + nextBlock))
         {
             if (HasSharedByte)
             {
                 for (var s = 0; s < TFormat.Scales; s++, packed += 16)
                 {
                     var both = Multiples(packed);
-                    (unit * Vector512.ConvertToSingle(both & Vector512.Create(15))).Store(scales + (s * Panel.Outputs));
-                    (minimumUnit * Vector512.ConvertToSingle((both >> 4) & Vector512.Create(15))).Store(scales + ((TFormat.Scales + s) * Panel.Outputs));
+                    (unit * Vector512.ConvertToSingle(both & Vector512.Create(15))).Store(scales + (s * nextScale));
+                    (minimumUnit * Vector512.ConvertToSingle((both >> 4) & Vector512.Create(15))).Store(scales + ((TFormat.Scales + s) * nextScale));
                 }
 
                 continue;
@@ -217,7 +227,7 @@ internal static unsafe class PackedPanel<TFormat>
 
             for (var s = 0; s < Factors; s++)
             {
-                var to = scales + (s * Panel.Outputs);
+                var to = scales + (s * nextScale);
                 switch (TFormat.ScaleForm)
                 {
                     case ScaleForm.Half:
@@ -247,13 +257,19 @@ internal static unsafe class PackedPanel<TFormat>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<int> Multiples(byte* bytes)
     {
-        var (low, high) = Vector128.Widen(Vector128.Load((sbyte*)bytes));
+        var all = Vector128.Load((sbyte*)bytes);
+        if (Avx512F.IsSupported)
+        {
+            return Avx512F.ConvertToVector512Int32(all);
+        }
+
+        var (low, high) = Vector128.Widen(all);
         return Vector512.Create(Vector256.Create(Vector128.WidenLower(low), Vector128.WidenUpper(low)), Vector256.Create(Vector128.WidenLower(high), Vector128.WidenUpper(high)));
     }
 
     /// <summary>The same in vectors of 8, which stay vectors where those of 16 become calls.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void UnpackScales256(byte* units, byte* packed, int blocks, float* scales)
+    private static void UnpackScales256(byte* units, byte* packed, int blocks, float* scales, nint nextScale, nint nextBlock)
     {
         var (unit0, unit1) = (Vector256<float>.Zero, Vector256<float>.Zero);
         var (minimum0, minimum1) = (unit0, unit1);
@@ -266,11 +282,11 @@ internal static unsafe class PackedPanel<TFormat>
             }
         }
 
-        for (var block = 0; block < blocks; block++, scales = (float*)((byte*)scales + Int8Panel<TFormat>.RecordBytes))
+        for (var block = 0; block < blocks; block++, scales = (float*)((byte*)scales + nextBlock))
         {
             for (var s = 0; s < (HasSharedByte ? TFormat.Scales : Factors); s++)
             {
-                var to = scales + (s * Panel.Outputs);
+                var to = scales + (s * nextScale);
                 switch (TFormat.ScaleForm)
                 {
                     case ScaleForm.Half:
@@ -282,7 +298,7 @@ internal static unsafe class PackedPanel<TFormat>
                         packed += 16;
                         if (HasSharedByte)
                         {
-                            var minimums = to + (TFormat.Scales * Panel.Outputs);
+                            var minimums = to + (TFormat.Scales * nextScale);
                             (minimum0 * Vector256.ConvertToSingle((low >> 4) & Vector256.Create(15))).Store(minimums);
                             (minimum1 * Vector256.ConvertToSingle((high >> 4) & Vector256.Create(15))).Store(minimums + 8);
                             (low, high) = (low & Vector256.Create(15), high & Vector256.Create(15));
@@ -311,6 +327,11 @@ internal static unsafe class PackedPanel<TFormat>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector256<int> Low, Vector256<int> High) Integers(byte* bytes)
     {
+        if (Avx2.IsSupported)
+        {
+            return (Avx2.ConvertToVector256Int32((sbyte*)bytes), Avx2.ConvertToVector256Int32((sbyte*)bytes + 8));
+        }
+
         var (low, high) = Vector128.Widen(Vector128.Load((sbyte*)bytes));
         return (Vector256.Create(Vector128.WidenLower(low), Vector128.WidenUpper(low)), Vector256.Create(Vector128.WidenLower(high), Vector128.WidenUpper(high)));
     }

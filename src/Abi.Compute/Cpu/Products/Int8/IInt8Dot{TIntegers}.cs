@@ -2,8 +2,7 @@ namespace Abi.Compute.Cpu.Products.Int8;
 
 /// <summary>Products of unsigned and signed bytes, four at a time added to the integer of a lane: what <see cref="Int8Tile{TFormat, TDot, TIntegers, TLanes, TFloats}"/> is compiled for.</summary>
 /// <typeparam name="TIntegers">A register of integers: [lanes].</typeparam>
-/// <typeparam name="TFloats">A register of as many floats.</typeparam>
-internal unsafe interface IInt8Dot<TIntegers, TFloats>
+internal interface IInt8Dot<TIntegers>
 {
     /// <summary>The instructions that it takes (<see cref="KernelPath"/>).</summary>
     static abstract string Path { get; }
@@ -11,19 +10,10 @@ internal unsafe interface IInt8Dot<TIntegers, TFloats>
     /// <summary>Whether levels that use all 8 bits are taken as 128 more than they stand for.</summary>
     static abstract bool TakesOffset { get; }
 
-    /// <summary>The same integer in every lane.</summary>
-    static abstract TIntegers Create(int value);
-
-    /// <summary>Levels: [lanes][4] bytes.</summary>
-    static abstract TIntegers Load(byte* levels);
-
     /// <summary>sum[i] + Σ levels[i][j] × x[i][j].</summary>
     /// <param name="sum">[lanes].</param>
     /// <param name="levels">[lanes][4], unsigned bytes.</param>
     /// <param name="x">[lanes][4], bytes from −127 to 127.</param>
     /// <param name="fullRange">Whether levels above 127 occur.</param>
     static abstract TIntegers Add(TIntegers sum, TIntegers levels, TIntegers x, bool fullRange);
-
-    /// <summary>The integers as floats.</summary>
-    static abstract TFloats ToFloats(TIntegers integers);
 }
