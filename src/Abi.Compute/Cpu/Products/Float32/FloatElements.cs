@@ -109,10 +109,14 @@ internal static unsafe class FloatElements
             {
                 HalfNumber.Widen16(packed, values + i);
             }
+            else if (Vector512.IsHardwareAccelerated)
+            {
+                (HalfNumber.Bits16(packed) << 16).AsSingle().Store(values + i);
+            }
             else
             {
-                var (low, high) = Vector256.Widen(Vector256.Load((ushort*)packed));
-                (Vector512.Create(low, high) << 16).AsSingle().Store(values + i);
+                (HalfNumber.Bits8(packed) << 16).AsSingle().Store(values + i);
+                (HalfNumber.Bits8(packed + 16) << 16).AsSingle().Store(values + i + 8);
             }
         }
     }

@@ -14,6 +14,9 @@ internal sealed unsafe class FloatMatrix<TFormat> : PanelledMatrix
     /// <summary>The most columns of a panel in scratch: whole blocks of every format, and for single elements what stays in the innermost cache.</summary>
     private static readonly int PanelColumns = TFormat.BlockLength == 1 ? 128 : 256;
 
+    /// <summary>The same for a few rows against packed weights: so few that what is expanded is still on its way to the cache when it is read.</summary>
+    private const int FewRowsColumns = 32;
+
     private static int _isPreparing;
 
     private readonly FloatTile _tile = FloatTile.Best;
@@ -51,9 +54,10 @@ internal sealed unsafe class FloatMatrix<TFormat> : PanelledMatrix
             return;
         }
 
-        for (var column = 0; column < Columns; column += PanelColumns)
+        var most = packed != null && rows < _tile.Height ? FewRowsColumns : PanelColumns;
+        for (var column = 0; column < Columns; column += most)
         {
-            var some = Math.Min(PanelColumns, Columns - column);
+            var some = Math.Min(most, Columns - column);
             var panel = (float*)scratch;
             if (packed == null)
             {

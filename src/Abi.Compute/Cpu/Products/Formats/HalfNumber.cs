@@ -19,7 +19,7 @@ internal static unsafe class HalfNumber
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Read16(byte* at)
     {
-        var bits = Wide16(at);
+        var bits = Bits16(at);
         var magnitude = (bits & Vector512.Create(0x7fffu)) << 13;
         var normal = magnitude + Vector512.Create(112u << 23);
         var denormal = ((magnitude + Vector512.Create(113u << 23)).AsSingle() - Vector512.Create(113u << 23).AsSingle()).AsUInt32();
@@ -33,7 +33,7 @@ internal static unsafe class HalfNumber
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Read8(byte* at)
     {
-        var bits = Wide8(at);
+        var bits = Bits8(at);
         var magnitude = (bits & Vector256.Create(0x7fffu)) << 13;
         var normal = magnitude + Vector256.Create(112u << 23);
         var denormal = ((magnitude + Vector256.Create(113u << 23)).AsSingle() - Vector256.Create(113u << 23).AsSingle()).AsUInt32();
@@ -59,8 +59,9 @@ internal static unsafe class HalfNumber
         Read8(at + 16).Store(to + 8);
     }
 
+    /// <summary>The bits of sixteen numbers, a lane each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<uint> Wide16(byte* at)
+    public static Vector512<uint> Bits16(byte* at)
     {
         var halves = Vector256.Load((ushort*)at);
         if (Avx512F.IsSupported)
@@ -72,8 +73,9 @@ internal static unsafe class HalfNumber
         return Vector512.Create(low, high);
     }
 
+    /// <summary>The bits of eight numbers, a lane each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<uint> Wide8(byte* at)
+    public static Vector256<uint> Bits8(byte* at)
     {
         var halves = Vector128.Load((ushort*)at);
         return Avx2.IsSupported ? Avx2.ConvertToVector256Int32(halves).AsUInt32() : Vector256.Create(Vector128.WidenLower(halves), Vector128.WidenUpper(halves));
