@@ -174,7 +174,7 @@ public sealed class AbiChatClient : IChatClient
             generation = generation with { Grammar = grammar };
         }
 
-        var parser = dialect.Parser(request.ToolTypes, prompt.Text);
+        var parser = dialect.Parser(request.ToolTypes, prompt.Text, request.Messages.SelectMany(static message => message.Contents).OfType<FunctionCallContent>().Select(static call => call.CallId));
         return new ChatRun(_backend.GenerateAsync(ids, generation, cancellationToken), parser, request, ids.Length, _modelId, _options.TimeProvider.GetUtcNow(), cancellationToken);
     }
 

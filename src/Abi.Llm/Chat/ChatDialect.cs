@@ -40,7 +40,8 @@ internal sealed class ChatDialect
     /// <summary>Control tokens that the parser has to see.</summary>
     public ImmutableArray<int> ShownTokens(bool hasTools) => hasTools ? _shownWithTools : _shownWithoutTools;
 
-    public ChatOutputParser Parser(ToolTypes tools, string prompt) => IsHarmony ? new HarmonyOutputParser(tools) : new MarkedOutputParser(Syntax, tools, prompt);
+    public ChatOutputParser Parser(ToolTypes tools, string prompt, IEnumerable<string> knownIds) =>
+        IsHarmony ? new HarmonyOutputParser(tools, knownIds) : new MarkedOutputParser(Syntax, tools, prompt, knownIds);
 
     private static ImmutableArray<int> Controls(Tokenizer tokenizer, IEnumerable<string> marks) =>
     [

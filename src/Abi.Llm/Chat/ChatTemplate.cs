@@ -133,7 +133,7 @@ public sealed class ChatTemplate
     {
         ArgumentNullException.ThrowIfNull(messages);
         options ??= new ChatRenderOptions();
-        IReadOnlyList<ChatMessage> list = [.. messages];
+        var list = ToolApprovals.WithoutSettled([.. messages]);
         Check(list, options);
         list = options.Unsupported == UnsupportedByTemplate.PassThrough ? list : OneCallAtATime(list);
         try

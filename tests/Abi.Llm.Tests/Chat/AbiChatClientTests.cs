@@ -243,6 +243,45 @@ public sealed class AbiChatClientTests
     }
 
     [Test]
+    public async Task AModelThatGivesEveryCallTheSameIdGetsOthersForIt()
+    {
+        var client = ScriptedBackend.Client(new ScriptedBackend("<tool_call>{\"id\": \"0\", \"name\": \"get_weather\", \"arguments\": {\"city\": \"Bonn\"}}</tool_call>"));
+        var options = new ChatOptions { Tools = [TemplateFixtures.Weather] };
+        List<ChatMessage> history = [.. Hi];
+        List<string> ids = [];
+        for (var round = 0; round < 3; round++)
+        {
+            var response = await client.GetResponseAsync(history, options);
+            history.AddMessages(response);
+            ids.Add(response.Messages[0].Contents.OfType<FunctionCallContent>().Single().CallId);
+            history.Add(new ChatMessage(ChatRole.Tool, [new FunctionResultContent(ids[^1], "rain")]));
+        }
+
+        Assert.That(ids, Is.Unique, "invoking clients match calls, results and approvals by the id, over the whole history");
+        Assert.That(ids[0], Is.EqualTo("0"));
+    }
+
+    /// <summary>A function-invoking client leaves its questions and the user's answers in the history, with the call that both are about.</summary>
+    [TestCase(true, TestName = "SettledApprovalsSayNothingToTheModel(marked)")]
+    [TestCase(false, TestName = "SettledApprovalsSayNothingToTheModel(answered)")]
+    public async Task SettledApprovalsSayNothingToTheModel(bool isMarked)
+    {
+        var call = new FunctionCallContent("a", "get_weather", new Dictionary<string, object?> { ["city"] = "Bonn" }) { InformationalOnly = isMarked };
+        var request = new ToolApprovalRequestContent("q", call);
+        ChatMessage[] settled =
+        [
+            new(ChatRole.User, "Rain?"), new(ChatRole.Assistant, [new TextContent("May I?"), request]), new(ChatRole.User, [request.CreateResponse(approved: true)]),
+            new(ChatRole.Assistant, [new FunctionCallContent("a", "get_weather", call.Arguments)]), new(ChatRole.Tool, [new FunctionResultContent("a", "rain")]), new(ChatRole.User, "Sure?"),
+        ];
+        ChatMessage[] plain = [settled[0], new(ChatRole.Assistant, "May I?"), .. settled[3..]];
+        var options = new ChatOptions { Tools = [TemplateFixtures.Weather] };
+        Assert.That((await Ask(options, settled)).Prompt, Is.EqualTo((await Ask(options, plain)).Prompt));
+
+        var open = new ToolApprovalRequestContent("p", new FunctionCallContent("b", "get_weather"));
+        Assert.That(() => Ask(options, [.. settled, new(ChatRole.Assistant, [open])]), Throws.TypeOf<ChatOptionException>().With.Message.Contains(nameof(ToolApprovalRequestContent)));
+    }
+
+    [Test]
     public async Task WithoutALimitTheResponseMayFillTheContext()
     {
         var (_, ids, options) = await Ask(null);

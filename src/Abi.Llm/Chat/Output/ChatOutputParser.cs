@@ -19,10 +19,14 @@ internal abstract class ChatOutputParser
     /// <summary>The longest call; a longer one is text.</summary>
     public const int MaximumCallLength = 1 << 20;
 
-    private readonly HashSet<string> _ids = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _ids; // of calls, in the conversation so far and in the output
     private readonly StringBuilder _text = new();
     private List<AIContent> _output = [];
     private bool _textIsReasoning;
+
+    /// <summary>Starts an output.</summary>
+    /// <param name="knownIds">The ids of the calls in the conversation: a new call gets another, whatever id its model writes, since calls and results are matched by it over the whole conversation.</param>
+    protected ChatOutputParser(IEnumerable<string> knownIds) => _ids = new HashSet<string>(knownIds, StringComparer.Ordinal);
 
     /// <summary>The code of the <see cref="ErrorContent"/> for a call that was cut off.</summary>
     public const string IncompleteCallCode = "incomplete_tool_call";
@@ -31,7 +35,7 @@ internal abstract class ChatOutputParser
     public abstract bool IsReasoning { get; }
 
     /// <summary>The number of calls so far.</summary>
-    public int CallCount => _ids.Count;
+    public int CallCount { get; private set; }
 
     /// <summary>Takes a piece of the output.</summary>
     /// <returns>What it made certain.</returns>
@@ -79,6 +83,7 @@ internal abstract class ChatOutputParser
     {
         FlushText();
         var id = call.Id is { Length: > 0 and <= 64 } given && _ids.Add(given) ? given : NewId();
+        CallCount++;
         _output.Add(new FunctionCallContent(id, call.Name, call.Arguments));
     }
 

@@ -7,7 +7,7 @@ namespace Abi.Llm.Chat.Output;
 /// Takes apart messages on channels, as gpt-oss writes them: <c>&lt;|channel|&gt;analysis&lt;|message|&gt;…&lt;|end|&gt;&lt;|start|&gt;assistant&lt;|channel|&gt;final&lt;|message|&gt;…</c>.
 /// The analysis channel is reasoning, a message to a recipient is a call, anything else is text.
 /// </summary>
-internal sealed class HarmonyOutputParser(ToolTypes tools) : ChatOutputParser
+internal sealed class HarmonyOutputParser(ToolTypes tools, IEnumerable<string> knownIds) : ChatOutputParser(knownIds)
 {
     private const string Message = "<|message|>";
     private const string Channel = "<|channel|>";

@@ -25,7 +25,9 @@ internal sealed class MarkedOutputParser : ChatOutputParser
     /// <param name="syntax">The marks.</param>
     /// <param name="tools">The tools of the request; when there are none, nothing is a call.</param>
     /// <param name="prompt">The prompt that the output goes on from: it may have begun the reasoning.</param>
-    public MarkedOutputParser(ChatOutputSyntax syntax, ToolTypes tools, string prompt)
+    /// <param name="knownIds">The ids of the calls in the conversation.</param>
+    public MarkedOutputParser(ChatOutputSyntax syntax, ToolTypes tools, string prompt, IEnumerable<string> knownIds)
+        : base(knownIds)
     {
         _syntax = tools.IsEmpty ? syntax with { Calls = [], HasBareCalls = false } : syntax;
         _tools = tools;

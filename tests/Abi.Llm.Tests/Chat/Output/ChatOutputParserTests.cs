@@ -108,6 +108,11 @@ public sealed class ChatOutputParserTests
         Assert.That(calls[0].CallId, Is.EqualTo("abcdef123"));
         Assert.That(calls.Select(call => call.CallId), Is.Unique.And.All.Match("^[a-zA-Z0-9]{9}$"));
         Assert.That(parser.CallCount, Is.EqualTo(3));
+
+        var later = ParserRun.Parser(Think, ToolCallFormat.Mistral, knownIds: ["abcdef123"]);
+        var next = later.Push("[TOOL_CALLS][{\"name\": \"add\", \"id\": \"abcdef123\"}]").Cast<FunctionCallContent>().Single();
+        Assert.That(next.CallId, Is.Not.EqualTo("abcdef123").And.Match("^[a-zA-Z0-9]{9}$"), "another call of the conversation has it");
+        Assert.That(later.CallCount, Is.EqualTo(1));
     }
 
     [TestCaseSource(nameof(TemplatesWithCalls))]

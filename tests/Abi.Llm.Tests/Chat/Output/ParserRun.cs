@@ -9,10 +9,10 @@ namespace Abi.Llm.Tests.Chat.Output;
 /// <summary>Runs a parser over an output and writes down what came: text as it is, reasoning in (…), calls in [name{…}], errors in !…!.</summary>
 internal static class ParserRun
 {
-    public static ChatOutputParser Parser(string template, ToolCallFormat format, string prompt = "", bool hasTools = true)
+    public static ChatOutputParser Parser(string template, ToolCallFormat format, string prompt = "", bool hasTools = true, params string[] knownIds)
     {
         var tools = new ToolTypes(hasTools ? [TemplateFixtures.Weather, TemplateFixtures.Add, AIFunctionFactory.CreateDeclaration("python", "Runs code.", JsonDocument.Parse("{}").RootElement)] : []);
-        return format == ToolCallFormat.Harmony ? new HarmonyOutputParser(tools) : new MarkedOutputParser(ChatOutputSyntax.Of(template, format), tools, prompt);
+        return format == ToolCallFormat.Harmony ? new HarmonyOutputParser(tools, knownIds) : new MarkedOutputParser(ChatOutputSyntax.Of(template, format), tools, prompt, knownIds);
     }
 
     public static string Of(ChatOutputParser parser, params IEnumerable<string> pieces)
