@@ -44,6 +44,8 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     /// <summary>The bytes of the file, all parts together.</summary>
     public long ByteLength => _file.ByteLength;
 
+    internal ImmutableArray<(object Identity, long Bytes)> MappedFiles => _file.MappedFiles;
+
     /// <summary>The model's tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
 
@@ -339,16 +341,30 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     /// <summary>Ends what runs, frees the state and unmaps the file; a second call does nothing.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
         {
-            Engine.Dispose();
-            _ownedDevice?.Dispose();
-            _file.Dispose();
+            return;
+        }
+
+        if (Engine.IsOnThread)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static model => model.Free(), this, preferLocal: false); // the step that the callback belongs to still uses it
+        }
+        else
+        {
+            Free();
         }
     }
 
     /// <summary>Ends what runs, frees the state and unmaps the file; a second call does nothing.</summary>
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));
+
+    private void Free()
+    {
+        Engine.Dispose();
+        _ownedDevice?.Dispose();
+        _file.Dispose();
+    }
 
     private void RequireOpen() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
 

@@ -146,8 +146,14 @@ internal sealed class GenerationRequest : EngineRequest
                 Stopwatch.GetElapsedTime(Queued, started), Stopwatch.GetElapsedTime(started, first),
                 _generated == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_firstToken, _lastToken), _computedAtFirst, _generated),
         };
-        Telemetry.EngineTelemetry.Record(outcome, Engine?.Name ?? string.Empty);
-        Stream.Complete(outcome, exception);
+        try
+        {
+            Telemetry.EngineTelemetry.Record(outcome, Engine?.Name ?? string.Empty);
+        }
+        finally
+        {
+            Stream.Complete(outcome, exception); // whatever a listener of the program throws, the reader must not wait for ever
+        }
     }
 
     /// <summary>Chooses the next token from its logits: [vocabulary]. True when it ends the request.</summary>

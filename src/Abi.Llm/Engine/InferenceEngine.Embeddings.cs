@@ -56,7 +56,7 @@ public sealed partial class InferenceEngine
         var request = new EmbeddingRequest(pooling, ids, cancellationToken);
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_isStopping, this);
+            ThrowIfEnded();
             if (_embeddings.Count > Options.QueueLimit)
             {
                 throw new QueueFullException($"The engine of '{Name}'", Options.QueueLimit.Value, $"raise {nameof(EngineOptions.QueueLimit)}");

@@ -6,8 +6,7 @@ namespace Abi.Llm.Engine;
 /// <summary>The engine's thread: admit, build a step, run it, hand out its results.</summary>
 public sealed partial class InferenceEngine
 {
-    private readonly List<EngineRequest> _finished = [];
-    private readonly List<Exception?> _finishedWith = [];
+    private readonly Queue<(EngineRequest Request, Exception? Exception)> _finished = []; // who waits for them is still to be told
     private int _encoderLength;
 
     private void Run()
@@ -31,14 +30,21 @@ public sealed partial class InferenceEngine
         catch (Exception exception)
         {
             // nothing that a request does gets here; whatever it is, nobody may wait for ever
-            EngineLog.ThreadFailed(_logger, exception);
             lock (_gate)
             {
                 _isStopping = true;
                 Failure = exception;
             }
 
-            EndAll(new AbiException("The inference engine failed; load the model anew.", exception));
+            EndAll(Failed(exception));
+            try
+            {
+                EngineLog.ThreadFailed(_logger, exception);
+            }
+            catch (Exception)
+            {
+                // A logger that throws may be what ended the thread; an exception that leaves a thread would end the process.
+            }
         }
     }
 
@@ -99,6 +105,12 @@ public sealed partial class InferenceEngine
 
     private void RemoveCancelled()
     {
+        if (!_hasAbandoned)
+        {
+            return; // thousands may wait, and this is asked before every step
+        }
+
+        _hasAbandoned = false;
         RemoveFrom(_waiting);
         RemoveFrom(_active);
 
@@ -507,28 +519,24 @@ public sealed partial class InferenceEngine
             _idle.Add(sequence);
         }
 
-        _finished.Add(request);
-        _finishedWith.Add(exception);
+        _finished.Enqueue((request, exception));
     }
 
     private void TellFinished()
     {
-        for (var i = 0; i < _finished.Count; i++)
+        while (_finished.TryDequeue(out var finished))
         {
-            _finished[i].Registration.Unregister();
-            _finished[i].Deadline?.Dispose();
+            finished.Request.Registration.Unregister();
+            finished.Request.Deadline?.Dispose();
             try
             {
-                _finished[i].OnEnded(_finishedWith[i]);
+                finished.Request.OnEnded(finished.Exception);
             }
             catch (Exception exception)
             {
                 EngineLog.StepFailed(_logger, exception, 0);
             }
         }
-
-        _finished.Clear();
-        _finishedWith.Clear();
     }
 
     private void EndAll(Exception exception)
@@ -551,6 +559,7 @@ public sealed partial class InferenceEngine
             _active.Clear();
         }
 
+        _ended.TrySetResult(exception);
         TellFinished();
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Abi.Llm.Sessions;
 
 namespace Abi.Llm.Engine;
@@ -56,7 +57,7 @@ public sealed partial class InferenceEngine
         var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_isStopping, this);
+            ThrowIfEnded();
         }
 
         Post(() =>
@@ -70,6 +71,12 @@ public sealed partial class InferenceEngine
                 completion.TrySetException(exception);
             }
         });
-        return await completion.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await Task.WhenAny(completion.Task, _ended.Task).WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (!completion.Task.IsCompleted)
+        {
+            ExceptionDispatchInfo.Throw(await _ended.Task.ConfigureAwait(false)); // the engine ended before it got to it
+        }
+
+        return await completion.Task.ConfigureAwait(false);
     }
 }

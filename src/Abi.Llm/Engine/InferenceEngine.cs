@@ -41,6 +41,8 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     private StepPlan? _encoderPlan;
     private WeakReference<Tokenizer>? _drafter; // of the draft model that was compared last
     private Thread? _thread;
+    private readonly TaskCompletionSource<Exception> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously); // with what those are told that the engine no longer gets to
+    private bool _hasAbandoned; // a request was cancelled or ran out of time since the engine looked
     private bool _isStopping;
     private bool _isDisposed;
     private long _steps;
@@ -129,23 +131,31 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     /// <summary>The number of logits.</summary>
     public int VocabularySize { get; }
 
-    /// <summary>What the engine holds now.</summary>
+    /// <summary>What the engine holds now; once disposed of, nothing, and what it did.</summary>
     public EngineStatistics Statistics
     {
         get
         {
             lock (_gate)
             {
+                if (_isDisposed)
+                {
+                    return default(EngineStatistics) with { Steps = _steps, Preemptions = _preemptions };
+                }
+
                 var (reusable, slots) = _checkpoints?.CountUnshared() ?? (_prefixes?.CountUnshared() ?? 0, 0);
                 return new EngineStatistics(
                     _active.Count, _waiting.Count, _idle.Count, _pool.Pages.UsedCount - reusable, reusable, _pool.Pages.Count,
-                    _pool.UsedBytes - (reusable * _pool.Store.PageMemoryBytes) - (slots * _pool.Store.SlotMemoryBytes), _pool.TotalBytes, _isDisposed ? 0 : (_plan?.ScratchBytes ?? 0) + (_adaptedPlan?.ScratchBytes ?? 0) + (_hookedPlan?.ScratchBytes ?? 0) + (_encoderPlan?.ScratchBytes ?? 0) + _embeddingPlans.Values.Sum(static plan => plan.ScratchBytes), _steps, _preemptions);
+                    _pool.UsedBytes - (reusable * _pool.Store.PageMemoryBytes) - (slots * _pool.Store.SlotMemoryBytes), _pool.TotalBytes, (_plan?.ScratchBytes ?? 0) + (_adaptedPlan?.ScratchBytes ?? 0) + (_hookedPlan?.ScratchBytes ?? 0) + (_encoderPlan?.ScratchBytes ?? 0) + _embeddingPlans.Values.Sum(static plan => plan.ScratchBytes), _steps, _preemptions);
             }
         }
     }
 
     /// <summary>The model's name for listeners.</summary>
     internal string Name { get; set; }
+
+    /// <summary>Whether the caller is on the engine's thread, as processors, progress reports and handlers of logits are.</summary>
+    internal bool IsOnThread => Thread.CurrentThread == Volatile.Read(ref _thread);
 
     /// <summary>What ended the engine's thread, if something did: every request fails since.</summary>
     internal Exception? Failure { get; private set; }
@@ -211,7 +221,16 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         RequireEncoderInput(sequence);
         UseAdapters(sequence, adapters);
         var request = new EvaluationRequest(sequence, firstOutput, handler, cancellationToken);
-        Submit(request);
+        try
+        {
+            Submit(request);
+        }
+        catch
+        {
+            sequence.UseAdapters(null);
+            throw;
+        }
+
         return request.Completion;
     }
 
@@ -230,8 +249,20 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     public string DescribePlan() => _plan?.Describe() ?? throw CannotGenerate();
 
     /// <summary>Ends every request and frees state and scratch; a second call does nothing.</summary>
+    /// <remarks>From a callback that runs on the engine's thread it only begins: the step that the callback belongs to still uses what is freed.</remarks>
     public void Dispose()
     {
+        if (IsOnThread)
+        {
+            lock (_gate)
+            {
+                _isStopping = true;
+            }
+
+            ThreadPool.UnsafeQueueUserWorkItem(static engine => engine.Dispose(), this, preferLocal: false);
+            return;
+        }
+
         lock (_lifetime)
         {
             if (_isDisposed)
@@ -246,10 +277,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
                 Monitor.PulseAll(_gate);
             }
 
-            if (_thread is not null && _thread != Thread.CurrentThread)
-            {
-                _thread.Join();
-            }
+            _thread?.Join();
 
             lock (_gate)
             {
@@ -290,36 +318,42 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         {
             ThrowIfFull();
             ObjectDisposedException.ThrowIf(sequence.IsDisposed, typeof(InferenceSession));
-            if (sequence.Owner is not null)
+            if (sequence.Owner is not null || sequence.IsStarting)
             {
                 throw new InvalidOperationException("The session is in use: a sequence belongs to one request at a time. Fork it, or wait for the other to end.");
             }
+
+            sequence.IsStarting = true;
         }
 
         var before = sequence.Count;
-        AppendPrompt(sequence, promptIds, options);
-        sequence.SetCapacity(Math.Min(sequence.Count + Math.Min(options.MaximumTokens ?? 512, ContextLength), ContextLength) + 1);
-
-        GenerationRequest request;
+        var uncut = before > 0 && before + promptIds.Length > ContextLength ? sequence.Tokens.ToArray() : null; // only what does not fit is cut
         try
         {
+            AppendPrompt(sequence, promptIds, options);
+            sequence.SetCapacity(Math.Min(sequence.Count + Math.Min(options.MaximumTokens ?? 512, ContextLength), ContextLength) + 1);
             UseAdapters(sequence, options.Adapters, options.ActivationHooks, options.ControlVectors);
-            request = new GenerationRequest(sequence, promptTokens ?? promptIds.Length, options, Tokenizer, VocabularySize, ContextLength, cancellationToken);
+            var request = new GenerationRequest(sequence, promptTokens ?? promptIds.Length, options, Tokenizer, VocabularySize, ContextLength, cancellationToken);
             request.Stream.Engine = this;
             Submit(request, Shorter(options.TimeLimit, Options.TimeLimit));
+            return request.Stream;
         }
         catch
         {
             // a grammar, an option or the request itself was refused: the session is as before
-            if (sequence.Cached <= before)
+            sequence.CutTokens(uncut is null ? before : 0);
+            sequence.Append(uncut);
+            if (sequence.IsTemporary)
             {
-                sequence.CutTokens(before);
+                sequence.UseAdapters(null);
             }
 
             throw;
         }
-
-        return request.Stream;
+        finally
+        {
+            sequence.IsStarting = false;
+        }
 
         static TimeSpan? Shorter(TimeSpan? one, TimeSpan? other) => one is null || other < one ? other : one;
     }
@@ -341,6 +375,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         lock (_gate)
         {
             // A step is abandoned for the sake of one only when most of it is the one's own; others would have to repeat theirs.
+            _hasAbandoned = true;
             if (!_isDisposed && request.RowsInStep > 1 && request.RowsInStep * 2 >= _batch.Inputs.RowCount)
             {
                 _stepCancellation.Cancel();
@@ -553,6 +588,19 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         EngineLog.ContextBeyondTraining(_logger, ContextLength, trained);
     }
 
+    private static AbiException Failed(Exception exception) => new("The inference engine failed; load the model anew.", exception);
+
+    /// <summary>Refuses what comes when the engine has ended, and says how it did. Under the lock.</summary>
+    private void ThrowIfEnded()
+    {
+        if (Failure is { } failure && !_isDisposed)
+        {
+            throw Failed(failure);
+        }
+
+        ObjectDisposedException.ThrowIf(_isStopping, this);
+    }
+
     /// <summary>Refuses what comes when as many requests wait as may. Under the lock.</summary>
     private void ThrowIfFull()
     {
@@ -572,34 +620,30 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
 
     private void Submit(EngineRequest request, TimeSpan? timeLimit = null, bool isBegun = false)
     {
-        if (timeLimit is not null)
-        {
-            request.Deadline = new Timer(static state => ((EngineRequest)state!).Engine!.Expire((EngineRequest)state), request, Timeout.Infinite, Timeout.Infinite);
-        }
-
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_isStopping, this);
+            ThrowIfEnded();
             if (!isBegun)
             {
                 ThrowIfFull();
             }
 
+            // before the engine can get to it, so that it lets go of both when the request ends, and does not begin one that is cancelled already
             request.Sequence.Owner = request;
             request.Engine = this;
+            if (timeLimit is { } limit)
+            {
+                request.Deadline = new Timer(static state => ((EngineRequest)state!).Engine!.Expire((EngineRequest)state), request, limit, Timeout.InfiniteTimeSpan);
+            }
+
+            if (request.CancellationToken.CanBeCanceled)
+            {
+                request.Registration = request.CancellationToken.UnsafeRegister(static state => ((EngineRequest)state!).Engine!.Cancel((EngineRequest)state), request);
+            }
+
             _inbox.Add(request);
             StartThread();
             Monitor.PulseAll(_gate);
-        }
-
-        if (timeLimit is { } limit)
-        {
-            request.Deadline!.Change(limit, Timeout.InfiniteTimeSpan);
-        }
-
-        if (request.CancellationToken.CanBeCanceled)
-        {
-            request.Registration = request.CancellationToken.UnsafeRegister(static state => ((EngineRequest)state!).Engine!.Cancel((EngineRequest)state), request);
         }
     }
 

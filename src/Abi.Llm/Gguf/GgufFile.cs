@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Abi.Compute.Memory;
@@ -37,6 +38,9 @@ public sealed partial class GgufFile : IDisposable
 
     /// <summary>The bytes of all parts together.</summary>
     public long ByteLength { get; }
+
+    /// <summary>What tells each mapped file from others, and its length; who opens the same file shares it.</summary>
+    internal ImmutableArray<(object Identity, long Bytes)> MappedFiles => [.. _owned.OfType<SharedMapping>().Select(static mapping => (mapping.Identity, mapping.Memory.Length))];
 
     /// <summary>Maps a file, once however often it is opened at the same time; of a split model (<c>-00001-of-0000N.gguf</c>), any part, and the others are found beside it.</summary>
     /// <exception cref="ModelFormatException">The file is broken; the message says what and where.</exception>

@@ -24,6 +24,9 @@ internal sealed class SharedMapping : IDisposable
         Memory = file.Memory;
     }
 
+    /// <summary>Equals that of every other hold on the same file.</summary>
+    public object Identity => _key;
+
     /// <summary>The file's bytes, until the last who holds them lets go.</summary>
     public TensorMemory Memory { get; }
 

@@ -30,11 +30,14 @@ internal sealed class HostedModel(string name, HostedModelOptions options)
     /// <summary>The end of its last stay in memory while that is under way.</summary>
     public Task? Unloading { get; set; }
 
-    /// <summary>The bytes of the budget that it takes now.</summary>
-    public long Bytes { get; set; }
+    /// <summary>What it takes of the budget now; null when it is not in memory.</summary>
+    public ModelFootprint? Footprint { get; set; }
+
+    /// <summary>The bytes that it takes now, files that it shares with others among them.</summary>
+    public long Bytes => Footprint?.TotalBytes ?? 0;
 
     /// <summary>What it took when it was last loaded; null before.</summary>
-    public long? KnownBytes { get; set; }
+    public ModelFootprint? KnownFootprint { get; set; }
 
     public int Loads { get; set; }
 

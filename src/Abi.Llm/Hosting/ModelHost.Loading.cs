@@ -135,7 +135,7 @@ public sealed partial class ModelHost
         {
             var path = ModelLocator.Find(hosted.Options.Llm.Model, hosted.Options.Llm.ModelFolder);
             var options = ModelLoading.Options(hosted.Options.Llm, _services);
-            var needed = hosted.KnownBytes ?? ModelMemory.Estimate(path, options.Engine, token);
+            var needed = hosted.KnownFootprint ?? ModelMemory.Estimate(path, options.Engine, token);
             while (true)
             {
                 await MakeRoomAsync(hosted, needed, token).ConfigureAwait(false);
@@ -144,13 +144,13 @@ public sealed partial class ModelHost
                 long total;
                 lock (_gate)
                 {
-                    hosted.KnownBytes = hosted.Bytes = needed;
+                    hosted.KnownFootprint = hosted.Footprint = needed;
                     total = Total();
-                    if (total <= Budget || hosted.Bytes == total)
+                    if (total <= Budget || InMemory().All(other => other == hosted))
                     {
                         ThrowIfTooBig(hosted, needed, model);
                         hosted.Loads++;
-                        HostLog.Loaded(_logger, hosted.Name, needed, total);
+                        HostLog.Loaded(_logger, hosted.Name, needed.TotalBytes, total);
                         Changed();
                         return model;
                     }
@@ -160,7 +160,7 @@ public sealed partial class ModelHost
                 await model.DisposeAsync().ConfigureAwait(false);
                 lock (_gate)
                 {
-                    hosted.Bytes = 0;
+                    hosted.Footprint = null;
                     Changed();
                 }
             }
@@ -169,7 +169,7 @@ public sealed partial class ModelHost
         {
             lock (_gate)
             {
-                hosted.Bytes = 0;
+                hosted.Footprint = null;
                 if (hosted.LoadCancellation == cancellation)
                 {
                     hosted.Loading = null; // the next request tries again
@@ -189,7 +189,7 @@ public sealed partial class ModelHost
     }
 
     /// <summary>Unloads others until a model fits, and takes its room.</summary>
-    private async Task MakeRoomAsync(HostedModel hosted, long needed, CancellationToken cancellationToken)
+    private async Task MakeRoomAsync(HostedModel hosted, ModelFootprint needed, CancellationToken cancellationToken)
     {
         var start = _time.GetTimestamp();
         while (true)
@@ -200,9 +200,9 @@ public sealed partial class ModelHost
             {
                 ThrowIfTooBig(hosted, needed, model: null);
                 var others = InMemory().Where(other => other != hosted).ToList();
-                if (others.Sum(static other => other.Bytes) <= Budget - needed && others.Count < (_options.MaximumLoaded ?? int.MaxValue))
+                if (Together(others, needed) <= Budget && others.Count < (_options.MaximumLoaded ?? int.MaxValue))
                 {
-                    hosted.Bytes = needed;
+                    hosted.Footprint = needed;
                     return;
                 }
 
@@ -222,7 +222,7 @@ public sealed partial class ModelHost
                         throw InUse();
                     }
 
-                    HostLog.Waiting(_logger, hosted.Name, needed);
+                    HostLog.Waiting(_logger, hosted.Name, needed.TotalBytes);
                     wait = _changed.Task;
                 }
             }
@@ -238,20 +238,20 @@ public sealed partial class ModelHost
         }
 
         ModelMemoryException InUse() => new(
-            hosted.Name, needed, Budget, ", and requests hold the models that are in memory",
+            hosted.Name, needed.TotalBytes, Budget, ", and requests hold the models that are in memory",
             $"Try again when they have ended, raise {nameof(ModelHostOptions.MemoryBudget)} or {nameof(ModelHostOptions.MaximumLoaded)}, or let requests wait longer ({nameof(ModelHostOptions.MemoryTimeout)}).");
     }
 
     /// <summary>Refuses a model that can never fit: alone, or beside those that are pinned. Under the lock.</summary>
-    private void ThrowIfTooBig(HostedModel hosted, long needed, LanguageModel? model)
+    private void ThrowIfTooBig(HostedModel hosted, ModelFootprint needed, LanguageModel? model)
     {
         var pinned = InMemory().Where(other => other != hosted && other.Options.IsPinned).ToList();
-        var taken = pinned.Sum(static other => other.Bytes);
-        if (needed > Budget - taken || pinned.Count >= (_options.MaximumLoaded ?? int.MaxValue))
+        if (Together(pinned, needed) > Budget || pinned.Count >= (_options.MaximumLoaded ?? int.MaxValue))
         {
             model?.Dispose();
             throw new ModelMemoryException(
-                hosted.Name, needed, Budget, pinned.Count == 0 ? "" : $", of which pinned models ({string.Join(", ", pinned.Select(static other => other.Name))}) take {taken}",
+                hosted.Name, needed.TotalBytes, Budget,
+                pinned.Count == 0 ? "" : $", of which pinned models ({string.Join(", ", pinned.Select(static other => other.Name))}) take {ModelFootprint.Sum(pinned.Select(static other => other.Footprint!))}",
                 $"Raise {nameof(ModelHostOptions.MemoryBudget)}, choose a smaller {nameof(LlmOptions.ContextLength)}, {nameof(LlmOptions.CacheTokens)} or file, or pin fewer models.");
         }
     }
@@ -299,7 +299,7 @@ public sealed partial class ModelHost
             lock (_gate)
             {
                 HostLog.Unloaded(_logger, hosted.Name, hosted.Bytes);
-                hosted.Bytes = 0;
+                hosted.Footprint = null;
                 hosted.Forget();
                 hosted.Unloading = null;
                 Changed();
@@ -347,9 +347,11 @@ public sealed partial class ModelHost
 
     private long Budget => _options.MemoryBudget ?? long.MaxValue;
 
-    private IEnumerable<HostedModel> InMemory() => _models.Values.Concat(_removed).Where(static hosted => hosted.Bytes > 0);
+    private IEnumerable<HostedModel> InMemory() => _models.Values.Concat(_removed).Where(static hosted => hosted.Footprint is not null);
 
-    private long Total() => InMemory().Sum(static hosted => hosted.Bytes);
+    private long Total() => ModelFootprint.Sum(InMemory().Select(static hosted => hosted.Footprint!));
+
+    private static long Together(IEnumerable<HostedModel> models, ModelFootprint further) => ModelFootprint.Sum([.. models.Select(static hosted => hosted.Footprint!), further]);
 
     /// <summary>Lets everybody who waits for a change look again. Under the lock.</summary>
     private void Changed()

@@ -8,16 +8,16 @@ namespace Abi.Llm.Hosting;
 /// <summary>The memory that a model takes: the mapped file, its state and its scratch.</summary>
 internal static class ModelMemory
 {
-    /// <summary>What a loaded model takes, in bytes.</summary>
-    public static long Of(LanguageModel model)
+    /// <summary>What a loaded model takes.</summary>
+    public static ModelFootprint Of(LanguageModel model)
     {
         var now = model.Engine.Statistics;
-        return model.ByteLength + now.TotalStateBytes + now.ScratchBytes;
+        return new ModelFootprint(model.MappedFiles, now.TotalStateBytes + now.ScratchBytes);
     }
 
-    /// <summary>About what a model will take, in bytes, from its header: the rules of <see cref="ContextSizing"/>, and scratch for a step of all rows.</summary>
+    /// <summary>About what a model will take, from its header: the rules of <see cref="ContextSizing"/>, and scratch for a step of all rows.</summary>
     /// <exception cref="AbiException">The file cannot be opened, is broken or not supported.</exception>
-    public static long Estimate(string path, EngineOptions options, CancellationToken cancellationToken)
+    public static ModelFootprint Estimate(string path, EngineOptions options, CancellationToken cancellationToken)
     {
         using var file = GgufFile.Open(path, cancellationToken);
         var definition = ModelDefinition.Create(file);
@@ -29,6 +29,6 @@ internal static class ModelMemory
         var recurrent = 2 * definition.State.Recurrent.Sum(layer => (long)layer.Floats * sizeof(float)) * slots; // what a step reads, and what it writes
         var width = (4L * hyperparameters.EmbeddingLength) + (2L * hyperparameters.FeedForwardLengths.DefaultIfEmpty().Max());
         var scratch = ((options.MaximumRows * width) + (options.MaximumSequences * (long)hyperparameters.VocabularySize)) * sizeof(float);
-        return file.ByteLength + (Math.Max(tokens, StateStore.PageLength) * bytesPerToken) + recurrent + scratch;
+        return new ModelFootprint(file.MappedFiles, (Math.Max(tokens, StateStore.PageLength) * bytesPerToken) + recurrent + scratch);
     }
 }

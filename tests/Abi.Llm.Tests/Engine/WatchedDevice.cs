@@ -17,6 +17,9 @@ internal sealed class WatchedDevice : IDevice
     /// <summary>Called after every step, with the graph that was run.</summary>
     public Action<Graph>? OnRan { get; set; }
 
+    /// <summary>Called when a plan is disposed of: what it computed is gone.</summary>
+    public Action? OnDisposed { get; set; }
+
     public StepPlan Lower(Graph graph, LoweringOptions options) => new Plan(this, _device.Lower(graph, options));
 
     public StateStore CreateState(StateLayout layout, StateOptions options) => _device.CreateState(layout, options);
@@ -40,6 +43,10 @@ internal sealed class WatchedDevice : IDevice
 
         public override string Describe() => plan.Describe();
 
-        protected override void Dispose(bool disposing) => plan.Dispose();
+        protected override void Dispose(bool disposing)
+        {
+            device.OnDisposed?.Invoke();
+            plan.Dispose();
+        }
     }
 }

@@ -71,6 +71,17 @@ public sealed class TypeSchemaTests
         }
     }
 
+    [TestCase(typeof(int[,]), "Int32[,]", "array of arrays")]
+    [TestCase(typeof(Type), "System.Type", "a name")]
+    [TestCase(typeof(Action), "System.Action", "a name")]
+    [TestCase(typeof(Board), "Int32[,] (the property 'Fields' of Board)", "array of arrays")]
+    [TestCase(typeof(List<Handle>), "System.IntPtr (the property 'Address' of Handle)", "a number")]
+    public void ATypeThatTheSerialiserRefusesIsRefusedByNameAndPlace(Type type, string name, string advice)
+    {
+        var options = new JsonSerializerOptions { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
+        Assert.That(() => TypeSchema.Of(options.GetTypeInfo(type)), Throws.TypeOf<GrammarException>().With.Message.Contains(name).And.Message.Contains(advice));
+    }
+
     [TestCase(typeof(Nameless), nameof(Nameless))]
     [TestCase(typeof(Cage), nameof(IAnimal))]
     public void ATypeThatNothingCanBeReadAsIsRefusedByName(Type type, string name)
@@ -78,6 +89,10 @@ public sealed class TypeSchemaTests
         var options = new JsonSerializerOptions { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
         Assert.That(() => TypeSchema.Of(options.GetTypeInfo(type)), Throws.TypeOf<GrammarException>().With.Message.Contains(name).And.Message.Contains("JsonDerivedType"));
     }
+
+    public sealed record Board(int[,] Fields);
+
+    public sealed record Handle(nint Address);
 
     public abstract record Nameless(int Size);
 

@@ -17,13 +17,33 @@ public sealed class ModelHostTests
 
     private static readonly GenerationOptions Short = new() { Sampling = SamplingOptions.Greedy, MaximumTokens = 6 };
 
-    private static ModelHostOptions Options(params string[] names)
+    private string _folder = null!;
+
+    [OneTimeSetUp]
+    public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("abi-hosted-").FullName;
+
+    [OneTimeTearDown]
+    public void DeleteFolder() => Directory.Delete(_folder, recursive: true);
+
+    /// <summary>A file of a model's own: one that several are made of is counted once.</summary>
+    private string FileOf(string name)
+    {
+        var path = Path.Combine(_folder, $"{name}.gguf");
+        if (!File.Exists(path))
+        {
+            File.Copy(StoriesModel.Path, path);
+        }
+
+        return path;
+    }
+
+    private ModelHostOptions Options(params string[] names)
     {
         var options = new ModelHostOptions();
         for (var i = 0; i < names.Length; i++)
         {
             var length = 64 * (i + 1);
-            options.AddModel(names[i], StoriesModel.Path, model =>
+            options.AddModel(names[i], FileOf(names[i]), model =>
             {
                 model.Llm.ContextLength = length;
                 model.Llm.CacheTokens = length;
@@ -119,6 +139,30 @@ public sealed class ModelHostTests
         Assert.That(most, Is.GreaterThanOrEqualTo(one * 3 / 4).And.LessThanOrEqualTo(options.MemoryBudget), "bytes at the same time");
         Assert.That(host.Models.Sum(model => model.Loads), Is.GreaterThanOrEqualTo(4));
         Assert.That(host.Models.Sum(model => model.Requests), Is.Zero);
+    }
+
+    [Test]
+    public async Task AFileThatTwoModelsAreMadeOfIsCountedOnce()
+    {
+        long one;
+        long file;
+        await using (var probe = new ModelHost(Options("a")))
+        {
+            using var lease = await probe.AcquireAsync("a");
+            (one, file) = (probe.UsedBytes, lease.Model.ByteLength);
+        }
+
+        var options = Options("a", "b");
+        options.Models["b"].Llm.Model = options.Models["a"].Llm.Model;
+        options.Models["b"].Llm.ContextLength = options.Models["b"].Llm.CacheTokens = 64;
+        options.MemoryBudget = one + (one - file) + (file / 2); // both, if the file is counted once
+        options.MemoryTimeout = TimeSpan.Zero;
+        await using var host = new ModelHost(options);
+        using var first = await host.AcquireAsync("a");
+        using var second = await host.AcquireAsync("b");
+        Assert.That(Loaded(host), Is.EqualTo(new[] { "a", "b" }));
+        Assert.That(host.UsedBytes, Is.EqualTo((2 * one) - file));
+        Assert.That(Status(host, "a").Bytes, Is.EqualTo(one));
     }
 
     [TestCase(1)]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Schema;
@@ -21,12 +22,17 @@ internal static class TypeSchema
 
     private static JsonNode Transform(JsonSchemaExporterContext context, JsonNode node)
     {
+        var type = Nullable.GetUnderlyingType(context.TypeInfo.Type) ?? context.TypeInfo.Type;
+        if (IsUnreadable(type, context.TypeInfo))
+        {
+            throw new GrammarException($"No JSON can be read as {type}{Place(context)}. {(type.IsArray ? "Generate an array of arrays instead." : "Generate what it stands for, such as a name, as a text or a number.")} A converter of one's own makes it readable, too.");
+        }
+
         if (node is not JsonObject schema)
         {
             return node;
         }
 
-        var type = Nullable.GetUnderlyingType(context.TypeInfo.Type) ?? context.TypeInfo.Type;
         if (type.IsAbstract && context.TypeInfo is { Kind: JsonTypeInfoKind.Object, PolymorphismOptions: null })
         {
             throw new GrammarException($"No JSON can be read as {type.Name}, which is {(type.IsInterface ? "an interface" : "abstract")}. Name the types that it may be with [JsonDerivedType], or generate one of them.");
@@ -59,6 +65,14 @@ internal static class TypeSchema
 
         return schema;
     }
+
+    /// <summary>Whether System.Text.Json refuses the type whatever the JSON is: the schema, which would allow anything, does not say so.</summary>
+    private static bool IsUnreadable(Type type, JsonTypeInfo typeInfo) =>
+        typeInfo.Converter.GetType().Assembly == typeof(JsonSerializer).Assembly
+        && ((type.IsArray && type.GetArrayRank() > 1) || type == typeof(nint) || type == typeof(nuint) || typeof(MemberInfo).IsAssignableFrom(type) || typeof(Delegate).IsAssignableFrom(type));
+
+    /// <summary>Where in the type it stands, when it is not all of it.</summary>
+    private static string Place(JsonSchemaExporterContext context) => context.PropertyInfo is { } property ? $" (the property '{property.Name}' of {property.DeclaringType.Name})" : string.Empty;
 
     private static (decimal Least, decimal Most)? Range(Type type) => Type.GetTypeCode(type) switch
     {
