@@ -6,6 +6,18 @@ namespace Abi.Llm.Tests.Grammars;
 /// <summary>GBNF, expressions, choices and triggers: what they take and what they refuse, and where.</summary>
 public sealed class GrammarTests
 {
+    [Test]
+    public void AWayToAStateThatIsKnownAllocatesNothing()
+    {
+        // letters that mean different things elsewhere, and lead to the same place here
+        var state = Grammar.FromGbnf("root ::= (\"a\" | \"b\" | \"c\" | \"d\" | \"xa\" | \"yb\" | \"zc\" | \"(\" root \")\")*").Start(GrammarTesting.StoriesTokenizer());
+        Assert.That(state.TryAccept("ab"u8));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var isTaken = state.TryAccept("c"u8) && state.TryAccept("d"u8);
+        var bytes = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.That((isTaken, bytes), Is.EqualTo((true, 0L)));
+    }
+
     [TestCase("root ::= \"a\\x41\\u00e9\\U0001F600\\n\\t\\\\\\\"\"", "aA\u00e9\U0001F600\n\t\\\"", true)]
     [TestCase("root ::= [^\\]\\[]+ # comment\n", "abc", true)]
     [TestCase("root ::= [^\\]\\[]+ # comment\n", "a]", false)]

@@ -31,8 +31,8 @@ internal sealed class PushdownState(StateSpace space, int[] nodes, StackSet[] st
     /// <summary>The fewest bytes to the end of a text.</summary>
     public long Distance => distance;
 
-    /// <summary>The state after a byte of each class, as far as it was asked for.</summary>
-    public PushdownState?[] Next { get; } = nodes.Length == 0 ? [] : new PushdownState?[space.ClassCount];
+    /// <summary>The state after a byte of each class, as far as it was asked for; null before the first was.</summary>
+    public PushdownState?[]? Next { get; set; }
 
     /// <summary>The state with counters no larger than a token can change; null until asked for.</summary>
     public PushdownState? Clamped { get; set; }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace Abi.Llm.Grammars.Automata;
@@ -11,12 +12,14 @@ internal sealed class StateSpace
 {
     private readonly Pushdown _automaton;
     private readonly int _largestCounter;
-    private readonly Dictionary<StackKey, StackSet> _stacks = [];
-    private readonly Dictionary<StateKey, PushdownState> _states = [];
+    private readonly HashSet<StackSet> _stacks = new(StackSetComparer.Instance);
+    private readonly HashSet<PushdownState> _states = new(PushdownStateComparer.Instance);
     private readonly Dictionary<(int, int), StackSet> _unions = [];
     private readonly Stack<(int Node, StackSet Stacks)> _pending = [];
     private readonly HashSet<(int Node, int Stacks)> _visited = [];
     private readonly Dictionary<int, StackSet> _reached = [];
+    private readonly List<int> _reachedNodes = [];        // the same, ascending
+    private readonly List<StackSet> _reachedStacks = [];
     private int _steps;
 
     /// <summary>Makes the space of an automaton.</summary>
@@ -57,7 +60,7 @@ internal sealed class StateSpace
     public PushdownState Step(PushdownState state, byte value)
     {
         var index = _automaton.ClassOf[value];
-        return state.IsFinal ? Dead : state.Next[index] ?? MakeStep(state, index);
+        return state.IsFinal ? Dead : state.Next?[index] ?? MakeStep(state, index);
     }
 
     /// <summary>The state after a whole token as such, or <see cref="Dead"/>.</summary>
@@ -209,6 +212,12 @@ internal sealed class StateSpace
             }
         }
 
+        if (state.Next is null)
+        {
+            state.Next = new PushdownState?[ClassCount];
+            Bytes += 24 + (8L * ClassCount);
+        }
+
         return state.Next[index] = Close();
     }
 
@@ -329,19 +338,23 @@ internal sealed class StateSpace
         }
 
         Count();
-        List<Frame> frames = new(a.Frames.Length + b.Frames.Length);
-        List<StackSet> below = new(a.Frames.Length + b.Frames.Length);
-        for (int i = 0, j = 0; i < a.Frames.Length || j < b.Frames.Length;)
+        var most = a.Frames.Length + b.Frames.Length;
+        var frames = ArrayPool<Frame>.Shared.Rent(most);
+        var below = ArrayPool<StackSet>.Shared.Rent(most);
+        var count = 0;
+        for (int i = 0, j = 0; i < a.Frames.Length || j < b.Frames.Length; count++)
         {
             var order = i == a.Frames.Length ? 1 : j == b.Frames.Length ? -1 : a.Frames[i].CompareTo(b.Frames[j]);
-            frames.Add(order <= 0 ? a.Frames[i] : b.Frames[j]);
-            below.Add(order < 0 ? a.Below[i] : order > 0 ? b.Below[j] : Union(a.Below[i], b.Below[j]));
+            frames[count] = order <= 0 ? a.Frames[i] : b.Frames[j];
+            below[count] = order < 0 ? a.Below[i] : order > 0 ? b.Below[j] : Union(a.Below[i], b.Below[j]);
             i += order <= 0 ? 1 : 0;
             j += order >= 0 ? 1 : 0;
             Count();
         }
 
-        var union = MakeStacks(a.HasEmpty || b.HasEmpty, [.. frames], [.. below]);
+        var union = MakeStacks(a.HasEmpty || b.HasEmpty, frames.AsSpan(0, count), below.AsSpan(0, count));
+        ArrayPool<Frame>.Shared.Return(frames);
+        ArrayPool<StackSet>.Shared.Return(below, clearArray: true);
         _unions.Add(key, union);
         Bytes += 48;
         return union;
@@ -374,10 +387,9 @@ internal sealed class StateSpace
 
     private StackSet? Push(Frame frame, StackSet below) => below.Depth >= GrammarLimits.StackDepth ? null : MakeStacks(false, [frame], [below]);
 
-    private StackSet MakeStacks(bool hasEmpty, Frame[] frames, StackSet[] below)
+    private StackSet MakeStacks(bool hasEmpty, ReadOnlySpan<Frame> frames, ReadOnlySpan<StackSet> below)
     {
-        var key = new StackKey(hasEmpty, frames, below);
-        if (_stacks.TryGetValue(key, out var known))
+        if (_stacks.GetAlternateLookup<StackSetView>().TryGetValue(new StackSetView(hasEmpty, frames, below), out var known))
         {
             return known;
         }
@@ -390,8 +402,8 @@ internal sealed class StateSpace
             distance = Math.Min(distance, PushdownNode.Add(DistanceOf(frames[i]), below[i].Distance));
         }
 
-        var made = new StackSet(_stacks.Count, hasEmpty, frames, below, depth, distance);
-        _stacks.Add(key, made);
+        var made = new StackSet(_stacks.Count, hasEmpty, frames.ToArray(), below.ToArray(), depth, distance);
+        _stacks.Add(made);
         Bytes += 150 + (20L * frames.Length);
         return made;
     }
@@ -416,12 +428,22 @@ internal sealed class StateSpace
             return Dead;
         }
 
-        var nodes = new int[_reached.Count];
-        _reached.Keys.CopyTo(nodes, 0);
-        Array.Sort(nodes);
-        var stacks = Array.ConvertAll(nodes, node => _reached[node]);
-        var key = new StateKey(nodes, stacks, isAccepting, isReturning);
-        if (!_states.TryGetValue(key, out var state))
+        _reachedNodes.Clear();
+        _reachedStacks.Clear();
+        foreach (var node in _reached.Keys)
+        {
+            _reachedNodes.Add(node);
+        }
+
+        _reachedNodes.Sort();
+        foreach (var node in _reachedNodes)
+        {
+            _reachedStacks.Add(_reached[node]);
+        }
+
+        var nodes = CollectionsMarshal.AsSpan(_reachedNodes);
+        var stacks = CollectionsMarshal.AsSpan(_reachedStacks);
+        if (!_states.GetAlternateLookup<PushdownStateView>().TryGetValue(new PushdownStateView(nodes, stacks, isAccepting, isReturning), out var state))
         {
             var distance = isAccepting || isReturning ? 0 : PushdownNode.Endless;
             for (var i = 0; i < nodes.Length; i++)
@@ -429,9 +451,9 @@ internal sealed class StateSpace
                 distance = Math.Min(distance, PushdownNode.Add(_automaton.Nodes[nodes[i]].Distance, stacks[i].Distance));
             }
 
-            state = new PushdownState(this, nodes, stacks, isAccepting, isReturning, distance);
-            _states.Add(key, state);
-            Bytes += 250 + (12L * nodes.Length) + (8L * state.Next.Length);
+            state = new PushdownState(this, nodes.ToArray(), stacks.ToArray(), isAccepting, isReturning, distance);
+            _states.Add(state);
+            Bytes += 230 + (12L * nodes.Length);
         }
 
         return state;
@@ -445,75 +467,5 @@ internal sealed class StateSpace
             throw new GrammarException(
                 $"Following one character of the text takes more than {GrammarLimits.StepsOfAByte} steps: the grammar is too ambiguous. Write it so that fewer rules fit the same text.");
         }
-    }
-
-    private readonly struct StackKey(bool hasEmpty, Frame[] frames, StackSet[] below) : IEquatable<StackKey>
-    {
-        private readonly bool _hasEmpty = hasEmpty;
-        private readonly Frame[] _frames = frames;
-        private readonly StackSet[] _below = below;
-
-        public bool Equals(StackKey other) =>
-            _hasEmpty == other._hasEmpty && _frames.AsSpan().SequenceEqual(other._frames) && SameObjects(_below, other._below);
-
-        public override bool Equals(object? obj) => obj is StackKey other && Equals(other);
-
-        public override int GetHashCode()
-        {
-            var hash = new HashCode();
-            hash.Add(_hasEmpty);
-            for (var i = 0; i < _frames.Length; i++)
-            {
-                hash.Add(_frames[i]);
-                hash.Add(_below[i].Id);
-            }
-
-            return hash.ToHashCode();
-        }
-    }
-
-    private readonly struct StateKey(int[] nodes, StackSet[] stacks, bool isAccepting, bool isReturning) : IEquatable<StateKey>
-    {
-        private readonly int[] _nodes = nodes;
-        private readonly StackSet[] _stacks = stacks;
-        private readonly bool _isAccepting = isAccepting;
-        private readonly bool _isReturning = isReturning;
-
-        public bool Equals(StateKey other) =>
-            _isAccepting == other._isAccepting && _isReturning == other._isReturning && _nodes.AsSpan().SequenceEqual(other._nodes) && SameObjects(_stacks, other._stacks);
-
-        public override bool Equals(object? obj) => obj is StateKey other && Equals(other);
-
-        public override int GetHashCode()
-        {
-            var hash = new HashCode();
-            hash.Add(_isAccepting);
-            hash.Add(_isReturning);
-            for (var i = 0; i < _nodes.Length; i++)
-            {
-                hash.Add(_nodes[i]);
-                hash.Add(_stacks[i].Id);
-            }
-
-            return hash.ToHashCode();
-        }
-    }
-
-    private static bool SameObjects(StackSet[] a, StackSet[] b)
-    {
-        if (a.Length != b.Length)
-        {
-            return false;
-        }
-
-        for (var i = 0; i < a.Length; i++)
-        {
-            if (a[i] != b[i])
-            {
-                return false;
-            }
-        }
-
-        return true;
     }
 }

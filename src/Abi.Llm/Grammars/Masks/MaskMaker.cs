@@ -266,7 +266,7 @@ internal sealed class MaskMaker
             var depth = depths[node];
             var label = labels[node];
             var before = path[depth - 1];
-            var next = before.IsFinal ? _space.Dead : before.Next[classes[label]] ?? _space.Step(before, label);
+            var next = before.IsFinal ? _space.Dead : before.Next?[classes[label]] ?? _space.Step(before, label);
             if (next.IsDead)
             {
                 node = ends[node];
