@@ -26,6 +26,9 @@ internal sealed class IndexAllocator
 
     public int UsedCount => Count - FreeCount;
 
+    /// <summary>How often somebody let go of one: while it stays the same, there is no more room than before.</summary>
+    public long Releases { get; private set; }
+
     public bool TryRent(out int index)
     {
         if (FreeCount == 0)
@@ -61,6 +64,7 @@ internal sealed class IndexAllocator
             throw new InvalidOperationException($"Index {index} is free already.");
         }
 
+        Releases++;
         if (--_references[index] == 0)
         {
             _free[FreeCount++] = index;

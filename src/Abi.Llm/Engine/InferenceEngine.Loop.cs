@@ -8,6 +8,8 @@ public sealed partial class InferenceEngine
 {
     private readonly Queue<(EngineRequest Request, Exception? Exception)> _finished = []; // who waits for them is still to be told
     private int _encoderLength;
+    private EngineRequest? _unplaced; // the first that waits, when there was no room for it
+    private long _releasesThen;       // and what had been let go of until then
 
     private void Run()
     {
@@ -97,6 +99,7 @@ public sealed partial class InferenceEngine
             else
             {
                 ((Action)_inbox[i])();
+                _unplaced = null; // it may have made a sequence idle, whose state can be taken
             }
         }
 
@@ -149,6 +152,8 @@ public sealed partial class InferenceEngine
     /// <summary>The most sequences of a step: each has a row and perhaps an output in it, so none waits for the others to end.</summary>
     private int MostActive => Math.Min(Options.MaximumSequences, Math.Min(Options.MaximumRows, Math.Max(1, _maximumOutputs)));
 
+    private long Releases => _pool.Pages.Releases + _pool.Slots.Releases;
+
     private void Admit()
     {
         var next = 0;
@@ -159,6 +164,11 @@ public sealed partial class InferenceEngine
             {
                 next++; // its reader has to catch up first
                 continue;
+            }
+
+            if (request == _unplaced && Releases == _releasesThen && !_active.Exists(static other => other.IsBlocked))
+            {
+                return; // as little room as at the step before; looking takes as long as the prompt has pages
             }
 
             if (_active.Count >= MostActive)
@@ -199,6 +209,7 @@ public sealed partial class InferenceEngine
 
                 if (_active.Count > 0)
                 {
+                    (_unplaced, _releasesThen) = (request, Releases);
                     return; // room comes when one of them ends
                 }
 
@@ -504,6 +515,7 @@ public sealed partial class InferenceEngine
     private void Finish(EngineRequest request, Exception? exception)
     {
         var sequence = request.Sequence;
+        _unplaced = null;
         request.DropDrafts();
         sequence.Owner = null;
         request.IsActive = false;
