@@ -100,6 +100,32 @@ public sealed class ProcessTests
         }
     }
 
+    /// <summary>Nobody is there to go on with a conversation that was written beforehand: one interrupt is enough.</summary>
+    [Test]
+    public async Task AnInterruptEndsAConversationThatWasWrittenBeforehand()
+    {
+        RequireInterrupts();
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder["template.jinja"], "{% for message in messages %}{{ message.content }}{% endfor %}");
+        using var process = Start([], "chat", "stories", "--chat-template-file", folder["template.jinja"], "--temp", "0", "-c", "20000", "--logit-bias", "2-inf");
+        try
+        {
+            await process.StandardInput.WriteAsync("Once upon a time\n The next day,\n The end,\n");
+            process.StandardInput.Close();
+            await ReadSomeAsync(process.StandardOutput);
+            await InterruptAsync(process);
+            var rest = process.StandardOutput.ReadToEndAsync();
+            var errors = process.StandardError.ReadToEndAsync();
+            await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(20)).Token);
+            await rest;
+            Assert.That((process.ExitCode, await errors), Is.EqualTo((130, "abi: cancelled.\n")));
+        }
+        finally
+        {
+            process.Kill();
+        }
+    }
+
     /// <summary>The beginning of what comes, 20 characters or more.</summary>
     private static async Task<string> ReadSomeAsync(StreamReader reader)
     {

@@ -82,7 +82,7 @@ internal sealed class ChatCommand : Command
         Begin(history, arguments.Get(SystemPrompt));
         if (arguments.Get(First) is { } first)
         {
-            await AnswerAsync(client, history, first, arguments, console, cancellationToken).ConfigureAwait(false);
+            await AnswerAsync(client, history, first, arguments, console, static () => true, cancellationToken).ConfigureAwait(false);
         }
 
         if (!arguments.Get(SingleTurn))
@@ -96,6 +96,7 @@ internal sealed class ChatCommand : Command
     private static async Task ConverseAsync(AbiChatClient client, List<ChatMessage> history, ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
     {
         using var input = new StreamReader(console.Input, Encoding.UTF8, leaveOpen: true);
+        var next = ReadAsync();
         while (true)
         {
             if (console.ShowsProgress)
@@ -105,12 +106,13 @@ internal sealed class ChatCommand : Command
             }
 
             // a console's read cannot be cancelled: wait for either
-            var line = await input.ReadLineAsync(cancellationToken).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
+            var line = await next.WaitAsync(cancellationToken).ConfigureAwait(false);
             if (line is null or "/quit" or "/exit")
             {
                 return;
             }
 
+            next = ReadAsync();
             if (line.Length == 0)
             {
                 continue;
@@ -120,11 +122,11 @@ internal sealed class ChatCommand : Command
             {
                 if (line[0] != '/')
                 {
-                    await AnswerAsync(client, history, line, arguments, console, cancellationToken).ConfigureAwait(false);
+                    await AnswerAsync(client, history, line, arguments, console, StopsAlone, cancellationToken).ConfigureAwait(false);
                 }
                 else if (line == "/retry" && TakeBack(history) is { } last)
                 {
-                    await AnswerAsync(client, history, last, arguments, console, cancellationToken).ConfigureAwait(false);
+                    await AnswerAsync(client, history, last, arguments, console, StopsAlone, cancellationToken).ConfigureAwait(false);
                 }
                 else
                 {
@@ -136,6 +138,11 @@ internal sealed class ChatCommand : Command
                 console.Error.WriteLine(exception.Message); // the conversation goes on
             }
         }
+
+        Task<string?> ReadAsync() => input.ReadLineAsync(cancellationToken).AsTask();
+
+        // nobody is there to go on with a conversation that was written beforehand
+        bool StopsAlone() => console.ReadsTerminal || !next.IsCompleted;
     }
 
     private static void Obey(string line, List<ChatMessage> history, CliConsole console)
@@ -215,7 +222,8 @@ internal sealed class ChatCommand : Command
         return text;
     }
 
-    private static async Task AnswerAsync(AbiChatClient client, List<ChatMessage> history, string text, ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
+    private static async Task AnswerAsync(
+        AbiChatClient client, List<ChatMessage> history, string text, ParsedArguments arguments, CliConsole console, Func<bool> stopsAlone, CancellationToken cancellationToken)
     {
         history.Add(new ChatMessage(ChatRole.User, text));
         List<ChatResponseUpdate> updates = [];
@@ -228,7 +236,7 @@ internal sealed class ChatCommand : Command
             }
             else
             {
-                isWhole = await console.TryRunAsync(WriteAsync, cancellationToken).ConfigureAwait(false);
+                isWhole = await console.TryRunAsync(WriteAsync, stopsAlone, cancellationToken).ConfigureAwait(false);
             }
         }
         catch (AbiException exception)

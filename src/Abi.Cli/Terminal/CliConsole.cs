@@ -9,19 +9,22 @@ internal sealed class CliConsole : IDisposable
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
     private readonly Lock _lock = new();
     private CancellationTokenSource? _part; // of the command, that Ctrl-C ends alone; null for none
+    private Func<bool>? _endsAlone;         // whether it does, when it comes
 
     /// <summary>Makes a console over streams.</summary>
     /// <param name="input">Standard input.</param>
     /// <param name="output">Standard output: results, in UTF-8.</param>
     /// <param name="error">Everything else.</param>
     /// <param name="showsProgress">Whether progress can be drawn on <paramref name="error"/>, because it is a terminal.</param>
-    public CliConsole(Stream input, Stream output, TextWriter error, bool showsProgress = false)
+    /// <param name="readsTerminal">Whether somebody types <paramref name="input"/>; otherwise it is a file or another program's output.</param>
+    public CliConsole(Stream input, Stream output, TextWriter error, bool showsProgress = false, bool readsTerminal = false)
     {
         Input = input;
         Output = output;
         Out = new StreamWriter(output, Utf8, bufferSize: 16384, leaveOpen: true) { NewLine = "\n" };
         Error = error;
         ShowsProgress = showsProgress;
+        ReadsTerminal = readsTerminal;
     }
 
     /// <summary>Standard input.</summary>
@@ -39,6 +42,9 @@ internal sealed class CliConsole : IDisposable
     /// <summary>Whether progress is drawn.</summary>
     public bool ShowsProgress { get; }
 
+    /// <summary>Whether somebody types the input.</summary>
+    public bool ReadsTerminal { get; }
+
     /// <summary>The process's own streams.</summary>
     public static CliConsole OfProcess()
     {
@@ -48,19 +54,20 @@ internal sealed class CliConsole : IDisposable
         }
 
         var error = new StreamWriter(Console.OpenStandardError(), Utf8, bufferSize: 1024) { AutoFlush = true, NewLine = "\n" };
-        return new CliConsole(Console.OpenStandardInput(), Console.OpenStandardOutput(), error, !Console.IsErrorRedirected);
+        return new CliConsole(Console.OpenStandardInput(), Console.OpenStandardOutput(), error, !Console.IsErrorRedirected, !Console.IsInputRedirected);
     }
 
     /// <summary>Runs a part of a command, such as an answer of a conversation, that Ctrl-C ends alone: the command goes on. A second Ctrl-C ends the command.</summary>
     /// <param name="part">The part.</param>
+    /// <param name="endsAlone">Asked when Ctrl-C comes: whether it means the part alone, and not the command.</param>
     /// <param name="cancellationToken">Ends the command.</param>
     /// <returns>False when the part was ended so.</returns>
-    public async Task<bool> TryRunAsync(Func<CancellationToken, Task> part, CancellationToken cancellationToken)
+    public async Task<bool> TryRunAsync(Func<CancellationToken, Task> part, Func<bool> endsAlone, CancellationToken cancellationToken)
     {
         using var source = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         lock (_lock)
         {
-            _part = source;
+            (_part, _endsAlone) = (source, endsAlone);
         }
 
         try
@@ -76,17 +83,17 @@ internal sealed class CliConsole : IDisposable
         {
             lock (_lock)
             {
-                _part = null;
+                (_part, _endsAlone) = (null, null);
             }
         }
     }
 
-    /// <summary>Ctrl-C came. False when there is no part to end, or it is ended already: then the whole command is meant.</summary>
+    /// <summary>Ctrl-C came. False when there is no part to end, or not alone, or it is ended already: then the whole command is meant.</summary>
     public bool TryInterrupt()
     {
         lock (_lock)
         {
-            if (_part is not { IsCancellationRequested: false } part)
+            if (_part is not { IsCancellationRequested: false } part || _endsAlone?.Invoke() == false)
             {
                 return false;
             }
