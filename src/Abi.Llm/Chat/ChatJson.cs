@@ -56,6 +56,7 @@ internal static class ChatJson
         null => string.Empty,
         string text => text,
         TextContent content => content.Text,
+        AIContent content => Refuse(content),
         IEnumerable<AIContent> contents => string.Concat(contents.Select(content => content is TextContent text ? text.Text : Refuse(content))),
         _ => Node(result) switch
         {

@@ -30,7 +30,7 @@ public sealed class ChatJsonTests
     public void ResultsOfToolsAreTextOrJson(object? result, string expected) => Assert.That(ChatJson.Text(result), Is.EqualTo(expected));
 
     [Test]
-    public void DepthIsBounded()
+    public void DepthIsBoundedAndWhatIsNoTextIsRefused()
     {
         object nested = 1;
         for (var i = 0; i < 1000; i++)
@@ -39,6 +39,7 @@ public sealed class ChatJsonTests
         }
 
         Assert.That(() => ChatJson.Node(nested), Throws.TypeOf<ChatTemplateException>());
+        Assert.That(() => ChatJson.Text(new DataContent(new byte[] { 1 }, "image/png")), Throws.TypeOf<ChatOptionException>().With.Message.Contains(nameof(DataContent)));
         Assert.That(() => ChatJson.Text(new List<AIContent> { new DataContent(new byte[] { 1 }, "image/png") }), Throws.TypeOf<ChatOptionException>());
     }
 }
