@@ -29,7 +29,8 @@ internal sealed partial class DatabaseEngine
     }
 
     /// <summary>
-    /// Commits. When nobody else is committing, the caller's thread does the work and the task is complete on return; otherwise the commit goes with the next group.
+    /// Commits. When nobody else is committing, the caller's thread does the work and the task is complete on return; otherwise the commit goes with the next group. Beside searches a thread does it that
+    /// gives way to them, which the caller's does not.
     /// </summary>
     public Task CommitAsync(ReadOnlyMemory<byte> payload)
     {
@@ -42,6 +43,11 @@ internal sealed partial class DatabaseEngine
         var request = new CommitRequest(payload);
         lock (_queueGate)
         {
+            if (_isCommitterDone)
+            {
+                throw Closed();
+            }
+
             _queue.Add(request);
             if (_isLeading)
             {
@@ -51,7 +57,15 @@ internal sealed partial class DatabaseEngine
             _isLeading = true;
         }
 
-        Lead();
+        if (_admission.IsSearched)
+        {
+            HandOver();
+        }
+        else
+        {
+            Lead();
+        }
+
         return request.Task;
     }
 
@@ -102,7 +116,7 @@ internal sealed partial class DatabaseEngine
         HandOver();
     }
 
-    // To a thread of its own: the pool may be full of those who wait for these very commits.
+    // By the leader, to a thread of its own: the pool may be full of those who wait for these very commits.
     private void HandOver()
     {
         if (_committer is null)
@@ -131,7 +145,11 @@ internal sealed partial class DatabaseEngine
 
     private void StopCommitter()
     {
-        Volatile.Write(ref _isCommitterDone, true);
+        lock (_queueGate)
+        {
+            _isCommitterDone = true; // whoever comes later is refused, as nobody may be there to commit
+        }
+
         _handOver.Release();
         RefuseQueue();
     }

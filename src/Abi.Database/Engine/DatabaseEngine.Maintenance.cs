@@ -12,6 +12,7 @@ internal sealed partial class DatabaseEngine
     private readonly WriteAdmission _admission = new(Math.Max(1, Environment.ProcessorCount - 1));
     private readonly Queue<CollectionHandle> _graphQueue = new(); // under a lock on itself
     private Thread? _graphThread;
+    private LowPriorityThread? _linker; // the graph thread's to make
 
     /// <summary>Waits until every vector is in its graph. A database that is open read-only links nothing, so there is nothing to wait for.</summary>
     public async Task WaitForIndexAsync(CancellationToken cancellationToken)
@@ -162,7 +163,7 @@ internal sealed partial class DatabaseEngine
         {
             if (Volatile.Read(ref _isDisposed) == 0 && handle is { IsDropped: false, StoreOrNull: { } store })
             {
-                more = store.Maintain(_admission);
+                more = Grow(store);
                 if (more)
                 {
                     handle.IsDirty = true;
@@ -192,11 +193,23 @@ internal sealed partial class DatabaseEngine
         }
     }
 
+    // Several threads are the pool's, and those have the usual share.
+    private bool Grow(CollectionStore store)
+    {
+        if (!_options.PrioritizeSearches || store.IndexThreads > 1)
+        {
+            return store.Maintain(_admission);
+        }
+
+        _linker ??= new LowPriorityThread("Abi.Database links");
+        return _linker.Run(() => store.Maintain(_admission));
+    }
+
     private void YieldToSearches()
     {
         if (_options.PrioritizeSearches)
         {
-            LibC.UseLongSlices();
+            LibC.UseLongSlices(nice: 0);
         }
     }
 
@@ -208,6 +221,7 @@ internal sealed partial class DatabaseEngine
         }
 
         _graphThread?.Join();
+        _linker?.Dispose();
     }
 
     private void Sweep()

@@ -67,10 +67,11 @@ internal static partial class LibC
     public static void AdviseNeeded(nint address, nint length) => AdviseWhole(address, length, NeededPages);
 
     /// <summary>
-    /// Lets the calling thread have the processor in long turns, so that one that wakes and wants a short turn goes first; its share of the processor stays the same. A hint: Linux knows it from 6.12 on.
+    /// Lets the calling thread have the processor in long turns, so that one that wakes and wants a short turn goes first; its share of the processor stays the same unless it gives up some. A hint: Linux knows it from 6.12 on.
     /// Threads that it starts, of which the pool's may search, have turns of the usual length.
     /// </summary>
-    public static unsafe void UseLongSlices()
+    /// <param name="nice">What it gives up: 0 nothing, and up to 19. A thread that has waited for a turn is owed what it missed, and is not interrupted meanwhile; the less its share, the less it is owed. It cannot be taken back.</param>
+    public static unsafe void UseLongSlices(int nice)
     {
         const ulong ResetOnFork = 1; // which also takes a priority above the usual one from threads that are started
         const long Nanoseconds = 20_000_000; // several of the usual turns, and the longest that a thread may wait for this one beside others
@@ -84,6 +85,7 @@ internal static partial class LibC
         if (OperatingSystem.IsLinux() && get != 0 && SystemCall(get, 0, (nint)(&attributes), sizeof(SchedulingAttributes), 0) == 0 && attributes is { Policy: 0, Nice: >= 0 })
         {
             attributes.Flags |= ResetOnFork;
+            attributes.Nice = Math.Max(attributes.Nice, nice);
             attributes.Runtime = Nanoseconds;
             _ = SystemCall(set, 0, (nint)(&attributes), 0, 0);
         }

@@ -1,4 +1,6 @@
 using Abi.Database.Engine;
+using Abi.Database.Rows;
+using Abi.Database.Storage;
 using Abi.Database.Tests.Storage;
 
 namespace Abi.Database.Tests.Engine;
@@ -62,5 +64,45 @@ public sealed class ClosingTests
         }
 
         static Dictionary<string, object?> Record(string key) => new(StringComparer.Ordinal) { ["Key"] = key, ["n"] = 1L };
+    }
+
+    /// <summary>A write that comes in the very moment of closing is made or refused, also when another thread would make it, which is so beside searches.</summary>
+    [Test]
+    public async Task NoWriteIsForgotten()
+    {
+        const int Writers = 8; // more than processors, so that one is interrupted where it matters
+        for (var round = 0; round < 1000; round++)
+        {
+            var engine = new DatabaseEngine(new MemoryStorage(), History.Options(Durability.Os));
+            var database = new VectorDatabase(engine);
+            var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("n", DataKind.Integer)] });
+            await collection.EnsureCollectionExistsAsync();
+            var empty = new ByteWriter();
+            empty.Byte((byte)OpCode.Write);
+            empty.Int32(engine.Find("c")!.Schema.Id);
+            empty.Int32(0);
+            var payload = empty.ToArray();
+            engine.NoteSearch();
+            using var hasBegun = new Barrier(Writers + 1);
+            var writers = Enumerable.Range(0, Writers).Select(_ => Task.Factory.StartNew(() =>
+            {
+                hasBegun.SignalAndWait();
+                List<Task> writes = [];
+                try
+                {
+                    while (true)
+                    {
+                        writes.Add(engine.CommitAsync(payload));
+                    }
+                }
+                catch (ObjectDisposedException)
+                {
+                    return Task.WhenAll(writes.Select(write => write.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default)));
+                }
+            }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap()).ToList();
+            hasBegun.SignalAndWait();
+            database.Dispose();
+            await Task.WhenAll(writers).WaitAsync(Hang);
+        }
     }
 }

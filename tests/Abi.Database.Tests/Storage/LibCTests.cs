@@ -21,7 +21,7 @@ public sealed class LibCTests
         var (own, inherited) = (0L, 0L);
         var thread = new Thread(() =>
         {
-            LibC.UseLongSlices();
+            LibC.UseLongSlices(nice: 0);
             own = Slice();
             var child = new Thread(() => inherited = Slice());
             child.Start();
