@@ -11,7 +11,7 @@ internal sealed class DecryptedFile : IDisposable
     private readonly Lock[] _gates = [.. Enumerable.Range(0, 16).Select(_ => new Lock())]; // of pages, by number: a page is decrypted once when several threads want it
     private readonly PageFileReader _content;
     private readonly DecryptedPages _pages;
-    private readonly PageFrame?[] _frames; // by page; null when it is not in memory
+    private readonly PageTable _frames;
 
     /// <exception cref="DatabaseCorruptException">The file is damaged, or not of this database or name.</exception>
     public DecryptedFile(IStorage storage, string name)
@@ -19,12 +19,12 @@ internal sealed class DecryptedFile : IDisposable
         var encryption = storage.Encryption!;
         _content = (PageFileReader)storage.OpenContent(name);
         _pages = encryption.Memory.Pages;
-        _frames = new PageFrame?[(_content.Length + PageFrame.Bytes - 1) / PageFrame.Bytes];
+        _frames = new PageTable((_content.Length + PageFrame.Bytes - 1) / PageFrame.Bytes);
         encryption.EndWithKeys(this);
     }
 
     /// <summary>The bytes of its pages that are in memory.</summary>
-    public long CachedBytes => _frames.Count(frame => frame is not null) * (long)PageFrame.Bytes;
+    public long CachedBytes => _frames.Count * (long)PageFrame.Bytes;
 
     /// <summary>Copies a part of the content.</summary>
     /// <exception cref="DatabaseCorruptException">A page was damaged or changed since the file was checked.</exception>
@@ -37,7 +37,7 @@ internal sealed class DecryptedFile : IDisposable
         {
             var (page, from) = ((int)(offset / PageFrame.Bytes), (int)(offset % PageFrame.Bytes));
             var part = target[..Math.Min(target.Length, LengthOf(page) - from)];
-            if (Volatile.Read(ref _frames[page]) is not { } frame || !frame.TryRead(_frames, page, from, part))
+            if (_frames[page] is not { } frame || !frame.TryRead(_frames, page, from, part))
             {
                 if (_content.Layout.PageBytes > PageFrame.Bytes)
                 {
@@ -66,7 +66,7 @@ internal sealed class DecryptedFile : IDisposable
     {
         lock (_gates[page % _gates.Length])
         {
-            if (Volatile.Read(ref _frames[page]) is { } known && known.TryRead(_frames, page, from, target))
+            if (_frames[page] is { } known && known.TryRead(_frames, page, from, target))
             {
                 return;
             }
@@ -132,7 +132,7 @@ internal sealed class DecryptedFile : IDisposable
         {
             lock (_gates[page % _gates.Length])
             {
-                if (Volatile.Read(ref _frames[page]) is null && _pages.TryTake() is { } frame)
+                if (_frames[page] is null && _pages.TryTake() is { } frame)
                 {
                     content[..LengthOf(page)].CopyTo(frame.Content(LengthOf(page)));
                     frame.Release(_frames, page);
@@ -145,7 +145,7 @@ internal sealed class DecryptedFile : IDisposable
     private int MissingFrom(int page, int bytes)
     {
         var count = 0;
-        for (; page < _frames.Length && bytes >= LengthOf(page) && Volatile.Read(ref _frames[page]) is null; page++)
+        for (; page < _frames.Length && bytes >= LengthOf(page) && _frames[page] is null; page++)
         {
             bytes -= LengthOf(page);
             count++;

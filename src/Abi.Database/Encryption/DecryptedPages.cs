@@ -30,19 +30,26 @@ internal sealed class DecryptedPages(DecryptedMemory memory)
         }
     }
 
-    /// <summary>Gives up frames for what has to be in memory whole.</summary>
-    /// <param name="bytes">How many bytes to give back, if there are as many.</param>
-    public void GiveBack(long bytes)
+    /// <summary>Takes bytes from the budget for what has to be in memory whole, and gives up frames for them. Meanwhile no frame is made, which would take what was given up.</summary>
+    /// <returns>False when there is no room for them even without the frames that nobody uses.</returns>
+    public bool TryTakeWhole(long bytes)
     {
         lock (_gate)
         {
-            for (; bytes > 0 && TurnHand(); bytes -= PageFrame.Bytes)
+            while (!memory.TryTake(bytes))
             {
+                if (!TurnHand())
+                {
+                    return false;
+                }
+
                 _clock[_hand].Free(); // who found it in a table a moment ago finds it held for ever
                 _clock[_hand] = _clock[^1];
                 _clock.RemoveAt(_clock.Count - 1);
                 memory.Give(PageFrame.Bytes);
             }
+
+            return true;
         }
     }
 

@@ -13,7 +13,7 @@ internal sealed unsafe class PageFrame(DecryptedPages owner)
     private const int Held = -1; // instead of readers: one thread fills it or frees it
 
     private void* _bytes = NativeMemory.AlignedAlloc(Bytes, 64); // [Bytes]
-    private PageFrame?[]? _home; // the file's table, in which it stands at _page; null when it holds nothing
+    private PageTable? _home; // the file's, in which it stands at _page; null when it holds nothing
     private int _page;
     private int _readers = Held;
     private int _wasRead;
@@ -35,10 +35,10 @@ internal sealed unsafe class PageFrame(DecryptedPages owner)
     public void Release() => Volatile.Write(ref _readers, 0);
 
     /// <summary>Lets go of it: it holds a page now, and stands in the table of the page's file.</summary>
-    public void Release(PageFrame?[] home, int page)
+    public void Release(PageTable home, int page)
     {
         (_home, _page, _wasRead) = (home, page, 1);
-        Volatile.Write(ref home[page], this);
+        home.Set(page, this);
         Release();
     }
 
@@ -53,7 +53,7 @@ internal sealed unsafe class PageFrame(DecryptedPages owner)
 
         if (_home is { } home)
         {
-            _ = Interlocked.CompareExchange(ref home[_page], null, this); // another may stand there by now
+            home.Remove(_page, this);
             _home = null;
         }
 
@@ -62,7 +62,7 @@ internal sealed unsafe class PageFrame(DecryptedPages owner)
 
     /// <summary>Copies a part of a page.</summary>
     /// <returns>False when it does not hold that page any more.</returns>
-    public bool TryRead(PageFrame?[] home, int page, int from, Span<byte> target)
+    public bool TryRead(PageTable home, int page, int from, Span<byte> target)
     {
         int readers;
         do
