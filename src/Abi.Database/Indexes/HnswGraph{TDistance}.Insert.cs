@@ -1,4 +1,5 @@
 #pragma warning disable MA0048 // a part of HnswGraph<TDistance>
+using System.Runtime.CompilerServices;
 using Abi.Database.Engine;
 
 namespace Abi.Database.Indexes;
@@ -121,6 +122,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         memory.Return();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int WalkUpper(byte* query, ulong entry, int level, int effort, WalkState walk)
     {
         var pool = walk.Pool;
@@ -170,6 +172,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
     private Span<int> LinksOf(int slot, int level) => level == 0 ? new Span<int>(Links.Row(slot), 2 * Connections) : Upper(slot, level);
 
     // Algorithm 4 of the paper: a candidate is kept when it is nearer to the node than to every one kept before it, so that links lead into different directions.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Choose(ReadOnlySpan<ulong> candidates, int most, Span<int> chosen, int self)
     {
         var count = 0;
@@ -211,6 +214,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         Unlock(slot);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void LinkBack(int from, int to, int level)
     {
         Lock(from);

@@ -67,6 +67,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int
     private float Distance(byte* query, int slot) => TDistance.Estimate(query, Rows.Row(slot), _rowBytes);
 
     // Always to the nearest neighbour, level by level, until none is nearer. A node compared once is not nearer later either, on no level.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private ulong Descend(byte* query, int slot, int fromLevel, int toLevel, WalkState walk)
     {
         var best = Distance(query, slot);
@@ -124,6 +125,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>(NativeColumn rows, int
     }
 
     // The walk of level 0: the inner loop of every search. Candidates stand in one sorted array; an expanded one carries a mark.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // the first graph of a process is mostly built before the runtime would have compiled it well
     private int WalkBase(byte* query, ulong entry, int effort, WalkState walk)
     {
         var pool = walk.Pool;
