@@ -24,7 +24,7 @@ public sealed class DecryptedMemoryTests
         readers.ForEach(reader => reader.Start());
         try
         {
-            for (var round = 0; round < 2000; round++)
+            for (var round = 0; round < 1000; round++)
             {
                 Assert.That(SpinWait.SpinUntil(() => memory.Used == Frames * PageFrame.Bytes, TimeSpan.FromMinutes(1)), Is.True); // all are taken by pages
                 using var lease = memory.Take(Most, "this");
