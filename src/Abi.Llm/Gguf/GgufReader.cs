@@ -9,7 +9,7 @@ namespace Abi.Llm.Gguf;
 /// <summary>Reads the header, metadata and tensor table of one file. Nothing is allocated before the bytes that it needs are known to be there.</summary>
 internal sealed unsafe class GgufReader
 {
-    private const int LongestName = ushort.MaxValue;
+    private const int LongestKey = ushort.MaxValue;
 
     private readonly TensorMemory _memory;
     private readonly string? _path;
@@ -77,7 +77,7 @@ internal sealed unsafe class GgufReader
         for (var i = 0; i < count; i++)
         {
             var start = _position;
-            var key = Encoding.UTF8.GetString(ReadName(new Place("metadata key", Index: i)));
+            var key = Encoding.UTF8.GetString(ReadName(new Place("metadata key", Index: i), LongestKey));
             if (!known.Add(key))
             {
                 throw Error($"The metadata key '{Short(key)}' appears twice", start);
@@ -158,7 +158,7 @@ internal sealed unsafe class GgufReader
         for (var i = 0; i < count; i++)
         {
             var start = _position;
-            var name = Encoding.UTF8.GetString(ReadName(new Place("the name of tensor", Index: i)));
+            var name = Encoding.UTF8.GetString(ReadName(new Place("the name of tensor", Index: i), GgufWriter.MaximumNameLength));
             if (!known.Add(name))
             {
                 throw Error($"The tensor '{Short(name)}' appears twice", start);
@@ -185,7 +185,24 @@ internal sealed unsafe class GgufReader
 
         var alignment = Alignment(metadata);
         var dataStart = (_position + alignment - 1) / alignment * alignment;
-        return [.. entries.Select(entry => MakeTensor(entry, alignment, dataStart))];
+        List<WeightTensor> tensors = [.. entries.Select(entry => MakeTensor(entry, alignment, dataStart))];
+        CheckOverlaps(entries.Zip(tensors, (entry, tensor) => (tensor.Name, entry.Offset, tensor.ByteLength, entry.Entry)));
+        return tensors;
+    }
+
+    /// <summary>Refuses tensors that share bytes: one of the two would be another's numbers.</summary>
+    private void CheckOverlaps(IEnumerable<(string Name, long Offset, long Bytes, long Entry)> tensors)
+    {
+        var (before, end) = (string.Empty, 0L);
+        foreach (var (name, offset, bytes, entry) in tensors.OrderBy(tensor => tensor.Offset))
+        {
+            if (offset < end)
+            {
+                throw Error($"Tensor '{name}' begins at offset {offset} of the data, inside tensor '{before}', which ends at {end}: the file is damaged, download it again", entry);
+            }
+
+            (before, end) = (name, offset + bytes);
+        }
     }
 
     private long Alignment(GgufMetadata metadata)
@@ -274,12 +291,12 @@ internal sealed unsafe class GgufReader
         return length <= int.MaxValue ? ReadBytes((int)length, what) : throw Error($"The string of {what} has {length} bytes; at most 2 GiB are supported", _position - LengthSize);
     }
 
-    /// <summary>A key or a tensor's name: the format allows 65,535 bytes.</summary>
-    private ReadOnlySpan<byte> ReadName(Place what)
+    /// <summary>A key or a tensor's name, which is never empty.</summary>
+    private ReadOnlySpan<byte> ReadName(Place what, int longest)
     {
         var start = _position;
         var name = ReadString(what);
-        return name.Length <= LongestName ? name : throw Error($"The string of {what} has {name.Length} bytes; at most {LongestName} are allowed", start);
+        return name.Length >= 1 && name.Length <= longest ? name : throw Error($"The string of {what} has {name.Length} bytes; 1 to {longest} are allowed", start);
     }
 
     /// <summary>A count or length: 32 bits in version 1, 64 bits since.</summary>

@@ -21,8 +21,8 @@ internal sealed record Architecture(string Name)
     /// <summary>The gate of a gated feed-forward network.</summary>
     public GateKind Gate { get; init; } = GateKind.SwiGlu;
 
-    /// <summary>The activation of one without a gate.</summary>
-    public ActivationKind Activation { get; init; } = ActivationKind.Silu;
+    /// <summary>The activation of one without a gate; null where all have one.</summary>
+    public ActivationKind? Activation { get; init; }
 
     /// <summary>Whether the up projection holds gate and up, one after the other.</summary>
     public bool FusedGateAndUp { get; init; }

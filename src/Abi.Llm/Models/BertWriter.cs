@@ -98,16 +98,16 @@ internal sealed class BertWriter(GgufFile file, Architecture architecture, Hyper
     private Value FeedForward(Value x, int block)
     {
         var prefix = $"blk.{block}.ffn_";
-        if (_tensors.Has($"{prefix}gate_inp.weight"))
+        if (architecture.Activation is { } activation && _tensors.Has($"{prefix}gate_inp.weight"))
         {
-            return Experts(x, prefix);
+            return Experts(x, prefix, activation);
         }
 
         var width = numbers.FeedForwardLengths[block];
         var up = _tensors.Require($"{prefix}up.weight", x.Width, -1);
         var upBias = _tensors.Find($"{prefix}up.bias", up.Rows);
         Value inner;
-        if (_tensors.Find($"{prefix}gate.weight", x.Width, width) is { } gate)
+        if (_tensors.FindGate(architecture, $"{prefix}gate.weight", x.Width, width) is { } gate)
         {
             inner = _graph.Gate(_graph.MatMul(x, gate, name: "ffn_gate"), _graph.MatMul(x, up, upBias, "ffn_up"), architecture.Gate, name: "ffn_act");
         }
@@ -119,13 +119,13 @@ internal sealed class BertWriter(GgufFile file, Architecture architecture, Hyper
         }
         else
         {
-            inner = _graph.Activate(_graph.MatMul(x, up, upBias, "ffn_up"), architecture.Activation, name: "ffn_act");
+            inner = _graph.Activate(_graph.MatMul(x, up, upBias, "ffn_up"), architecture.Activation!.Value, name: "ffn_act");
         }
 
         return Product(inner, $"{prefix}down", numbers.EmbeddingLength);
     }
 
-    private Value Experts(Value x, string prefix)
+    private Value Experts(Value x, string prefix, ActivationKind activation)
     {
         var (experts, used) = (numbers.ExpertCount, numbers.ExpertUsedCount);
         if (experts == 0 || used == 0 || used > experts)
@@ -137,7 +137,7 @@ internal sealed class BertWriter(GgufFile file, Architecture architecture, Hyper
         var scale = file.Metadata.GetSingle($"{architecture.Name}.expert_weights_scale", 1);
         var route = _graph.Route(logits, new RouteSettings { Experts = experts, Used = used, Scale = scale is 0 ? 1 : scale }, "route");
         var up = _tensors.Require($"{prefix}up_exps.weight", x.Width, -1, experts);
-        var inner = _graph.Activate(_graph.ExpertMatMul(x, route, up, name: "experts_up"), architecture.Activation, name: "experts_act");
+        var inner = _graph.Activate(_graph.ExpertMatMul(x, route, up, name: "experts_up"), activation, name: "experts_act");
         var down = _graph.ExpertMatMul(inner, route, _tensors.Require($"{prefix}down_exps.weight", up.Shape[1], numbers.EmbeddingLength, experts), name: "experts_down");
         return _graph.ExpertSum(down, route, weighted: true, name: "experts");
     }

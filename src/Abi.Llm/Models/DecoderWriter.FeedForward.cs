@@ -44,9 +44,9 @@ internal sealed partial class DecoderWriter
         else
         {
             var up = MatMul(x, _tensors.Require($"{upName}.weight", x.Width, width), _tensors.Find($"{upName}.bias", width), $"{name}_up");
-            inner = _tensors.Find($"{prefix}gate{suffix}.weight", x.Width, width) is { } gateWeight
+            inner = _tensors.FindGate(_architecture, $"{prefix}gate{suffix}.weight", x.Width, width) is { } gateWeight
                 ? _graph.Gate(MatMul(x, gateWeight, _tensors.Find($"{prefix}gate{suffix}.bias", width), $"{name}_gate"), up, gate, name: $"{name}_act")
-                : _graph.Activate(up, _architecture.Activation, name: $"{name}_act");
+                : _graph.Activate(up, _architecture.Activation!.Value, name: $"{name}_act");
             inner = _tensors.Find($"{prefix[..^1]}.act{suffix}.scales", width) is { } scales ? DivideBy(inner, scales) : inner;
         }
 
@@ -86,9 +86,9 @@ internal sealed partial class DecoderWriter
         var upWeight = _tensors.Require($"{prefix}up_exps.weight", _numbers.EmbeddingLength, -1, experts);
         var width = upWeight.Shape[1];
         var up = ExpertMatMul(x, route, upWeight, _tensors.Find($"{prefix}up_exps.bias", width, experts), "experts_up");
-        return _tensors.Find($"{prefix}gate_exps.weight", _numbers.EmbeddingLength, width, experts) is { } gate
+        return _tensors.FindGate(_architecture, $"{prefix}gate_exps.weight", _numbers.EmbeddingLength, width, experts) is { } gate
             ? (GateExperts(ExpertMatMul(x, route, gate, _tensors.Find($"{prefix}gate_exps.bias", width, experts), "experts_gate"), up), width)
-            : (_graph.Activate(up, _architecture.Activation, name: "experts_act"), width);
+            : (_graph.Activate(up, _architecture.Activation!.Value, name: "experts_act"), width);
     }
 
     /// <summary>The experts' gate; gpt-oss's has the constants 1.702 and 7.</summary>

@@ -103,7 +103,7 @@ public sealed record Hyperparameters
             RopeFrequencyScale = factor == 0 || scaling == "none" ? 1 : 1 / Finite(file.Path, Key("rope.scaling.factor"), factor),
             RopeScaling = scaling,
             RopeOriginalContext = Count(metadata, file.Path, Key("rope.scaling.original_context_length"), metadata.GetInt32(Key("rope.scaling.original_context_length"), context), 1, int.MaxValue),
-            NormEpsilon = metadata.GetSingle(Key("attention.layer_norm_rms_epsilon"), metadata.GetSingle(Key("attention.layer_norm_epsilon"), 1e-5f)),
+            NormEpsilon = Epsilon(metadata, file.Path, Key("attention.layer_norm_rms_epsilon"), Key("attention.layer_norm_epsilon")),
             SlidingWindow = Count(metadata, file.Path, Key("attention.sliding_window"), metadata.GetInt32(Key("attention.sliding_window"), 0), 0, int.MaxValue),
             ExpertCount = Count(metadata, file.Path, Key("expert_count"), metadata.GetInt32(Key("expert_count"), 0), 0, 65_536),
             ExpertUsedCount = Count(metadata, file.Path, Key("expert_used_count"), metadata.GetInt32(Key("expert_used_count"), 0), 0, 65_536),
@@ -127,6 +127,19 @@ public sealed record Hyperparameters
     {
         _ = metadata;
         return value >= least && value <= most ? value : throw new ModelFormatException($"'{key}' is {value}; it must be between {least} and {most}.", path);
+    }
+
+    /// <summary>The epsilon of the norms, which no family leaves out: RMS norms and layer norms have a key each.</summary>
+    private static float Epsilon(GgufMetadata metadata, string? path, string rmsKey, string layerKey)
+    {
+        var key = metadata.Contains(rmsKey) ? rmsKey : layerKey;
+        if (!metadata.Contains(key))
+        {
+            throw new ModelFormatException($"The metadata has neither '{rmsKey}' nor '{layerKey}', one of which this model needs; the file is incomplete or was converted by an old tool: convert it again", path);
+        }
+
+        var value = metadata.GetSingle(key);
+        return float.IsFinite(value) && value >= 0 ? value : throw new ModelFormatException($"'{key}' is {value}; it must be a number that is not negative", path);
     }
 
     private static float Finite(string? path, string key, float value) =>

@@ -73,6 +73,11 @@ public sealed class ModelDefinition
             throw new ModelFormatException("The model has no token embeddings ('token_embd.weight'): the file holds a vocabulary alone", file.Path);
         }
 
+        if (file.Metadata.TryGet("tokenizer.ggml.tokens", out var tokens) && tokens.Type == GgufValueType.Array && tokens.Count != hyperparameters.VocabularySize)
+        {
+            throw new ModelFormatException($"'tokenizer.ggml.tokens' has {tokens.Count} tokens, but 'token_embd.weight' has {hyperparameters.VocabularySize} rows; each token has one. The file is damaged: download or convert it again", file.Path);
+        }
+
         // −1, signed or not, stands for a pooling that is not said.
         var declared = file.Metadata.GetInt64($"{name}.pooling_type", 0);
         var defaultPooling = declared is >= 0 and <= (int)EmbeddingPooling.Rank ? (EmbeddingPooling)declared : EmbeddingPooling.None;

@@ -15,6 +15,9 @@ internal sealed class ModelTensors(GgufFile file, ImmutableArray<string> ignored
     /// <summary>A tensor that may be there.</summary>
     public WeightTensor? Find(string name, params ReadOnlySpan<long> shape) => Resolve(name) is { } tensor ? Check(tensor, shape) : null;
 
+    /// <summary>The weights of a gate, which may be missing only where the architecture has an activation to take its place.</summary>
+    public WeightTensor? FindGate(Architecture architecture, string name, params ReadOnlySpan<long> shape) => architecture.Activation is null ? Require(name, shape) : Find(name, shape);
+
     public bool Has(string name) => Resolve(name) is not null;
 
     /// <summary>The epsilon of the architecture's norms.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 using Abi.Llm.Gguf;
 using Abi.Llm.Sampling;
@@ -8,6 +9,15 @@ namespace Abi.Llm.Tests.Gguf;
 
 public sealed class GgufFileTests
 {
+    private const string Epsilon = "llama.attention.layer_norm_rms_epsilon";
+    private string _path = string.Empty;
+
+    [SetUp]
+    public void ChoosePath() => _path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+
+    [TearDown]
+    public void RemoveFile() => File.Delete(_path);
+
     [Test]
     public void EveryReferenceFileOpens()
     {
@@ -93,28 +103,104 @@ public sealed class GgufFileTests
     [TestCase("llama.embedding_length", 63u)]
     [TestCase("llama.feed_forward_length", uint.MaxValue)]
     [TestCase("llama.rope.dimension_count", uint.MaxValue)]
-    public void NumbersThatDoNotFitTheTensorsAreRefusedAtOnce(string key, uint value)
+    public void NumbersThatDoNotFitTheTensorsAreRefusedAtOnce(string key, uint value) => AssertRefused(metadata =>
+    {
+        Assert.That(metadata.Contains(key), key);
+        return metadata.With(key, GgufValue.Of(value));
+    });
+
+    [TestCase(-1f)]
+    [TestCase(float.NaN)]
+    [TestCase(float.PositiveInfinity)]
+    public void AnAbsurdEpsilonIsRefused(float epsilon) => AssertRefused(metadata => metadata.With(Epsilon, GgufValue.Of(epsilon)), said: [Epsilon, "negative"]);
+
+    [Test]
+    public void AModelWithoutAnEpsilonIsRefused() => AssertRefused(metadata => metadata.Without(Epsilon), said: [Epsilon, "neither"]);
+
+    [Test]
+    public void AVocabularyThatIsSmallerThanTheEmbeddingsIsRefused() =>
+        AssertRefused(metadata => metadata.With("tokenizer.ggml.tokens", GgufValue.Of(metadata.GetStringArray("tokenizer.ggml.tokens")[..^3])), said: ["tokenizer.ggml.tokens", "token_embd.weight"]);
+
+    [TestCase("token_embd.weight")]
+    [TestCase("output_norm.weight")]
+    [TestCase("blk.0.attn_norm.weight")]
+    [TestCase("blk.0.attn_q.weight")]
+    [TestCase("blk.0.attn_k.weight")]
+    [TestCase("blk.0.attn_v.weight")]
+    [TestCase("blk.0.attn_output.weight")]
+    [TestCase("blk.0.ffn_norm.weight")]
+    [TestCase("blk.0.ffn_gate.weight")]
+    [TestCase("blk.0.ffn_up.weight")]
+    [TestCase("blk.0.ffn_down.weight")]
+    public void AModelThatLacksATensorIsRefused(string name) => AssertRefused(metadata => metadata, without: name, said: name);
+
+    [TestCase("", 0, "tensor 0 has 0 bytes; 1 to 63")]
+    [TestCase("b", 32, "Tensor 'b' begins at offset 32 of the data, inside tensor 'a', which ends at 64")]
+    [TestCase("b", 0, "inside tensor")]
+    public void TensorsThatShareBytesOrHaveNoNameAreRefused(string second, long offset, string said) =>
+        Assert.That(() => GgufFile.Open(WriteTensors((second.Length == 0 ? second : "a", 0), (second, offset))), Throws.TypeOf<ModelFormatException>().With.Message.Contains(said));
+
+    [Test]
+    public void NamesOfTensorsHave63BytesAtMost()
+    {
+        using (var file = GgufFile.Open(WriteTensors((new string('n', 63), 64), ("a", 0))))
+        {
+            Assert.That(file.Tensors.Select(tensor => tensor.Name.Length), Is.EqualTo(new[] { 63, 1 }), "the order of the data is the file's own");
+        }
+
+        Assert.That(() => GgufFile.Open(WriteTensors((new string('n', 64), 0))), Throws.TypeOf<ModelFormatException>().With.Message.Contains("64 bytes; 1 to 63"));
+    }
+
+    [Test]
+    public void AnEmptyKeyIsRefused() => Assert.That(() => GgufFile.Open(WriteTensors(hasEmptyKey: true)), Throws.TypeOf<ModelFormatException>().With.Message.Contains("metadata key 0 has 0 bytes"));
+
+    private string WriteTensors(params ReadOnlySpan<(string Name, long Offset)> tensors) => WriteTensors(false, tensors);
+
+    /// <summary>A file of tensors of 64 bytes at these offsets.</summary>
+    private string WriteTensors(bool hasEmptyKey, params ReadOnlySpan<(string Name, long Offset)> tensors)
+    {
+        using var writer = new BinaryWriter(File.Create(_path));
+        writer.Write("GGUF"u8);
+        writer.Write(3);
+        writer.Write((long)tensors.Length);
+        writer.Write(hasEmptyKey ? 1L : 0L);
+        if (hasEmptyKey)
+        {
+            writer.Write(0L);
+            writer.Write((int)GgufValueType.UInt32);
+            writer.Write(1);
+        }
+
+        foreach (var (name, offset) in tensors)
+        {
+            writer.Write((long)name.Length);
+            writer.Write(Encoding.ASCII.GetBytes(name));
+            writer.Write(1);
+            writer.Write(16L);
+            writer.Write((int)Compute.Formats.TensorType.F32);
+            writer.Write(offset);
+        }
+
+        writer.Write(new byte[256]);
+        return _path;
+    }
+
+    /// <summary>Loads the control file with changed metadata, or without one tensor.</summary>
+    private void AssertRefused(Func<GgufMetadata, GgufMetadata> change, string? without = null, params string[] said)
     {
         using var file = GgufFile.Open(Fixtures.Path("malformed", "valid-control.gguf"));
-        Assert.That(file.Metadata.Contains(key), key);
-        var path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"{TestContext.CurrentContext.Test.ID}.gguf");
-        try
+        Assert.That(without is null || file.FindTensor(without) is not null, without);
+        var writer = new GgufWriter(change(file.Metadata));
+        foreach (var tensor in file.Tensors.Where(tensor => tensor.Name != without))
         {
-            var writer = new GgufWriter(file.Metadata.With(key, GgufValue.Of(value)));
-            foreach (var tensor in file.Tensors)
-            {
-                writer.Add(tensor);
-            }
+            writer.Add(tensor);
+        }
 
-            writer.Write(path);
-            var clock = Stopwatch.StartNew();
-            Assert.That(async () => await GenerateAsync(path), Throws.InstanceOf<AbiException>());
-            Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(5)));
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        writer.Write(_path);
+        var clock = Stopwatch.StartNew();
+        var error = Assert.CatchAsync<AbiException>(() => GenerateAsync(_path))!;
+        Assert.That(said.All(error.Message.Contains), error.Message);
+        Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(5)));
     }
 
     private static async Task GenerateAsync(string path)
