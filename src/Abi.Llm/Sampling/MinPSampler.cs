@@ -8,10 +8,10 @@ internal sealed class MinPSampler(float p, int minimumKept) : Sampler
     public override void Apply(Candidates candidates, ReadOnlySpan<int> history)
     {
         var threshold = candidates.Max() + MathF.Log(p);
-        var kept = Math.Max(candidates.CountAtLeast(threshold), 1);
-        if (kept < minimumKept || candidates.IsSorted)
+        var (above, least) = (candidates.CountAtLeast(threshold), Math.Max(minimumKept, 1));
+        if (above < least || candidates.IsSorted)
         {
-            candidates.KeepTop(Math.Max(kept, minimumKept));
+            candidates.KeepTop(Math.Max(above, least));
         }
         else
         {

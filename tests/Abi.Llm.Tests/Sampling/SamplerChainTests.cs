@@ -42,6 +42,14 @@ public sealed class SamplerChainTests
         Assert.That(SamplerChain.Create(SamplingOptions.Greedy with { XtcProbability = 1e-6f, TopP = 0.5f }, Logits.Length).Sample(Logits, []), Is.EqualTo(best));
     }
 
+    [TestCase(1.5f)]
+    [TestCase(1e30f)]
+    public void AMinPThatNoTokenReachesKeepsTheBest(float minP)
+    {
+        var chain = SamplerChain.Create(new SamplingOptions { Order = [SamplerKind.MinP], MinP = minP, Seed = 1 }, Logits.Length);
+        Assert.That(Enumerable.Range(0, 20).Select(_ => chain.Sample(Logits, [])), Is.All.EqualTo(Array.IndexOf(Logits, Logits.Max())));
+    }
+
     [Test]
     public void DescriptionFollowsTheOrderAskedFor()
     {
