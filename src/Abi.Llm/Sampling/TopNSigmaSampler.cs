@@ -1,6 +1,6 @@
 namespace Abi.Llm.Sampling;
 
-/// <summary>Keeps logits within n standard deviations of the best (paper: Tang et al. 2024).</summary>
+/// <summary>Masks logits further than n standard deviations below the best (paper: Tang et al. 2024). They still count for who asks how many there are, as in llama.cpp: a dynamic temperature.</summary>
 internal sealed class TopNSigmaSampler(float n) : Sampler
 {
     public override bool KeepsBest => true;
@@ -40,6 +40,10 @@ internal sealed class TopNSigmaSampler(float n) : Sampler
             }
         }
 
-        candidates.KeepAtLeast(candidates.Max() - (n * (float)Math.Sqrt(squares / valid)));
+        var least = candidates.Max() - (n * (float)Math.Sqrt(squares / valid));
+        foreach (ref var logit in logits)
+        {
+            logit = logit < least ? float.NegativeInfinity : logit;
+        }
     }
 }

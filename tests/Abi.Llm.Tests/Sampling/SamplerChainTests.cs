@@ -51,6 +51,23 @@ public sealed class SamplerChainTests
     }
 
     [Test]
+    public void WhatTopNSigmaMasksCountsForADynamicTemperature()
+    {
+        float[] logits = [2, 1.5f, -5, -5]; // deviation 3.4: the first two are left
+        var options = new SamplingOptions { Order = [SamplerKind.TopNSigma, SamplerKind.Temperature], TopNSigma = 1, Temperature = 1, DynamicTemperatureRange = 0.5f, Seed = 1 };
+        var candidates = new Candidates();
+        candidates.Reset(logits);
+        SamplerChain.Create(options, logits.Length).Apply(candidates, []);
+
+        var best = 1 / (1 + Math.Exp(-0.5));
+        var entropy = -(best * Math.Log(best)) - ((1 - best) * Math.Log(1 - best));
+        var temperature = 0.5 + (entropy / Math.Log(logits.Length));
+        Assert.That(candidates.Logit(candidates.Find(0)), Is.EqualTo(2 / temperature).Within(1e-5));
+        Assert.That(candidates.Logit(candidates.Find(1)), Is.EqualTo(1.5 / temperature).Within(1e-5));
+        Assert.That(Enumerable.Range(0, candidates.Count).Where(i => candidates.Logit(i) > float.NegativeInfinity).Select(candidates.Id), Is.EquivalentTo(new[] { 0, 1 }));
+    }
+
+    [Test]
     public void DescriptionFollowsTheOrderAskedFor()
     {
         var chain = SamplerChain.Create(new SamplingOptions { Order = [SamplerKind.Temperature, SamplerKind.TopK], Seed = 1 }, 10);
