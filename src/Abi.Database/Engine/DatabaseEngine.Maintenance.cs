@@ -193,10 +193,10 @@ internal sealed partial class DatabaseEngine
         }
     }
 
-    // Several threads are the pool's, and those have the usual share.
+    // Several threads are the pool's, and those have the usual share; so has this one while nobody searches.
     private bool Grow(CollectionStore store)
     {
-        if (!_options.PrioritizeSearches || store.IndexThreads > 1)
+        if (!_options.PrioritizeSearches || !_admission.IsSearched || store.IndexThreads > 1)
         {
             return store.Maintain(_admission);
         }
