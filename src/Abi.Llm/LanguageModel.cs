@@ -339,6 +339,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     }
 
     /// <summary>Ends what runs, frees the state and unmaps the file; a second call does nothing.</summary>
+    /// <remarks>From a callback that runs on the engine's thread it only begins: the step that the callback belongs to still uses what is freed.</remarks>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0)

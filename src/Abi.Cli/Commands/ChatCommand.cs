@@ -96,7 +96,7 @@ internal sealed class ChatCommand : Command
     private static async Task ConverseAsync(AbiChatClient client, List<ChatMessage> history, ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
     {
         using var input = new StreamReader(console.Input, Encoding.UTF8, leaveOpen: true);
-        var next = ReadAsync();
+        Task<string?>? next = null; // read beforehand only where nobody types: at Ctrl-C, Windows ends the read of a console that waits
         while (true)
         {
             if (console.ShowsProgress)
@@ -106,13 +106,13 @@ internal sealed class ChatCommand : Command
             }
 
             // a console's read cannot be cancelled: wait for either
-            var line = await next.WaitAsync(cancellationToken).ConfigureAwait(false);
+            var line = await (next ?? ReadAsync()).WaitAsync(cancellationToken).ConfigureAwait(false);
             if (line is null or "/quit" or "/exit")
             {
                 return;
             }
 
-            next = ReadAsync();
+            next = console.ReadsTerminal ? null : ReadAsync();
             if (line.Length == 0)
             {
                 continue;
@@ -142,7 +142,7 @@ internal sealed class ChatCommand : Command
         Task<string?> ReadAsync() => input.ReadLineAsync(cancellationToken).AsTask();
 
         // nobody is there to go on with a conversation that was written beforehand
-        bool StopsAlone() => console.ReadsTerminal || !next.IsCompleted;
+        bool StopsAlone() => next is not { IsCompleted: true };
     }
 
     private static void Obey(string line, List<ChatMessage> history, CliConsole console)

@@ -23,12 +23,12 @@ internal sealed class DecryptedMemory
     /// <exception cref="DatabaseException">The budget does not allow it.</exception>
     public Lease Take(long bytes, string what)
     {
-        if (!Pages.TryTakeWhole(bytes))
+        if (!Pages.TryTakeByGivingUp(bytes))
         {
             // What was read before and is not referred to any more still counts until it is collected.
             GC.Collect();
             GC.WaitForPendingFinalizers();
-            if (!Pages.TryTakeWhole(bytes))
+            if (!Pages.TryTakeByGivingUp(bytes))
             {
                 throw new DatabaseException($"{what} would take {bytes} bytes of memory decrypted, beside {Used} that are taken, but {nameof(DatabaseOptions)}.{nameof(DatabaseOptions.DecryptedBytes)} allows {_budget}. Allow more, keep less in one database, or take an index whose vectors need not be in memory: DiskAnn, IvfPq, or a quantized field.");
             }

@@ -32,7 +32,7 @@ internal sealed class DecryptedPages(DecryptedMemory memory)
 
     /// <summary>Takes bytes from the budget for what has to be in memory whole, and gives up frames for them. Meanwhile no frame is made, which would take what was given up.</summary>
     /// <returns>False when there is no room for them even without the frames that nobody uses.</returns>
-    public bool TryTakeWhole(long bytes)
+    public bool TryTakeByGivingUp(long bytes)
     {
         lock (_gate)
         {

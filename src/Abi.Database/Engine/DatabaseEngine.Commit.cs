@@ -57,11 +57,7 @@ internal sealed partial class DatabaseEngine
             _isLeading = true;
         }
 
-        if (_admission.IsSearched)
-        {
-            HandOver();
-        }
-        else
+        if (!_admission.IsSearched || !TryHandOver())
         {
             Lead();
         }
@@ -69,8 +65,16 @@ internal sealed partial class DatabaseEngine
         return request.Task;
     }
 
-    // Commits one group; what came meanwhile is the next one's, on another thread, so that nobody serves others for ever.
+    // Commits one group; what came meanwhile is the next one's, on another thread, so that nobody serves others for ever where there can be one.
     private void Lead()
+    {
+        while (LeadOne() && !TryHandOver())
+        {
+        }
+    }
+
+    /// <returns>Whether others came meanwhile.</returns>
+    private bool LeadOne()
     {
         List<CommitRequest> group;
         lock (_queueGate)
@@ -109,19 +113,19 @@ internal sealed partial class DatabaseEngine
             if (_queue.Count == 0)
             {
                 _isLeading = false;
-                return;
+                return false;
             }
         }
 
-        HandOver();
+        return true;
     }
 
-    // By the leader, to a thread of its own: the pool may be full of those who wait for these very commits.
-    private void HandOver()
+    // By the leader, to a thread of its own: the pool may be full of those who wait for these very commits. False where the system allows no more threads.
+    private bool TryHandOver()
     {
         if (_committer is null)
         {
-            _committer = new Thread(() =>
+            var committer = new Thread(() =>
             {
                 YieldToSearches();
                 while (true)
@@ -137,10 +141,20 @@ internal sealed partial class DatabaseEngine
                 }
             })
             { IsBackground = true, Name = "Abi.Database commits" };
-            _committer.Start();
+            try
+            {
+                committer.Start();
+            }
+            catch (Exception error) when (error is OutOfMemoryException or ThreadStartException)
+            {
+                return false;
+            }
+
+            _committer = committer;
         }
 
         _handOver.Release();
+        return true;
     }
 
     private void StopCommitter()

@@ -201,7 +201,15 @@ internal sealed partial class DatabaseEngine
             return store.Maintain(_admission);
         }
 
-        _linker ??= new LowPriorityThread("Abi.Database links");
+        try
+        {
+            _linker ??= new LowPriorityThread("Abi.Database links");
+        }
+        catch (Exception error) when (error is OutOfMemoryException or ThreadStartException)
+        {
+            return store.Maintain(_admission); // the system allows no more threads
+        }
+
         return _linker.Run(() => store.Maintain(_admission));
     }
 

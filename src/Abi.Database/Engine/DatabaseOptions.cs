@@ -58,8 +58,8 @@ public sealed class DatabaseOptions
 
     /// <summary>
     /// Whether writing leaves searches room. While somebody searches, and for a second after, commits and the growth of graphs then use one processor less than there are, taking turns, and a write to a
-    /// collection, though committed, returns only when no more than 128 vectors wait for its graph, which searches compare one by one, or a tenth of a second later. Off: writes are as fast as they can be, and searches beside
-    /// them wait for a processor.
+    /// collection, though committed, returns only when no more than 128 vectors wait for its graph, which searches compare one by one, or a tenth of a second later. With one thread for
+    /// graphs, that thread has meanwhile, on Linux, a small share of a processor that others keep busy. Off: writes are as fast as they can be, and searches beside them wait for a processor.
     /// </summary>
     public bool PrioritizeSearches { get; set; } = true;
 

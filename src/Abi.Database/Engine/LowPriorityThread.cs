@@ -5,7 +5,8 @@ namespace Abi.Database.Engine;
 
 /// <summary>
 /// Does work for another thread, which waits for it, with a small share of a processor that others want. It is a thread of its own because threads inherit the share of whoever starts them, and the
-/// pool's are started by whoever gives the pool something to do; so what runs here must give the pool nothing, and start no threads.
+/// pool's are started by whoever gives the pool something to do; so what runs here must give the pool nothing, and start no threads. (The
+/// runtime starts one for its compiler from here when it has none and code is called for the first time.)
 /// </summary>
 /// <remarks>Work is run for one thread at a time. Where the system knows no shares (outside of Linux), it is a thread like others.</remarks>
 internal sealed class LowPriorityThread : IDisposable
@@ -51,7 +52,7 @@ internal sealed class LowPriorityThread : IDisposable
         {
             _given.Wait();
             var work = _work;
-            _work = null; // or what it refers to would live on
+            _work = null;
             if (work is null)
             {
                 return;

@@ -82,7 +82,7 @@ internal static partial class LibC
             _ => (0, 0),
         };
         var attributes = default(SchedulingAttributes);
-        if (OperatingSystem.IsLinux() && get != 0 && SystemCall(get, 0, (nint)(&attributes), sizeof(SchedulingAttributes), 0) == 0 && attributes is { Policy: 0, Nice: >= 0 })
+        if (OperatingSystem.IsLinux() && get != 0 && SystemCall(get, 0, (nint)(&attributes), sizeof(SchedulingAttributes), 0) == 0 && attributes.Policy == 0 && (attributes.Nice >= 0 || nice > 0))
         {
             attributes.Flags |= ResetOnFork;
             attributes.Nice = Math.Max(attributes.Nice, nice);

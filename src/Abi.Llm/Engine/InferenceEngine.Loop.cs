@@ -209,7 +209,12 @@ public sealed partial class InferenceEngine
 
                 if (_active.Count > 0)
                 {
-                    (_unplaced, _releasesThen) = (request, Releases);
+                    if (_prefixes is not null)
+                    {
+                        request.ChooseLeader(_active);
+                    }
+
+                    (_unplaced, _releasesThen) = (request.Leader is null ? request : null, Releases); // what another computes of its prompt will take no room of its own
                     return; // room comes when one of them ends
                 }
 
@@ -546,7 +551,14 @@ public sealed partial class InferenceEngine
             }
             catch (Exception exception)
             {
-                EngineLog.StepFailed(_logger, exception, 0);
+                try
+                {
+                    EngineLog.StepFailed(_logger, exception, 0);
+                }
+                catch (Exception)
+                {
+                    // A logger that throws, too, must not keep the others from being told.
+                }
             }
         }
     }

@@ -43,7 +43,7 @@ internal sealed partial class Sequence
     /// <summary>The request that runs on it, or null.</summary>
     public EngineRequest? Owner { get; set; }
 
-    /// <summary>Whether somebody is about to hand a request on it to the engine. Set under the engine's lock.</summary>
+    /// <summary>Whether somebody is about to hand a request on it to the engine; who wants to must find it false under the engine's lock.</summary>
     public bool IsStarting { get; set; }
 
     /// <summary>What the samplers of its last generation remembered at the end; null before the first.</summary>

@@ -170,6 +170,11 @@ public sealed partial class ModelHost
             lock (_gate)
             {
                 hosted.Footprint = null;
+                if (exception is ModelMemoryException)
+                {
+                    hosted.KnownFootprint = null; // the file may be another by now
+                }
+
                 if (hosted.LoadCancellation == cancellation)
                 {
                     hosted.Loading = null; // the next request tries again

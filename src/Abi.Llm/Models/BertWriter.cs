@@ -24,7 +24,7 @@ internal sealed class BertWriter(GgufFile file, Architecture architecture, Hyper
         }
 
         _graph.EndBlocks();
-        PoolingHead.Write(_graph, _tensors, architecture.Name, x, pooling);
+        PoolingHead.Write(_graph, _tensors, architecture.Name, numbers.NormEpsilon, x, pooling);
         return _graph.Build();
     }
 

@@ -54,7 +54,7 @@ internal sealed partial class DecoderWriter
     public Graph WriteEmbeddings(EmbeddingPooling pooling)
     {
         (_graph, _isForEmbeddings) = (new GraphBuilder(), true);
-        PoolingHead.Write(_graph, _tensors, _architecture.Name, Norm(WriteBlocks(), _architecture.FinalNorm, name: "result_norm"), pooling);
+        PoolingHead.Write(_graph, _tensors, _architecture.Name, _numbers.NormEpsilon, Norm(WriteBlocks(), _architecture.FinalNorm, name: "result_norm"), pooling);
         return _graph.Build();
     }
 

@@ -129,7 +129,7 @@ public sealed record Hyperparameters
         return value >= least && value <= most ? value : throw new ModelFormatException($"'{key}' is {value}; it must be between {least} and {most}.", path);
     }
 
-    /// <summary>The epsilon of the norms, which no family leaves out: RMS norms and layer norms have a key each.</summary>
+    /// <summary>The epsilon of the norms, which converters write for every family: RMS norms and layer norms have a key each.</summary>
     private static float Epsilon(GgufMetadata metadata, string? path, string rmsKey, string layerKey)
     {
         var key = metadata.Contains(rmsKey) ? rmsKey : layerKey;

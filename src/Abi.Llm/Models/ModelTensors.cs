@@ -20,9 +20,6 @@ internal sealed class ModelTensors(GgufFile file, ImmutableArray<string> ignored
 
     public bool Has(string name) => Resolve(name) is not null;
 
-    /// <summary>The epsilon of the architecture's norms.</summary>
-    public float Epsilon(string architecture) => File.Metadata.GetSingle($"{architecture}.attention.layer_norm_rms_epsilon", File.Metadata.GetSingle($"{architecture}.attention.layer_norm_epsilon", 1e-5f));
-
     /// <summary>Some files leave <c>.weight</c> off the names of norms.</summary>
     private WeightTensor? Resolve(string name) => !ignored.IsDefaultOrEmpty && ignored.Any(end => name.EndsWith(end, StringComparison.Ordinal) && (name.Length == end.Length || name[^(end.Length + 1)] == '.'))
         ? null

@@ -7,7 +7,7 @@ internal static class PoolingHead
 {
     /// <summary>The graph's output <c>embeddings</c> from hidden states [Tokens, width].</summary>
     /// <exception cref="NotSupportedException">A score is asked for, and the model has no classification head.</exception>
-    public static void Write(GraphBuilder graph, ModelTensors tensors, string architecture, Value hidden, EmbeddingPooling pooling)
+    public static void Write(GraphBuilder graph, ModelTensors tensors, string architecture, float normEpsilon, Value hidden, EmbeddingPooling pooling)
     {
         var x = pooling switch
         {
@@ -15,7 +15,7 @@ internal static class PoolingHead
             EmbeddingPooling.Mean => graph.Pool(hidden, PoolingKind.Mean),
             EmbeddingPooling.Cls => graph.Pool(hidden, PoolingKind.Cls),
             EmbeddingPooling.Last => graph.Pool(hidden, PoolingKind.Last),
-            EmbeddingPooling.Rank => Score(graph, tensors, architecture, hidden),
+            EmbeddingPooling.Rank => Score(graph, tensors, architecture, normEpsilon, hidden),
             _ => throw new ArgumentOutOfRangeException(nameof(pooling), pooling, "Pooling is none, mean, cls, last or rank."),
         };
         x = tensors.Find("dense_2.weight", x.Width, -1) is { } second ? graph.MatMul(x, second, tensors.Find("dense_2.bias", second.Rows)) : x;
@@ -25,7 +25,7 @@ internal static class PoolingHead
         graph.AddOutput(graph.Scale(x, 1, name: "embeddings"));
     }
 
-    private static Value Score(GraphBuilder graph, ModelTensors tensors, string architecture, Value hidden)
+    private static Value Score(GraphBuilder graph, ModelTensors tensors, string architecture, float normEpsilon, Value hidden)
     {
         if (!tensors.Has("cls.weight") && !tensors.Has("cls.output.weight"))
         {
@@ -38,7 +38,7 @@ internal static class PoolingHead
         if (tensors.Find("cls.weight", x.Width, -1) is { } dense)
         {
             x = graph.Activate(graph.MatMul(x, dense, tensors.Find("cls.bias", dense.Rows)), isModern ? ActivationKind.Gelu : ActivationKind.Tanh);
-            x = tensors.Find("cls.norm.weight", x.Width) is { } norm ? graph.LayerNorm(x, tensors.Epsilon(architecture), norm) : x;
+            x = tensors.Find("cls.norm.weight", x.Width) is { } norm ? graph.LayerNorm(x, normEpsilon, norm) : x;
         }
 
         x = tensors.Find("cls.output.weight", x.Width, -1) is { } output ? graph.MatMul(x, output, tensors.Find("cls.output.bias", output.Rows)) : x;

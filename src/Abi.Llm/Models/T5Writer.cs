@@ -71,7 +71,7 @@ internal sealed class T5Writer(GgufFile file, Architecture architecture, Hyperpa
     public Graph WriteEmbeddings(EmbeddingPooling pooling)
     {
         _graph = new GraphBuilder();
-        PoolingHead.Write(_graph, _tensors, architecture.Name, EncoderBlocks(), pooling);
+        PoolingHead.Write(_graph, _tensors, architecture.Name, numbers.NormEpsilon, EncoderBlocks(), pooling);
         return _graph.Build();
     }
 

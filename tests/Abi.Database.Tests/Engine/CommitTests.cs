@@ -27,12 +27,16 @@ public sealed class CommitTests
 
             return false;
         };
-        if (isSearched)
+        var own = new Thread(() =>
         {
-            engine.NoteSearch();
-        }
+            if (isSearched)
+            {
+                engine.NoteSearch();
+            }
 
-        var own = new Thread(() => collection.UpsertAsync(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = "a", ["n"] = 1L }).GetAwaiter().GetResult()) { Name = "writer" };
+            collection.UpsertAsync(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = "a", ["n"] = 1L }).GetAwaiter().GetResult();
+        })
+        { Name = "writer" };
         own.Start();
         own.Join();
         Assert.That(writers, Is.Not.Empty.And.All.EqualTo(isSearched && prioritize ? "Abi.Database commits" : "writer"));

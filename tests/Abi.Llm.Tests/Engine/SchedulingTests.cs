@@ -57,6 +57,29 @@ public sealed class SchedulingTests
         }
     }
 
+    [Test]
+    public async Task WhoeverWaitsForRoomJoinsAPromptThatAnotherHasComputedMeanwhile()
+    {
+        // pages of two prompts do not fit together; of one, which both have, they do
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 256, CacheTokens = 8 * StateStore.PageLength, MaximumRows = StateStore.PageLength });
+        var prompt = TestModels.Ids((5 * StateStore.PageLength) + 1, model.Engine.VocabularySize, 1);
+        var ended = new ConcurrentQueue<string>();
+        var gate = new Gate();
+        var before = InferenceEngineTests.Run(model, [1, 2], Tokens(1) with { Sampling = new SamplingOptions { Temperature = 1, Seed = 1, Processors = [gate] } });
+        await WaitUntil(() => model.Engine.Statistics.Active == 1);
+        var first = Read("first", Tokens(2 * StateStore.PageLength - 4));
+        var second = Read("second", Tokens(2));
+        gate.Open();
+        await Task.WhenAll(before, first, second);
+        Assert.That(ended, Is.EqualTo(new[] { "second", "first" }));
+
+        async Task Read(string name, GenerationOptions options)
+        {
+            await InferenceEngineTests.Run(model, prompt, options);
+            ended.Enqueue(name);
+        }
+    }
+
     [TestCase("llama.gguf")]
     [TestCase("mamba.gguf")]
     public async Task PrioritiesAtRandomGiveTheBitsOfEachRequestAlone(string file)

@@ -82,6 +82,19 @@ public sealed class TypeSchemaTests
         Assert.That(() => TypeSchema.Of(options.GetTypeInfo(type)), Throws.TypeOf<GrammarException>().With.Message.Contains(name).And.Message.Contains(advice));
     }
 
+    [Test]
+    public void APropertyWithAConverterOrThatIsOnlyWrittenIsNotRefused()
+    {
+        var options = new JsonSerializerOptions { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
+        foreach (var type in new[] { typeof(ConvertedBoard), typeof(Kinded) })
+        {
+            Assert.That(() => Grammar.FromJsonSchema(TypeSchema.Of(options.GetTypeInfo(type)).ToJsonString()), Throws.Nothing, type.Name);
+        }
+
+        Assert.That(JsonSerializer.Deserialize<ConvertedBoard>("""{"Fields":"2x3"}""", options)!.Fields.Length, Is.EqualTo(6));
+        Assert.That(JsonSerializer.Deserialize<Kinded>("""{"Name":"a","Kind":"b"}""", options)!.Name, Is.EqualTo("a"));
+    }
+
     [TestCase(typeof(Nameless), nameof(Nameless))]
     [TestCase(typeof(Cage), nameof(IAnimal))]
     public void ATypeThatNothingCanBeReadAsIsRefusedByName(Type type, string name)
@@ -91,6 +104,24 @@ public sealed class TypeSchemaTests
     }
 
     public sealed record Board(int[,] Fields);
+
+    public sealed record ConvertedBoard([property: JsonConverter(typeof(BoardConverter))] int[,] Fields);
+
+    public sealed record Kinded(string Name)
+    {
+        public Type Kind => typeof(string);
+    }
+
+    public sealed class BoardConverter : JsonConverter<int[,]>
+    {
+        public override int[,] Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        {
+            var sizes = reader.GetString()!.Split('x');
+            return new int[int.Parse(sizes[0]), int.Parse(sizes[1])];
+        }
+
+        public override void Write(Utf8JsonWriter writer, int[,] value, JsonSerializerOptions options) => writer.WriteStringValue($"{value.GetLength(0)}x{value.GetLength(1)}");
+    }
 
     public sealed record Handle(nint Address);
 

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Schema;
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
 
@@ -23,8 +24,13 @@ internal static class TypeSchema
     private static JsonNode Transform(JsonSchemaExporterContext context, JsonNode node)
     {
         var type = Nullable.GetUnderlyingType(context.TypeInfo.Type) ?? context.TypeInfo.Type;
-        if (IsUnreadable(type, context.TypeInfo))
+        if (IsUnreadable(type, context.PropertyInfo?.CustomConverter ?? context.TypeInfo.Converter))
         {
+            if (context.PropertyInfo is { Set: null, AssociatedParameter: null })
+            {
+                return new JsonObject { ["type"] = "null" }; // it is not read
+            }
+
             throw new GrammarException($"No JSON can be read as {type}{Place(context)}. {(type.IsArray ? "Generate an array of arrays instead." : "Generate what it stands for, such as a name, as a text or a number.")} A converter of one's own makes it readable, too.");
         }
 
@@ -67,8 +73,8 @@ internal static class TypeSchema
     }
 
     /// <summary>Whether System.Text.Json refuses the type whatever the JSON is: the schema, which would allow anything, does not say so.</summary>
-    private static bool IsUnreadable(Type type, JsonTypeInfo typeInfo) =>
-        typeInfo.Converter.GetType().Assembly == typeof(JsonSerializer).Assembly
+    private static bool IsUnreadable(Type type, JsonConverter converter) =>
+        converter.GetType().Assembly == typeof(JsonSerializer).Assembly
         && ((type.IsArray && type.GetArrayRank() > 1) || type == typeof(nint) || type == typeof(nuint) || typeof(MemberInfo).IsAssignableFrom(type) || typeof(Delegate).IsAssignableFrom(type));
 
     /// <summary>Where in the type it stands, when it is not all of it.</summary>

@@ -9,7 +9,7 @@ namespace Abi.Compute.Cpu.Products.Int8;
 /// <remarks>Immutable and thread-safe.</remarks>
 internal abstract unsafe class PackedRow
 {
-    /// <summary>The most rows for which this, once for each, is faster than a tile over unpacked panels.</summary>
+    /// <summary>The most rows for which this, once for each, is faster than a tile over unpacked panels: measured in 512 and 256 bits.</summary>
     public const int WorthRows = 2;
 
     /// <summary>What this process uses for a format's panels.</summary>

@@ -13,14 +13,14 @@ internal static class PackedRowChoice<TFormat>
 
     private static PackedRow Choose()
     {
-        if (Avx512BW.IsSupported && Vector512.IsHardwareAccelerated)
-        {
-            return new PackedRow<TFormat, Avx512Dot, Vector512<int>, Lanes16, Vector512<float>>();
-        }
-
         if (AvxVnni.IsSupported)
         {
             return new PackedRow<TFormat, AvxVnniDot, Vector256<int>, Lanes8, Vector256<float>>();
+        }
+
+        if (Avx512BW.IsSupported && Vector512.IsHardwareAccelerated)
+        {
+            return new PackedRow<TFormat, Avx512Dot, Vector512<int>, Lanes16, Vector512<float>>();
         }
 
         return Avx2.IsSupported
