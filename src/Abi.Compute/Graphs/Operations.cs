@@ -29,6 +29,15 @@ public sealed record MatMul(Value X, WeightTensor Weight, WeightTensor? Bias, Va
 /// </summary>
 public sealed record Adapt(Value X, Value Y, WeightTensor Weight, Value Result) : Operation([X, Y], Result);
 
+/// <summary>
+/// The same for experts: <c>y + Σ scale (x A[e]ᵀ) B[e]ᵀ</c> for each part of a row, e being the expert of the route that the part belongs to. Y is the product of X with the experts'
+/// matrices; shapes as for <see cref="ExpertMatMul"/>.
+/// </summary>
+public sealed record AdaptExperts(Value X, Value Y, Value Route, WeightTensor Weight, Value Result) : Operation([X, Y, Route], Result);
+
+/// <summary>The same for embeddings: row id of <c>Σ scale B A</c> is added to y, the row of <paramref name="Table"/> by the token's id: [Tokens, width].</summary>
+public sealed record AdaptEmbedding(Value Y, WeightTensor Table, Value Result) : Operation([Y], Result);
+
 /// <summary>Calls the hooks that sequences of the step have for a point, which may change its value in place: rows of token or output space.</summary>
 public sealed record Hook(GraphPoint Point) : Operation([Point.Value], null);
 

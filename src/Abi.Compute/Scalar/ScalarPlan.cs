@@ -87,6 +87,8 @@ internal sealed class ScalarPlan(Graph graph, LoweringOptions options) : StepPla
             case Repeat o: ScalarRows.Repeat(o, step); break;
             case MatMul o: ScalarProducts.MatMul(o, step); break;
             case Adapt o: ScalarAdapters.Adapt(o, step); break;
+            case AdaptExperts o: ScalarAdapters.AdaptExperts(o, step); break;
+            case AdaptEmbedding o: ScalarAdapters.AdaptEmbedding(o, step); break;
             case Hook o: ScalarHooks.Call(o, step); break;
             case GroupedMatMul o: ScalarProducts.GroupedMatMul(o, step); break;
             case Route o: ScalarExperts.Route(o, step); break;

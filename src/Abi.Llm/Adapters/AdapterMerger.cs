@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using Abi.Compute.Adapters;
 using Abi.Compute.Formats;
+using Abi.Compute.Graphs;
 using Abi.Compute.Tensors;
 using Abi.Llm.Adapters;
 using Abi.Llm.Gguf;
@@ -9,7 +10,10 @@ using Abi.Llm.Models;
 namespace Abi.Llm;
 
 /// <summary>Writes a model with adapters merged into its weights: <c>W + scale × B A</c>, for programs that cannot apply adapters, or where one adapter is always used.</summary>
-/// <remarks>Thread-safe. The model is mapped and the output written in one pass. Changed tensors keep their format, so merging into few bits loses more than applying the adapter does.</remarks>
+/// <remarks>
+/// Thread-safe. The model is mapped and the output written in one pass. Changed tensors keep their format, so merging into few bits loses more than applying the adapter does. Where an
+/// adapter changes embeddings that the output is tied to, the copy gets an output matrix of its own (<c>output.weight</c>), which is as the embeddings were.
+/// </remarks>
 public static class AdapterMerger
 {
     /// <summary>Merges adapters into a model.</summary>
@@ -58,6 +62,12 @@ public static class AdapterMerger
                 }
             }
 
+            // Adapters change what a table of embeddings says of tokens, not the output that is tied to it: that gets the table as it was.
+            if (changed.Contains(AdapterTargets.Embeddings) && definition.DecoderGraph!.Operations.OfType<MatMul>().FirstOrDefault(static product => product.Weight.Name == AdapterTargets.Embeddings)?.Weight is { } table)
+            {
+                writer.Add("output.weight", table.Type, table.Shape.AsSpan(), (stream, token) => Write(table, [], table.Format, stream, token));
+            }
+
             writer.Write(output, progress: null, cancellationToken);
             return changed;
         }
@@ -91,11 +101,12 @@ public static class AdapterMerger
             tensor.DecodeRow(r, row);
             foreach (var change in changes)
             {
-                for (var rank = 0; rank < change.Rank; rank++)
+                // of each expert, A is [rank, in], and B is kept as [rank, out]
+                var (expert, output) = Math.DivRem(r, change.B.Columns);
+                for (var rank = expert * change.Rank; rank < (expert + 1) * change.Rank; rank++)
                 {
-                    // A is [rank, in], B is kept as [rank, out]
                     var a = new ReadOnlySpan<float>((float*)change.A.Address + (rank * tensor.Columns), row.Length);
-                    TensorPrimitives.MultiplyAdd(a, change.Scale * ((float*)change.B.Address)[(rank * tensor.Rows) + r], row, row);
+                    TensorPrimitives.MultiplyAdd(a, change.Scale * ((float*)change.B.Address)[(rank * change.B.Columns) + output], row, row);
                 }
             }
 

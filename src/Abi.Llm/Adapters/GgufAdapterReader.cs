@@ -5,7 +5,10 @@ using Abi.Llm.Models;
 
 namespace Abi.Llm.Adapters;
 
-/// <summary>Reads adapters from GGUF files: tensors <c>NAME.lora_a</c> [in, rank] and <c>NAME.lora_b</c> [rank, out], scaled by <c>adapter.lora.alpha</c> / rank.</summary>
+/// <summary>
+/// Reads adapters from GGUF files: tensors <c>NAME.lora_a</c> [in, rank] and <c>NAME.lora_b</c> [rank, out], of experts [in, rank, experts] and [rank, out, experts], scaled by
+/// <c>adapter.lora.alpha</c> / rank. Of token embeddings the first is [rank, entries], whose rows are looked up, and the second [rank, width].
+/// </summary>
 internal static class GgufAdapterReader
 {
     private const string SuffixA = ".lora_a";
@@ -38,8 +41,13 @@ internal static class GgufAdapterReader
 
             var name = tensor.Name[..^SuffixA.Length];
             var weight = targets.Get(name, name, path);
-            var (a, b) = (Floats(tensor, path), Floats(other, path));
-            changes.Add(weight, AdapterTargets.Change(weight, a, b, alpha == 0 ? 1 : alpha / a.Rows, path));
+            var (a, b) = (Floats(tensor, weight, path), Floats(other, weight, path));
+            if (name == AdapterTargets.Embeddings)
+            {
+                (a, b) = (Array.ConvertAll(b, static matrix => matrix.Transpose()), a);
+            }
+
+            changes.Add(weight, AdapterTargets.Change(weight, a, b, alpha == 0 ? 1 : alpha / b[0].Columns, path));
         }
 
         return changes.Count > 0 ? new LoraAdapter(path, changes) : throw new ModelFormatException("The adapter changes nothing: it has no tensor pair", path);
@@ -54,7 +62,23 @@ internal static class GgufAdapterReader
         }
     }
 
-    private static FloatMatrix Floats(WeightTensor tensor, string path) => tensor.Shape.Length <= 2 && !tensor.Format.IsIntegerData && tensor.Count <= Array.MaxLength
-        ? new FloatMatrix((int)tensor.Rows, (int)tensor.Columns, tensor.ToFloats())
-        : throw new ModelFormatException($"The adapter's tensor '{tensor.Name}' is {tensor.Type} [{string.Join(", ", tensor.Shape)}]; a matrix of floats is needed", path);
+    /// <summary>The matrices of a tensor: one for each of the weight.</summary>
+    private static FloatMatrix[] Floats(WeightTensor tensor, WeightTensor weight, string path)
+    {
+        var experts = AdapterTargets.Experts(weight);
+        if (tensor.Shape.Length > 3 || AdapterTargets.Experts(tensor) != experts || tensor.Format.IsIntegerData || tensor.Count > Array.MaxLength)
+        {
+            throw new ModelFormatException(
+                $"The adapter's tensor '{tensor.Name}' is {tensor.Type} [{string.Join(", ", tensor.Shape)}]; {(experts > 1 ? $"{experts} matrices of floats are" : "a matrix of floats is")} needed", path);
+        }
+
+        var matrices = new FloatMatrix[experts];
+        var (values, rows, columns) = (tensor.ToFloats(), (int)tensor.Rows / matrices.Length, (int)tensor.Columns);
+        for (var i = 0; i < matrices.Length; i++)
+        {
+            matrices[i] = new FloatMatrix(rows, columns, values.AsSpan(i * rows * columns, rows * columns).ToArray());
+        }
+
+        return matrices;
+    }
 }

@@ -7,13 +7,14 @@ namespace Abi.Llm.Adapters;
 
 /// <summary>
 /// Reads PEFT adapters: a folder with <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, whose tensors are named after Hugging Face's modules:
-/// <c>base_model.model.MODULE.lora_A.weight</c> [rank, in] and <c>…lora_B.weight</c> [out, rank].
+/// <c>base_model.model.MODULE.lora_A.weight</c> [rank, in] and <c>…lora_B.weight</c> [out, rank]; of embeddings <c>…lora_embedding_A</c> [rank, entries] and <c>…lora_embedding_B</c> [width, rank].
 /// </summary>
 internal static class PeftAdapterReader
 {
     private const string Prefix = "base_model.model.";
-    private const string SuffixA = ".lora_A.weight";
-    private const string SuffixB = ".lora_B.weight";
+    private static readonly (string A, string B)[] Suffixes = [(".lora_A.weight", ".lora_B.weight"), EmbeddingSuffixes];
+
+    private static (string A, string B) EmbeddingSuffixes => (".lora_embedding_A", ".lora_embedding_B");
 
     public static LoraAdapter Read(string path, GgufFile model, ModelDefinition definition, AdapterTargets targets)
     {
@@ -21,23 +22,24 @@ internal static class PeftAdapterReader
         var tensorPath = Directory.Exists(path) ? System.IO.Path.Combine(path, "adapter_model.safetensors") : path;
         var configuration = PeftConfiguration.Read(System.IO.Path.Combine(folder, "adapter_config.json"));
         using var file = new SafetensorsFile(tensorPath);
-        var changes = new Dictionary<WeightTensor, WeightAdapter>();
+        var parts = new Dictionary<WeightTensor, (FloatMatrix?[] A, FloatMatrix?[] B, float Scale)>();
         foreach (var nameA in file.Names)
         {
-            if (nameA.EndsWith(SuffixB, StringComparison.Ordinal) && file.Contains(nameA[..^SuffixB.Length] + SuffixA))
+            if (Suffixes.Any(suffix => nameA.EndsWith(suffix.B, StringComparison.Ordinal) && file.Contains(nameA[..^suffix.B.Length] + suffix.A)))
             {
                 continue; // taken with its other half
             }
 
-            var nameB = nameA.EndsWith(SuffixA, StringComparison.Ordinal) ? nameA[..^SuffixA.Length] + SuffixB : string.Empty;
-            if (!file.Contains(nameB))
+            var suffixes = Suffixes.FirstOrDefault(suffix => nameA.EndsWith(suffix.A, StringComparison.Ordinal) && file.Contains(nameA[..^suffix.A.Length] + suffix.B));
+            if (suffixes.A is null)
             {
-                throw new ModelFormatException($"The adapter's tensor '{nameA}' is not one half of a pair '{SuffixA}' and '{SuffixB}'", tensorPath);
+                throw new ModelFormatException($"The adapter's tensor '{nameA}' is not one half of a pair {string.Join(" or ", Suffixes.Select(suffix => $"'{suffix.A}' and '{suffix.B}'"))}", tensorPath);
             }
 
-            var module = nameA[..^SuffixA.Length];
+            var module = nameA[..^suffixes.A.Length];
+            var nameB = module + suffixes.B;
             module = module.StartsWith(Prefix, StringComparison.Ordinal) ? module[Prefix.Length..] : module;
-            var name = PeftNames.Find(module) ?? throw new ModelFormatException($"The adapter changes the module '{module}', which has no counterpart in GGUF files here", tensorPath);
+            var (name, expert) = PeftNames.Find(module) ?? throw new ModelFormatException($"The adapter changes the module '{module}', which has no counterpart in GGUF files here", tensorPath);
             if (name == "output.weight" && !targets.Contains(name))
             {
                 throw new UnsupportedModelException($"The adapter changes the module '{module}', but the model's output is tied to its embeddings: it cannot be changed alone (in {tensorPath}).");
@@ -45,15 +47,43 @@ internal static class PeftAdapterReader
 
             var weight = targets.Get(name, module, tensorPath);
             var (a, b) = (file.Read(nameA), file.Read(nameB));
+            if (suffixes == EmbeddingSuffixes)
+            {
+                (a, b) = (b.Transpose(), a.Transpose());
+            }
+
             if (PeftNames.IsReordered(definition.Architecture, name))
             {
                 b = b.HalvesToNeighbours(Heads(name, model, definition, b, tensorPath));
             }
 
-            changes.Add(weight, AdapterTargets.Change(weight, a, b, configuration.Scale(module, Math.Max(a.Rows, 1)), tensorPath));
+            var scale = configuration.Scale(module, Math.Max(a.Rows, 1));
+            if (!parts.TryGetValue(weight, out var part))
+            {
+                var experts = AdapterTargets.Experts(weight);
+                parts.Add(weight, part = (new FloatMatrix?[experts], new FloatMatrix?[experts], scale));
+            }
+
+            if (expert >= part.A.Length || part.A[expert] is not null || !part.Scale.Equals(scale))
+            {
+                throw new ModelFormatException(
+                    $"The adapter changes the module '{module}', which is expert {expert} of {part.A.Length} of the matrix '{name}', by the scale {scale}; each is changed once, and all by the same scale ({part.Scale})", tensorPath);
+            }
+
+            (part.A[expert], part.B[expert]) = (a, b);
         }
 
-        return changes.Count > 0 ? new LoraAdapter(path, changes) : throw new ModelFormatException("The adapter changes nothing: it has no tensor pair", tensorPath);
+        return parts.Count > 0
+            ? new LoraAdapter(path, parts.ToDictionary(part => part.Key, part => AdapterTargets.Change(part.Key, All(part.Key, part.Value.A, tensorPath), All(part.Key, part.Value.B, tensorPath), part.Value.Scale, tensorPath)))
+            : throw new ModelFormatException("The adapter changes nothing: it has no tensor pair", tensorPath);
+    }
+
+    private static FloatMatrix[] All(WeightTensor weight, FloatMatrix?[] matrices, string path)
+    {
+        FloatMatrix[] all = [.. matrices.OfType<FloatMatrix>()];
+        return all.Length == matrices.Length
+            ? all
+            : throw new ModelFormatException($"The adapter changes experts of '{weight.Name}', but not expert {Array.IndexOf(matrices, null)} of {matrices.Length}; all of them, or none, can be changed", path);
     }
 
     private static int Heads(string name, GgufFile model, ModelDefinition definition, FloatMatrix b, string path)

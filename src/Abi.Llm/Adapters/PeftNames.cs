@@ -43,22 +43,53 @@ internal static partial class PeftNames
         ["mixer.out_proj"] = "ssm_out",
         ["block_sparse_moe.gate"] = "ffn_gate_inp",
         ["mlp.gate"] = "ffn_gate_inp",
+        ["mlp.shared_expert_gate"] = "ffn_gate_inp_shexp",
+        ["mlp.shared_expert.gate_proj"] = "ffn_gate_shexp",
+        ["mlp.shared_expert.up_proj"] = "ffn_up_shexp",
+        ["mlp.shared_expert.down_proj"] = "ffn_down_shexp",
+        ["mlp.shared_experts.gate_proj"] = "ffn_gate_shexp",
+        ["mlp.shared_experts.up_proj"] = "ffn_up_shexp",
+        ["mlp.shared_experts.down_proj"] = "ffn_down_shexp",
+    };
+
+    /// <summary>Modules of one expert, whose matrices GGUF files stack.</summary>
+    private static readonly Dictionary<string, string> ExpertModules = new(StringComparer.Ordinal)
+    {
+        ["gate_proj"] = "ffn_gate_exps",
+        ["up_proj"] = "ffn_up_exps",
+        ["down_proj"] = "ffn_down_exps",
+        ["w1"] = "ffn_gate_exps",
+        ["w3"] = "ffn_up_exps",
+        ["w2"] = "ffn_down_exps",
     };
 
     /// <summary>Architectures whose conversion to GGUF reorders the rows of queries and keys, since their files rotate neighbouring columns and the originals halves.</summary>
     private static readonly HashSet<string> Reordered = new(StringComparer.Ordinal) { "llama", "mistral3", "granite", "granitemoe", "minicpm", "olmo", "baichuan", "smollm3", "deepseek", "internlm2", "arctic", "xverse", "orion" };
 
-    /// <summary>The GGUF name of a module (<c>model.layers.3.self_attn.q_proj</c> → <c>blk.3.attn_q.weight</c>), or null when it has none.</summary>
-    public static string? Find(string module)
+    /// <summary>
+    /// The GGUF name of a module (<c>model.layers.3.self_attn.q_proj</c> → <c>blk.3.attn_q.weight</c>) and which of its experts the module is, 0 where there are none; null when it has no name.
+    /// </summary>
+    public static (string Name, int Expert)? Find(string module)
     {
         if (module is "lm_head" or "embed_out" or "model.lm_head")
         {
-            return "output.weight";
+            return ("output.weight", 0);
+        }
+
+        if (Embeddings().IsMatch(module))
+        {
+            return (AdapterTargets.Embeddings, 0);
         }
 
         var match = BlockModule().Match(module);
-        return match.Success && BlockModules.TryGetValue(match.Groups["module"].Value, out var name)
-            ? string.Create(CultureInfo.InvariantCulture, $"blk.{match.Groups["block"].Value}.{name}.weight")
+        var (expert, modules, part) = (0, BlockModules, match.Groups["module"].Value);
+        if (ExpertModule().Match(part) is { Success: true } own)
+        {
+            (expert, modules, part) = (int.Parse(own.Groups["expert"].Value, CultureInfo.InvariantCulture), ExpertModules, own.Groups["module"].Value);
+        }
+
+        return match.Success && modules.TryGetValue(part, out var name)
+            ? (string.Create(CultureInfo.InvariantCulture, $"blk.{match.Groups["block"].Value}.{name}.weight"), expert)
             : null;
     }
 
@@ -68,4 +99,10 @@ internal static partial class PeftNames
 
     [GeneratedRegex(@"(?:^|\.)(?:layers|h|blocks|layer)\.(?<block>\d{1,6})\.(?<module>.+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex BlockModule();
+
+    [GeneratedRegex(@"^(?:mlp|block_sparse_moe)\.experts\.(?<expert>[0-9]{1,6})\.(?<module>.+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex ExpertModule();
+
+    [GeneratedRegex(@"(?:^|\.)(?:embed_tokens|wte|embed_in|word_embeddings)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Embeddings();
 }

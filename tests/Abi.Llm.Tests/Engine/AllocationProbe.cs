@@ -18,14 +18,18 @@ internal static class AllocationProbe
     private const int Windows = 6;
 
     /// <summary>The least bytes of several windows of 256 tokens of each sequence: what every window allocates, without what the runtime does now and then.</summary>
-    public static long Measure(string path, int sequences, string device)
+    /// <param name="path">The model.</param>
+    /// <param name="sequences">How many texts are generated together.</param>
+    /// <param name="device">"cpu", "canned" or "leaking".</param>
+    /// <param name="adapter">An adapter that all of them use; empty for none.</param>
+    public static long Measure(string path, int sequences, string device, string adapter = "")
     {
-        var output = ChildProcess.Run(Serve, null, path, sequences.ToString(CultureInfo.InvariantCulture), device);
+        var output = ChildProcess.Run(Serve, null, path, sequences.ToString(CultureInfo.InvariantCulture), device, adapter);
         TestContext.Out.WriteLine($"bytes in each window: {output}");
         return output.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(text => long.Parse(text, CultureInfo.InvariantCulture)).Min();
     }
 
-    private static void Serve(string path, string sequences, string device)
+    private static void Serve(string path, string sequences, string device, string adapter)
     {
         using IDevice? canned = device switch
         {
@@ -33,30 +37,32 @@ internal static class AllocationProbe
             "leaking" => new CannedDevice { OnRun = static (_, _) => GC.KeepAlive(new object()) },
             _ => null,
         };
-        var bytes = MeasureAsync(path, int.Parse(sequences, CultureInfo.InvariantCulture), canned).GetAwaiter().GetResult();
+        var bytes = MeasureAsync(path, int.Parse(sequences, CultureInfo.InvariantCulture), canned, adapter).GetAwaiter().GetResult();
         Console.Write(string.Join(' ', bytes));
     }
 
-    private static async Task<List<long>> MeasureAsync(string path, int sequences, IDevice? device)
+    private static async Task<List<long>> MeasureAsync(string path, int sequences, IDevice? device, string adapter)
     {
         await using var model = await LanguageModel.LoadAsync(path, new ModelLoadOptions { Device = device, Engine = new EngineOptions { CacheTokens = sequences * 512 } });
+        using var loaded = adapter.Length > 0 ? await model.LoadAdapterAsync(adapter) : null;
         var bytes = new List<long>();
         do
         {
-            bytes.Add(await MeasureAsync(model, sequences));
+            bytes.Add(await MeasureAsync(model, sequences, loaded));
         }
         while (bytes[^1] > 0 && bytes.Count < Windows);
 
         return bytes;
     }
 
-    private static async Task<long> MeasureAsync(LanguageModel model, int sequences)
+    private static async Task<long> MeasureAsync(LanguageModel model, int sequences, LoraAdapter? adapter)
     {
         var streams = new GenerationStream[sequences];
         for (var i = 0; i < sequences; i++)
         {
             streams[i] = model.Start("Once upon a time, there was a little girl named Lily.", new GenerationOptions
             {
+                Adapters = adapter is null ? [] : [new AdapterUse(adapter)],
                 MaximumTokens = Warm + Measured + (2 * Ahead),
                 BufferedTokens = Ahead,
                 IgnoreEndOfGeneration = true,

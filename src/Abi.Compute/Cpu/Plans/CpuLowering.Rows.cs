@@ -38,6 +38,8 @@ internal sealed unsafe partial class CpuLowering
             case SelectOutputs o: return new SelectRow(Read(o.X), Make(o.Result));
             case Pool o: return new PoolRow(Read(o.X), o.Kind, Make(o.Result));
             case Adapt o: return new AdaptRow(o.Weight, o.X.Rows, Read(o.X), Read(o.Y), MakeFrom(o.Result, o.Y));
+            case AdaptExperts o: return new AdaptExpertsRow(o.Weight, o.X.Rows, Read(o.X), Read(o.Y), Read(o.Route), MakeFrom(o.Result, o.Y));
+            case AdaptEmbedding o: return new AdaptEmbeddingRow(o.Table, Read(o.Y), MakeFrom(o.Result, o.Y));
             case Slice o: return new SliceRow(Read(o.X), o.Groups, o.Offset, Make(o.Result));
             case Concatenate o: return new ConcatenateRow([.. o.Parts.Select(Read)], o.Groups, [.. o.Shared], Make(o.Result));
             case Repeat o: return new RepeatRow(Read(o.X), o.Groups, o.Times, o.Interleaved, Make(o.Result));
