@@ -19,13 +19,15 @@ internal static unsafe class PackedPanel<TFormat>
     /// <summary>How panels lie in memory.</summary>
     public static PackedLayout Layout => new(TFormat.CodeBits, TFormat.ScaleForm, TFormat.Scales, TFormat.HasMinimum);
 
-    private static int Factors
+    /// <summary>As <see cref="PackedLayout.Factors"/>, for loops in which it has to be a constant.</summary>
+    public static int Factors
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => TFormat.Scales * (TFormat.HasMinimum ? 2 : 1);
     }
 
-    private static bool HasSharedByte
+    /// <summary>As <see cref="PackedLayout.HasSharedByte"/>, for the same loops.</summary>
+    public static bool HasSharedByte
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => TFormat.ScaleForm == ScaleForm.Super && TFormat.Scales == 2 && TFormat.HasMinimum;

@@ -16,19 +16,6 @@ internal static unsafe class PanelPacking<TFormat>
     private const int Group = Panel.GroupOutputs;
     private const int MaximumScales = 4; // two scales and two minimums
 
-    /// <summary>The scales and minimums of 32 elements.</summary>
-    private static int Each
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TFormat.Scales * (TFormat.HasMinimum ? 2 : 1);
-    }
-
-    private static bool HasSharedByte
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TFormat.ScaleForm == ScaleForm.Super && TFormat.Scales == 2 && TFormat.HasMinimum;
-    }
-
     /// <summary>Packs a whole panel.</summary>
     /// <param name="rows">The first row.</param>
     /// <param name="rowBytes">From one row to the next.</param>
@@ -179,10 +166,10 @@ internal static unsafe class PanelPacking<TFormat>
                 for (var s = 0; s < TFormat.Scales; s++, to += Group)
                 {
                     var i = (block * TFormat.Scales) + s;
-                    *to = HasSharedByte ? (sbyte)(whole[i] + (whole[16 + i] << 4)) : whole[i];
+                    *to = PackedPanel<TFormat>.HasSharedByte ? (sbyte)(whole[i] + (whole[16 + i] << 4)) : whole[i];
                 }
 
-                if (TFormat.HasMinimum && !HasSharedByte)
+                if (TFormat.HasMinimum && !PackedPanel<TFormat>.HasSharedByte)
                 {
                     *to = whole[16 + block]; // one scale
                 }
@@ -217,7 +204,7 @@ internal static unsafe class PanelPacking<TFormat>
                 }
 
                 PutCodes(levels + (part * ActivationBlock.Columns), (uint*)(packed + codesAt[block]) + output);
-                var to = all + (block * Each * Group) + output;
+                var to = all + (block * PackedPanel<TFormat>.Factors * Group) + output;
                 for (var s = 0; s < TFormat.Scales; s++)
                 {
                     to[s * Group] = scales[(part * TFormat.Scales) + s];
@@ -323,10 +310,10 @@ internal static unsafe class PanelPacking<TFormat>
             }
         }
 
-        for (var block = 0; block < blocks; block++, scales += Each * Group)
+        for (var block = 0; block < blocks; block++, scales += PackedPanel<TFormat>.Factors * Group)
         {
             var packed = group + scalesAt[block];
-            for (var s = 0; s < (HasSharedByte ? TFormat.Scales : Each); s++)
+            for (var s = 0; s < (PackedPanel<TFormat>.HasSharedByte ? TFormat.Scales : PackedPanel<TFormat>.Factors); s++)
             {
                 var values = scales + (s * Group);
                 switch (TFormat.ScaleForm)
@@ -343,7 +330,7 @@ internal static unsafe class PanelPacking<TFormat>
                         for (var output = 0; output < Group; output += 8)
                         {
                             var multiples = Multiples(values + output, inverses + (s < TFormat.Scales ? 0 : Group) + output);
-                            if (HasSharedByte)
+                            if (PackedPanel<TFormat>.HasSharedByte)
                             {
                                 multiples |= Multiples(values + (TFormat.Scales * Group) + output, inverses + Group + output) << 4;
                             }
