@@ -61,7 +61,7 @@ public sealed unsafe class PanelPackingTests
         using var product = new ProductCase(TFormat.Type, columns, count, 1, seed: count + columns);
         var rows = product.Weight.Address;
         var blocks = columns / ActivationBlock.Columns;
-        using var packed = new NativeBuffer(PackedPanel<TFormat>.Layout.PanelBytes(blocks) + PackedPanel<TFormat>.Ahead);
+        using var packed = new NativeBuffer(PackedPanel<TFormat>.Layout.PanelBytes(blocks) + ReadingAhead.Bytes);
         var bytes = Int8Panel.MaximumBlocks * Int8Panel<TFormat>.RecordBytes;
         using var unpacked = new NativeBuffer(bytes);
         using var split = new NativeBuffer(bytes);

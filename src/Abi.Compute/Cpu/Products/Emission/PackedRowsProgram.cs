@@ -192,9 +192,9 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
     /// <summary>Asks ahead for as much as is read.</summary>
     private void WritePrefetches(int at, int bytes)
     {
-        for (var line = 0; line < bytes; line += 64)
+        for (var line = 0; ReadingAhead.IsFor(rows) && line < bytes; line += 64)
         {
-            to.Prefetch(Stretch, shape.Ahead + at + line);
+            to.Prefetch(Stretch, ReadingAhead.Bytes + at + line);
         }
     }
 

@@ -8,12 +8,11 @@ namespace Abi.Compute.Cpu.Products.Emission;
 /// <param name="Layout">How panels lie in memory; scales are not <see cref="ScaleForm.Power"/>.</param>
 /// <param name="OffsetShift">The offset of levels, as a power of two.</param>
 /// <param name="HasTable">Whether codes name levels.</param>
-/// <param name="Ahead">How far ahead of reading memory is asked for, in bytes.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct PackedRowsShape(PackedLayout Layout, int OffsetShift, bool HasTable, int Ahead)
+internal readonly record struct PackedRowsShape(PackedLayout Layout, int OffsetShift, bool HasTable)
 {
     /// <summary>What is true of a format.</summary>
     public static PackedRowsShape Of<TFormat>()
         where TFormat : struct, ILevelFormat =>
-        new(PackedPanel<TFormat>.Layout, TFormat.OffsetShift, !TFormat.Table.IsEmpty, PackedPanel<TFormat>.Ahead);
+        new(PackedPanel<TFormat>.Layout, TFormat.OffsetShift, !TFormat.Table.IsEmpty);
 }

@@ -37,6 +37,15 @@ internal static unsafe class ProcessorFeatures
     /// <summary>Whether the processor turns halves into floats.</summary>
     public static bool HasHalves => Has(1, 0).Ecx.HasBit(29);
 
+    /// <summary>Whether this is an AMD Zen 4: of family 19h, which Zen 3 belongs to as well, the models 10h to 1Fh, 60h to 7Fh and A0h to AFh (AMD's Processor Programming References).</summary>
+    public static bool IsZen4 => IsAmd && Family == 0x19 && Model is (>= 0x10 and <= 0x1F) or (>= 0x60 and <= 0x7F) or (>= 0xA0 and <= 0xAF);
+
+    private static bool IsAmd => Has(0, 0).Ebx == 0x68747541; // "Auth", of AuthenticAMD
+
+    private static int Family => Field(8, 4) + (Field(8, 4) == 15 ? Field(20, 8) : 0);
+
+    private static int Model => Field(4, 4) + (Field(16, 4) << 4);
+
     /// <summary>Leaf and subleaf of the processor's description of itself; zeros where there is no such leaf.</summary>
     private static (uint Eax, uint Ebx, uint Ecx, uint Edx) Has(int leaf, int subleaf)
     {
@@ -48,6 +57,9 @@ internal static unsafe class ProcessorFeatures
         var (eax, ebx, ecx, edx) = X86Base.CpuId(leaf, subleaf);
         return ((uint)eax, (uint)ebx, (uint)ecx, (uint)edx);
     }
+
+    /// <summary>Bits of what the processor says of its family and model.</summary>
+    private static int Field(int bit, int bits) => (int)(Has(1, 0).Eax >> bit) & ((1 << bits) - 1);
 
     /// <summary>Whether the system keeps these registers when it gives the processor to another thread.</summary>
     private static bool Saves(ulong registers) => (Saved.Value & registers) == registers;

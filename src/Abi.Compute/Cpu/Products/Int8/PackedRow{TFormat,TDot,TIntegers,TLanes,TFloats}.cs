@@ -35,6 +35,7 @@ internal sealed unsafe class PackedRow<TFormat, TDot, TIntegers, TLanes, TFloats
         nint unitBytes = layout.UnitBytes;
         var together = layout.StretchBlocks;
         var factors = layout.Factors * Panel.GroupOutputs;
+        var asked = ReadingAhead.IsFor(1);
         var table = Table();
         var scales = stackalloc float[MostStretchFactors * Panel.GroupOutputs]; // [blocks of a stretch][scales, then minimums][16 outputs]
         new Span<float>(y, Panel.Outputs).Clear();
@@ -47,13 +48,13 @@ internal sealed unsafe class PackedRow<TFormat, TDot, TIntegers, TLanes, TFloats
                 packed += unitBytes;
                 for (var block = piece; block < end;)
                 {
-                    PackedPanel<TFormat>.PrefetchLines(packed, scaleBytes);
+                    PackedPanel<TFormat>.PrefetchLines(packed, asked ? scaleBytes : 0);
                     PackedPanel<TFormat>.UnpackScales(units, packed, Math.Min(together, end - block), scales, Panel.GroupOutputs, factors * sizeof(float));
                     packed += scaleBytes;
                     var blockScales = scales;
                     for (var stretchEnd = Math.Min(block + together, end); block < stretchEnd; block++, packed += codeBytes, blockScales += factors)
                     {
-                        PackedPanel<TFormat>.PrefetchLines(packed, codeBytes);
+                        PackedPanel<TFormat>.PrefetchLines(packed, asked ? codeBytes : 0);
                         for (var output = 0; output < Panel.GroupOutputs; output += TLanes.Count)
                         {
                             var products = Block(packed + (4 * output), blockScales + output, x + block, table);

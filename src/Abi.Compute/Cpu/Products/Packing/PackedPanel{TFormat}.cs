@@ -13,9 +13,6 @@ namespace Abi.Compute.Cpu.Products.Packing;
 internal static unsafe class PackedPanel<TFormat>
     where TFormat : struct, ILevelFormat
 {
-    /// <summary>How far ahead of reading memory is asked for: what a core reads while memory answers.</summary>
-    public const int Ahead = 8192;
-
     /// <summary>How panels lie in memory.</summary>
     public static PackedLayout Layout => new(TFormat.CodeBits, TFormat.ScaleForm, TFormat.Scales, TFormat.HasMinimum);
 
@@ -70,7 +67,7 @@ internal static unsafe class PackedPanel<TFormat>
     {
         if (Sse.IsSupported)
         {
-            for (long i = 0, end = Math.Min(Ahead, Layout.PanelBytes(blocks)); i < end; i += 64)
+            for (long i = 0, end = Math.Min(ReadingAhead.Bytes, Layout.PanelBytes(blocks)); i < end; i += 64)
             {
                 Sse.Prefetch0(packed + i);
             }
@@ -85,7 +82,7 @@ internal static unsafe class PackedPanel<TFormat>
         {
             for (nint i = 0; i < bytes; i += 64)
             {
-                Sse.Prefetch0(at + Ahead + i);
+                Sse.Prefetch0(at + ReadingAhead.Bytes + i);
             }
         }
     }

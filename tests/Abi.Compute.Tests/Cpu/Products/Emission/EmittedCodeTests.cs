@@ -110,7 +110,7 @@ public sealed class EmittedCodeTests
     public void PackedRowsOf256BitsNeedNoMoreThanTheyAskFor(
         [Values(1, 2, 3, 4, 5, 6, 8)] int codeBits, [Values("Half", "Super", "Single")] string form, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values] bool hasTable)
     {
-        var shape = new PackedRowsShape(new(codeBits, Enum.Parse<ScaleForm>(form), scales, hasMinimum), codeBits == 8 ? 7 : 3, hasTable && codeBits < 5, 8192);
+        var shape = new PackedRowsShape(new(codeBits, Enum.Parse<ScaleForm>(form), scales, hasMinimum), codeBits == 8 ? 7 : 3, hasTable && codeBits < 5);
         foreach (var rows in new[] { 1, 8 })
         {
             var assembler = new Assembler(narrow: true);
