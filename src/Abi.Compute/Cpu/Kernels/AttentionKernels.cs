@@ -23,13 +23,13 @@ internal static unsafe class AttentionKernels
     private const int Page = StateStore.PageLength;
     private const int Line = 64; // bytes of a cache line
 
-    /// <summary>Packs queries as <see cref="Score"/> reads them: [count / 8, keySize, 8]; a rest is left out.</summary>
+    /// <summary>Packs queries column by column, [eights, keySize, 8]; what is behind the last query of the last eight is not written.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(float** queries, int count, int keySize, float* packed)
     {
-        for (var q = 0; q <= count - Tile; q += Tile)
+        for (var q = 0; q < count; q += Tile)
         {
-            for (var j = 0; j < Tile; j++)
+            for (var j = 0; j < Math.Min(Tile, count - q); j++)
             {
                 var (from, to) = ((nint)queries[q + j], (nint)(packed + (q * keySize) + j));
                 for (var i = 0; i < keySize; i++)
@@ -45,7 +45,7 @@ internal static unsafe class AttentionKernels
     /// <param name="count">The number of queries.</param>
     /// <param name="keys">[keySize, 32].</param>
     /// <param name="keySize">The columns of a key.</param>
-    /// <param name="packed">The same queries, eight by eight and column by column: [count / 8, keySize, 8].</param>
+    /// <param name="packed">The same queries, as <see cref="Pack"/> leaves them.</param>
     /// <param name="scores">The page's part of [count, 256].</param>
     /// <param name="ahead">What is read soon: a line of 64 bytes of it is asked for with each column. Memory that jumps from page to page is not foreseen by the hardware.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

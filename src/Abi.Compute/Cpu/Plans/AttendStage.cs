@@ -1,8 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Abi.Compute.Cpu.Kernels;
+using Abi.Compute.Cpu.Products.Emission;
 using Abi.Compute.Cpu.State;
 using Abi.Compute.Devices;
+using Abi.Compute.Formats;
 using Abi.Compute.Memory;
 
 namespace Abi.Compute.Cpu.Plans;
@@ -23,6 +25,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     private Tile[] _tiles = [];
     private int[] _spansLeft = []; // of each tile and key/value head, when spans are chunks
     private int _tileCount;
+    private readonly int[] _begun = new int[frame.Workers]; // by worker: what its scratch was begun for, when spans are chunks
     private int _mostSpans; // of any tile; 1 when tiles are not split
     private NativeBuffer? _partial; // by tile, key/value head and span: [queries, stride + 2]
     private PageShape _shape = shape;
@@ -54,6 +57,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         }
 
         _mostSpans = most;
+        Array.Fill(_begun, -1);
         if (_spansLeft.Length < chunks)
         {
             _spansLeft = new int[chunks];
@@ -101,7 +105,12 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         }
 
         scratch.Partial = PartialOf(index, span);
-        BeginTile(tile, head, scratch);
+        if (_begun[worker] != index)
+        {
+            BeginTile(tile, head, scratch);
+            _begun[worker] = index;
+        }
+
         AttendSpan(tile, head, tile.FirstSpan + span, scratch);
         if (Interlocked.Decrement(ref _spansLeft[index]) == 0)
         {
@@ -194,32 +203,36 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         var lastPage = tile.Last < 0 ? -1 : Math.Min(((span + 1) * SpanPages) - 1, tile.Last / StateStore.PageLength);
         for (var page = firstPage; page <= lastPage; page++)
         {
-            Score(tile, head, page, page < lastPage, scratch);
+            Score(tile, head, page, page < lastPage ? PageOf(tile, head, page + 1) : PageOf(tile, head, firstPage) + _shape.ValuesOffset, scratch);
         }
 
         Weigh(tile, head, span, scratch, greatest, sums);
         for (var page = firstPage; page <= lastPage; page++)
         {
-            Accumulate(tile, head, page, page < lastPage, scratch, outputs);
+            Accumulate(tile, head, page, page < tile.Last / StateStore.PageLength ? PageOf(tile, head, page + 1) + (page < lastPage ? _shape.ValuesOffset : 0) : null, scratch, outputs);
         }
     }
 
     /// <summary>The products of a tile's queries with the keys of one page.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Score(Tile tile, int head, int page, bool isFollowed, AttentionScratch scratch)
+    private void Score(Tile tile, int head, int page, byte* ahead, AttentionScratch scratch)
     {
         var count = tile.Rows * _group;
         var start = page * StateStore.PageLength;
         var to = scratch.Scores + (page % SpanPages * StateStore.PageLength);
         if (PageShape.IsBlocks(_shape.KeyType) && count <= BlockAttentionKernels.MostQueries && _shape.KeySize % 2 == 0)
         {
-            var blocks = PageOf(tile, head, page);
-            BlockAttentionKernels.Score(scratch.Queries, count, scratch.Packed, blocks, _shape.KeySize, _shape.KeyType, to, isFollowed ? PageOf(tile, head, page + 1) : blocks);
+            BlockAttentionKernels.Score(scratch.Queries, count, scratch.Packed, PageOf(tile, head, page), _shape.KeySize, _shape.KeyType, to, ahead);
+            return;
+        }
+
+        if (_shape.KeyType == TensorType.F16 && count <= HalfAttention.MostQueries && HalfAttention.Emitted is { } halves)
+        {
+            halves.Score(scratch.Packed, count, (Half*)PageOf(tile, head, page), _shape.KeySize, to, ahead);
             return;
         }
 
         var keys = PageKernels.ExpandKeys(PageOf(tile, head, page), _shape, scratch.Page);
-        var ahead = isFollowed ? PageOf(tile, head, page + 1) : (byte*)keys;
         for (var q = 0; q < count; q += Together)
         {
             var together = Math.Min(Together, count - q);
@@ -271,15 +284,15 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     /// see is added to each alone. Values that a row does not see are left out, not weighed with zero: what lies there may be anything.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Accumulate(Tile tile, int head, int page, bool isFollowed, AttentionScratch scratch, float* outputs)
+    private void Accumulate(Tile tile, int head, int page, byte* ahead, AttentionScratch scratch, float* outputs)
     {
         var count = tile.Rows * _group;
         var stride = _shape.ValueStride;
         var start = page * StateStore.PageLength;
         var isInBlocks = PageShape.IsBlocks(_shape.ValueType) && count <= BlockAttentionKernels.MostQueries;
+        var halves = _shape.ValueType == TensorType.F16 && count <= HalfAttention.MostQueries ? HalfAttention.Emitted : null;
         var kept = PageOf(tile, head, page) + _shape.ValuesOffset;
-        var values = isInBlocks ? (float*)kept : PageKernels.ExpandValues(kept, _shape, scratch.Page);
-        var ahead = isFollowed ? PageOf(tile, head, page + 1) + _shape.ValuesOffset : (byte*)values;
+        var values = isInBlocks || halves is not null ? (float*)kept : PageKernels.ExpandValues(kept, _shape, scratch.Page);
         var weights = scratch.Scores + (page % SpanPages * StateStore.PageLength);
         for (var q = 0; q < count; q += Together)
         {
@@ -329,6 +342,10 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
             if (isInBlocks)
             {
                 BlockAttentionKernels.Accumulate(of, queries, from, end, kept, stride, _shape.ValueType, to, ahead);
+            }
+            else if (halves is not null)
+            {
+                halves.Accumulate(of, queries, from, end, (Half*)kept, stride, to, ahead);
             }
             else
             {

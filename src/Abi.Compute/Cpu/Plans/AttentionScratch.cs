@@ -17,7 +17,7 @@ internal unsafe ref struct AttentionScratch
         First = (int*)(Queries + queries);
         Last = First + queries;
         Packed = (float*)Align(Last + queries);
-        Scores = (float*)Align(Packed + (queries * shape.KeySize));
+        Scores = (float*)Align(Packed + (Eights(queries) * shape.KeySize));
         Page = Scores + (queries * AttentionKernels.SpanLength);
         Partial = Page + (Math.Max(shape.KeySize, shape.ValueStride) * StateStore.PageLength);
         Total = (float*)Align(Partial + (queries * (shape.ValueStride + 2)));
@@ -32,7 +32,7 @@ internal unsafe ref struct AttentionScratch
     /// <summary>[queries]: the last one.</summary>
     public int* Last { get; }
 
-    /// <summary>[queries / 8, key size, 8].</summary>
+    /// <summary>[eights of queries, key size, 8].</summary>
     public float* Packed { get; }
 
     /// <summary>[queries, 256].</summary>
@@ -52,8 +52,11 @@ internal unsafe ref struct AttentionScratch
     {
         var stride = (shape.ValueSize + 31L) & ~31; // the format of the cache is not known yet: the widest
         return (queries * (sizeof(float*) + (2 * sizeof(int)))) + 256
-            + (sizeof(float) * ((queries * (AttentionKernels.SpanLength + (long)shape.KeySize)) + (Math.Max(shape.KeySize, stride) * StateStore.PageLength) + (2L * queries * (stride + 2))));
+            + (sizeof(float) * ((queries * (long)AttentionKernels.SpanLength) + (Eights(queries) * (long)shape.KeySize) + (Math.Max(shape.KeySize, stride) * StateStore.PageLength) + (2L * queries * (stride + 2))));
     }
+
+    /// <summary>Rounded up to whole eights.</summary>
+    private static int Eights(int queries) => (queries + AttentionKernels.Tile - 1) / AttentionKernels.Tile * AttentionKernels.Tile;
 
     private static byte* Align(void* pointer) => (byte*)(((nuint)pointer + 63) & ~(nuint)63);
 }

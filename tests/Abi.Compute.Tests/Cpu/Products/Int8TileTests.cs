@@ -116,6 +116,7 @@ public sealed class Int8TileTests
         Assert.That(PackedRows<IQ2_XXSLevels>.Emitted, Is.Not.Null, "a codebook");
         Assert.That(HalfWidening.Emitted, Is.Not.Null, "half precision");
         Assert.That(HalfRows.Emitted, Is.Not.Null, "weights of half precision");
+        Assert.That(HalfAttention.Emitted, Emitter.HasVnni512 ? Is.Not.Null : Is.Null, "keys and values of half precision");
     }
 
     private static void Check<TFormat>()

@@ -196,15 +196,15 @@ internal sealed class Assembler(bool narrow = false)
     /// <summary>zmm = zmm × factor + [memory], fused.</summary>
     public void MultiplyAddMemory(int zmm, int factor, Register at, int offset, Register? index = null) => Memory(Map0F38, P66, 0, 0xa8, zmm, factor, at, offset, index: index);
 
-    /// <summary>Asks for the line at [memory].</summary>
-    public void Prefetch(Register at, int offset)
+    /// <summary>Asks for the line at [memory], into the innermost cache or only into the second.</summary>
+    public void Prefetch(Register at, int offset, bool second = false)
     {
         if ((int)at >= 8)
         {
             Byte(0x41);
         }
 
-        Bytes(0x0f, 0x18, (byte)(0x88 | ((int)at & 7)));
+        Bytes(0x0f, 0x18, (byte)((second ? 0x90 : 0x88) | ((int)at & 7)));
         Displacement(offset);
     }
 

@@ -15,7 +15,7 @@ public sealed class EmittedCodeTests
 {
     private static readonly HashSet<Mnemonic> Expected =
     [
-        Mnemonic.Mov, Mnemonic.Add, Mnemonic.Test, Mnemonic.Je, Mnemonic.Jne, Mnemonic.Jmp, Mnemonic.Nop, Mnemonic.Ret, Mnemonic.Prefetcht0, Mnemonic.Vzeroupper,
+        Mnemonic.Mov, Mnemonic.Add, Mnemonic.Test, Mnemonic.Je, Mnemonic.Jne, Mnemonic.Jmp, Mnemonic.Nop, Mnemonic.Ret, Mnemonic.Prefetcht0, Mnemonic.Prefetcht1, Mnemonic.Vzeroupper,
         Mnemonic.Vmovups, Mnemonic.Vmovdqa64, Mnemonic.Vpxord, Mnemonic.Vpbroadcastd, Mnemonic.Vpslld, Mnemonic.Vpdpbusd, Mnemonic.Vdpbf16ps, Mnemonic.Vcvtdq2ps, Mnemonic.Vcvtph2ps, Mnemonic.Vmulps, Mnemonic.Vfmadd231ps,
         Mnemonic.Sub, Mnemonic.Cmp, Mnemonic.Xor, Mnemonic.Lea, Mnemonic.Vfmadd213ps, Mnemonic.Vmovdqa, Mnemonic.Vpxor, Mnemonic.Vpand, Mnemonic.Vpor, Mnemonic.Vpabsb, Mnemonic.Vpsignb,
         Mnemonic.Vpmaddubsw, Mnemonic.Vpmaddwd, Mnemonic.Vpaddw, Mnemonic.Vpaddd, Mnemonic.Vpsrld, Mnemonic.Vpsrlw, Mnemonic.Vpsllw, Mnemonic.Vpshufb, Mnemonic.Vpmovsxbd,
@@ -52,6 +52,35 @@ public sealed class EmittedCodeTests
         var products = code.Where(i => i.Mnemonic == Mnemonic.Vfmadd231ps).ToArray();
         Assert.That(products, Has.Length.EqualTo(4 * rows));
         Assert.That(products.All(i => i.IsBroadcast));
+    }
+
+    [Test]
+    public void HalfAttentionKeepsToTheConvention([Values(1, 2, 3, 4, 5, 6, 7, 8)] int queries)
+    {
+        var wide = HalfAttentionProgram.SumVectors(queries);
+        var scores = Written(assembler => HalfAttentionProgram.WriteScores(assembler, queries));
+        Check(scores, 2);
+        Check(Written(assembler => HalfAttentionProgram.WriteSums(assembler, queries, wide)), wide);
+        Check(Written(assembler => HalfAttentionProgram.WriteSums(assembler, queries, 1)), 1);
+        Assert.That(scores.Count(i => i.Mnemonic is Mnemonic.Vmovups), Is.EqualTo(2 * queries), "scores are written, nothing is read");
+
+        static List<Instruction> Written(Action<Assembler> write)
+        {
+            var assembler = new Assembler();
+            write(assembler);
+            return Decode(assembler.ToArray());
+        }
+
+        void Check(List<Instruction> code, int vectors)
+        {
+            CheckConvention(code, windows: false, "mov rcx,[rdi]");
+            Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vcvtph2ps), Is.EqualTo(vectors), "once for all queries");
+            Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpbroadcastd), Is.EqualTo(queries));
+            Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Prefetcht1), Is.EqualTo((vectors + 1) / 2), "as many lines as are read");
+            var products = code.Where(i => i.Mnemonic == Mnemonic.Vfmadd231ps).ToArray();
+            Assert.That(products, Has.Length.EqualTo(vectors * queries));
+            Assert.That(products.Select(i => i.Op0Register), Is.Unique, "chains stay in registers");
+        }
     }
 
     [Test]

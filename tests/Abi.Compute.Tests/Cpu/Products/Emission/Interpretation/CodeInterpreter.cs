@@ -158,7 +158,7 @@ internal sealed unsafe class CodeInterpreter : IDisposable
         switch (i.Mnemonic)
         {
             case Mnemonic.Nop when i.Code == Code.Nopd || i.Code == Code.Nopw || i.Code == Code.Nopq:
-            case Mnemonic.Prefetcht0: // touches nothing, wherever it points
+            case Mnemonic.Prefetcht0 or Mnemonic.Prefetcht1: // touches nothing, wherever it points
                 return () => next;
             case Mnemonic.Vzeroupper:
                 return () =>

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.Products;
 using Abi.Compute.Cpu.Products.Bfloat16;
 using Abi.Compute.Cpu.Products.Emission;
@@ -7,6 +8,7 @@ using Abi.Compute.Cpu.Products.Float32;
 using Abi.Compute.Cpu.Products.Formats;
 using Abi.Compute.Cpu.Products.Int8;
 using Abi.Compute.Cpu.Products.Packing;
+using Abi.Compute.Devices;
 using Abi.Compute.Formats;
 using Abi.Compute.Memory;
 using Abi.Compute.Scalar;
@@ -38,14 +40,10 @@ public sealed unsafe class InterpretedProgramTests
         var random = new Random(rows);
         foreach (var columns in new[] { 1, 6, 131 })
         {
-            using var panel = new NativeBuffer(columns * Panel.Outputs * sizeof(ushort));
+            using var panel = Halves(random, columns * Panel.Outputs);
             using var expanded = new NativeBuffer(columns * Panel.Outputs * sizeof(float));
             using var x = new NativeBuffer(rows * columns * sizeof(float));
             using var y = new NativeBuffer(rows * Panel.Outputs * sizeof(float));
-            foreach (ref var half in new Span<Half>((void*)panel.Address, columns * Panel.Outputs))
-            {
-                half = (Half)((random.NextSingle() - 0.5f) * (random.Next(8) == 0 ? 1e-5f : 1)); // denormal halves too
-            }
 
             FillFloats(random, x);
             FloatElements.Expand<F16>((byte*)panel.Address, columns * Panel.Outputs, (float*)expanded.Address);
@@ -72,6 +70,79 @@ public sealed unsafe class InterpretedProgramTests
                 Lend(interpreter, &arguments, panel, x, y);
                 Check(interpreter, placed, &arguments, y, expected, $"{columns} columns");
             }
+        }
+    }
+
+    [Test]
+    public void HalfScoresEqualTheDefinition([Values(1, 3, 6, 8)] int queries)
+    {
+        const int length = AttentionKernels.SpanLength;
+        var assembler = new Assembler();
+        HalfAttentionProgram.WriteScores(assembler, queries);
+        var random = new Random(queries);
+        foreach (var columns in new[] { 1, 67 })
+        {
+            using var keys = Halves(random, columns * StateStore.PageLength);
+            using var packed = new NativeBuffer(columns * HalfAttentionProgram.MostQueries * sizeof(float));
+            using var scores = new NativeBuffer(queries * length * sizeof(float));
+            FillFloats(random, packed);
+            FillFloats(random, scores);
+            var expected = Floats(scores).ToArray();
+            for (var q = 0; q < queries; q++)
+            {
+                for (var p = 0; p < StateStore.PageLength; p++)
+                {
+                    var score = 0f;
+                    for (var i = 0; i < columns; i++)
+                    {
+                        score = MathF.FusedMultiplyAdd(Floats(packed)[(i * HalfAttentionProgram.MostQueries) + q], (float)((Half*)keys.Address)[(i * StateStore.PageLength) + p], score);
+                    }
+
+                    expected[(q * length) + p] = score;
+                }
+            }
+
+            var arguments = new HalfAttentionArguments { Page = (Half*)keys.Address, Factors = (float*)packed.Address, To = (float*)scores.Address, Count = columns };
+            CheckAttention(assembler, &arguments, keys, packed, scores, expected);
+        }
+    }
+
+    [Test]
+    public void HalfSumsEqualTheDefinition([Values(1, 3, 6, 8)] int queries, [Values] bool isWide)
+    {
+        const int length = AttentionKernels.SpanLength;
+        const int stride = 5 * 16;
+        const int column = 16;
+        var vectors = isWide ? HalfAttentionProgram.SumVectors(queries) : 1;
+        var assembler = new Assembler();
+        HalfAttentionProgram.WriteSums(assembler, queries, vectors);
+        var random = new Random(queries);
+        foreach (var (from, count) in new[] { (0, StateStore.PageLength), (30, 1), (7, 11) })
+        {
+            using var values = Halves(random, StateStore.PageLength * stride);
+            using var weights = new NativeBuffer(queries * length * sizeof(float));
+            using var sums = new NativeBuffer(queries * stride * sizeof(float));
+            FillFloats(random, weights);
+            FillFloats(random, sums);
+            var expected = Floats(sums).ToArray();
+            for (var q = 0; q < queries; q++)
+            {
+                for (var c = column; c < column + (16 * vectors); c++)
+                {
+                    ref var sum = ref expected[(q * stride) + c];
+                    for (var p = from; p < from + count; p++)
+                    {
+                        sum = MathF.FusedMultiplyAdd(Floats(weights)[(q * length) + p], (float)((Half*)values.Address)[(p * stride) + c], sum);
+                    }
+                }
+            }
+
+            var arguments = new HalfAttentionArguments
+            {
+                Page = (Half*)values.Address + (from * stride) + column, Factors = (float*)weights.Address + from, To = (float*)sums.Address + column,
+                Count = count, Stride = stride * sizeof(Half), ToStride = stride * sizeof(float),
+            };
+            CheckAttention(assembler, &arguments, values, weights, sums, expected);
         }
     }
 
@@ -235,6 +306,29 @@ public sealed unsafe class InterpretedProgramTests
         interpreter.Memory.Lend(panel, isWritable: false, "panel");
         interpreter.Memory.Lend(x, isWritable: false, "activations");
         interpreter.Memory.Lend(y, isWritable: true, "outputs");
+    }
+
+    private static void CheckAttention(Assembler written, HalfAttentionArguments* arguments, NativeBuffer page, NativeBuffer factors, NativeBuffer to, float[] expected)
+    {
+        var code = written.ToArray();
+        using var interpreter = new CodeInterpreter(code);
+        interpreter.Memory.Lend(arguments, sizeof(HalfAttentionArguments), isWritable: false, "arguments");
+        interpreter.Memory.Lend(page, isWritable: false, "page");
+        interpreter.Memory.Lend(factors, isWritable: false, "factors");
+        interpreter.Memory.Lend(to, isWritable: true, "results");
+        Check(interpreter, EmittedFunction.CanRun(narrow: false) ? EmittedFunction.Place(code) : null, arguments, to, expected, $"{arguments->Count} of the page");
+    }
+
+    /// <summary>Random halves, denormal ones too.</summary>
+    private static NativeBuffer Halves(Random random, int count)
+    {
+        var buffer = new NativeBuffer(count * sizeof(ushort));
+        foreach (ref var half in new Span<Half>((void*)buffer.Address, count))
+        {
+            half = (Half)((random.NextSingle() - 0.5f) * (random.Next(8) == 0 ? 1e-5f : 1));
+        }
+
+        return buffer;
     }
 
     /// <summary>Runs a function interpreted and, where it can be, by the processor, from the same outputs.</summary>
