@@ -411,7 +411,7 @@ internal static unsafe class AttentionKernels
     {
         if (Sse.IsSupported)
         {
-            Sse.Prefetch0(line);
+            Sse.Prefetch1(line);
         }
     }
 }

@@ -222,7 +222,7 @@ internal static unsafe class AttentionKernels256
     {
         if (Sse.IsSupported)
         {
-            Sse.Prefetch0(line);
+            Sse.Prefetch1(line);
         }
     }
 }

@@ -400,7 +400,7 @@ internal static unsafe class BlockAttentionKernels
         {
             for (var line = 0; line < count; line += 64)
             {
-                Sse.Prefetch0(memory + line);
+                Sse.Prefetch1(memory + line);
             }
         }
     }
