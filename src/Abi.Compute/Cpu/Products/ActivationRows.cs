@@ -104,9 +104,9 @@ internal static unsafe class ActivationRows
         var greatest = Vector512.Max(Vector512.Abs(x0), Vector512.Abs(x1));
         var half = Vector256.Max(greatest.GetLower(), greatest.GetUpper());
         into->Scale = Scale(Greatest(Vector128.Max(half.GetLower(), half.GetUpper())), out var inverse);
-        // Conversion takes what is not a number to 0 on every machine.
-        var i0 = Vector512.ConvertToInt32(Vector512.Round(x0 * inverse, MidpointRounding.ToEven));
-        var i1 = Vector512.ConvertToInt32(Vector512.Round(x1 * inverse, MidpointRounding.ToEven));
+        // Conversion takes what is not a number to 0 on every machine. Rounding that is told how is a call.
+        var i0 = Vector512.ConvertToInt32(Vector512.Round(x0 * inverse));
+        var i1 = Vector512.ConvertToInt32(Vector512.Round(x1 * inverse));
         var shorts = Vector512.Narrow(i0, i1);
         Vector256.Narrow(shorts.GetLower(), shorts.GetUpper()).Store(into->Levels);
         Sums(Vector512.Sum(i0), Vector512.Sum(i1), into);
@@ -125,10 +125,10 @@ internal static unsafe class ActivationRows
         var sums = stackalloc int[2];
         for (var half = 0; half < 2; half++, x += 16)
         {
-            var i0 = Vector128.ConvertToInt32(Vector128.Round(Vector128.Load(x) * inverse, MidpointRounding.ToEven));
-            var i1 = Vector128.ConvertToInt32(Vector128.Round(Vector128.Load(x + 4) * inverse, MidpointRounding.ToEven));
-            var i2 = Vector128.ConvertToInt32(Vector128.Round(Vector128.Load(x + 8) * inverse, MidpointRounding.ToEven));
-            var i3 = Vector128.ConvertToInt32(Vector128.Round(Vector128.Load(x + 12) * inverse, MidpointRounding.ToEven));
+            var i0 = Vector128.ConvertToInt32(Vector128.Round(Vector128.Load(x) * inverse));
+            var i1 = Vector128.ConvertToInt32(Vector128.Round(Vector128.Load(x + 4) * inverse));
+            var i2 = Vector128.ConvertToInt32(Vector128.Round(Vector128.Load(x + 8) * inverse));
+            var i3 = Vector128.ConvertToInt32(Vector128.Round(Vector128.Load(x + 12) * inverse));
             Vector128.Narrow(Vector128.Narrow(i0, i1), Vector128.Narrow(i2, i3)).Store(into->Levels + (half * 16));
             sums[half] = Vector128.Sum(i0 + i1 + i2 + i3);
         }
