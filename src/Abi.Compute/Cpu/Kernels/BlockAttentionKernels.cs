@@ -389,8 +389,8 @@ internal static unsafe class BlockAttentionKernels
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void WidenScales(byte* panel, float* scales)
     {
-        HalfLanes.Load((System.Half*)panel).Store(scales);
-        HalfLanes.Load((System.Half*)panel + Lanes.Count).Store(scales + Lanes.Count);
+        HalfLanes.Widen16((System.Half*)panel, scales);
+        HalfLanes.Widen16((System.Half*)panel + Lanes.Count, scales + Lanes.Count);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

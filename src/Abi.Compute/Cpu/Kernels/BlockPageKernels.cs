@@ -45,7 +45,7 @@ internal static unsafe class BlockPageKernels
     {
         for (; keySize > 0; keySize -= Columns, keys += PanelBytes(type), to += Columns * Page)
         {
-            var (s0, s1) = (HalfLanes.Load((Half*)keys), HalfLanes.Load((Half*)keys + Lanes.Count));
+            var (s0, s1) = (HalfLanes.Load16((Half*)keys), HalfLanes.Load16((Half*)keys + Lanes.Count));
             var levels = keys + ScaleBytes;
             var columns = Math.Min(keySize, Columns);
             if (type == TensorType.Q8_0)
@@ -80,8 +80,8 @@ internal static unsafe class BlockPageKernels
         var scales = stackalloc float[Page];
         for (var column = 0; column < stride; column += Columns, values += PanelBytes(type), to += Columns)
         {
-            HalfLanes.Load((Half*)values).Store(scales);
-            HalfLanes.Load((Half*)values + Lanes.Count).Store(scales + Lanes.Count);
+            HalfLanes.Widen16((Half*)values, scales);
+            HalfLanes.Widen16((Half*)values + Lanes.Count, scales + Lanes.Count);
             var levels = values + ScaleBytes;
             if (type == TensorType.Q8_0)
             {

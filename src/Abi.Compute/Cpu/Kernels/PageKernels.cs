@@ -141,23 +141,7 @@ internal static unsafe class PageKernels
             return;
         }
 
-        var special = Vector512<ushort>.Zero;
-        for (var i = 0; i < count; i += 2 * Lanes.Count)
-        {
-            special |= HalfLanes.Special(from + i);
-            HalfLanes.LoadFinite(from + i).Store(to + i);
-            HalfLanes.LoadFinite(from + i + Lanes.Count).Store(to + i + Lanes.Count);
-        }
-
-        if ((special & Vector512.Create((ushort)0x8000)) == Vector512<ushort>.Zero)
-        {
-            return;
-        }
-
-        for (var i = 0; i < count; i += Lanes.Count)
-        {
-            HalfLanes.Load(from + i).Store(to + i);
-        }
+        HalfLanes.Widen(from, to, count);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

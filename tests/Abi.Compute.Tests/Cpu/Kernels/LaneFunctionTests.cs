@@ -4,7 +4,7 @@ using Abi.Compute.Scalar;
 
 namespace Abi.Compute.Tests.Cpu.Kernels;
 
-/// <summary>The device's own exponentials and their like beside double precision, and its half conversions beside .NET's.</summary>
+/// <summary>The device's own exponentials and their like beside double precision.</summary>
 public sealed class LaneFunctionTests
 {
     [Test]
@@ -60,50 +60,6 @@ public sealed class LaneFunctionTests
         }
 
         Assert.That(One(ErrorFunctionLanes.Erf, float.PositiveInfinity), Is.EqualTo(1));
-    }
-
-    [Test]
-    public unsafe void HalvesAreThoseOfTheRuntime()
-    {
-        var halves = stackalloc Half[16];
-        for (var bits = 0; bits < 0x10000; bits += 16)
-        {
-            for (var i = 0; i < 16; i++)
-            {
-                halves[i] = BitConverter.UInt16BitsToHalf((ushort)(bits + i));
-            }
-
-            var wide = HalfLanes.Load(halves);
-            var back = HalfLanes.Round(wide);
-            for (var i = 0; i < 16; i++)
-            {
-                if (!Half.IsNaN(halves[i]))
-                {
-                    Assert.That(BitConverter.SingleToInt32Bits(wide[i]), Is.EqualTo(BitConverter.SingleToInt32Bits((float)halves[i])));
-                    Assert.That(back[i], Is.EqualTo((ushort)(bits + i)));
-                }
-            }
-        }
-    }
-
-    [Test]
-    public unsafe void RoundingToHalvesIsThatOfTheRuntime()
-    {
-        var random = new Random(2);
-        var halves = stackalloc Half[16];
-        for (var round = 0; round < 200_000; round++)
-        {
-            var x = BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue));
-            x = round % 2 == 0 ? x : (float)((random.NextDouble() - 0.5) * Math.Pow(2, random.Next(-30, 20)));
-            HalfLanes.Store(Vector512.Create(x), halves);
-            Assert.That(float.IsNaN(x) ? Half.IsNaN(halves[7]) : BitConverter.HalfToUInt16Bits(halves[7]) == BitConverter.HalfToUInt16Bits((Half)x), $"{x}");
-        }
-
-        foreach (var x in (float[])[65504, 65519.99f, 65520, -65520, 1e-8f, 5.9604645e-8f, 2.9802322e-8f, 2.9802326e-8f, 6.1035156e-5f, 6.1e-5f, 0, -0f, float.PositiveInfinity])
-        {
-            HalfLanes.Store(Vector512.Create(x), halves);
-            Assert.That(BitConverter.HalfToUInt16Bits(halves[0]), Is.EqualTo(BitConverter.HalfToUInt16Bits((Half)x)), $"{x}");
-        }
     }
 
     private static float One(Func<Vector512<float>, Vector512<float>> function, float x) => function(Vector512.Create(x))[3];

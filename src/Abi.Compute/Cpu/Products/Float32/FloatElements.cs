@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
-using Abi.Compute.Cpu.Products.Formats;
+using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Formats;
 
 namespace Abi.Compute.Cpu.Products.Float32;
@@ -98,6 +98,12 @@ internal static unsafe class FloatElements
     public static void Expand<TFormat>(byte* packed, int count, float* values)
         where TFormat : struct, IBlockFormat
     {
+        if (typeof(TFormat) == typeof(F16))
+        {
+            HalfLanes.Widen((Half*)packed, values, count, Ahead);
+            return;
+        }
+
         for (var i = 0; i < count; i += 16, packed += 32)
         {
             if (Sse.IsSupported && i % 32 == 0)
@@ -105,18 +111,14 @@ internal static unsafe class FloatElements
                 Sse.Prefetch0(packed + Ahead);
             }
 
-            if (typeof(TFormat) == typeof(F16))
+            if (Vector512.IsHardwareAccelerated)
             {
-                HalfNumber.Widen16(packed, values + i);
-            }
-            else if (Vector512.IsHardwareAccelerated)
-            {
-                (HalfNumber.Bits16(packed) << 16).AsSingle().Store(values + i);
+                (Vector512.WidenLower(Vector256.Load((ushort*)packed).ToVector512Unsafe()) << 16).AsSingle().Store(values + i);
             }
             else
             {
-                (HalfNumber.Bits8(packed) << 16).AsSingle().Store(values + i);
-                (HalfNumber.Bits8(packed + 16) << 16).AsSingle().Store(values + i + 8);
+                (Vector256.WidenLower(Vector128.Load((ushort*)packed).ToVector256Unsafe()) << 16).AsSingle().Store(values + i);
+                (Vector256.WidenLower(Vector128.Load((ushort*)(packed + 16)).ToVector256Unsafe()) << 16).AsSingle().Store(values + i + 8);
             }
         }
     }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.Products.Formats;
 using Abi.Compute.Cpu.Products.Int8;
 
@@ -206,8 +207,8 @@ internal static unsafe class PackedPanel<TFormat>
         var (unit, minimumUnit) = (Vector512<float>.Zero, Vector512<float>.Zero);
         if (TFormat.ScaleForm == ScaleForm.Super)
         {
-            unit = HalfNumber.Read16(units) * TFormat.UnitFactor;
-            minimumUnit = TFormat.HasMinimum ? -HalfNumber.Read16(units + 32) : default;
+            unit = HalfLanes.Load16((Half*)units) * TFormat.UnitFactor;
+            minimumUnit = TFormat.HasMinimum ? -HalfLanes.Load16((Half*)(units + 32)) : default;
         }
 
         for (var block = 0; block < blocks; block++, scales = (float*)((byte*)scales + nextBlock))
@@ -230,7 +231,7 @@ internal static unsafe class PackedPanel<TFormat>
                 switch (TFormat.ScaleForm)
                 {
                     case ScaleForm.Half:
-                        HalfNumber.Read16(packed).Store(to);
+                        HalfLanes.Load16((Half*)packed).Store(to);
                         packed += 32;
                         break;
                     case ScaleForm.Super:
@@ -274,10 +275,10 @@ internal static unsafe class PackedPanel<TFormat>
         var (minimum0, minimum1) = (unit0, unit1);
         if (TFormat.ScaleForm == ScaleForm.Super)
         {
-            (unit0, unit1) = (HalfNumber.Read8(units) * TFormat.UnitFactor, HalfNumber.Read8(units + 16) * TFormat.UnitFactor);
+            (unit0, unit1) = (HalfLanes.Load8((Half*)units) * TFormat.UnitFactor, HalfLanes.Load8((Half*)(units + 16)) * TFormat.UnitFactor);
             if (TFormat.HasMinimum)
             {
-                (minimum0, minimum1) = (-HalfNumber.Read8(units + 32), -HalfNumber.Read8(units + 48));
+                (minimum0, minimum1) = (-HalfLanes.Load8((Half*)(units + 32)), -HalfLanes.Load8((Half*)(units + 48)));
             }
         }
 
@@ -289,7 +290,7 @@ internal static unsafe class PackedPanel<TFormat>
                 switch (TFormat.ScaleForm)
                 {
                     case ScaleForm.Half:
-                        HalfNumber.Widen16(packed, to);
+                        HalfLanes.Widen16((Half*)packed, to);
                         packed += 32;
                         break;
                     case ScaleForm.Super:
