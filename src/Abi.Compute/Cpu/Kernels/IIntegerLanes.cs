@@ -11,6 +11,9 @@ internal unsafe interface IIntegerLanes<TIntegers, TFloats>
     /// <summary>Four bytes a lane.</summary>
     static abstract TIntegers LoadBytes(byte* from);
 
+    /// <summary>Stores them.</summary>
+    static abstract void StoreBytes(TIntegers lanes, byte* to);
+
     /// <summary><c>a &amp; b</c>.</summary>
     static abstract TIntegers And(TIntegers a, TIntegers b);
 

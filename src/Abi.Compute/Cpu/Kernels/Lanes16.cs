@@ -31,6 +31,9 @@ internal readonly unsafe struct Lanes16 : IBlockLanes<Vector512<float>>, IIntege
     public static Vector512<int> LoadBytes(byte* from) => Vector512.Load((int*)from);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBytes(Vector512<int> lanes, byte* to) => lanes.Store((int*)to);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> And(Vector512<int> a, Vector512<int> b) => a & b;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

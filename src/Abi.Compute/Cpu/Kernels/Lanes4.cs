@@ -30,6 +30,9 @@ internal readonly unsafe struct Lanes4 : ILanes<Vector128<float>>, IIntegerLanes
     public static Vector128<int> LoadBytes(byte* from) => Vector128.Load((int*)from);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBytes(Vector128<int> lanes, byte* to) => lanes.Store((int*)to);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> And(Vector128<int> a, Vector128<int> b) => a & b;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

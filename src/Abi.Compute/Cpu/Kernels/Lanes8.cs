@@ -31,6 +31,9 @@ internal readonly unsafe struct Lanes8 : IBlockLanes<Vector256<float>>, IInteger
     public static Vector256<int> LoadBytes(byte* from) => Vector256.Load((int*)from);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBytes(Vector256<int> lanes, byte* to) => lanes.Store((int*)to);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> And(Vector256<int> a, Vector256<int> b) => a & b;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

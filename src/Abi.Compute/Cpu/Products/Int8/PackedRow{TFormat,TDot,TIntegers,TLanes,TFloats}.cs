@@ -36,7 +36,7 @@ internal sealed unsafe class PackedRow<TFormat, TDot, TIntegers, TLanes, TFloats
         var together = layout.StretchBlocks;
         var factors = layout.Factors * Panel.GroupOutputs;
         var asked = ReadingAhead.IsFor(1);
-        var table = Table();
+        var table = PackedCodes<TFormat, TIntegers, TLanes, TFloats>.Table();
         var scales = stackalloc float[MostStretchFactors * Panel.GroupOutputs]; // [blocks of a stretch][scales, then minimums][16 outputs]
         new Span<float>(y, Panel.Outputs).Clear();
         for (var piece = 0; piece < blocks; piece += Int8Panel.MaximumBlocks)
@@ -104,51 +104,8 @@ internal sealed unsafe class PackedRow<TFormat, TDot, TIntegers, TLanes, TFloats
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddProducts(ref TIntegers first, ref TIntegers second, byte* codes, TIntegers table, ActivationBlock* x, int j)
     {
-        var (low, high) = Levels(codes, table, j);
+        var (low, high) = PackedCodes<TFormat, TIntegers, TLanes, TFloats>.Levels(codes, table, j);
         first = TDot.Add(first, low, TLanes.CreateIntegers(((int*)x)[j]), FullRange);
         second = TDot.Add(second, high, TLanes.CreateIntegers(((int*)x)[j + 4]), FullRange);
-    }
-
-    /// <summary>Unpacks as <see cref="PackedPanel{TFormat}.Unpack"/> does.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (TIntegers Low, TIntegers High) Levels(byte* codes, TIntegers table, int j)
-    {
-        if (TFormat.CodeBits == 8)
-        {
-            return (TLanes.LoadBytes(codes + (64 * j)), TLanes.LoadBytes(codes + (64 * j) + 256));
-        }
-
-        var (low, high) = (TLanes.CreateIntegers(0), TLanes.CreateIntegers(0));
-        if ((TFormat.CodeBits & 4) != 0)
-        {
-            var nibbles = TLanes.LoadBytes(codes + (64 * j));
-            var mask = TLanes.CreateIntegers(0x0f0f0f0f);
-            (low, high) = (TLanes.And(nibbles, mask), TLanes.And(TLanes.Shift(nibbles, -4), mask));
-        }
-
-        if ((TFormat.CodeBits & 2) != 0)
-        {
-            var shift = TFormat.CodeBits & 4;
-            var mask = TLanes.CreateIntegers(0x03030303 << shift);
-            low = TLanes.Or(low, TLanes.And(TLanes.Shift(TLanes.LoadBytes(codes + (64 * shift)), shift - (2 * j)), mask));
-            high = TLanes.Or(high, TLanes.And(TLanes.Shift(TLanes.LoadBytes(codes + (64 * shift) + 64), shift - (2 * j)), mask));
-        }
-
-        if ((TFormat.CodeBits & 1) != 0)
-        {
-            var shift = TFormat.CodeBits & 6;
-            var mask = TLanes.CreateIntegers(0x01010101 << shift);
-            var bits = TLanes.LoadBytes(codes + (64 * shift));
-            low = TLanes.Or(low, TLanes.And(TLanes.Shift(bits, shift - j), mask));
-            high = TLanes.Or(high, TLanes.And(TLanes.Shift(bits, shift - j - 4), mask));
-        }
-
-        return TFormat.Table.IsEmpty ? (low, high) : (TLanes.LookUp(table, low), TLanes.LookUp(table, high));
-    }
-
-    private static TIntegers Table()
-    {
-        var table = PackedPanel<TFormat>.Table();
-        return TLanes.LoadBytes((byte*)&table);
     }
 }

@@ -32,34 +32,19 @@ internal static unsafe class PackedPanel<TFormat>
     }
 
     /// <summary>Unpacks one piece to the records that tiles read.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(byte* packed, int blocks, byte* panel)
     {
-        var table = Table();
-        var layout = Layout; // asked for once, like what follows: within the loop it would be calls
-        nint recordBytes = Int8Panel<TFormat>.RecordBytes;
-        nint codeBytes = layout.CodeBytes;
-        nint scaleBytes = layout.StretchScaleBytes;
-        nint unitBytes = layout.UnitBytes;
-        var together = layout.StretchBlocks;
-        for (var group = 0; group < Panel.Outputs / Panel.GroupOutputs; group++)
+        if (Vector512.IsHardwareAccelerated)
         {
-            var record = panel + (group * 512);
-            var scales = (float*)(panel + Int8Panel<TFormat>.LevelBytes) + (group * Panel.GroupOutputs);
-            var units = packed;
-            packed += unitBytes;
-            for (var block = 0; block < blocks; block += together)
-            {
-                var some = Math.Min(together, blocks - block);
-                UnpackScales(units, packed, some, scales, Panel.Outputs, recordBytes);
-                packed += scaleBytes;
-                scales = (float*)((byte*)scales + (some * recordBytes));
-                for (var i = 0; i < some; i++, packed += codeBytes, record += recordBytes)
-                {
-                    PrefetchLines(packed, codeBytes);
-                    UnpackCodes(packed, table, record);
-                }
-            }
+            Unpack<Vector512<int>, Lanes16, Vector512<float>>(packed, blocks, panel);
+        }
+        else if (Avx2.IsSupported)
+        {
+            Unpack<Vector256<int>, Lanes8, Vector256<float>>(packed, blocks, panel);
+        }
+        else
+        {
+            Unpack<Vector128<int>, Lanes4, Vector128<float>>(packed, blocks, panel);
         }
     }
 
@@ -105,80 +90,59 @@ internal static unsafe class PackedPanel<TFormat>
         return Vector512.Load(levels);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void UnpackCodes(byte* packed, Vector512<byte> table, byte* levels)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Unpack<TIntegers, TLanes, TFloats>(byte* packed, int blocks, byte* panel)
+        where TLanes : struct, ILanes<TFloats>, IIntegerLanes<TIntegers, TFloats>
     {
-        if (TFormat.CodeBits == 8)
+        var table = PackedCodes<TFormat, TIntegers, TLanes, TFloats>.Table();
+        var layout = Layout; // asked for once, like what follows: within the loop it would be calls
+        nint recordBytes = Int8Panel<TFormat>.RecordBytes;
+        nint codeBytes = layout.CodeBytes;
+        nint scaleBytes = layout.StretchScaleBytes;
+        nint unitBytes = layout.UnitBytes;
+        var together = layout.StretchBlocks;
+        for (var group = 0; group < Panel.Outputs / Panel.GroupOutputs; group++)
         {
-            for (var j = 0; j < 8; j++)
+            var record = panel + (group * 512);
+            var scales = (float*)(panel + Int8Panel<TFormat>.LevelBytes) + (group * Panel.GroupOutputs);
+            var units = packed;
+            packed += unitBytes;
+            for (var block = 0; block < blocks; block += together)
             {
-                Vector512.Load(packed + (64 * j)).Store(levels + (64 * j));
+                var some = Math.Min(together, blocks - block);
+                UnpackScales(units, packed, some, scales, Panel.Outputs, recordBytes);
+                packed += scaleBytes;
+                scales = (float*)((byte*)scales + (some * recordBytes));
+                for (var i = 0; i < some; i++, packed += codeBytes, record += recordBytes)
+                {
+                    PrefetchLines(packed, codeBytes);
+                    UnpackCodes<TIntegers, TLanes, TFloats>(packed, table, record);
+                }
             }
-
-            return;
         }
+    }
 
-        UnpackTwo(packed, table, levels, 0);
-        UnpackTwo(packed, table, levels, 1);
-        UnpackTwo(packed, table, levels, 2);
-        UnpackTwo(packed, table, levels, 3);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void UnpackCodes<TIntegers, TLanes, TFloats>(byte* packed, TIntegers table, byte* levels)
+        where TLanes : struct, ILanes<TFloats>, IIntegerLanes<TIntegers, TFloats>
+    {
+        for (var end = packed + 64; packed < end; packed += 4 * TLanes.Count, levels += 4 * TLanes.Count)
+        {
+            UnpackTwo<TIntegers, TLanes, TFloats>(packed, table, levels, 0);
+            UnpackTwo<TIntegers, TLanes, TFloats>(packed, table, levels, 1);
+            UnpackTwo<TIntegers, TLanes, TFloats>(packed, table, levels, 2);
+            UnpackTwo<TIntegers, TLanes, TFloats>(packed, table, levels, 3);
+        }
     }
 
     /// <summary>Unpacks vectors <paramref name="j"/>, a constant, and j + 4.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void UnpackTwo(byte* packed, Vector512<byte> table, byte* levels, int j)
+    private static void UnpackTwo<TIntegers, TLanes, TFloats>(byte* packed, TIntegers table, byte* levels, int j)
+        where TLanes : struct, IIntegerLanes<TIntegers, TFloats>
     {
-        var (low, high) = (Vector512<byte>.Zero, Vector512<byte>.Zero);
-        if ((TFormat.CodeBits & 4) != 0)
-        {
-            var nibbles = Vector512.Load(packed + (64 * j));
-            low = nibbles & Vector512.Create((byte)15);
-            high = (nibbles.AsUInt16() >> 4).AsByte() & Vector512.Create((byte)15);
-        }
-
-        if ((TFormat.CodeBits & 2) != 0)
-        {
-            var shift = TFormat.CodeBits & 4;
-            var mask = Vector512.Create((byte)(3 << shift));
-            low |= Shift(Vector512.Load(packed + (64 * shift)), shift - (2 * j)) & mask;
-            high |= Shift(Vector512.Load(packed + (64 * shift) + 64), shift - (2 * j)) & mask;
-        }
-
-        if ((TFormat.CodeBits & 1) != 0)
-        {
-            var shift = TFormat.CodeBits & 6;
-            var mask = Vector512.Create((byte)(1 << shift));
-            var bits = Vector512.Load(packed + (64 * shift));
-            low |= Shift(bits, shift - j) & mask;
-            high |= Shift(bits, shift - j - 4) & mask;
-        }
-
-        if (!TFormat.Table.IsEmpty)
-        {
-            (low, high) = (LookUp(table, low), LookUp(table, high));
-        }
-
-        low.Store(levels + (64 * j));
-        high.Store(levels + (64 * j) + 256);
-    }
-
-    /// <summary>Shifts to the left, or to the right by a negative count; what crosses from byte to byte is masked away by the caller.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<byte> Shift(Vector512<byte> bytes, int count) => count >= 0 ? (bytes.AsUInt16() << count).AsByte() : (bytes.AsUInt16() >> -count).AsByte();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<byte> LookUp(Vector512<byte> table, Vector512<byte> codes)
-    {
-        if (Avx512BW.IsSupported)
-        {
-            return Avx512BW.Shuffle(table, codes);
-        }
-
-        var sixteen = table.GetLower().GetLower();
-        var (low, high) = (codes.GetLower(), codes.GetUpper());
-        return Vector512.Create(
-            Vector256.Create(Vector128.Shuffle(sixteen, low.GetLower()), Vector128.Shuffle(sixteen, low.GetUpper())),
-            Vector256.Create(Vector128.Shuffle(sixteen, high.GetLower()), Vector128.Shuffle(sixteen, high.GetUpper())));
+        var (low, high) = PackedCodes<TFormat, TIntegers, TLanes, TFloats>.Levels(packed, table, j);
+        TLanes.StoreBytes(low, levels + (64 * j));
+        TLanes.StoreBytes(high, levels + (64 * j) + 256);
     }
 
     /// <summary>Makes the scales and minimums of some blocks of a stretch float32.</summary>
