@@ -9,7 +9,7 @@ internal abstract unsafe class Int8Tile
     /// <summary>What this process uses for a format's panels.</summary>
     /// <typeparam name="TFormat">The format.</typeparam>
     public static Int8Tile Best<TFormat>()
-        where TFormat : struct, ILevelFormat => Int8TileChoice<TFormat>.Best;
+        where TFormat : struct, ILevelFormat => Int8Choice<TFormat>.Tile;
 
     /// <summary>What it is written for (<see cref="KernelPath"/>).</summary>
     public abstract string Path { get; }

@@ -15,7 +15,7 @@ internal abstract unsafe class PackedRow
     /// <summary>What this process uses for a format's panels.</summary>
     /// <typeparam name="TFormat">The format.</typeparam>
     public static PackedRow Best<TFormat>()
-        where TFormat : struct, ILevelFormat => PackedRowChoice<TFormat>.Best;
+        where TFormat : struct, ILevelFormat => Int8Choice<TFormat>.Row;
 
     /// <summary>What it is written for (<see cref="KernelPath"/>).</summary>
     public abstract string Path { get; }
