@@ -204,9 +204,14 @@ public sealed class ChatTemplate
             return;
         }
 
-        if (!Capabilities.SystemMessages && messages.Any(message => message.Role == ChatRole.System || message.Role.Value == "developer"))
+        if (!Capabilities.SystemMessages && messages.Any(ChatVariables.IsSystem))
         {
             throw Lacks("system messages");
+        }
+
+        if (!Capabilities.LateSystemMessages && messages.SkipWhile(ChatVariables.IsSystem).Any(ChatVariables.IsSystem))
+        {
+            throw Lacks("system messages after the beginning");
         }
 
         if (!Capabilities.Tools && !options.Tools.IsEmpty)

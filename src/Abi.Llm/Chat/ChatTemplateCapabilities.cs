@@ -40,6 +40,9 @@ public sealed record ChatTemplateCapabilities
     /// <summary>Whether the variable <c>reasoning_effort</c> sets how much the model reasons.</summary>
     public bool ReasoningEffort { get; init; }
 
+    /// <summary>Whether system messages are shown after the first too.</summary>
+    internal bool LateSystemMessages { get; init; }
+
     /// <summary>Whether a conversation without tools has to have an empty list of them; otherwise it has none.</summary>
     internal bool ToolsAsEmptyList { get; init; }
 

@@ -45,6 +45,9 @@ internal sealed partial class ChatTemplateProbe
             ContentAsParts = asParts,
             ToolsAsEmptyList = asEmptyList,
             SystemMessages = Shows([Text("system", "system-needle", asParts), User(asParts)], asEmptyList ? [] : null, "system-needle"),
+            LateSystemMessages = Shows(
+                [Text("system", "system-needle", asParts), User(asParts), Text("assistant", "text", asParts), Text("system", "late-needle", asParts), User(asParts)],
+                asEmptyList ? [] : null, "system-needle", "late-needle"),
             Tools = inVariable || inMessage,
             ToolsInSystemMessage = inMessage,
             ToolCalls = calls is not null,

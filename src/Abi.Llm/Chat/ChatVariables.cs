@@ -13,25 +13,54 @@ namespace Abi.Llm.Chat;
 internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolCallFormat format, ContentGuard? guard, char mark)
 {
     private readonly Dictionary<string, string> _names = new(StringComparer.Ordinal); // call id → tool's name
+    private JsonObject? _foldedResults; // the last message that results were folded into
 
-    /// <summary>The template's <c>messages</c>.</summary>
+    /// <summary>Whether a message instructs rather than takes part.</summary>
+    public static bool IsSystem(ChatMessage message) => message.Role == ChatRole.System || message.Role.Value == "developer";
+
+    /// <summary>
+    /// The template's <c>messages</c>. System texts that it would not show go into the system message at the beginning when they follow it at once, else in front of the next user message,
+    /// or behind the last one when none follows.
+    /// </summary>
     public JsonArray Messages(IReadOnlyList<ChatMessage> messages, bool folds, string? folded)
     {
         List<JsonObject> result = [];
-        var system = folded;
+        var held = capabilities.SystemMessages ? null : folded;
         foreach (var message in messages)
         {
-            var role = message.Role.Value == "developer" && folds && !capabilities.DeveloperRole ? ChatRole.System.Value : message.Role.Value;
-            if (role == ChatRole.System.Value && folds && !capabilities.SystemMessages)
+            var isSystem = IsSystem(message) && folds;
+            var shows = capabilities.SystemMessages && (result.Count == 0 || capabilities.LateSystemMessages);
+            if (isSystem && !shows)
             {
-                system = Join(system, Guard(TextOf(message)), "\n\n");
+                if (capabilities.SystemMessages && result.Count == 1 && IsSystem(messages[0]))
+                {
+                    AddText(result[0], Guard(TextOf(message)), atEnd: true);
+                }
+                else
+                {
+                    held = Join(held, Guard(TextOf(message)), "\n\n");
+                }
+
                 continue;
             }
 
-            Add(result, message, role, folds);
+            var first = result.Count;
+            Add(result, message, isSystem && !capabilities.DeveloperRole ? ChatRole.System.Value : message.Role.Value, folds);
+            if (held is not null && result.Skip(first).FirstOrDefault(IsUser) is { } user)
+            {
+                AddText(user, held, atEnd: false);
+                held = null;
+            }
         }
 
-        return new JsonArray([.. system is null ? result : WithSystem(result, system)]);
+        if (held is not null)
+        {
+            AddText(
+                result.FindLast(IsUser) ?? throw new ChatTemplateException("The chat template does not show every system message, and there is no user message that its text could go into."),
+                held, atEnd: true);
+        }
+
+        return new JsonArray([.. folded is not null && capabilities.SystemMessages ? WithSystem(result, folded) : result]);
     }
 
     /// <summary>The template's <c>tools</c>.</summary>
@@ -197,7 +226,16 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
     {
         if (folds && !capabilities.ToolResults)
         {
-            result.Add(Raw(ChatRole.User.Value, string.Join("\n", results.Select(answer => $"<tool_response>\n{Guard(ResultText(answer))}\n</tool_response>"))));
+            var text = string.Join("\n", results.Select(answer => $"<tool_response>\n{Guard(ResultText(answer))}\n</tool_response>"));
+            if (_foldedResults is { } before && ReferenceEquals(before, result[^1]))
+            {
+                before["content"] = Content(ContentText(before) + "\n" + text); // two messages of the user's in a row are what many templates refuse
+            }
+            else
+            {
+                result.Add(_foldedResults = Raw(ChatRole.User.Value, text));
+            }
+
             return;
         }
 
@@ -275,28 +313,24 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
 
     private List<JsonObject> WithSystem(List<JsonObject> messages, string system)
     {
-        if (capabilities.SystemMessages)
+        if (messages.Count > 0 && messages[0]["role"]?.GetValue<string>() == ChatRole.System.Value)
         {
-            if (messages.Count > 0 && messages[0]["role"]?.GetValue<string>() == ChatRole.System.Value)
-            {
-                messages[0] = Raw(ChatRole.System.Value, Join(ContentText(messages[0]), system, "\n\n")!);
-            }
-            else
-            {
-                messages.Insert(0, Raw(ChatRole.System.Value, system));
-            }
-
-            return messages;
+            AddText(messages[0], system, atEnd: true);
+        }
+        else
+        {
+            messages.Insert(0, Raw(ChatRole.System.Value, system));
         }
 
-        var user = messages.FindIndex(message => message["role"]?.GetValue<string>() == ChatRole.User.Value);
-        if (user < 0)
-        {
-            throw new ChatTemplateException("The chat template takes no system message, and there is no user message that its text could go into.");
-        }
-
-        messages[user] = Raw(ChatRole.User.Value, Join(system, ContentText(messages[user]), "\n\n")!);
         return messages;
+    }
+
+    private static bool IsUser(JsonObject message) => message["role"]?.GetValue<string>() == ChatRole.User.Value;
+
+    private void AddText(JsonObject message, string text, bool atEnd)
+    {
+        var own = ContentText(message);
+        message["content"] = Content(atEnd ? Join(own, text, "\n\n")! : Join(text, own, "\n\n")!);
     }
 
     private static string ContentText(JsonObject message) =>

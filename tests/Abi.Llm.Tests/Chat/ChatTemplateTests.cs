@@ -138,6 +138,56 @@ public sealed class ChatTemplateTests
     }
 
     [Test]
+    public void ResultsInSeveralMessagesAreFoldedIntoOne()
+    {
+        var text = TemplateFixtures.Load("google").Render(
+            [
+                new(ChatRole.User, "Both"),
+                new(ChatRole.Assistant, [new FunctionCallContent("1", "get_weather", new Dictionary<string, object?>()), new FunctionCallContent("2", "add", new Dictionary<string, object?>())]),
+                new(ChatRole.Tool, [new FunctionResultContent("1", "rain")]), new(ChatRole.Tool, [new FunctionResultContent("2", "three")]),
+            ],
+            new ChatRenderOptions { Unsupported = UnsupportedByTemplate.FoldIn, Tools = [TemplateFixtures.Weather, TemplateFixtures.Add] });
+        Assert.That(text, Does.EndWith("<start_of_turn>user\n<tool_response>\nrain\n</tool_response>\n<tool_response>\nthree\n</tool_response><end_of_turn>\n<start_of_turn>model\n"));
+    }
+
+    [Test]
+    public void NoSystemMessageIsLostWhereATemplateShowsOnlyTheFirst()
+    {
+        ChatMessage[] leading = [new(ChatRole.System, "first-system"), new(ChatRole.System, "second-system"), new(ChatRole.User, "question")];
+        ChatMessage[] late = [leading[0], leading[2], new(ChatRole.Assistant, "answer"), new(ChatRole.System, "late-system"), new(ChatRole.User, "more")];
+        ChatMessage[] last = [leading[0], leading[2], new(ChatRole.System, "late-system")];
+        var folds = new ChatRenderOptions { Unsupported = UnsupportedByTemplate.FoldIn };
+        Assert.Multiple(() =>
+        {
+            foreach (var name in TemplateFixtures.Names())
+            {
+                var template = TemplateFixtures.Load(name);
+                Assert.That(template.Render(leading, folds), Does.Match("(?s)first-system.*second-system.*question"), name);
+                Assert.That(template.Render(late, folds), Does.Match("(?s)question.*answer.*late-system.*more").And.Contains("first-system"), name);
+                Assert.That(template.Render(last, folds), Does.Contain("first-system").And.Contains("late-system").And.Contains("question"), name);
+                if (template.Capabilities.SystemMessages)
+                {
+                    Assert.That(template.Render(leading), Does.Match("(?s)first-system.*second-system.*question"), name);
+                }
+
+                if (template.Capabilities.LateSystemMessages)
+                {
+                    Assert.That(template.Render(late), Does.Contain("late-system"), name);
+                }
+                else
+                {
+                    Assert.That(() => template.Render(late), Throws.TypeOf<ChatTemplateException>().With.Message.Contains("does not show system messages"), name);
+                }
+            }
+        });
+
+        var gemma = TemplateFixtures.Load("google").Render(late, folds);
+        Assert.That(gemma, Does.Contain("user\nfirst-system\n\nquestion<end_of_turn>").And.Contains("user\nlate-system\n\nmore<end_of_turn>"));
+        Assert.That(TemplateFixtures.Load("google").Render(last, folds), Does.Contain("user\nfirst-system\n\nquestion\n\nlate-system<end_of_turn>"));
+        Assert.That(() => TemplateFixtures.Load("google").Render([leading[0]], folds), Throws.TypeOf<ChatTemplateException>().With.Message.Contains("no user message"));
+    }
+
+    [Test]
     public void ToolsGoIntoTheSystemMessageOfTemplatesThatReadThemThere()
     {
         const string source = "{% for m in messages %}{{ '<|' + m['role'] + '|>' }}{{ m['content'] }}{% if 'tools' in m and m['tools'] is not none %}{{ '<|tool|>' + m['tools'] + '<|/tool|>' }}{% endif %}{{ '<|end|>' }}{% endfor %}";
