@@ -8,7 +8,7 @@ public sealed partial class InferenceEngine
 {
     private SessionShape SessionShape => new(
         Definition.Fingerprint, $"{CacheTypes}, {Options.Activations} activations, pages of {Compute.Devices.StateStore.PageLength}, {_device.Name}", VocabularySize, ContextLength,
-        _pool.Groups, checked((int)_pool.Store.PageBytes), checked((int)_pool.Store.SlotBytes));
+        _pool.Windows, checked((int)_pool.Store.PageBytes), checked((int)_pool.Store.SlotBytes));
 
     private string CacheTypes => Options.ValueCacheType is { } values && values != Options.CacheType ? $"{Options.CacheType} keys and {values} values" : $"{Options.CacheType}";
 

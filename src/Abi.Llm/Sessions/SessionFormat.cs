@@ -105,7 +105,7 @@ internal static class SessionFormat
                 $"The saved session's state is '{stateKind}', but the engine keeps '{shape.StateKind}'. Load the model with the options that it was saved with, or start a new session from its tokens.");
         }
 
-        var groups = new SessionPages[Count(reader.ReadInt32(), shape.Groups, "groups of pages")];
+        var groups = new SessionPages[Count(reader.ReadInt32(), shape.Windows.Length, "groups of pages")];
         for (var group = 0; group < groups.Length; group++)
         {
             var length = Count(reader.ReadInt32(), shape.ContextLength + 1, "positions");
@@ -119,12 +119,33 @@ internal static class SessionFormat
         }
 
         var slotBytes = Count(reader.ReadInt32(), shape.SlotBytes, "bytes of recurrent state");
-        if (cached > 0 && (slotBytes != shape.SlotBytes || groups.Length != shape.Groups || (groups.Length > 0 && groups[0].Length != cached)))
+        if (cached > 0 && (slotBytes != shape.SlotBytes || !Fit(groups, [cached, encoderTokens.Length], shape.Windows.AsSpan())))
         {
             throw new SessionFormatException("The saved session is damaged: its state does not fit its tokens. Start a new session.");
         }
 
         return new SessionSnapshot(tokens, encoderTokens, samplerState, cached, groups, slotBytes == 0 ? null : Bytes(reader, slotBytes));
+    }
+
+    /// <summary>Whether each group has the length of its tokens, and every page that will be read: a checksum says nothing about who made it.</summary>
+    private static bool Fit(SessionPages[] groups, ReadOnlySpan<int> lengths, ReadOnlySpan<int> windows)
+    {
+        for (var group = 0; group < windows.Length; group++)
+        {
+            var length = lengths[group];
+            if (group >= groups.Length || groups[group].Length != length)
+            {
+                return false;
+            }
+
+            var passed = windows[group] > 0 ? Math.Max(0, length - windows[group] + 1) / StateStore.PageLength : 0;
+            if (Array.IndexOf(groups[group].Pages, null, passed) >= 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static void WriteIds(BinaryWriter writer, int[] ids)
