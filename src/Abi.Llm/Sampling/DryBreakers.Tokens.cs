@@ -6,7 +6,10 @@ using Abi.Llm.Tokenizers;
 
 namespace Abi.Llm.Sampling;
 
-/// <summary>Finding the tokens of breaker texts: one pass over the vocabulary for each.</summary>
+/// <summary>
+/// Finding the tokens of breaker texts: one pass over the vocabulary for each. A token counts as it reads at the beginning of a text, as in llama.cpp: where the tokenizer puts a space in front
+/// of texts, a token's own first space is not part of it, so " the" is found in no token "▁the".
+/// </summary>
 internal sealed partial class DryBreakers
 {
     private const int LongestText = 40;
@@ -33,6 +36,7 @@ internal sealed partial class DryBreakers
             for (var id = 0; id < tokenizer.VocabularySize; id++)
             {
                 var word = tokenizer.TokenBytes(id, special: true);
+                word = tokenizer.DropsFirstSpace && word.StartsWith(" "u8) ? word[1..] : word;
                 if (word.IndexOf(breaker) >= 0)
                 {
                     Add(id, []);
