@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Abi.Database.Encryption;
 using Abi.Database.Storage;
@@ -13,14 +14,14 @@ namespace Abi.Database.Rows;
 internal sealed unsafe class PayloadHeap
 {
     private const int Granule = 16;
-    private const int SmallGranules = 256; // blocks up to 4 KiB have free lists by exact size
+    private const int SmallGranules = 256; // blocks up to 4 KiB are taken by exact size, larger ones in eight sizes to a doubling, so that one that was freed fits others
     private const int FirstChunk = 1 << 16;
     private const int FirstRead = 256; // of a block whose length is not known
     private const int LargestChunk = 1 << 22;
 
     private readonly List<nint> _owned = [];
     private readonly List<StorageView> _views = [];
-    private readonly Stack<nint>?[] _free = new Stack<nint>?[SmallGranules + 1];
+    private readonly Dictionary<int, Stack<nint>> _free = []; // by the granules taken
     private byte* _next;
     private long _left;
     private int _chunkBytes = FirstChunk;
@@ -102,11 +103,13 @@ internal sealed unsafe class PayloadHeap
             return; // of a file
         }
 
-        var granules = Granules(*(int*)address);
-        if (granules <= SmallGranules)
+        var granules = TakenGranules(*(int*)address);
+        if (!_free.TryGetValue(granules, out var free))
         {
-            (_free[granules] ??= new Stack<nint>()).Push(address);
+            _free[granules] = free = new Stack<nint>();
         }
+
+        free.Push(address);
     }
 
     /// <summary>Takes a file that blocks are read from.</summary>
@@ -121,12 +124,24 @@ internal sealed unsafe class PayloadHeap
 
     private static int Granules(int length) => (int)(((long)length + sizeof(int) + Granule - 1) / Granule);
 
-    private nint Take(int length)
+    private static int TakenGranules(int length)
     {
         var granules = Granules(length);
-        if (granules <= SmallGranules && _free[granules] is { Count: > 0 } free)
+        if (granules <= SmallGranules)
         {
-            return free.Pop();
+            return granules;
+        }
+
+        var step = 1 << (BitOperations.Log2((uint)granules) - 3);
+        return (granules + step - 1) & -step;
+    }
+
+    private nint Take(int length)
+    {
+        var granules = TakenGranules(length);
+        if (_free.TryGetValue(granules, out var free) && free.TryPop(out var freed))
+        {
+            return freed;
         }
 
         var bytes = (long)granules * Granule;
