@@ -1,5 +1,4 @@
 #pragma warning disable MA0048 // a part of CollectionStore
-using System.Buffers.Binary;
 using Abi.Database.Encryption;
 using Abi.Database.Engine;
 using Abi.Database.Indexes;
@@ -76,7 +75,7 @@ internal sealed partial class CollectionStore
 
             _payloads[slot] = blocks == null ? (nint)~(payloads.Offset + offsets[slot]) : (nint)(blocks + offsets[slot]);
             var length = _heap.BytesIn(_payloads[slot]);
-            if (length < sizeof(int) || length > payloads.Length - offsets[slot] - sizeof(int) || BinaryPrimitives.ReadInt32LittleEndian(Payload(slot)) is var key && (key < 0 || key > length - sizeof(int)))
+            if (length < sizeof(int) || length > payloads.Length - offsets[slot] - sizeof(int))
             {
                 throw reader.Corrupt($"Row {slot} has an impossible length.", payloads.Offset + offsets[slot]);
             }
@@ -87,9 +86,9 @@ internal sealed partial class CollectionStore
             }
 
             var payload = Payload(slot);
-            _keys.Add(RecordCodec.Key(payload), slot);
             try
             {
+                _keys.Add(RecordCodec.CheckedKey(Schema.Definition.Key, payload), slot);
                 SetFields(slot, 0, payload, readsTexts);
             }
             catch (FormatException error)

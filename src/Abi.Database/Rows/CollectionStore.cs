@@ -240,7 +240,7 @@ internal sealed partial class CollectionStore
     {
         var expires = reader.Int64();
         var payload = reader.Block();
-        var key = RecordCodec.Key(payload);
+        var key = RecordCodec.CheckedKey(Schema.Definition.Key, payload);
         Delete(key, sequence);
         var slot = TakeSlot();
         Deleted[slot] = SlotSequences.None;

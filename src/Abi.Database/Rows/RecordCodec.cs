@@ -17,6 +17,20 @@ internal static class RecordCodec
     /// <summary>The key at the head of a record.</summary>
     public static ReadOnlySpan<byte> Key(ReadOnlySpan<byte> payload) => payload.Slice(sizeof(int), BinaryPrimitives.ReadInt32LittleEndian(payload));
 
+    /// <summary>The key at the head of a record that is not known to be whole.</summary>
+    /// <exception cref="FormatException">There is none of this kind.</exception>
+    public static ReadOnlySpan<byte> CheckedKey(KeyKind kind, ReadOnlySpan<byte> payload)
+    {
+        var key = new ByteReader(payload).Block();
+        var wanted = kind switch
+        {
+            KeyKind.Guid => 16,
+            KeyKind.Integer => sizeof(long),
+            _ => key.Length,
+        };
+        return key.Length == wanted ? key : throw new FormatException($"A key has {key.Length} bytes; one of kind {kind} has {wanted}.");
+    }
+
     public static byte[] EncodeKey(KeyKind kind, object key)
     {
         switch (kind, key)
@@ -119,8 +133,16 @@ internal static class RecordCodec
             case DataKind.Text:
                 return reader.Text();
             case DataKind.Date:
-                var ticks = reader.Int64();
-                return new DateTimeOffset(ticks, TimeSpan.Zero).ToOffset(TimeSpan.FromMinutes(reader.Int32()));
+                var (ticks, minutes) = (reader.Int64(), reader.Int32());
+                try
+                {
+                    return new DateTimeOffset(ticks, TimeSpan.Zero).ToOffset(TimeSpan.FromMinutes(minutes));
+                }
+                catch (ArgumentException error)
+                {
+                    throw new FormatException($"A date of {ticks} ticks and {minutes} minutes is none.", error);
+                }
+
             case DataKind.IntegerArray:
                 var integers = new long[reader.Count(8)];
                 for (var i = 0; i < integers.Length; i++)
