@@ -179,27 +179,32 @@ internal sealed partial class DatabaseEngine
             return;
         }
 
-        // On a thread of its own, which it may set for itself.
-        _ = Task.Factory.StartNew(() =>
+        if (StartThread(CheckpointInBackground, "Abi.Database checkpoint") is null)
         {
-            YieldToSearches();
-            try
+            Volatile.Write(ref _isCheckpointDue, 0); // the next commit tries again
+        }
+    }
+
+    // On a thread of its own, which it may set for itself.
+    private void CheckpointInBackground()
+    {
+        YieldToSearches();
+        try
+        {
+            if (Volatile.Read(ref _isDisposed) == 0)
             {
-                if (Volatile.Read(ref _isDisposed) == 0)
-                {
-                    Checkpoint();
-                }
+                Checkpoint();
             }
-            catch (Exception error) when (error is AbiException or IOException or ObjectDisposedException)
-            {
-                // The log holds everything; the next commits try again, but not over and over for what only saves memory.
-                HoldOffMerges();
-            }
-            finally
-            {
-                Volatile.Write(ref _isCheckpointDue, 0);
-            }
-        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        }
+        catch (Exception)
+        {
+            // The log holds everything; the next commits try again, but not over and over for what only saves memory.
+            HoldOffMerges();
+        }
+        finally
+        {
+            Volatile.Write(ref _isCheckpointDue, 0);
+        }
     }
 
     // Not while somebody may take them away.

@@ -7,6 +7,7 @@ namespace Abi.Database.Engine;
 internal sealed partial class DatabaseEngine
 {
     private const int LargestGroup = 1024;
+    private const int LargestGroupBytes = 1 << 24; // a group is in memory a second time, and in one segment of the log
 
     private readonly SemaphoreSlim _handOver = new(0);
     private Thread? _committer; // the leader's to make
@@ -80,10 +81,11 @@ internal sealed partial class DatabaseEngine
         lock (_queueGate)
         {
             group = _queue;
-            if (group.Count > LargestGroup)
+            var count = CountForGroup(group);
+            if (group.Count > count)
             {
-                _queue = group[LargestGroup..];
-                group = group[..LargestGroup];
+                _queue = group[count..];
+                group = group[..count];
             }
             else
             {
@@ -120,41 +122,53 @@ internal sealed partial class DatabaseEngine
         return true;
     }
 
+    // How many of those who wait are committed together: one at least.
+    private static int CountForGroup(List<CommitRequest> queue)
+    {
+        var most = Math.Min(queue.Count, LargestGroup);
+        long bytes = 0;
+        for (var count = 0; count < most; count++)
+        {
+            bytes += queue[count].Payload.Length;
+            if (bytes > LargestGroupBytes && count > 0)
+            {
+                return count;
+            }
+        }
+
+        return most;
+    }
+
     // By the leader, to a thread of its own: the pool may be full of those who wait for these very commits. False where the system allows no more threads.
     private bool TryHandOver()
     {
         if (_committer is null)
         {
-            var committer = new Thread(() =>
-            {
-                YieldToSearches();
-                while (true)
-                {
-                    _handOver.Wait();
-                    if (Volatile.Read(ref _isCommitterDone))
-                    {
-                        RefuseQueue();
-                        return;
-                    }
-
-                    Lead();
-                }
-            })
-            { IsBackground = true, Name = "Abi.Database commits" };
-            try
-            {
-                committer.Start();
-            }
-            catch (Exception error) when (error is OutOfMemoryException or ThreadStartException)
+            _committer = StartThread(Commit, "Abi.Database commits");
+            if (_committer is null)
             {
                 return false;
             }
-
-            _committer = committer;
         }
 
         _handOver.Release();
         return true;
+    }
+
+    private void Commit()
+    {
+        YieldToSearches();
+        while (true)
+        {
+            _handOver.Wait();
+            if (Volatile.Read(ref _isCommitterDone))
+            {
+                RefuseQueue();
+                return;
+            }
+
+            Lead();
+        }
     }
 
     private void StopCommitter()

@@ -14,6 +14,22 @@ internal sealed partial class DatabaseEngine
     private Thread? _graphThread;
     private LowPriorityThread? _linker; // the graph thread's to make
 
+    /// <summary>Starts a thread of the background.</summary>
+    /// <returns>Null where the system allows no more threads.</returns>
+    public static Thread? TryStartThread(ThreadStart work, string name)
+    {
+        var thread = new Thread(work) { IsBackground = true, Name = name };
+        try
+        {
+            thread.Start();
+            return thread;
+        }
+        catch (Exception error) when (error is OutOfMemoryException or ThreadStartException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Waits until every vector is in its graph. A database that is open read-only links nothing, so there is nothing to wait for.</summary>
     public async Task WaitForIndexAsync(CancellationToken cancellationToken)
     {
@@ -92,6 +108,8 @@ internal sealed partial class DatabaseEngine
         }
     }
 
+    private Thread? StartThread(ThreadStart work, string name) => (_options.StartThread ?? TryStartThread)(work, name);
+
     private bool IsBehind(CollectionHandle handle) => _admission.IsSearched && handle.StoreOrNull is { } store && store.WaitingVectors > MostWaiting;
 
     // A collection is in the queue at most once, and the thread does a little for each in turn.
@@ -109,13 +127,14 @@ internal sealed partial class DatabaseEngine
                 return;
             }
 
-            _graphQueue.Enqueue(handle);
+            _graphThread ??= StartThread(MaintainGraphs, "Abi.Database graphs");
             if (_graphThread is null)
             {
-                _graphThread = new Thread(MaintainGraphs) { IsBackground = true, Name = "Abi.Database graphs" };
-                _graphThread.Start();
+                Interlocked.Exchange(ref handle.IsMaintained, 0); // the next commit tries again
+                return;
             }
 
+            _graphQueue.Enqueue(handle);
             Monitor.Pulse(_graphQueue);
         }
     }

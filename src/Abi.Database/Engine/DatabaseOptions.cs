@@ -37,7 +37,8 @@ public sealed class DatabaseOptions
 
     /// <summary>
     /// The most bytes of decrypted records and vectors of an encrypted database that are held in memory, where a plain one would map its files; what does not fit is decrypted page by page when it is
-    /// needed, but the vectors of a graph in memory must fit. 0: half of the memory that the process may use.
+    /// needed, but the vectors of a graph in memory must fit. Besides, each file that is read page by page takes 8 bytes for every 4 KiB of it, which tell
+    /// what is in memory. 0: half of the memory that the process may use.
     /// </summary>
     public long DecryptedBytes { get; set; }
 
@@ -77,6 +78,9 @@ public sealed class DatabaseOptions
 
     /// <summary>Where the time comes from: the container's, for the feature.</summary>
     internal TimeProvider Clock = TimeProvider.System;
+
+    /// <summary>Starts a thread by what it does and its name, and gives null where the system allows no more; null for the usual way.</summary>
+    internal Func<ThreadStart, string, Thread?>? StartThread;
 
     /// <summary>What makes vectors of texts, or gives that when it is first needed; both null for nothing.</summary>
     internal IEmbeddingGenerator<string, Embedding<float>>? Generator;

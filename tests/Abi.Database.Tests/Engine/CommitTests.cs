@@ -1,4 +1,5 @@
 using Abi.Database.Engine;
+using Abi.Database.Log;
 using Abi.Database.Tests.Storage;
 
 namespace Abi.Database.Tests.Engine;
@@ -41,4 +42,39 @@ public sealed class CommitTests
         own.Join();
         Assert.That(writers, Is.Not.Empty.And.All.EqualTo(isSearched && prioritize ? "Abi.Database commits" : "writer"));
     }
+
+    /// <summary>Large commits that wait for the log together do not become one large write, for which the log could have no segment.</summary>
+    [Test]
+    public async Task LargeCommitsGoInSeveralGroups()
+    {
+        const int Writers = 4;
+        const int RecordBytes = 6 << 20;
+        const int LargestWrite = 17 << 20; // a group, the header of a segment and those of frames
+        var disk = new MemoryStorage();
+        await using var database = new VectorDatabase(new DatabaseEngine(disk, new DatabaseOptions { Durability = Durability.Os, LogSegmentBytes = 1 << 16, CheckpointBytes = long.MaxValue }));
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("text", DataKind.Text)] });
+        await collection.EnsureCollectionExistsAsync();
+        using var begun = new ManualResetEventSlim();
+        using var end = new ManualResetEventSlim();
+        disk.Fails = (_, what) =>
+        {
+            begun.Set();
+            end.Wait();
+            return false;
+        };
+        var first = Task.Factory.StartNew(() => collection.UpsertAsync(Record("first", 1)), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+        begun.Wait();
+        Task[] others = [.. Enumerable.Range(0, Writers).Select(i => collection.UpsertAsync(Record($"{i}", RecordBytes)))];
+        end.Set();
+        await Task.WhenAll([first, .. others]);
+        Assert.That(await collection.CountAsync(), Is.EqualTo(Writers + 1));
+        var segments = disk.List().Where(name => LogFormat.Number(name) >= 0).Select(name =>
+        {
+            using var file = disk.OpenRead(name);
+            return file.Length;
+        }).ToList();
+        Assert.That(segments, Has.Some.GreaterThan((long)RecordBytes).And.All.LessThan((long)LargestWrite));
+    }
+
+    private static Dictionary<string, object?> Record(string key, int bytes) => new(StringComparer.Ordinal) { ["Key"] = key, ["text"] = new string('x', bytes) };
 }
