@@ -21,7 +21,11 @@ internal static unsafe class AttentionKernels
 
     private const int Page = StateStore.PageLength;
 
-    /// <summary>Packs queries column by column, [eights, keySize, 8]; what is behind the last query of the last eight is not written.</summary>
+    /// <summary>Packs queries column by column, eight by eight.</summary>
+    /// <param name="queries">[count] pointers to [keySize].</param>
+    /// <param name="count">The number of queries.</param>
+    /// <param name="keySize">The columns of a query.</param>
+    /// <param name="packed">[count / 8, rounded up][keySize][8]; what is behind the last query of the last eight is not written.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(float** queries, int count, int keySize, float* packed)
     {

@@ -61,7 +61,7 @@ internal static unsafe class HalfLanes
         var greatest = Vector256<short>.Zero;
         for (var i = 0; i < count; i += 32)
         {
-            if (Sse.IsSupported)
+            if (Sse.IsSupported && ahead != 0)
             {
                 Sse.Prefetch0((byte*)(from + i) + ahead);
             }

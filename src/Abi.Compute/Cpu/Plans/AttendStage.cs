@@ -26,6 +26,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     private int[] _spansLeft = []; // of each tile and key/value head, when spans are chunks
     private int _tileCount;
     private readonly int[] _begun = new int[frame.Workers]; // by worker: what its scratch was begun for, when spans are chunks
+    private HalfAttention? _halves;
     private int _mostSpans; // of any tile; 1 when tiles are not split
     private NativeBuffer? _partial; // by tile, key/value head and span: [queries, stride + 2]
     private PageShape _shape = shape;
@@ -36,6 +37,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     public override int Prepare()
     {
         _shape = source.Begin();
+        _halves = HalfAttention.Emitted; // made here, not by a worker while others wait
         _tileRows = RowsOfTiles();
         FindTiles();
         var chunks = _tileCount * _shape.Heads;
@@ -209,7 +211,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         Weigh(tile, head, span, scratch, greatest, sums);
         for (var page = firstPage; page <= lastPage; page++)
         {
-            Accumulate(tile, head, page, page < tile.Last / StateStore.PageLength ? PageOf(tile, head, page + 1) + (page < lastPage ? _shape.ValuesOffset : 0) : null, scratch, outputs);
+            Accumulate(tile, head, page, page < tile.Last / StateStore.PageLength ? PageOf(tile, head, page + 1) + (page < lastPage ? _shape.ValuesOffset : 0) : PageOf(tile, head, page), scratch, outputs);
         }
     }
 
@@ -226,7 +228,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
             return;
         }
 
-        if (_shape.KeyType == TensorType.F16 && count <= HalfAttention.MostQueries && HalfAttention.Emitted is { } halves)
+        if (_shape.KeyType == TensorType.F16 && count <= HalfAttention.MostQueries && _halves is { } halves)
         {
             halves.Score(scratch.Packed, count, (Half*)PageOf(tile, head, page), _shape.KeySize, to, ahead);
             return;
@@ -290,7 +292,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         var stride = _shape.ValueStride;
         var start = page * StateStore.PageLength;
         var isInBlocks = PageShape.IsBlocks(_shape.ValueType) && count <= BlockAttentionKernels.MostQueries;
-        var halves = _shape.ValueType == TensorType.F16 && count <= HalfAttention.MostQueries ? HalfAttention.Emitted : null;
+        var halves = _shape.ValueType == TensorType.F16 && count <= HalfAttention.MostQueries ? _halves : null;
         var kept = PageOf(tile, head, page) + _shape.ValuesOffset;
         var values = isInBlocks || halves is not null ? (float*)kept : PageKernels.ExpandValues(kept, _shape, scratch.Page);
         var weights = scratch.Scores + (page % SpanPages * StateStore.PageLength);

@@ -30,7 +30,7 @@ public sealed unsafe class AttentionKernelTests
             }
         }
 
-        var packed = new float[count * size];
+        var packed = new float[(count + 7) / 8 * 8 * size];
         var rows = stackalloc float*[count];
         fixed (float* x = queries, pack = packed, k = keys, to = scores)
         {

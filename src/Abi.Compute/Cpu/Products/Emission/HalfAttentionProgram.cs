@@ -9,7 +9,7 @@ namespace Abi.Compute.Cpu.Products.Emission;
 /// </summary>
 internal sealed class HalfAttentionProgram
 {
-    /// <summary>The most queries of a function: their chains are 16 of 32 registers, two of each.</summary>
+    /// <summary>The most queries of a function. Their chains are 24 of 32 registers at most: two of each query, or four of six queries (<see cref="SumVectors"/>).</summary>
     public const int MostQueries = AttentionKernels.Tile;
 
     private const int Halves = 24; // to 27: a column or position of them, as floats

@@ -12,7 +12,7 @@ internal static class Int8Choice<TFormat>
 {
     private static readonly (Int8Tile Tile, PackedRow Row) Compiled = Choose();
 
-    public static Int8Tile Tile { get; } = EmittedInt8Tile.TryCreate<TFormat>() ?? Compiled.Tile;
+    public static Int8Tile Tile => Made.Emitted ?? Compiled.Tile;
 
     public static PackedRow Row => Compiled.Row;
 
@@ -35,4 +35,10 @@ internal static class Int8Choice<TFormat>
         where TDot : struct, IInt8Dot<TIntegers>
         where TLanes : struct, ILanes<TFloats>, IIntegerLanes<TIntegers, TFloats> =>
         (new Int8Tile<TFormat, TDot, TIntegers, TLanes, TFloats>(), new PackedRow<TFormat, TDot, TIntegers, TLanes, TFloats>());
+
+    /// <summary>Apart, so that a row alone has no tile made.</summary>
+    private static class Made
+    {
+        public static readonly Int8Tile? Emitted = EmittedInt8Tile.TryCreate<TFormat>();
+    }
 }
