@@ -103,6 +103,21 @@ public sealed class LogScanTests
         }
     }
 
+    /// <summary>Commits that only the system's cache held are durable before an opened database shows them.</summary>
+    [Test]
+    public async Task WhatAnOpenedDatabaseShowsSurvivesAPowerCut([Values] Durability durability)
+    {
+        for (var seed = 0; seed < 20; seed++)
+        {
+            var (disk, killed) = await WrittenAsync(Durability.Os);
+            using var end = killed;
+            using var database = new VectorDatabase(new DatabaseEngine(disk, Options(durability)));
+            Assert.That(database.Sequence, Is.EqualTo(4));
+            using var again = new VectorDatabase(new DatabaseEngine(disk.CutAfter(disk.Journal.Count, new Random(seed)), Options(durability)));
+            Assert.That(again.Sequence, Is.EqualTo(4), $"seed {seed}");
+        }
+    }
+
     // Four commits in one segment, of a process that is killed: what it has not flushed is not flushed before the test is over.
     private static async Task<(MemoryStorage Disk, VectorDatabase Killed)> WrittenAsync(Durability durability)
     {
