@@ -253,17 +253,17 @@ internal sealed partial class DatabaseEngine
 
     private void Sweep()
     {
-        _archiver?.Start();
         try
         {
+            _archiver?.Start();
             if (Volatile.Read(ref _isDisposed) == 0 && Failure is null)
             {
                 DeleteExpired();
             }
         }
-        catch (Exception error) when (error is AbiException or ObjectDisposedException)
+        catch (Exception)
         {
-            // Outlived records are hidden anyway; the next sweep tries again.
+            // Outlived records are hidden anyway, and the next sweep tries again: what a timer throws would end the process.
         }
     }
 }
