@@ -104,6 +104,11 @@ internal sealed unsafe class PayloadHeap
         }
 
         var granules = TakenGranules(*(int*)address);
+        if (granules > SmallGranules && _views.Exists(view => (nint)view.Address <= address && address < (nint)view.Address + (nint)view.Length))
+        {
+            return; // in a file blocks have their exact size, which is less than what was taken for others of these granules
+        }
+
         if (!_free.TryGetValue(granules, out var free))
         {
             _free[granules] = free = new Stack<nint>();
