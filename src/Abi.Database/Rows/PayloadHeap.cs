@@ -100,13 +100,13 @@ internal sealed unsafe class PayloadHeap
     {
         if (address < 0)
         {
-            return; // of a file
+            return; // of a file that is read page by page
         }
 
         var granules = TakenGranules(*(int*)address);
         if (granules > SmallGranules && _views.Exists(view => (nint)view.Address <= address && address < (nint)view.Address + (nint)view.Length))
         {
-            return; // in a file blocks have their exact size, which is less than what was taken for others of these granules
+            return; // in a file large blocks have their exact size, not that of their class
         }
 
         if (!_free.TryGetValue(granules, out var free))

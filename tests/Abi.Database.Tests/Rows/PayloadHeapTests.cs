@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using Abi.Database.Rows;
+using Abi.Database.Storage;
 
 namespace Abi.Database.Tests.Rows;
 
@@ -19,6 +21,22 @@ public sealed class PayloadHeapTests
         Assert.That(heap.Add(Bytes(added, 3)), Is.EqualTo(first));
         Assert.That(heap.Read(first).ToArray(), Is.EqualTo(Bytes(added, 3)));
         Assert.That(heap.Read(other).ToArray(), Is.EqualTo(Bytes(freed, 2)));
+        GC.KeepAlive(heap);
+    }
+
+    /// <summary>They have their exact size, so that what fits other blocks of these granules would reach into the next.</summary>
+    [TestCase(5000, 5100, false)]
+    [TestCase(4000, 4000, true)]
+    public unsafe void BlocksOfAFileAreUsedAgainWhereTheyHaveTheSize(int freed, int added, bool isUsedAgain)
+    {
+        var bytes = PayloadHeap.BlockBytes(freed);
+        using var file = new Copy(2 * bytes);
+        *(int*)file.Address = freed;
+        var heap = new PayloadHeap();
+        heap.Keep(file);
+        heap.Free((nint)file.Address);
+        Assert.That(heap.Add(Bytes(added, 1)) == (nint)file.Address, Is.EqualTo(isUsedAgain));
+        Assert.That(new Span<byte>(file.Address + bytes, bytes).ContainsAnyExcept((byte)0), Is.False, "the next block");
         GC.KeepAlive(heap);
     }
 
@@ -51,5 +69,15 @@ public sealed class PayloadHeapTests
         var bytes = new byte[count];
         Array.Fill(bytes, value);
         return bytes;
+    }
+
+    /// <summary>A file's bytes, all zero.</summary>
+    private sealed unsafe class Copy(int length) : StorageView
+    {
+        public override byte* Address { get; } = (byte*)NativeMemory.AllocZeroed((nuint)length);
+
+        public override long Length => length;
+
+        public override void Dispose() => NativeMemory.Free(Address);
     }
 }
