@@ -41,7 +41,7 @@ public sealed record ChatTemplateCapabilities
     public bool ReasoningEffort { get; init; }
 
     /// <summary>Whether system messages are shown after the first too.</summary>
-    internal bool LateSystemMessages { get; init; }
+    public bool LateSystemMessages { get; init; }
 
     /// <summary>Whether a conversation without tools has to have an empty list of them; otherwise it has none.</summary>
     internal bool ToolsAsEmptyList { get; init; }

@@ -12,15 +12,16 @@ namespace Abi.Llm.Chat;
 /// <param name="mark">The mark.</param>
 internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolCallFormat format, ContentGuard? guard, char mark)
 {
+    private const string DeveloperRole = "developer";
     private readonly Dictionary<string, string> _names = new(StringComparer.Ordinal); // call id → tool's name
     private JsonObject? _foldedResults; // the last message that results were folded into
 
     /// <summary>Whether a message instructs rather than takes part.</summary>
-    public static bool IsSystem(ChatMessage message) => message.Role == ChatRole.System || message.Role.Value == "developer";
+    public static bool IsSystem(ChatMessage message) => message.Role == ChatRole.System || message.Role.Value == DeveloperRole;
 
     /// <summary>
-    /// The template's <c>messages</c>. System texts that it would not show go into the system message at the beginning when they follow it at once, else in front of the next user message,
-    /// or behind the last one when none follows.
+    /// The template's <c>messages</c>. System texts that it would not show go into the system message at the beginning when they follow it at once, else in front of the next user message;
+    /// when none follows, the user says them at the end.
     /// </summary>
     public JsonArray Messages(IReadOnlyList<ChatMessage> messages, bool folds, string? folded)
     {
@@ -55,9 +56,12 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
 
         if (held is not null)
         {
-            AddText(
-                result.FindLast(IsUser) ?? throw new ChatTemplateException("The chat template does not show every system message, and there is no user message that its text could go into."),
-                held, atEnd: true);
+            if (!result.Exists(IsUser))
+            {
+                throw new ChatTemplateException("The chat template does not show every system message, and there is no user message that its text could go into.");
+            }
+
+            AddUserText(result, held);
         }
 
         return new JsonArray([.. folded is not null && capabilities.SystemMessages ? WithSystem(result, folded) : result]);
@@ -72,7 +76,7 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
     /// <summary>Puts the descriptions of tools, as JSON text, into the field of the system message that some templates read; makes one if there is none.</summary>
     public void AddToSystemMessage(JsonArray messages, IReadOnlyList<AIFunctionDeclaration> tools, bool simplifies)
     {
-        if (messages.Count == 0 || messages[0]!["role"]!.GetValue<string>() != ChatRole.System.Value)
+        if (messages.Count == 0 || !IsSystem(messages[0]!.AsObject()))
         {
             messages.Insert(0, Raw(ChatRole.System.Value, string.Empty));
         }
@@ -174,12 +178,24 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
             AddResults(result, results, folds);
             if (text is { Length: > 0 })
             {
-                result.Add(Message(message.Role == ChatRole.Tool ? ChatRole.User.Value : role, text.ToString(), message.AuthorName));
+                AddMessage(result, message.Role == ChatRole.Tool ? ChatRole.User.Value : role, text.ToString(), message.AuthorName);
             }
         }
         else
         {
-            result.Add(Message(role, text?.ToString() ?? string.Empty, message.AuthorName));
+            AddMessage(result, role, text?.ToString() ?? string.Empty, message.AuthorName);
+        }
+    }
+
+    private void AddMessage(List<JsonObject> result, string role, string text, string? author)
+    {
+        if (role == ChatRole.User.Value && _foldedResults is not null && ReferenceEquals(_foldedResults, result.LastOrDefault()))
+        {
+            AddUserText(result, Guard(text));
+        }
+        else
+        {
+            result.Add(Message(role, text, author));
         }
     }
 
@@ -229,7 +245,7 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
             var text = string.Join("\n", results.Select(answer => $"<tool_response>\n{Guard(ResultText(answer))}\n</tool_response>"));
             if (_foldedResults is { } before && ReferenceEquals(before, result[^1]))
             {
-                before["content"] = Content(ContentText(before) + "\n" + text); // two messages of the user's in a row are what many templates refuse
+                before["content"] = Content(ContentText(before) + "\n" + text); // see AddUserText
             }
             else
             {
@@ -313,7 +329,7 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
 
     private List<JsonObject> WithSystem(List<JsonObject> messages, string system)
     {
-        if (messages.Count > 0 && messages[0]["role"]?.GetValue<string>() == ChatRole.System.Value)
+        if (messages.Count > 0 && IsSystem(messages[0]))
         {
             AddText(messages[0], system, atEnd: true);
         }
@@ -324,6 +340,21 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
 
         return messages;
     }
+
+    /// <summary>Lets the user say something more at the end: two messages of the user's in a row are what many templates refuse.</summary>
+    private void AddUserText(List<JsonObject> messages, string text)
+    {
+        if (messages.Count > 0 && IsUser(messages[^1]))
+        {
+            AddText(messages[^1], text, atEnd: true);
+        }
+        else
+        {
+            messages.Add(Raw(ChatRole.User.Value, text));
+        }
+    }
+
+    private static bool IsSystem(JsonObject message) => message["role"]?.GetValue<string>() is "system" or DeveloperRole;
 
     private static bool IsUser(JsonObject message) => message["role"]?.GetValue<string>() == ChatRole.User.Value;
 

@@ -151,6 +151,27 @@ public sealed class ChatTemplateTests
     }
 
     [Test]
+    public void WhatTheUserSaysBehindFoldedResultsStaysInTheirMessage()
+    {
+        var text = TemplateFixtures.Load("google").Render(
+            [
+                new(ChatRole.User, "Weather?"), new(ChatRole.Assistant, [new FunctionCallContent("1", "get_weather", new Dictionary<string, object?>())]),
+                new(ChatRole.Tool, [new FunctionResultContent("1", "rain")]), new(ChatRole.User, "And tomorrow?"),
+            ],
+            new ChatRenderOptions { Unsupported = UnsupportedByTemplate.FoldIn, Tools = [TemplateFixtures.Weather] });
+        Assert.That(text, Does.EndWith("<start_of_turn>user\n<tool_response>\nrain\n</tool_response>\n\nAnd tomorrow?<end_of_turn>\n<start_of_turn>model\n"));
+    }
+
+    /// <summary>As a chat reducer asks for a summary.</summary>
+    [Test]
+    public void ASystemMessageBehindAnAnswerIsSaidByTheUser()
+    {
+        var text = TemplateFixtures.Load("google").Render(
+            [new(ChatRole.User, "question"), new(ChatRole.Assistant, "answer"), new(ChatRole.System, "Summarize.")], new ChatRenderOptions { Unsupported = UnsupportedByTemplate.FoldIn });
+        Assert.That(text, Does.EndWith("user\nquestion<end_of_turn>\n<start_of_turn>model\nanswer<end_of_turn>\n<start_of_turn>user\nSummarize.<end_of_turn>\n<start_of_turn>model\n"));
+    }
+
+    [Test]
     public void NoSystemMessageIsLostWhereATemplateShowsOnlyTheFirst()
     {
         ChatMessage[] leading = [new(ChatRole.System, "first-system"), new(ChatRole.System, "second-system"), new(ChatRole.User, "question")];
