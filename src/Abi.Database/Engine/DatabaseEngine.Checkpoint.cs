@@ -188,9 +188,9 @@ internal sealed partial class DatabaseEngine
     // On a thread of its own, which it may set for itself.
     private void CheckpointInBackground()
     {
-        YieldToSearches();
         try
         {
+            YieldToSearches();
             if (Volatile.Read(ref _isDisposed) == 0)
             {
                 Checkpoint();

@@ -21,7 +21,7 @@ internal sealed partial class DatabaseEngine
         var thread = new Thread(work) { IsBackground = true, Name = name };
         try
         {
-            thread.Start();
+            thread.UnsafeStart(); // it serves everybody: the context of who came first is none of its business
             return thread;
         }
         catch (Exception error) when (error is OutOfMemoryException or ThreadStartException)

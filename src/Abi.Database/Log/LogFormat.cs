@@ -113,26 +113,35 @@ internal static class LogFormat
     public static bool TryReadFrame(ReadOnlySpan<byte> segment, int offset, uint salt, long least, long most, out LogFrame frame)
     {
         frame = default;
-        if (segment.Length - offset < FrameHeaderBytes)
+        var bytes = ClaimedBytes(segment, offset, least, most);
+        if (bytes == 0)
         {
             return false;
         }
 
         var header = segment[offset..];
-        var length = BinaryPrimitives.ReadInt32LittleEndian(header[4..]);
-        var sequence = BinaryPrimitives.ReadInt64LittleEndian(header[8..]);
-        if (length < 0 || length > segment.Length - offset - FrameHeaderBytes || sequence < least || sequence > most)
+        if (Crc32C.Compute(header[4..bytes], salt) != BinaryPrimitives.ReadUInt32LittleEndian(header))
         {
             return false;
         }
 
-        var bytes = FrameBytes(length);
-        if (bytes > header.Length || Crc32C.Compute(header[4..bytes], salt) != BinaryPrimitives.ReadUInt32LittleEndian(header))
-        {
-            return false;
-        }
-
-        frame = new LogFrame(sequence, BinaryPrimitives.ReadInt64LittleEndian(header[16..]), BinaryPrimitives.ReadInt64LittleEndian(header[24..]), offset, length);
+        frame = new LogFrame(
+            BinaryPrimitives.ReadInt64LittleEndian(header[8..]), BinaryPrimitives.ReadInt64LittleEndian(header[16..]), BinaryPrimitives.ReadInt64LittleEndian(header[24..]), offset,
+            BinaryPrimitives.ReadInt32LittleEndian(header[4..]));
         return true;
+    }
+
+    /// <summary>The bytes of the frame that a header at <paramref name="offset"/> claims, which <see cref="TryReadFrame"/> then reads; 0 where there can be none.</summary>
+    public static int ClaimedBytes(ReadOnlySpan<byte> segment, int offset, long least, long most)
+    {
+        var left = segment.Length - offset;
+        if (left < FrameHeaderBytes)
+        {
+            return 0;
+        }
+
+        var length = BinaryPrimitives.ReadInt32LittleEndian(segment[(offset + 4)..]);
+        var sequence = BinaryPrimitives.ReadInt64LittleEndian(segment[(offset + 8)..]);
+        return length >= 0 && length <= left - FrameHeaderBytes && sequence >= least && sequence <= most && FrameBytes(length) is var bytes && bytes <= left ? bytes : 0;
     }
 }

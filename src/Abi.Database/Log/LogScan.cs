@@ -7,6 +7,8 @@ namespace Abi.Database.Log;
 /// <summary>Reads a log from a segment on, frame by frame, and finds where it ends.</summary>
 internal sealed class LogScan
 {
+    private const long MostClaimedBytes = 1L << 36; // some seconds of checksums
+
     private readonly IStorage _storage;
     private readonly Guid _database;
     private readonly bool _isSalvage;
@@ -152,8 +154,24 @@ internal sealed class LogScan
         }
     }
 
+    // Each place that looks like a header is read as far as it says, which in a file that somebody made would take hours.
+    private void CheckClaims(byte[] bytes, string path, long expected)
+    {
+        var claimed = 0L;
+        for (var offset = End + 8; offset <= bytes.Length - LogFormat.FrameHeaderBytes; offset += 8)
+        {
+            claimed += LogFormat.ClaimedBytes(bytes, offset, expected, expected + int.MaxValue);
+        }
+
+        if (claimed > MostClaimedBytes)
+        {
+            throw new DatabaseCorruptException($"The frame of sequence {expected} is damaged, and what follows looks like frames of {claimed} bytes in {bytes.Length - End}. Restore a backup, or open with RecoveryMode.Salvage to keep what goes before.", path, End);
+        }
+    }
+
     private void FindTornTail(byte[] bytes, string path, uint salt, long expected)
     {
+        CheckClaims(bytes, path, expected);
         var laterFrames = 0;
         for (var offset = End + 8; offset <= bytes.Length - LogFormat.FrameHeaderBytes; offset += 8)
         {

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Abi.Database.Engine;
 using Abi.Database.Log;
 using Abi.Database.Tests.Storage;
@@ -116,6 +117,29 @@ public sealed class LogScanTests
             using var again = new VectorDatabase(new DatabaseEngine(disk.CutAfter(disk.Journal.Count, new Random(seed)), Options(durability)));
             Assert.That(again.Sequence, Is.EqualTo(4), $"seed {seed}");
         }
+    }
+
+    /// <summary>Reading each of these headers as far as it says would take the checksum of a hundred gigabytes.</summary>
+    [Test]
+    public async Task ATailOfMadeUpHeadersIsDamage()
+    {
+        var (disk, killed) = await WrittenAsync(Durability.Full);
+        using var end = killed;
+        var name = disk.List().Single(name => LogFormat.Number(name) >= 0);
+        var bytes = disk.Files()[name];
+        var begin = bytes.Length;
+        Array.Resize(ref bytes, begin + (4 << 20));
+        for (var at = begin + 64; at <= bytes.Length - LogFormat.FrameHeaderBytes; at += LogFormat.FrameHeaderBytes)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(at + 4), bytes.Length - at - LogFormat.FrameHeaderBytes);
+            BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(at + 8), 100);
+        }
+
+        var files = new Dictionary<string, byte[]>(disk.Files()) { [name] = bytes };
+        Assert.That(() => new DatabaseEngine(MemoryStorage.Of(files), Options(Durability.Full)), Throws.TypeOf<DatabaseCorruptException>().With.Message.Contains("looks like frames"));
+        using var salvaged = new VectorDatabase(new DatabaseEngine(MemoryStorage.Of(files), new DatabaseOptions { Recovery = RecoveryMode.Salvage }));
+        Assert.That(salvaged.Sequence, Is.EqualTo(4));
+        Assert.That(salvaged.Recovery.CutReason, Does.Contain("looks like frames"));
     }
 
     // Four commits in one segment, of a process that is killed: what it has not flushed is not flushed before the test is over.
