@@ -205,13 +205,15 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         var lastPage = tile.Last < 0 ? -1 : Math.Min(((span + 1) * SpanPages) - 1, tile.Last / StateStore.PageLength);
         for (var page = firstPage; page <= lastPage; page++)
         {
-            Score(tile, head, page, page < lastPage ? PageOf(tile, head, page + 1) : PageOf(tile, head, firstPage) + _shape.ValuesOffset, scratch);
+            Score(tile, head, page, page < lastPage ? PageOf(tile, head, page + 1) : ValuesOf(tile, head, firstPage), scratch);
         }
 
         Weigh(tile, head, span, scratch, greatest, sums);
         for (var page = firstPage; page <= lastPage; page++)
         {
-            Accumulate(tile, head, page, page < tile.Last / StateStore.PageLength ? PageOf(tile, head, page + 1) + (page < lastPage ? _shape.ValuesOffset : 0) : PageOf(tile, head, page), scratch, outputs);
+            // behind the last values of a span come the keys of the next one, if there is one
+            var next = Math.Min(page + 1, tile.Last / StateStore.PageLength);
+            Accumulate(tile, head, page, page < lastPage ? ValuesOf(tile, head, next) : PageOf(tile, head, next), scratch, outputs);
         }
     }
 
@@ -293,7 +295,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         var start = page * StateStore.PageLength;
         var isInBlocks = PageShape.IsBlocks(_shape.ValueType) && count <= BlockAttentionKernels.MostQueries;
         var halves = _shape.ValueType == TensorType.F16 && count <= HalfAttention.MostQueries ? _halves : null;
-        var kept = PageOf(tile, head, page) + _shape.ValuesOffset;
+        var kept = ValuesOf(tile, head, page);
         var values = isInBlocks || halves is not null ? (float*)kept : PageKernels.ExpandValues(kept, _shape, scratch.Page);
         var weights = scratch.Scores + (page % SpanPages * StateStore.PageLength);
         for (var q = 0; q < count; q += Together)
@@ -370,7 +372,10 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         return false;
     }
 
+    /// <summary>Where a head has its part of a page, its keys first.</summary>
     private byte* PageOf(Tile tile, int head, int page) => source.Page(tile.Sequence, page) + (head * _shape.HeadBytes);
+
+    private byte* ValuesOf(Tile tile, int head, int page) => PageOf(tile, head, page) + _shape.ValuesOffset;
 
     private void Parts(float* partial, out float* greatest, out float* sums, out float* outputs)
     {
