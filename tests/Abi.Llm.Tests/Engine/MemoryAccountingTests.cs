@@ -43,7 +43,7 @@ public sealed partial class MemoryAccountingTests
         Assert.That((stages["ended"].Used, stages["again"].Used), Is.EqualTo((0L, stages["half"].Used)));
         foreach (var later in new[] { "forked", "written", "ended", "again" })
         {
-            Assert.That(stages[later].Resident, Is.EqualTo(stages["full"].Resident).Within(Noise), later);
+            StillHolds(stages[later], stages["full"], later);
         }
     }
 
@@ -62,7 +62,7 @@ public sealed partial class MemoryAccountingTests
         Assert.That(stages["ended"].Used, Is.Zero);
         foreach (var later in new[] { "forked", "written", "ended" })
         {
-            Assert.That(stages[later].Resident, Is.EqualTo(stages["full"].Resident).Within(Noise), later);
+            StillHolds(stages[later], stages["full"], later);
         }
     }
 
@@ -85,6 +85,9 @@ public sealed partial class MemoryAccountingTests
 
     private static void Holds(Stage stage, string what) =>
         Assert.That(stage.Resident, Is.EqualTo(stage.Used + stage.Scratch).Within(Noise + (stage.Used / 50)), $"{what}: the engine says {stage.Used:N0} bytes of state and {stage.Scratch:N0} of scratch");
+
+    /// <summary>What was taken is kept, and there is never more than all state and all scratch: a step of one row may be the first to touch scratch that prompts did not.</summary>
+    private static void StillHolds(Stage stage, Stage fullest, string what) => Assert.That(stage.Resident, Is.InRange(fullest.Resident - Noise, fullest.Used + fullest.Scratch + Noise), what);
 
     private static void RequireLinux()
     {
