@@ -29,12 +29,11 @@ internal static unsafe class HalfLanes
 
     /// <summary>Widens 8 halves.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Load8(Half* from)
-    {
-        var value = LoadFinite8(from);
-        var isUnbounded = Vector256.GreaterThanOrEqual(Vector256.Abs(value), Vector256.Create(BeyondGreatest)).AsInt32();
-        return (value.AsInt32() | (isUnbounded & Vector256.Create(Unbounded))).AsSingle();
-    }
+    public static Vector256<float> Load8(Half* from) => Widen8(Vector128.Load((short*)from));
+
+    /// <summary>Widens 4 halves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Load4(Half* from) => Widen8(Vector64.Load((short*)from).ToVector128Unsafe()).GetLower();
 
     /// <summary>Widens 16 halves in registers that the machine has: what those of 512 bits become elsewhere is calls.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -75,8 +74,8 @@ internal static unsafe class HalfLanes
                 }
                 else
                 {
-                    LoadFinite8(from + j).Store(to + j);
-                    LoadFinite8(from + j + 8).Store(to + j + 8);
+                    WidenFinite8(Vector128.Load((short*)from + j)).Store(to + j);
+                    WidenFinite8(Vector128.Load((short*)from + j + 8)).Store(to + j + 8);
                 }
             }
         }
@@ -97,11 +96,19 @@ internal static unsafe class HalfLanes
         return (value.AsInt32() | (bits & Vector512.Create(int.MinValue))).AsSingle();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Widen8(Vector128<short> halves)
+    {
+        var value = WidenFinite8(halves);
+        var isUnbounded = Vector256.GreaterThanOrEqual(Vector256.Abs(value), Vector256.Create(BeyondGreatest)).AsInt32();
+        return (value.AsInt32() | (isUnbounded & Vector256.Create(Unbounded))).AsSingle();
+    }
+
     /// <summary>Widens 8 halves that are finite.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> LoadFinite8(Half* from)
+    private static Vector256<float> WidenFinite8(Vector128<short> halves)
     {
-        var bits = Vector256.WidenLower(Vector128.Load((short*)from).ToVector256Unsafe()) << 13;
+        var bits = Vector256.WidenLower(halves.ToVector256Unsafe()) << 13;
         var normal = ((bits & Vector256.Create(Magnitude)) + Vector256.Create(Bias)).AsSingle();
         var value = Vector256.MinNative(normal, Vector256.FusedMultiplyAdd(normal, Vector256.Create(2f), Vector256.Create(-LeastNormal)));
         return (value.AsInt32() | (bits & Vector256.Create(int.MinValue))).AsSingle();

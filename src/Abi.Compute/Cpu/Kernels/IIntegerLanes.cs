@@ -11,6 +11,9 @@ internal unsafe interface IIntegerLanes<TIntegers, TFloats>
     /// <summary>Four bytes a lane.</summary>
     static abstract TIntegers LoadBytes(byte* from);
 
+    /// <summary>One signed byte a lane.</summary>
+    static abstract TIntegers LoadSigned(byte* from);
+
     /// <summary>Stores them.</summary>
     static abstract void StoreBytes(TIntegers lanes, byte* to);
 
@@ -22,6 +25,9 @@ internal unsafe interface IIntegerLanes<TIntegers, TFloats>
 
     /// <summary><c>a + b</c>.</summary>
     static abstract TIntegers Add(TIntegers a, TIntegers b);
+
+    /// <summary>The greater of each lane.</summary>
+    static abstract TIntegers Max(TIntegers a, TIntegers b);
 
     /// <summary>Shifts bits to the left, or to the right by a negative count; which bits come in is not said.</summary>
     static abstract TIntegers Shift(TIntegers lanes, int count);

@@ -10,6 +10,9 @@ internal unsafe interface ILanes<TVector>
     /// <summary>Loads so many floats.</summary>
     static abstract TVector Load(float* from);
 
+    /// <summary>Loads so many halves, widened.</summary>
+    static abstract TVector LoadHalves(Half* from);
+
     /// <summary>Stores them.</summary>
     static abstract void Store(TVector lanes, float* to);
 

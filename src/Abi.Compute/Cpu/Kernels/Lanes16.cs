@@ -13,6 +13,9 @@ internal readonly unsafe struct Lanes16 : IBlockLanes<Vector512<float>>, IIntege
     public static Vector512<float> Load(float* from) => Vector512.Load(from);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadHalves(Half* from) => HalfLanes.Load16(from);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector512<float> lanes, float* to) => lanes.Store(to);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -31,6 +34,11 @@ internal readonly unsafe struct Lanes16 : IBlockLanes<Vector512<float>>, IIntege
     public static Vector512<int> LoadBytes(byte* from) => Vector512.Load((int*)from);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> LoadSigned(byte* from) => Avx512F.IsSupported
+        ? Avx512F.ConvertToVector512Int32(Vector128.Load((sbyte*)from))
+        : Vector512.WidenLower(Vector256.WidenLower(Vector128.Load((sbyte*)from).ToVector256Unsafe()).ToVector512Unsafe());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBytes(Vector512<int> lanes, byte* to) => lanes.Store((int*)to);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -43,6 +51,9 @@ internal readonly unsafe struct Lanes16 : IBlockLanes<Vector512<float>>, IIntege
     public static Vector512<int> Add(Vector512<int> a, Vector512<int> b) => a + b;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Max(Vector512<int> a, Vector512<int> b) => Vector512.Max(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Shift(Vector512<int> lanes, int count) => count >= 0 ? lanes << count : lanes >>> -count;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -52,11 +63,7 @@ internal readonly unsafe struct Lanes16 : IBlockLanes<Vector512<float>>, IIntege
     public static Vector512<float> ToFloats(Vector512<int> integers) => Vector512.ConvertToSingle(integers);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Signed(byte* levels)
-    {
-        var bytes = Vector128.Load((sbyte*)levels);
-        return Vector512.ConvertToSingle(Avx512F.IsSupported ? Avx512F.ConvertToVector512Int32(bytes) : Vector512.WidenLower(Vector256.WidenLower(bytes.ToVector256Unsafe()).ToVector512Unsafe()));
-    }
+    public static Vector512<float> Signed(byte* levels) => Vector512.ConvertToSingle(LoadSigned(levels));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Low(byte* levels) => Vector512.ConvertToSingle((Bytes(levels) & Vector512.Create(15)) - Vector512.Create(8));

@@ -12,6 +12,9 @@ internal readonly unsafe struct Lanes4 : ILanes<Vector128<float>>, IIntegerLanes
     public static Vector128<float> Load(float* from) => Vector128.Load(from);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadHalves(Half* from) => HalfLanes.Load4(from);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector128<float> lanes, float* to) => lanes.Store(to);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -30,6 +33,9 @@ internal readonly unsafe struct Lanes4 : ILanes<Vector128<float>>, IIntegerLanes
     public static Vector128<int> LoadBytes(byte* from) => Vector128.Load((int*)from);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> LoadSigned(byte* from) => Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<int>(from)).AsSByte()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBytes(Vector128<int> lanes, byte* to) => lanes.Store((int*)to);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -40,6 +46,9 @@ internal readonly unsafe struct Lanes4 : ILanes<Vector128<float>>, IIntegerLanes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Add(Vector128<int> a, Vector128<int> b) => a + b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Max(Vector128<int> a, Vector128<int> b) => Vector128.Max(a, b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Shift(Vector128<int> lanes, int count) => count >= 0 ? lanes << count : lanes >>> -count;

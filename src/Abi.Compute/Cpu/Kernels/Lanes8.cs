@@ -13,6 +13,9 @@ internal readonly unsafe struct Lanes8 : IBlockLanes<Vector256<float>>, IInteger
     public static Vector256<float> Load(float* from) => Vector256.Load(from);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadHalves(Half* from) => HalfLanes.Load8(from);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector256<float> lanes, float* to) => lanes.Store(to);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -31,6 +34,11 @@ internal readonly unsafe struct Lanes8 : IBlockLanes<Vector256<float>>, IInteger
     public static Vector256<int> LoadBytes(byte* from) => Vector256.Load((int*)from);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> LoadSigned(byte* from) => Avx2.IsSupported
+        ? Avx2.ConvertToVector256Int32((sbyte*)from)
+        : Vector256.WidenLower(Vector128.WidenLower(Eight(from).AsSByte()).ToVector256Unsafe());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBytes(Vector256<int> lanes, byte* to) => lanes.Store((int*)to);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -43,6 +51,9 @@ internal readonly unsafe struct Lanes8 : IBlockLanes<Vector256<float>>, IInteger
     public static Vector256<int> Add(Vector256<int> a, Vector256<int> b) => a + b;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Max(Vector256<int> a, Vector256<int> b) => Vector256.Max(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Shift(Vector256<int> lanes, int count) => count >= 0 ? lanes << count : lanes >>> -count;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -52,10 +63,7 @@ internal readonly unsafe struct Lanes8 : IBlockLanes<Vector256<float>>, IInteger
     public static Vector256<float> ToFloats(Vector256<int> integers) => Vector256.ConvertToSingle(integers);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Signed(byte* levels) => Vector256.ConvertToSingle(
-        Avx2.IsSupported
-            ? Avx2.ConvertToVector256Int32((sbyte*)levels)
-            : Vector256.WidenLower(Vector128.WidenLower(Eight(levels).AsSByte()).ToVector256Unsafe()));
+    public static Vector256<float> Signed(byte* levels) => Vector256.ConvertToSingle(LoadSigned(levels));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Low(byte* levels) => Vector256.ConvertToSingle((Bytes(levels) & Vector256.Create(15)) - Vector256.Create(8));

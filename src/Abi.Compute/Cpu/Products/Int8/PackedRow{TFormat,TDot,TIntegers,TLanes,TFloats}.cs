@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.Products.Formats;
 using Abi.Compute.Cpu.Products.Packing;
@@ -49,7 +50,7 @@ internal sealed unsafe class PackedRow<TFormat, TDot, TIntegers, TLanes, TFloats
                 for (var block = piece; block < end;)
                 {
                     PackedPanel<TFormat>.PrefetchLines(packed, asked ? scaleBytes : 0);
-                    PackedPanel<TFormat>.UnpackScales(units, packed, Math.Min(together, end - block), scales, Panel.GroupOutputs, factors * sizeof(float));
+                    UnpackScales(units, packed, Math.Min(together, end - block), scales, factors * sizeof(float));
                     packed += scaleBytes;
                     var blockScales = scales;
                     for (var stretchEnd = Math.Min(block + together, end); block < stretchEnd; block++, packed += codeBytes, blockScales += factors)
@@ -64,6 +65,20 @@ internal sealed unsafe class PackedRow<TFormat, TDot, TIntegers, TLanes, TFloats
                     }
                 }
             }
+        }
+    }
+
+    /// <summary>In the widest registers that there are: products of bytes may have narrower ones.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void UnpackScales(byte* units, byte* packed, int blocks, float* scales, nint nextBlock)
+    {
+        if (Vector512.IsHardwareAccelerated)
+        {
+            PackedScales<TFormat, Vector512<int>, Lanes16, Vector512<float>>.Unpack(units, packed, blocks, scales, Panel.GroupOutputs, nextBlock);
+        }
+        else
+        {
+            PackedScales<TFormat, TIntegers, TLanes, TFloats>.Unpack(units, packed, blocks, scales, Panel.GroupOutputs, nextBlock);
         }
     }
 
