@@ -28,19 +28,33 @@ internal static unsafe class OnlineSoftmax
             *p = float.NegativeInfinity;
         }
 
-        var most = Vector512.Load(first);
-        for (var p = first + Lanes.Count; p < last; p += Lanes.Count)
+        // two vectors at a time, whose chains run beside each other
+        var (most, second) = (Vector512.Load(first), Vector512.Load(last - Lanes.Count));
+        var pairs = last - (2 * Lanes.Count);
+        for (var p = first; p <= pairs; p += 2 * Lanes.Count)
         {
             most = Vector512.MaxNative(most, Vector512.Load(p));
+            second = Vector512.MaxNative(second, Vector512.Load(p + Lanes.Count));
         }
 
-        greatest = Lanes.Max(most) * scale;
+        greatest = Lanes.Max(Vector512.MaxNative(most, second)) * scale;
         var (factor, offset) = (Vector512.Create(scale), Vector512.Create(-greatest));
         var sums = Vector512<float>.Zero;
-        for (var p = first; p < last; p += Lanes.Count)
+        var at = first;
+        for (; at <= pairs; at += 2 * Lanes.Count)
         {
-            var weights = Exponential.Exp(Lanes.Fma(Vector512.Load(p), factor, offset));
-            weights.Store(p);
+            var weights = Exponential.Exp(Lanes.Fma(Vector512.Load(at), factor, offset));
+            var next = Exponential.Exp(Lanes.Fma(Vector512.Load(at + Lanes.Count), factor, offset));
+            weights.Store(at);
+            next.Store(at + Lanes.Count);
+            sums += weights;
+            sums += next;
+        }
+
+        if (at < last)
+        {
+            var weights = Exponential.Exp(Lanes.Fma(Vector512.Load(at), factor, offset));
+            weights.Store(at);
             sums += weights;
         }
 

@@ -167,13 +167,15 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
             {
                 var rows = Math.Min(_tileRows, sequence.RowCount - row);
                 var (first, last) = (int.MaxValue, -1);
+                var (commonFirst, commonLast) = (0, int.MaxValue);
                 for (var i = 0; i < rows; i++)
                 {
                     var visible = scores.Visible(source.Position(sequence, sequence.FirstRow + row + i), length);
                     (first, last) = (Math.Min(first, visible.First), Math.Max(last, visible.Last));
+                    (commonFirst, commonLast) = (Math.Max(commonFirst, visible.First), Math.Min(commonLast, visible.Last));
                 }
 
-                _tiles[_tileCount++] = new Tile(s, sequence.FirstRow + row, rows, first, last, first / SpanLength, Math.Max(first, last) / SpanLength);
+                _tiles[_tileCount++] = new Tile(s, sequence.FirstRow + row, rows, first, last, commonFirst, commonLast, first / SpanLength, Math.Max(first, last) / SpanLength);
             }
         }
     }
@@ -237,6 +239,12 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         }
 
         var keys = PageKernels.ExpandKeys(PageOf(tile, head, page), _shape, scratch.Page);
+        if (tile.AllSee(start))
+        {
+            AttentionKernels.Score(scratch.Queries, count, scratch.Packed, keys, _shape.KeySize, to, ahead);
+            return;
+        }
+
         for (var q = 0; q < count; q += Together)
         {
             var together = Math.Min(Together, count - q);
@@ -298,6 +306,12 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         var kept = ValuesOf(tile, head, page);
         var values = isInBlocks || halves is not null ? (float*)kept : PageKernels.ExpandValues(kept, _shape, scratch.Page);
         var weights = scratch.Scores + (page % SpanPages * StateStore.PageLength);
+        if (tile.AllSee(start))
+        {
+            Add(0, count, 0, StateStore.PageLength, ahead);
+            return;
+        }
+
         for (var q = 0; q < count; q += Together)
         {
             var together = Math.Min(Together, count - q);
@@ -432,6 +446,19 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     }
 
     /// <summary>Rows of one sequence that go over the pages together.</summary>
+    /// <param name="Sequence">The sequence.</param>
+    /// <param name="FirstRow">The first of the rows.</param>
+    /// <param name="Rows">How many.</param>
+    /// <param name="First">The first position that any of them sees.</param>
+    /// <param name="Last">The last one.</param>
+    /// <param name="CommonFirst">The first position that all of them see.</param>
+    /// <param name="CommonLast">The last one; before the first where they see nothing in common.</param>
+    /// <param name="FirstSpan">The span of the first position.</param>
+    /// <param name="LastSpan">The span of the last one.</param>
     [StructLayout(LayoutKind.Auto)]
-    private readonly record struct Tile(int Sequence, int FirstRow, int Rows, int First, int Last, int FirstSpan, int LastSpan);
+    private readonly record struct Tile(int Sequence, int FirstRow, int Rows, int First, int Last, int CommonFirst, int CommonLast, int FirstSpan, int LastSpan)
+    {
+        /// <summary>Whether all rows see all of the page that begins at a position.</summary>
+        public bool AllSee(int start) => start >= CommonFirst && start + StateStore.PageLength - 1 <= CommonLast;
+    }
 }
