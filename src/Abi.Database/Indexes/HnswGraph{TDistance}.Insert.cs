@@ -48,6 +48,11 @@ internal sealed unsafe partial class HnswGraph<TDistance>
     {
         using var turn = admission.Enter();
         var level = DrawLevel();
+        if (level > 0 && HasCopy(slot))
+        {
+            level = 0; // the levels above lead from vector to vector
+        }
+
         UpperLinks[slot] = null;
         new Span<int>(Links.Row(slot), 2 * Connections).Fill(-1);
         if (level > 0)
@@ -82,15 +87,39 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         Link(slot, level, entry);
     }
 
+    private bool HasCopy(int slot)
+    {
+        var entry = EntryPoint;
+        if (entry < 0)
+        {
+            return false;
+        }
+
+        var memory = QueryBuffer.Rent(TDistance.QueryBytes(_rowBytes));
+        TDistance.Prepare(Rows.Row(slot), memory.Address, _rowBytes);
+        var walk = Rent(1);
+        var nearest = Descend(memory.Address, (int)entry, (int)(entry >> 32), 0, walk);
+        WalkBase(memory.Address, nearest, 1, walk);
+        nearest = walk.Pool[0];
+        _walks.Add(walk);
+        memory.Return();
+        return IsCopy(slot, ScoredSlot.Slot(nearest));
+    }
+
     // The levels of a tree with M children a node: P(level ≥ l) = M^-l. Drawn from a counter, so that one thread builds the same graph each time.
     private int DrawLevel()
     {
-        var x = Interlocked.Increment(ref _levels) * 0x9E3779B97F4A7C15ul;
+        var uniform = ((Mixed(Interlocked.Increment(ref _levels)) >> 11) + 1) * (1.0 / (1ul << 53));
+        return Math.Min((int)(-Math.Log(uniform) / Math.Log(Connections)), 15);
+    }
+
+    // SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014): numbers that look drawn, of a counter.
+    private static ulong Mixed(ulong counter)
+    {
+        var x = counter * 0x9E3779B97F4A7C15ul;
         x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ul;
         x = (x ^ (x >> 27)) * 0x94D049BB133111EBul;
-        x ^= x >> 31;
-        var uniform = ((x >> 11) + 1) * (1.0 / (1ul << 53));
-        return Math.Min((int)(-Math.Log(uniform) / Math.Log(Connections)), 15);
+        return x ^ (x >> 31);
     }
 
     private void Link(int slot, int level, long entry)
@@ -103,15 +132,24 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         var nearest = Descend(query, (int)entry, top, level, descent);
         _walks.Add(descent);
         Span<int> chosen = stackalloc int[2 * 128];
+        Span<int> copiesAmong = stackalloc int[2 * 128];
         for (var at = Math.Min(level, top); at >= 0; at--)
         {
             var walk = Rent(ConstructionEffort);
             walk.Visited[slot] = walk.Stamp; // others may have linked to it already
             var count = at == 0 ? WalkBase(query, nearest, ConstructionEffort, walk) : WalkUpper(query, nearest, at, ConstructionEffort, walk);
             nearest = walk.Pool[0] & ~ScoredSlot.Mark;
-            var links = Choose(new ReadOnlySpan<ulong>(walk.Pool, count), Connections, chosen, slot);
-            Write(slot, at, chosen[..links]);
-            for (var i = 0; i < links; i++)
+            var links = Choose(new ReadOnlySpan<ulong>(walk.Pool, count), Connections, Math.Max(1, Connections / 4), chosen, slot);
+            var copies = CopiesAmong(chosen[..links], slot, copiesAmong);
+            if (copies == links && links > 0)
+            {
+                links = TakeWaysOut(slot, at, chosen, links);
+            }
+
+            WriteFirst(slot, at, chosen[..links]);
+
+            // Copies lead to a copy of theirs. The others lead to one of them already: a second one would only take its place.
+            for (var i = 0; i < (copies > 0 ? copies : links); i++)
             {
                 LinkBack(chosen[i], slot, at);
             }
@@ -171,11 +209,12 @@ internal sealed unsafe partial class HnswGraph<TDistance>
 
     private Span<int> LinksOf(int slot, int level) => level == 0 ? new Span<int>(Links.Row(slot), 2 * Connections) : Upper(slot, level);
 
-    // Algorithm 4 of the paper: a candidate is kept when it is nearer to the node than to every one kept before it, so that links lead into different directions.
+    // Algorithm 4 of the paper: a candidate is kept when it is nearer to the node than to every one kept before it, so that links lead into different directions. Copies of the node do not count in
+    // that, and only some are kept, first in the list: nodes that led to nothing but copies of one another would be a place that no walk leaves.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private int Choose(ReadOnlySpan<ulong> candidates, int most, Span<int> chosen, int self)
+    private int Choose(ReadOnlySpan<ulong> candidates, int most, int mostCopies, Span<int> chosen, int self)
     {
-        var count = 0;
+        var (count, copies) = (0, 0);
         foreach (var candidate in candidates)
         {
             var slot = ScoredSlot.Slot(candidate);
@@ -184,25 +223,104 @@ internal sealed unsafe partial class HnswGraph<TDistance>
                 continue;
             }
 
-            var distance = ScoredSlot.Distance(candidate);
-            var row = Rows.Row(slot);
-            var isKept = true;
-            for (var i = 0; i < count && isKept; i++)
+            if (IsCopy(self, slot))
             {
-                isKept = TDistance.EstimateRows(row, Rows.Row(chosen[i]), _rowBytes) >= distance;
+                if (copies == mostCopies)
+                {
+                    continue;
+                }
+
+                chosen[count++] = chosen[copies];
+                chosen[copies++] = slot;
+            }
+            else
+            {
+                var distance = ScoredSlot.Distance(candidate);
+                var row = Rows.Row(slot);
+                var isKept = true;
+                for (var i = copies; i < count && isKept; i++)
+                {
+                    isKept = TDistance.EstimateRows(row, Rows.Row(chosen[i]), _rowBytes) >= distance;
+                }
+
+                if (!isKept)
+                {
+                    continue;
+                }
+
+                chosen[count++] = slot;
             }
 
-            if (isKept)
+            if (count == most)
             {
-                chosen[count++] = slot;
-                if (count == most)
-                {
-                    break;
-                }
+                break;
             }
         }
 
         return count;
+    }
+
+    // When a walk met nothing but copies of the node: where the first of them leads besides.
+    private int TakeWaysOut(int slot, int level, Span<int> chosen, int count)
+    {
+        foreach (var link in LinksOf(chosen[0], level))
+        {
+            if (link < 0 || count == Connections)
+            {
+                break;
+            }
+
+            if (!IsCopy(slot, link))
+            {
+                chosen[count++] = link;
+            }
+        }
+
+        return count;
+    }
+
+    private bool IsCopy(int a, int b) => new ReadOnlySpan<byte>(Rows.Row(a), _rowBytes).SequenceEqual(new ReadOnlySpan<byte>(Rows.Row(b), _rowBytes));
+
+    // Which of some links lead to copies of a node; returns how many.
+    private int CopiesAmong(ReadOnlySpan<int> links, int slot, Span<int> copies)
+    {
+        var count = 0;
+        foreach (var link in links)
+        {
+            if (IsCopy(slot, link))
+            {
+                copies[count++] = link;
+            }
+        }
+
+        return count;
+    }
+
+    // How many of a node's links may lead to copies of it.
+    private static int MostCopies(int links) => links / 2;
+
+    // Others may have met the node on a level above, and linked to it already: what it leads to since stays, as far as there is room.
+    private void WriteFirst(int slot, int level, ReadOnlySpan<int> chosen)
+    {
+        Lock(slot);
+        var links = LinksOf(slot, level);
+        Span<int> all = stackalloc int[links.Length];
+        chosen.CopyTo(all);
+        var count = chosen.Length;
+        foreach (var link in links)
+        {
+            if (link < 0 || count == all.Length)
+            {
+                break;
+            }
+
+            all[count] = link;
+            count += chosen.Contains(link) ? 0 : 1;
+        }
+
+        all[..count].CopyTo(links);
+        links[count..].Fill(-1);
+        Unlock(slot);
     }
 
     private void Write(int slot, int level, ReadOnlySpan<int> chosen)
@@ -214,8 +332,19 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         Unlock(slot);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    // A node that has links to enough copies of itself passes another one on to one of them, until it finds room: some way leads to every copy.
     private void LinkBack(int from, int to, int level)
+    {
+        const int Patience = 64;
+        for (var i = 0; i < Patience && from >= 0; i++)
+        {
+            from = TryLinkBack(from, to, level, Mixed(((ulong)to * Patience) + (uint)i));
+        }
+    }
+
+    // Returns who shall do it instead, or -1.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private int TryLinkBack(int from, int to, int level, ulong lot)
     {
         Lock(from);
         try
@@ -223,14 +352,25 @@ internal sealed unsafe partial class HnswGraph<TDistance>
             var links = LinksOf(from, level);
             if (links.IsEmpty || links.Contains(to))
             {
-                return;
+                return -1;
             }
 
             var count = links.IndexOf(-1);
-            if (count >= 0)
+            count = count < 0 ? links.Length : count;
+            if (IsCopy(from, to))
+            {
+                Span<int> copies = stackalloc int[count];
+                var some = CopiesAmong(links[..count], from, copies);
+                if (some >= MostCopies(links.Length))
+                {
+                    return copies[(int)(lot % (uint)some)];
+                }
+            }
+
+            if (count < links.Length)
             {
                 Volatile.Write(ref links[count], to);
-                return;
+                return -1;
             }
 
             var query = Rows.Row(from);
@@ -243,9 +383,10 @@ internal sealed unsafe partial class HnswGraph<TDistance>
             candidates[^1] = ScoredSlot.Pack(TDistance.EstimateRows(query, Rows.Row(to), _rowBytes), to);
             candidates.Sort();
             Span<int> chosen = stackalloc int[links.Length];
-            var kept = Choose(candidates, links.Length, chosen, from);
+            var kept = Choose(candidates, links.Length, MostCopies(links.Length), chosen, from);
             chosen[..kept].CopyTo(links);
             links[kept..].Fill(-1);
+            return -1;
         }
         finally
         {

@@ -17,7 +17,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         Parallel.For(0, (slots + 1023) / 1024, degree, block =>
         {
             var walk = Rent(MostCandidates);
-            var open = new Stack<int>();
+            var open = new Queue<int>();
             var end = Math.Min(slots, (block + 1) * 1024);
             for (var first = block * 1024; first < end; first += SlotsPerTurn)
             {
@@ -58,9 +58,70 @@ internal sealed unsafe partial class HnswGraph<TDistance>
                 Volatile.Write(ref Entry, HighestNode(isRemoved, isLinked, slots));
             }
         }
+
+        LinkUnreached(isRemoved, isLinked, slots, admission);
     }
 
-    private void Bridge(int slot, int level, bool[] isRemoved, WalkState walk, Stack<int> open)
+    // All the nodes that led to a node may have gone together: then it is linked anew.
+    private void LinkUnreached(bool[] isRemoved, Func<int, bool> isLinked, int slots, WriteAdmission admission)
+    {
+        if (EntryPoint < 0)
+        {
+            return;
+        }
+
+        var isReached = Reached(admission);
+        var unreached = Enumerable.Range(0, slots).Where(slot => !isReached[slot] && !isRemoved[slot] && isLinked(slot)).ToList();
+        foreach (var slot in unreached)
+        {
+            for (var level = LevelOf(slot); level >= 0; level--)
+            {
+                LinksOf(slot, level).Fill(-1);
+            }
+        }
+
+        foreach (var slot in unreached)
+        {
+            using var turn = admission.Enter();
+            Link(slot, LevelOf(slot), EntryPoint);
+        }
+    }
+
+    // Which nodes some way leads to, by slot.
+    private bool[] Reached(WriteAdmission admission)
+    {
+        const int NodesPerTurn = 4096;
+        var isReached = new bool[Capacity];
+        var open = new Stack<int>([(int)EntryPoint]);
+        isReached[(int)EntryPoint] = true;
+        while (open.Count > 0)
+        {
+            using var turn = admission.Enter();
+            for (var i = 0; i < NodesPerTurn && open.TryPop(out var node); i++)
+            {
+                for (var level = LevelOf(node); level >= 0; level--)
+                {
+                    foreach (var link in LinksOf(node, level))
+                    {
+                        if (link < 0)
+                        {
+                            break;
+                        }
+
+                        if (!isReached[link])
+                        {
+                            isReached[link] = true;
+                            open.Push(link);
+                        }
+                    }
+                }
+            }
+        }
+
+        return isReached;
+    }
+
+    private void Bridge(int slot, int level, bool[] isRemoved, WalkState walk, Queue<int> open)
     {
         // What is left of the node's own links stays. Choosing all anew, with no slack, would thin the graph out with every round of deletions.
         var links = LinksOf(slot, level);
@@ -87,7 +148,9 @@ internal sealed unsafe partial class HnswGraph<TDistance>
             walk.Visited[link] = walk.Stamp;
         }
 
-        var candidates = BehindRemoved(slot, links, level, isRemoved, walk, open);
+        // Of copies only as many as leave room for more: some way must lead to each.
+        var mostCopies = (MostCopies(links.Length) / 2) - CopiesAmong(chosen[..kept], slot, stackalloc int[kept]);
+        var candidates = BehindRemoved(slot, links, level, isRemoved, walk, open, mostCopies);
         candidates.Sort();
         for (var i = 0; i < candidates.Length && kept < links.Length; i++)
         {
@@ -108,41 +171,36 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         Write(slot, level, chosen[..kept]);
     }
 
-    // What a node's removed neighbours lead to, of what the walk has not met. Chains of removed nodes are followed as far as they go: half a neighbourhood may be gone at once.
-    private Span<ulong> BehindRemoved(int slot, ReadOnlySpan<int> links, int level, bool[] isRemoved, WalkState walk, Stack<int> open)
+    // What a node's removed neighbours lead to, of what the walk has not met, but no more copies of the node than are wanted. Chains of removed nodes are followed as far as they go, since half a
+    // neighbourhood may be gone at once; step by step, so that what is near comes first.
+    private Span<ulong> BehindRemoved(int slot, ReadOnlySpan<int> links, int level, bool[] isRemoved, WalkState walk, Queue<int> open, int mostCopies)
     {
         var query = Rows.Row(slot);
         var count = 0;
         open.Clear();
-        foreach (var link in links)
+        open.Enqueue(slot);
+        while (count < MostCandidates && open.TryDequeue(out var node))
         {
-            if (link >= 0 && isRemoved[link])
+            foreach (var link in node == slot ? links : LinksOf(node, level))
             {
-                open.Push(link);
-            }
+                if (link < 0 || count == MostCandidates)
+                {
+                    break;
+                }
 
-            while (count < MostCandidates && open.TryPop(out var next))
-            {
-                if (walk.Visited[next] == walk.Stamp)
+                if (walk.Visited[link] == walk.Stamp)
                 {
                     continue;
                 }
 
-                walk.Visited[next] = walk.Stamp;
-                if (!isRemoved[next])
+                walk.Visited[link] = walk.Stamp;
+                if (isRemoved[link])
                 {
-                    walk.Pool[count++] = ScoredSlot.Pack(TDistance.EstimateRows(query, Rows.Row(next), _rowBytes), next);
-                    continue;
+                    open.Enqueue(link);
                 }
-
-                foreach (var further in LinksOf(next, level))
+                else if (!IsCopy(slot, link) || mostCopies-- > 0)
                 {
-                    if (further < 0)
-                    {
-                        break;
-                    }
-
-                    open.Push(further);
+                    walk.Pool[count++] = ScoredSlot.Pack(TDistance.EstimateRows(query, Rows.Row(link), _rowBytes), link);
                 }
             }
         }
