@@ -90,6 +90,118 @@ internal sealed unsafe class VamanaBuilder
             _linked += batch.Length;
             nodes = nodes[batch.Length..];
         }
+
+        LinkCopies();
+        LinkUnreached();
+    }
+
+    // Of the links to nodes of one code pruning keeps one, and a walk that comes to that one would find no other: each gets a link from the first of them, or from one that got its link before.
+    private void LinkCopies()
+    {
+        Dictionary<int, Queue<int>> hosts = [];
+        for (var node = 0; node < _nodes; node++)
+        {
+            var nearest = LinksOf(node)[0];
+            if (nearest < 0 || !IsCopy(node, nearest))
+            {
+                continue;
+            }
+
+            ref var queue = ref CollectionsMarshal.GetValueRefOrAddDefault(hosts, nearest, out _);
+            queue ??= new Queue<int>([nearest]);
+            while (queue.TryPeek(out var host) && !LinksOf(host).Contains(node) && !TryAppend(host, node))
+            {
+                queue.Dequeue();
+            }
+
+            if (queue.Count == 0)
+            {
+                LinksOf(nearest)[^1] = node; // the farthest goes
+            }
+
+            queue.Enqueue(node);
+        }
+    }
+
+    private bool IsCopy(int a, int b) => new ReadOnlySpan<byte>(_codes.Row(a), _codes.Stride).SequenceEqual(new ReadOnlySpan<byte>(_codes.Row(b), _codes.Stride));
+
+    // Pruning may take the last link to a node: it gets one from the nearest that has room, of those that it leads to and those that they lead to.
+    private void LinkUnreached()
+    {
+        if (Entry < 0)
+        {
+            return;
+        }
+
+        var isReached = new bool[_nodes];
+        var open = new Stack<int>();
+        Reach(Entry, isReached, open);
+        for (var any = true; any;)
+        {
+            any = false;
+            for (var node = 0; node < _nodes; node++)
+            {
+                if (!isReached[node] && LinksOf(node)[0] >= 0 && FindHost(node, isReached) is var host and >= 0)
+                {
+                    TryAppend(host, node);
+                    Reach(node, isReached, open);
+                    any = true;
+                }
+            }
+        }
+    }
+
+    private int FindHost(int node, bool[] isReached)
+    {
+        foreach (var link in LinksOf(node))
+        {
+            if (link >= 0 && isReached[link])
+            {
+                foreach (var host in (ReadOnlySpan<int>)[link, .. LinksOf(link)])
+                {
+                    if (host >= 0 && isReached[host] && LinksOf(host)[^1] < 0)
+                    {
+                        return host;
+                    }
+                }
+            }
+        }
+
+        return -1;
+    }
+
+    private void Reach(int node, bool[] isReached, Stack<int> open)
+    {
+        isReached[node] = true;
+        open.Push(node);
+        while (open.TryPop(out node))
+        {
+            foreach (var link in LinksOf(node))
+            {
+                if (link < 0)
+                {
+                    break;
+                }
+
+                if (!isReached[link])
+                {
+                    isReached[link] = true;
+                    open.Push(link);
+                }
+            }
+        }
+    }
+
+    private bool TryAppend(int node, int link)
+    {
+        var links = LinksOf(node);
+        var count = links.IndexOf(-1);
+        if (count >= 0)
+        {
+            links[count] = link;
+        }
+
+        return count >= 0;
     }
 
     private Span<int> LinksOf(int node) => new(Links.Row(node), _most);

@@ -88,6 +88,23 @@ public sealed class DiskGraphTests : WordsFixture, IDisposable
         Assert.That(Recall(words, new VectorSearchOptions { Recall = 0.99 }, _nearest), Is.GreaterThanOrEqualTo(0.98));
     }
 
+    /// <summary>Of the links to copies of a vector, pruning keeps one; all of them are found all the same.</summary>
+    [TestCase(1000)]
+    [TestCase(9000)]
+    public async Task CopiesOfAVectorAreFound(int copies)
+    {
+        const int First = 500;
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["words"]);
+        var words = await FillAsync(database, Field, Fewer - copies, isLinked: false);
+        await words.UpsertAsync(Enumerable.Range(Fewer - copies, copies).Select(row => new Dictionary<string, object?>(Record(First), StringComparer.Ordinal) { ["Key"] = (long)row }));
+        await database.CheckpointAsync();
+        Assert.That(words.GetStatistics().Vectors[0].IndexKind, Is.EqualTo(IndexKind.DiskAnn));
+        var found = words.SearchKeys(Base.AsSpan(First * 100, 100), 60);
+        Assert.That(found.Count(match => (long)match.Key is First || (long)match.Key >= Fewer - copies), Is.EqualTo(60));
+        Assert.That(Enumerable.Range(0, First).Count(row => words.SearchKeys(Base.AsSpan(row * 100, 100), 1)[0].Key.Equals((long)row)), Is.GreaterThanOrEqualTo(First * 0.98));
+    }
+
     [Test]
     public async Task FiltersGiveAllThatIsAskedFor()
     {
