@@ -95,35 +95,38 @@ internal sealed unsafe class VamanaBuilder
         LinkUnreached();
     }
 
-    // Of the links to nodes of one code pruning keeps one, and a walk that comes to that one would find no other: each gets a link from the first of them, or from one that got its link before.
+    // Of the links to nodes of one code pruning keeps one, and a walk that comes to that one would find no other. So each leads to the first of them, and gets a link from it or from one before; a quarter
+    // of a node's links is for those.
     private void LinkCopies()
     {
-        Dictionary<int, Queue<int>> hosts = [];
-        for (var node = 0; node < _nodes; node++)
+        int[] order = [.. Enumerable.Range(0, _nodes).Where(node => node == Entry || LinksOf(node)[0] >= 0)];
+        Array.Sort(order, (a, b) => CodeOf(a).SequenceCompareTo(CodeOf(b)) is not 0 and var sign ? sign : a.CompareTo(b));
+        var most = Math.Max(1, _most / 4);
+        var first = 0;
+        for (var i = 1; i < order.Length; i++)
         {
-            var nearest = LinksOf(node)[0];
-            if (nearest < 0 || !IsCopy(node, nearest))
+            var (node, root) = (order[i], order[first]);
+            if (!CodeOf(node).SequenceEqual(CodeOf(root)))
             {
+                first = i;
                 continue;
             }
 
-            ref var queue = ref CollectionsMarshal.GetValueRefOrAddDefault(hosts, nearest, out _);
-            queue ??= new Queue<int>([nearest]);
-            while (queue.TryPeek(out var host) && !LinksOf(host).Contains(node) && !TryAppend(host, node))
+            if (!LinksOf(node).Contains(root))
             {
-                queue.Dequeue();
+                LinksOf(node)[0] = root;
             }
 
-            if (queue.Count == 0)
+            var nth = i - first - 1;
+            var host = order[first + (nth / most)];
+            if (!LinksOf(host).Contains(node) && !TryAppend(host, node))
             {
-                LinksOf(nearest)[^1] = node; // the farthest goes
+                LinksOf(host)[^(1 + (nth % most))] = node; // the farthest go
             }
-
-            queue.Enqueue(node);
         }
     }
 
-    private bool IsCopy(int a, int b) => new ReadOnlySpan<byte>(_codes.Row(a), _codes.Stride).SequenceEqual(new ReadOnlySpan<byte>(_codes.Row(b), _codes.Stride));
+    private ReadOnlySpan<byte> CodeOf(int node) => new(_codes.Row(node), _codes.Stride);
 
     // Pruning may take the last link to a node: it gets one from the nearest that has room, of those that it leads to and those that they lead to.
     private void LinkUnreached()
