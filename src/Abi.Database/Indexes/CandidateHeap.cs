@@ -23,31 +23,15 @@ internal ref struct CandidateHeap(Span<ulong> items)
     /// <summary>Takes a packed slot whose distance is below the threshold.</summary>
     public void Add(ulong item)
     {
-        int at;
         if (Count < _items.Length)
         {
-            for (at = Count++; at > 0 && _items[(at - 1) / 2] < item; at = (at - 1) / 2)
-            {
-                _items[at] = _items[(at - 1) / 2];
-            }
+            FarthestHeap.Push(_items[..++Count], item);
         }
         else
         {
-            at = 0;
-            for (var child = 1; child < Count; child = (2 * at) + 1)
-            {
-                child += child + 1 < Count && _items[child + 1] > _items[child] ? 1 : 0;
-                if (_items[child] <= item)
-                {
-                    break;
-                }
-
-                _items[at] = _items[child];
-                at = child;
-            }
+            FarthestHeap.Replace(_items, item);
         }
 
-        _items[at] = item;
         if (Count == _items.Length)
         {
             Threshold = ScoredSlot.Distance(_items[0]);

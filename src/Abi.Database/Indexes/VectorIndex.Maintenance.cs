@@ -19,7 +19,7 @@ internal sealed unsafe partial class VectorIndex
     /// <summary>How many slots wait for a graph that is being grown: what searches compare besides.</summary>
     public int Backlog => Graph is null || _isStill ? 0 : Pending.Count;
 
-    /// <summary>Takes a graph that was saved; slots that it lacks must be added before this.</summary>
+    /// <summary>Takes a graph, and lets the slots that it lacks wait for it; they must be added before this.</summary>
     public void Adopt(NearIndex graph, int slots)
     {
         for (var slot = 0; slot < slots; slot++)
@@ -31,13 +31,7 @@ internal sealed unsafe partial class VectorIndex
             }
         }
 
-        lock (_pendingGate)
-        {
-            Volatile.Write(ref _pending, _pending.Append(_new));
-        }
-
-        _new.Clear();
-        Graph = graph;
+        PublishNew(graph);
     }
 
     /// <summary>Links some of the slots that wait.</summary>
@@ -68,17 +62,17 @@ internal sealed unsafe partial class VectorIndex
             }
 
             graph.Insert(linked, threads, admission);
-            Replace(graph, linked, threads, admission);
+            graph = Renewed(graph, linked, threads, admission);
             foreach (var slot in linked)
             {
                 States[slot] = SlotState.Linked;
             }
 
             bool more;
-            lock (_pendingGate)
+            lock (_viewGate)
             {
-                Volatile.Write(ref _pending, _pending.Skip(count));
-                more = _pending.Count > 0;
+                Volatile.Write(ref _view, new GraphView(graph, _view.Pending.Skip(count)));
+                more = _view.Pending.Count > 0;
             }
 
             // Last: nothing refers to them now, and the writer may use them again at once.
@@ -92,11 +86,11 @@ internal sealed unsafe partial class VectorIndex
     }
 
     // An inverted file that is outgrown is learnt anew. Searches use the old one until the new one has all.
-    private void Replace(NearIndex graph, List<int> linked, int threads, WriteAdmission admission)
+    private NearIndex Renewed(NearIndex graph, List<int> linked, int threads, WriteAdmission admission)
     {
         if (graph is not InvertedFile { IsOutgrown: true })
         {
-            return;
+            return graph;
         }
 
         List<int> all = [.. linked];
@@ -110,8 +104,7 @@ internal sealed unsafe partial class VectorIndex
 
         var file = InvertedFile.Train(Space, Field.DistanceFunction, Rows, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(all), threads);
         file.Insert(all, threads, admission);
-        Interlocked.MemoryBarrier();
-        Graph = file;
+        return file;
     }
 
     /// <summary>Takes the slots out of the graph whose records no reader can see any more.</summary>

@@ -20,7 +20,7 @@ internal sealed unsafe partial class VectorIndex
     /// The least effort that reaches a recall on held-out queries: vectors of the collection itself, each hidden from the walk that looks for its neighbours. Found when first
     /// asked for, and again when the graph has grown or shrunk by a quarter.
     /// </summary>
-    private int EffortFor(double recall, int count)
+    private int EffortFor(NearIndex graph, double recall, int count)
     {
         count = Math.Clamp(count, 1, 100);
         if (!_recallGate.TryEnter())
@@ -30,7 +30,6 @@ internal sealed unsafe partial class VectorIndex
 
         try
         {
-            var graph = Graph!;
             var nodes = graph.Count;
             if (Math.Abs(nodes - _effortsFor) * 4L > nodes)
             {
@@ -56,7 +55,7 @@ internal sealed unsafe partial class VectorIndex
     {
         if (_truth.Length == 0 || _truth[0].Nearest.Length < count)
         {
-            _truth = FindTruth(count);
+            _truth = FindTruth(graph, count);
         }
 
         if (_truth.Length == 0)
@@ -117,10 +116,9 @@ internal sealed unsafe partial class VectorIndex
         return (double)hits / Math.Max(all, 1);
     }
 
-    private (int Slot, int[] Nearest)[] FindTruth(int count)
+    private (int Slot, int[] Nearest)[] FindTruth(NearIndex graph, int count)
     {
         List<int> linked = [];
-        var graph = Graph!;
         for (var slot = 0; linked.Count < graph.Count && States.Has(slot); slot++)
         {
             if (States[slot] == SlotState.Linked)

@@ -22,8 +22,9 @@ internal sealed unsafe partial class VectorIndex
     /// <param name="matches">How many records match.</param>
     public TopK Search(ReadOnlySpan<byte> raw, int count, SearchEffort effort, VisibleSlots visible, int slots, int matches)
     {
-        var best = new TopK(Math.Min(count, matches));
-        if (best.Capacity == 0)
+        count = Math.Min(count, matches);
+        var best = new TopK(count);
+        if (count == 0)
         {
             return best;
         }
@@ -42,20 +43,19 @@ internal sealed unsafe partial class VectorIndex
                 EncodeCode(raw, code);
             }
 
-            // What the graph lacks is read first: a slot moves from there into the graph, never back.
-            var pending = Pending;
-            Interlocked.MemoryBarrier();
-            if (Graph is { Count: > 0 } graph && !effort.IsExact && Plan(graph, count, effort, matches) is var walk and > 0)
+            // A slot moves from what the graph lacks into the graph, never back.
+            var (found, pending) = View;
+            if (found is { Count: > 0 } graph && !effort.IsExact && Plan(graph, count, effort, matches) is var walk and > 0)
             {
                 Walk(query, Codes is null ? query : code, other, graph, walk, count, best, visible);
                 AddPending(query, pending, best, visible);
 
-                if (best.Count == best.Capacity)
+                if (best.Count == count)
                 {
                     return best;
                 }
 
-                best = new TopK(best.Capacity); // the walk ended too soon: every one is compared
+                best = new TopK(count); // the walk ended too soon: every one is compared
             }
 
             Scan(query, code, other, best, visible, slots, matches, effort);
@@ -78,10 +78,7 @@ internal sealed unsafe partial class VectorIndex
 
         var nearest = new TopK(best.Capacity);
         Space.Scan(query, Rows, pending.Span, nearest, visible);
-        foreach (var item in nearest.Items)
-        {
-            best.AddOnce(item);
-        }
+        best.Merge(nearest);
     }
 
     // The effort of a walk that finds enough of what matches, or 0 when comparing all matches is cheaper.
@@ -89,7 +86,7 @@ internal sealed unsafe partial class VectorIndex
     {
         const int NodesPerStep = 24;  // new nodes that a step of the walk meets, about
         const int NodeCost = 2;       // a node anywhere in memory beside one of a scan
-        var wanted = Math.Max(effort.Effort > 0 ? effort.Effort : effort.Recall > 0 ? EffortFor(effort.Recall, count) : Math.Max(UsualEffort, 2 * count), count);
+        var wanted = Math.Max(effort.Effort > 0 ? effort.Effort : effort.Recall > 0 ? EffortFor(graph, effort.Recall, count) : Math.Max(UsualEffort, 2 * count), count);
         var share = Math.Min(1.0, (double)matches / graph.Count);
         var scaled = Math.Min(wanted / Math.Max(share, 1e-9), graph.Count);
         scaled = Codes is null ? scaled : Math.Min(scaled * 1.125, graph.Count); // codes put a few of the nearest farther back

@@ -13,9 +13,9 @@ internal sealed unsafe partial class VectorIndex
     public const int AutomaticGraph = 10_000;
 
     private readonly long _residentBytes;
-    private readonly Lock _pendingGate = new();
+    private readonly Lock _viewGate = new(); // publishing, never reading
     private readonly List<int> _new = [];
-    private PendingSlots _pending = PendingSlots.Empty;
+    private GraphView _view = GraphView.None;
 
     /// <param name="field">The field.</param>
     /// <param name="residentBytes">How many bytes its vectors may take in memory before they stay on disk.</param>
@@ -47,7 +47,7 @@ internal sealed unsafe partial class VectorIndex
     public SlotArray<SlotState> States { get; } = new(SlotState.None);
 
     /// <summary>The graph; null while every search is a scan.</summary>
-    public NearIndex? Graph { get; private set; }
+    public NearIndex? Graph => View.Graph;
 
     /// <summary>Whether the rows may stay in the mapped file.</summary>
     public bool IsMapped(int rows) => Codes is not null || UsesInvertedFile(rows) || UsesDiskGraph(rows) || (long)rows * Space.RowBytes > _residentBytes / 2;
@@ -72,10 +72,10 @@ internal sealed unsafe partial class VectorIndex
     public long ResidentBytes => Rows.OwnedBytes + (Codes?.OwnedBytes ?? 0) + (Graph?.ResidentBytes ?? 0);
 
     /// <summary>Whether a graph is being built for vectors that had one or need one.</summary>
-    public bool IsBuilding => Graph is not null && Volatile.Read(ref _pending).Count > 0;
+    public bool IsBuilding => View is { Graph: not null, Pending.Count: > 0 };
 
     /// <summary>The slots that wait for the graph.</summary>
-    public PendingSlots Pending => Volatile.Read(ref _pending);
+    public PendingSlots Pending => View.Pending;
 
     /// <summary>How many slots are to get into the graph.</summary>
     public int WaitingCount => LacksDiskGraph ? VectorCount : Pending.Count;
@@ -161,12 +161,7 @@ internal sealed unsafe partial class VectorIndex
 
         if (_new.Count > 0)
         {
-            lock (_pendingGate)
-            {
-                Volatile.Write(ref _pending, _pending.Append(_new));
-            }
-
-            _new.Clear();
+            PublishNew(null);
         }
     }
 
@@ -186,6 +181,8 @@ internal sealed unsafe partial class VectorIndex
                 return false;
         }
     }
+
+    private GraphView View => Volatile.Read(ref _view);
 
     private void EncodeCode(ReadOnlySpan<byte> raw, byte* code)
     {
@@ -216,25 +213,17 @@ internal sealed unsafe partial class VectorIndex
 
     private void StartGraph(int slots)
     {
-        NearIndex graph = UsesInvertedFile(VectorCount) ? Learn(slots) : NewGraph();
-        _new.Clear();
-        for (var slot = 0; slot < slots; slot++)
-        {
-            if (States[slot] == SlotState.Loose)
-            {
-                States[slot] = SlotState.Pending;
-                _new.Add(slot);
-            }
-        }
+        Adopt(UsesInvertedFile(VectorCount) ? Learn(slots) : NewGraph(), slots);
+    }
 
-        // Pending first: a reader that sees the graph must see what it lacks.
-        lock (_pendingGate)
+    // With a graph, or with the one that is there: the work in the background may just be replacing it.
+    private void PublishNew(NearIndex? graph)
+    {
+        lock (_viewGate)
         {
-            Volatile.Write(ref _pending, _pending.Append(_new));
+            Volatile.Write(ref _view, new GraphView(graph ?? _view.Graph, _view.Pending.Append(_new)));
         }
 
         _new.Clear();
-        Interlocked.MemoryBarrier();
-        Graph = graph;
     }
 }

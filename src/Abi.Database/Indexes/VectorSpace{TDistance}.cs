@@ -110,8 +110,8 @@ internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes
     {
         if (TDistance.IsEstimated)
         {
-            // "Not below", so that a sum that is no number is looked at and found out below.
-            if (TDistance.LowerBound(distance, query, row, rowBytes) >= best.Threshold || !accept.Accepts(slot))
+            // "Not above", so that a sum that is infinite or no number is looked at, and counts when no nearer ones are as many as wanted.
+            if (TDistance.LowerBound(distance, query, row, rowBytes) > best.Threshold || !accept.Accepts(slot))
             {
                 return false;
             }
@@ -120,7 +120,7 @@ internal sealed unsafe class VectorSpace<TDistance>(int dimensions, int rawBytes
             return true;
         }
 
-        if (distance < best.Threshold && accept.Accepts(slot))
+        if (!(distance > best.Threshold) && accept.Accepts(slot))
         {
             best.Add(distance, slot);
         }

@@ -18,7 +18,7 @@ public sealed class ExchangeTests
         ],
         Vectors =
         [
-            new VectorField("f32", 3), new VectorField("f16", 2) { Element = VectorElement.Float16, DistanceFunction = DistanceFunction.DotProductSimilarity },
+            new VectorField("f32", 3) { DistanceFunction = DistanceFunction.EuclideanSquaredDistance }, new VectorField("f16", 2) { Element = VectorElement.Float16, DistanceFunction = DistanceFunction.DotProductSimilarity },
             new VectorField("i8", 2) { Element = VectorElement.Int8, DistanceFunction = DistanceFunction.EuclideanSquaredDistance }, new VectorField("bits", 12) { Element = VectorElement.Binary, DistanceFunction = DistanceFunction.HammingDistance },
         ],
     };

@@ -97,8 +97,7 @@ internal static class VectorCodec
             throw new ArgumentException($"The vector '{field.Name}' has {(long)bytes.Length * field.Dimensions / expected} elements; {field.Dimensions} were expected.");
         }
 
-        var isZero = true;
-        var isFinite = true;
+        var (isZero, isFinite, isTooLong) = (true, true, false);
         switch (field.Element)
         {
             case VectorElement.Float32:
@@ -109,8 +108,9 @@ internal static class VectorCodec
                     squares += (double)x * x;
                 }
 
-                // The inverse of the norm must be a float, too.
-                isZero = squares < 1e-70;
+                // Products of two such vectors, and of their inverse norms, are floats with all their digits.
+                isZero = squares < 1e-30;
+                isTooLong = squares > 1e36;
                 break;
             case VectorElement.Float16:
                 foreach (var x in MemoryMarshal.Cast<byte, Half>(bytes))
@@ -133,6 +133,11 @@ internal static class VectorCodec
         if (isZero && field.DistanceFunction == DistanceFunction.CosineSimilarity)
         {
             throw new ArgumentException($"The vector '{field.Name}' is zero (or too near to it); cosine similarity has no meaning for it. Leave the vector out, or use another distance function.");
+        }
+
+        if (isTooLong && field.DistanceFunction == DistanceFunction.CosineSimilarity)
+        {
+            throw new ArgumentException($"The vector '{field.Name}' is longer than 1e18: too long to compute its cosine similarity with another one. Divide its elements by the largest of them; that changes no cosine.");
         }
 
         if (field.Element == VectorElement.Binary && field.Dimensions % 8 != 0 && bytes[^1] >> (field.Dimensions % 8) != 0)
