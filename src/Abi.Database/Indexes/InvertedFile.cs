@@ -11,11 +11,13 @@ namespace Abi.Database.Indexes;
 /// </summary>
 internal sealed unsafe class InvertedFile : NearIndex
 {
+    /// <summary>The most cells: a query compares itself with all of them.</summary>
+    public const int LargestCells = 16_384;
+
     private const int SamplesPerCell = 32;
     private const int LeastSamples = 16_384;
     private const int SampleFloats = 1 << 27;
     private const int Rounds = 8;
-    private const int LargestCells = 16_384;
 
     private readonly Lock[] _locks = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
     private readonly NativeColumn _rows;
@@ -80,20 +82,19 @@ internal sealed unsafe class InvertedFile : NearIndex
 
     /// <summary>Takes over what was saved.</summary>
     /// <returns>Null when it does not fit.</returns>
-    public static InvertedFile? Restore(VectorSpace space, DistanceFunction function, NativeColumn rows, float[] cellPoints, float[] partsPoints, int[] cellOf, ReadOnlySpan<byte> codes, int trainedFor)
+    public static InvertedFile? Restore(VectorSpace space, DistanceFunction function, NativeColumn rows, float[] cellPoints, float[] partsPoints, int[] cellOf, NativeColumn codes, int trainedFor)
     {
         var dimensions = space.Dimensions;
-        if (cellPoints.Length == 0 || cellPoints.Length % dimensions != 0 || trainedFor < 1 || cellPoints.AsSpan().ContainsAnyExceptInRange(float.MinValue, float.MaxValue)
-            || ProductQuantizer.Restore(partsPoints, dimensions) is not { } quantizer || codes.Length != (long)cellOf.Length * quantizer.CodeBytes)
+        if (cellPoints.Length == 0 || cellPoints.Length % dimensions != 0 || cellPoints.AsSpan().ContainsAnyExceptInRange(float.MinValue, float.MaxValue)
+            || ProductQuantizer.Restore(partsPoints, dimensions) is not { } quantizer)
         {
             return null;
         }
 
-        var count = quantizer.CodeBytes;
         var file = new InvertedFile(space, function, rows, new Centroids(cellPoints, dimensions), quantizer, trainedFor);
         for (var slot = 0; slot < cellOf.Length; slot++)
         {
-            var code = codes.Slice(slot * count, count);
+            var code = new ReadOnlySpan<byte>(codes.Row(slot), codes.Stride);
             if (cellOf[slot] >= file._lists.Length || !quantizer.IsCode(code))
             {
                 return null;
@@ -106,6 +107,7 @@ internal sealed unsafe class InvertedFile : NearIndex
             }
         }
 
+        GC.KeepAlive(codes);
         return file;
     }
 

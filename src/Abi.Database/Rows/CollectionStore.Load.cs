@@ -288,12 +288,16 @@ internal sealed partial class CollectionStore
     private bool TryAdoptInverted(VectorIndex index, SegmentReader reader)
     {
         var parameters = reader.ReadAll<long>(GraphFile.InvertedParameters);
-        var cellOf = reader.ReadAll<int>(GraphFile.CellOf);
-        if (parameters.Length != 2 || parameters[0] != _slots || parameters[1] > int.MaxValue || cellOf.Length != _slots || index.Field.Element != VectorElement.Float32 || index.Codes is not null)
+        var codes = new NativeColumn(ProductQuantizer.CodeBytesFor(index.Space.Dimensions));
+        if (parameters.Length != 2 || parameters[0] != _slots || parameters[1] is < 1 or > int.MaxValue || index.Field.Element != VectorElement.Float32 || index.Codes is not null
+            || reader.Section(GraphFile.CellOf).Length != (long)_slots * sizeof(int) || reader.Section(GraphFile.PartCodes).Length != (long)_slots * codes.Stride
+            || reader.Section(GraphFile.Cells).Length > (long)InvertedFile.LargestCells * index.Space.Dimensions * sizeof(float))
         {
             return false;
         }
 
+        var cellOf = reader.ReadAll<int>(GraphFile.CellOf);
+        codes.Load(reader, GraphFile.PartCodes, _slots);
         for (var slot = 0; slot < _slots; slot++)
         {
             if (cellOf[slot] >= 0 && index.States[slot] == SlotState.None)
@@ -302,7 +306,7 @@ internal sealed partial class CollectionStore
             }
         }
 
-        var file = InvertedFile.Restore(index.Space, index.Field.DistanceFunction, index.Rows, reader.ReadAll<float>(GraphFile.Cells), reader.ReadAll<float>(GraphFile.Parts), cellOf, reader.ReadAll<byte>(GraphFile.PartCodes), (int)parameters[1]);
+        var file = InvertedFile.Restore(index.Space, index.Field.DistanceFunction, index.Rows, reader.ReadAll<float>(GraphFile.Cells), reader.ReadAll<float>(GraphFile.Parts), cellOf, codes, (int)parameters[1]);
         if (file is null)
         {
             return false;

@@ -150,13 +150,13 @@ internal sealed partial class CollectionStore
         var row = RowOf(order);
         var cellOf = new int[order.Length];
         Array.Fill(cellOf, -1);
-        var codes = new byte[(long)order.Length * file.CodeBytes];
+        var codes = new ReadOnlyMemory<byte>[order.Length]; // where they stand: all together they may be more than an array takes
         foreach (var (slot, cell, code) in file.Entries())
         {
             if (slot < row.Length && row[slot] is >= 0 and var target)
             {
                 cellOf[target] = cell;
-                code.Span.CopyTo(codes.AsSpan(target * file.CodeBytes));
+                codes[target] = code;
             }
         }
 
@@ -170,7 +170,12 @@ internal sealed partial class CollectionStore
         writer.BeginSection(GraphFile.CellOf);
         writer.Write<int>(cellOf);
         writer.BeginSection(GraphFile.PartCodes);
-        writer.Write<byte>(codes);
+        var none = new byte[file.CodeBytes];
+        foreach (var code in codes)
+        {
+            writer.Write(code.IsEmpty ? none : code.Span);
+        }
+
         return writer.Finish();
     }
 

@@ -1,0 +1,128 @@
+using System.Runtime.InteropServices;
+using Abi.Database.Engine;
+using Abi.Database.Rows;
+using Abi.Database.Storage;
+
+namespace Abi.Database.Tests.Indexes;
+
+/// <summary>Graph files whose checksums are right and whose content is not: made up on purpose. They may cost recall, but neither records nor the process.</summary>
+public sealed class MadeUpGraphTests
+{
+    private const int Rounds = 40;
+
+    private const int Count = 10_000;
+
+    private static readonly int[] Numbers = [-1, -2, 0, 1, 255, Count - 1, Count, Count + 1, 16_384, 1 << 20, int.MaxValue, int.MinValue];
+
+    [TestCase(IndexKind.Hnsw, false)]
+    [TestCase(IndexKind.Hnsw, true)]
+    [TestCase(IndexKind.IvfPq, false)]
+    [TestCase(IndexKind.DiskAnn, false)]
+    public async Task ItIsRefusedOrSearchedInBounds(IndexKind kind, bool isQuantized)
+    {
+        using var template = new TemporaryFolder();
+        await using (var database = await VectorDatabase.OpenAsync(template["points"]))
+        {
+            var points = database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 4) { IndexKind = kind, IsQuantized = isQuantized, ConstructionEffort = 16, Connections = 8 }] });
+            await points.EnsureCollectionExistsAsync();
+            await points.UpsertAsync(Enumerable.Range(0, Count).Select(Point));
+            await database.WaitForIndexAsync();
+            await database.CheckpointAsync();
+        }
+
+        for (var round = 0; round < Rounds; round++)
+        {
+            using var folder = new TemporaryFolder();
+            Directory.CreateDirectory(folder["points"]);
+            foreach (var file in Directory.GetFiles(template["points"]))
+            {
+                File.Copy(file, Path.Combine(folder["points"], Path.GetFileName(file)));
+            }
+
+            MakeUp(folder["points"], new Random(round));
+            await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["points"], Durability = Durability.Os });
+            var points = database.GetDynamicCollection("points");
+            Check(points, Count);
+            await points.DeleteAsync(Enumerable.Range(0, 1000).Select(row => (object)(long)row));
+            await points.UpsertAsync(Enumerable.Range(Count, 1000).Select(Point));
+            await database.WaitForIndexAsync();
+            Check(points, Count);
+            if (round % 8 == 0)
+            {
+                await database.CheckpointAsync();
+                Check(points, Count);
+            }
+        }
+    }
+
+    private static void Check(VectorCollection<object, Dictionary<string, object?>> points, int count)
+    {
+        Assert.That(points.GetStatistics().Count, Is.EqualTo(count));
+        for (var row = 0; row < 20; row++)
+        {
+            var found = points.SearchKeys(Vector(2000 + (row * 100)), 30);
+            Assert.That(found.Select(match => match.Key).ToList(), Is.Unique.And.Count.EqualTo(30));
+        }
+    }
+
+    // Writes the graph anew, with some of its numbers others.
+    private static void MakeUp(string folder, Random random)
+    {
+        using var storage = new DiskStorage(folder, create: false);
+        var manifest = Manifest.Read(storage);
+        var entry = manifest.Collections.Single();
+        var (name, checksum) = entry.Graphs[0]!.Value;
+        Dictionary<long, byte[]> sections = [];
+        using (var reader = new SegmentReader(storage, name, GraphFile.Kind, checksum))
+        {
+            reader.Verify();
+            for (var id = GraphFile.Parameters; id <= GraphFile.DiskNodes; id++)
+            {
+                if (reader.Section(id).Length > 0)
+                {
+                    sections[id] = reader.ReadAll<byte>(id);
+                }
+            }
+        }
+
+        var section = sections.Values.ElementAt(random.Next(sections.Count));
+        var ints = MemoryMarshal.Cast<byte, int>(section.AsSpan());
+        switch (random.Next(3))
+        {
+            case 0:
+                for (var i = 0; i < ints.Length; i++)
+                {
+                    ints[i] = random.Next(4) == 0 ? Numbers[random.Next(Numbers.Length)] : ints[i];
+                }
+
+                break;
+            case 1:
+                ints[random.Next(ints.Length)] = Numbers[random.Next(Numbers.Length)];
+                break;
+            default:
+                random.NextBytes(section.AsSpan(random.Next(section.Length)));
+                break;
+        }
+
+        using (var writer = new SegmentWriter(storage, name, GraphFile.Kind))
+        {
+            foreach (var (id, bytes) in sections)
+            {
+                writer.BeginSection(id);
+                writer.Write<byte>(bytes);
+            }
+
+            checksum = writer.Finish();
+        }
+
+        (manifest with { Collections = [entry with { Graphs = [(name, checksum)] }] }).Write(storage);
+    }
+
+    private static Dictionary<string, object?> Point(int row) => new(StringComparer.Ordinal) { ["Key"] = (long)row, ["v"] = Vector(row) };
+
+    private static float[] Vector(int row)
+    {
+        var random = new Random(row);
+        return [random.NextSingle() - 0.5f, random.NextSingle() - 0.5f, random.NextSingle() - 0.5f, 0.1f];
+    }
+}
