@@ -111,7 +111,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
         var (place, view) = store.BeginRead();
         try
         {
-            var (fields, best) = DatabaseOperation.Watch(operation, () => ByText(store, view, options.Filter, options.Fields, options.Scoring, query, checked(top + options.Skip)));
+            var (fields, best) = DatabaseOperation.Watch(operation, () => ByText(store, view, options.Filter, options.Fields, options.Scoring, query, VectorSearchOptions.Wanted(top, options.Skip)));
             operation?.Found(Math.Max(0, best.Count - options.Skip));
             foreach (var (slot, score) in best.Skip(options.Skip))
             {
@@ -221,7 +221,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
     private TopK Best(CollectionStore store, CollectionView view, VectorIndex index, ReadOnlySpan<byte> query, int top, VectorSearchOptions options)
     {
         var visible = Filtered(store, view, index, options.Filter, out var matches);
-        return index.Search(query, checked(top + options.Skip), new SearchEffort(options.IsExact, options.Effort ?? 0, options.Recall ?? 0, Engine.ScanThreads), visible, view.Slots, matches);
+        return index.Search(query, VectorSearchOptions.Wanted(top, options.Skip), new SearchEffort(options.IsExact, options.Effort ?? 0, options.Recall ?? 0, Engine.ScanThreads), visible, view.Slots, matches);
     }
 
     private static ImmutableArray<TextHighlight> Highlights(CollectionStore store, int slot, List<TextIndex> fields, TextQuery query, HighlightOptions? options)

@@ -49,8 +49,14 @@ public sealed record HybridSearchOptions
         VectorSearchOptions.CheckTop(top);
         TextScoring.Validate();
         Highlight?.Validate();
-        return Candidates is < 1 || RankConstant < 0 || VectorWeight < 0 || TextWeight < 0 || Skip < 0
-            ? throw new ArgumentException("Candidates must be 1 or more; RankConstant, the weights and Skip must not be negative.")
-            : Math.Max(Candidates ?? Math.Max(50, 5 * (top + Skip)), top + Skip);
+        if (Candidates is < 1 || !IsSound(RankConstant) || !IsSound(VectorWeight) || !IsSound(TextWeight) || Skip < 0)
+        {
+            throw new ArgumentException("Candidates must be 1 or more; RankConstant and the weights must be finite and, as Skip, not negative.");
+        }
+
+        var wanted = VectorSearchOptions.Wanted(top, Skip);
+        return Math.Max(Candidates ?? (int)Math.Clamp(5L * wanted, 50, int.MaxValue), wanted);
     }
+
+    private static bool IsSound(double number) => number is >= 0 and < double.PositiveInfinity;
 }

@@ -35,6 +35,9 @@ public sealed record VectorSearchOptions
         }
     }
 
+    // How many have to be found for as many to be left when some are left out.
+    internal static int Wanted(int top, int skip) => (int)Math.Min((long)top + skip, int.MaxValue);
+
     internal static void CheckTop(int top)
     {
         if (top is < 1 or > 1_000_000)

@@ -70,6 +70,23 @@ public sealed class HybridSearchTests : IDisposable
         Assert.That(found.Select(item => item.Score), Is.EqualTo(Enumerable.Range(0, Records).Select(i => 1 - (i * i / (double)((Records - 1) * (Records - 1))))).Within(1e-6));
     }
 
+    /// <summary>A score that is no number has no place in an order.</summary>
+    [Test]
+    public void NumbersThatAreNoneAreRefused([Values(double.NaN, double.PositiveInfinity, -1)] double number)
+    {
+        Assert.ThrowsAsync<ArgumentException>(() => FindAsync(1, new HybridSearchOptions { RankConstant = number }));
+        Assert.ThrowsAsync<ArgumentException>(() => FindAsync(1, new HybridSearchOptions { VectorWeight = number }));
+        Assert.ThrowsAsync<ArgumentException>(() => FindAsync(1, new HybridSearchOptions { TextWeight = number }));
+    }
+
+    [Test]
+    public async Task MoreMayBeSkippedThanThereAre([Values(Records, int.MaxValue - 4, int.MaxValue)] int skip)
+    {
+        Assert.That(await FindAsync(5, new HybridSearchOptions { Skip = skip }), Is.Empty);
+        Assert.That(Collection.SearchKeys([0f], 5, new VectorSearchOptions { Skip = skip }), Is.Empty);
+        Assert.That(await Collection.SearchTextAsync("apple", 5, new TextSearchOptions { Skip = skip }).ToListAsync(), Is.Empty);
+    }
+
     [Test]
     public async Task VectorsComeWhenTheyAreAskedFor([Values] bool isAsked) =>
         Assert.That((await FindAsync(1, new HybridSearchOptions { IncludeVectors = isAsked }))[0].Record.ContainsKey("v"), Is.EqualTo(isAsked));
