@@ -52,6 +52,7 @@ internal sealed unsafe class WalkState
         if (slots > _capacity)
         {
             NativeMemory.AlignedFree(Visited);
+            Visited = null; // not freed twice, should there be no memory
             _capacity = Math.Max(slots, 1024);
             Visited = (ushort*)NativeMemory.AlignedAlloc((nuint)_capacity * sizeof(ushort), 64);
             LibC.AdviseHuge((nint)Visited, _capacity * (nint)sizeof(ushort));
@@ -62,6 +63,7 @@ internal sealed unsafe class WalkState
         if (effort + 1 > PoolCapacity)
         {
             NativeMemory.AlignedFree(Pool);
+            Pool = null;
             PoolCapacity = Math.Max(effort + 1, 512);
             Pool = (ulong*)NativeMemory.AlignedAlloc((nuint)PoolCapacity * sizeof(ulong), 64);
         }
