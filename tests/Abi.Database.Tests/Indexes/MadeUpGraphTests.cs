@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Abi.Database.Engine;
+using Abi.Database.Indexes;
 using Abi.Database.Rows;
 using Abi.Database.Storage;
 
@@ -21,15 +22,7 @@ public sealed class MadeUpGraphTests
     public async Task ItIsRefusedOrSearchedInBounds(IndexKind kind, bool isQuantized)
     {
         using var template = new TemporaryFolder();
-        await using (var database = await VectorDatabase.OpenAsync(template["points"]))
-        {
-            var points = database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 4) { IndexKind = kind, IsQuantized = isQuantized, ConstructionEffort = 16, Connections = 8 }] });
-            await points.EnsureCollectionExistsAsync();
-            await points.UpsertAsync(Enumerable.Range(0, Count).Select(Point));
-            await database.WaitForIndexAsync();
-            await database.CheckpointAsync();
-        }
-
+        await FillAsync(template["points"], kind, isQuantized);
         for (var round = 0; round < Rounds; round++)
         {
             using var folder = new TemporaryFolder();
@@ -39,7 +32,8 @@ public sealed class MadeUpGraphTests
                 File.Copy(file, Path.Combine(folder["points"], Path.GetFileName(file)));
             }
 
-            MakeUp(folder["points"], new Random(round));
+            var random = new Random(round);
+            MakeUp(folder["points"], sections => Damage(sections.Values.ElementAt(random.Next(sections.Count)), random));
             await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["points"], Durability = Durability.Os });
             var points = database.GetDynamicCollection("points");
             Check(points, Count);
@@ -55,6 +49,28 @@ public sealed class MadeUpGraphTests
         }
     }
 
+    /// <summary>A query compares itself with every cell: a file does not say that there are millions.</summary>
+    [Test]
+    public async Task MoreCellsThanAreEverMadeAreRefused()
+    {
+        using var folder = new TemporaryFolder();
+        await FillAsync(folder["points"], IndexKind.IvfPq, isQuantized: false);
+        MakeUp(folder["points"], sections => sections[GraphFile.Cells] = new byte[(InvertedFile.LargestCells + 1) * 4 * sizeof(float)]);
+        await using var database = await VectorDatabase.OpenAsync(folder["points"]);
+        Assert.That(database.Recovery.Warnings, Has.Length.EqualTo(1));
+        Check(database.GetDynamicCollection("points"), Count);
+    }
+
+    private static async Task FillAsync(string path, IndexKind kind, bool isQuantized)
+    {
+        await using var database = await VectorDatabase.OpenAsync(path);
+        var points = database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 4) { IndexKind = kind, IsQuantized = isQuantized, ConstructionEffort = 16, Connections = 8 }] });
+        await points.EnsureCollectionExistsAsync();
+        await points.UpsertAsync(Enumerable.Range(0, Count).Select(Point));
+        await database.WaitForIndexAsync();
+        await database.CheckpointAsync();
+    }
+
     private static void Check(VectorCollection<object, Dictionary<string, object?>> points, int count)
     {
         Assert.That(points.GetStatistics().Count, Is.EqualTo(count));
@@ -65,8 +81,8 @@ public sealed class MadeUpGraphTests
         }
     }
 
-    // Writes the graph anew, with some of its numbers others.
-    private static void MakeUp(string folder, Random random)
+    // Writes the graph anew, with other content.
+    private static void MakeUp(string folder, Action<Dictionary<long, byte[]>> change)
     {
         using var storage = new DiskStorage(folder, create: false);
         var manifest = Manifest.Read(storage);
@@ -85,7 +101,23 @@ public sealed class MadeUpGraphTests
             }
         }
 
-        var section = sections.Values.ElementAt(random.Next(sections.Count));
+        change(sections);
+        using (var writer = new SegmentWriter(storage, name, GraphFile.Kind))
+        {
+            foreach (var (id, bytes) in sections)
+            {
+                writer.BeginSection(id);
+                writer.Write<byte>(bytes);
+            }
+
+            checksum = writer.Finish();
+        }
+
+        (manifest with { Collections = [entry with { Graphs = [(name, checksum)] }] }).Write(storage);
+    }
+
+    private static void Damage(byte[] section, Random random)
+    {
         var ints = MemoryMarshal.Cast<byte, int>(section.AsSpan());
         switch (random.Next(3))
         {
@@ -103,19 +135,6 @@ public sealed class MadeUpGraphTests
                 random.NextBytes(section.AsSpan(random.Next(section.Length)));
                 break;
         }
-
-        using (var writer = new SegmentWriter(storage, name, GraphFile.Kind))
-        {
-            foreach (var (id, bytes) in sections)
-            {
-                writer.BeginSection(id);
-                writer.Write<byte>(bytes);
-            }
-
-            checksum = writer.Finish();
-        }
-
-        (manifest with { Collections = [entry with { Graphs = [(name, checksum)] }] }).Write(storage);
     }
 
     private static Dictionary<string, object?> Point(int row) => new(StringComparer.Ordinal) { ["Key"] = (long)row, ["v"] = Vector(row) };
