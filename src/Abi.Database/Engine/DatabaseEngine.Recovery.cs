@@ -40,6 +40,7 @@ internal sealed partial class DatabaseEngine
             return;
         }
 
+        _storage.FlushFolder(); // what was found is built on, and a process that was killed may not have made its names durable
         if (_options.Recovery == RecoveryMode.Salvage && scan.CutReason is not null)
         {
             foreach (var name in _storage.List().Where(name => LogFormat.Number(name) > scan.Segment))

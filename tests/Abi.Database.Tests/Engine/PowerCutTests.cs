@@ -27,6 +27,57 @@ public sealed class PowerCutTests
         }
     }
 
+    /// <summary>A process is killed before each call to the disk in turn, and another one goes on with what it finds, which is not all durable; then the power goes off. What the second one acknowledged is there.</summary>
+    [Test]
+    public async Task WhatIsWrittenAfterAKillIsThereAfterAPowerCut()
+    {
+        const int Cuts = 8;
+        var (kill, isKilled) = (0, true);
+        while (isKilled)
+        {
+            kill++;
+            var disk = new Tests.Storage.MemoryStorage();
+            disk.Fails = (call, _) => call >= kill;
+            try
+            {
+                using var killed = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
+                await WriteAsync(killed, 0);
+                await killed.CheckpointAsync();
+                await WriteAsync(killed, 1);
+            }
+            catch (Exception error) when (error is AbiException or IOException)
+            {
+                // it was killed
+            }
+
+            isKilled = disk.Calls >= kill;
+            disk.Fails = null;
+            long acknowledged;
+            using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
+            {
+                await WriteAsync(database, 2);
+                acknowledged = database.Sequence;
+            }
+
+            for (var seed = 0; seed < Cuts; seed++)
+            {
+                using var again = new VectorDatabase(new DatabaseEngine(disk.CutAfter(disk.Journal.Count, new Random(seed)), History.Options()));
+                Assert.That(again.Recovery.Warnings, Is.Empty, $"killed before call {kill}, power cut {seed}");
+                Assert.That(again.Sequence, Is.EqualTo(acknowledged), $"killed before call {kill}, power cut {seed}");
+                Assert.That(await again.GetDynamicCollection("c").GetAsync(CrashTests.Key(2, 0)), Is.Not.Null, $"killed before call {kill}, power cut {seed}");
+            }
+        }
+
+        Assert.That(kill, Is.GreaterThan(30));
+
+        static async Task WriteAsync(VectorDatabase database, int number)
+        {
+            var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+            await collection.EnsureCollectionExistsAsync();
+            await collection.UpsertAsync(CrashTests.Record(number, 0));
+        }
+    }
+
     // Also writes after the recovery, and opens once more: what was cut off must never come back.
     private static async Task<string> OpenAsync(Tests.Storage.MemoryStorage disk, int step, EncryptionKey? key)
     {
