@@ -22,7 +22,7 @@ internal static class FolderBackup
             var tail = new LogTail(target, old);
             if (tail.Segment >= old.FirstLogSegment && storage.Exists(LogFormat.Name(tail.Segment)))
             {
-                return IsKept(storage, tail.Segment) && IsSame(storage, target, old.DatabaseId, tail.Segment) ? tail.Segment : null;
+                return IsKept(storage, tail.Segment) && GoesOn(storage, target, old.DatabaseId, tail.Segment) ? tail.Segment : null;
             }
 
             return IsKept(storage, tail.Segment + 1) && LogSegment.ReadFirstSequence(storage, old.DatabaseId, tail.Segment + 1) == tail.Sequence + 1 ? tail.Segment + 1 : null;
@@ -99,9 +99,7 @@ internal static class FolderBackup
         return kept > 0 && numbers[^kept] == first && numbers[^1] == first + kept - 1;
     }
 
-    private static bool IsSame(IStorage storage, IStorage target, Guid database, long number)
-    {
-        var (here, there) = (LogSegment.Read(storage, database, number), LogSegment.Read(target, database, number));
-        return here.IsBeginningOf(there) || there.IsBeginningOf(here);
-    }
+    // Not where the database has lost the end of what was backed up.
+    private static bool GoesOn(IStorage storage, IStorage target, Guid database, long number) =>
+        LogSegment.Read(target, database, number).IsBeginningOf(LogSegment.Read(storage, database, number));
 }

@@ -115,8 +115,8 @@ internal sealed partial class DatabaseEngine
             }
 
             // With damage the log is read again from before other collections' files: each says itself where it stands.
-            var entries = all.Where(handle => !handle.IsDropped || _byId.ContainsKey(handle.Schema.Id))
-                .Select(handle => saved.GetValueOrDefault(handle) ?? (handle.StoreOrNull is null ? handle.Saved! : handle.Saved! with { Sequence = sequence })).ToList();
+            // One that is dropped meanwhile is there, too: its end is in the log that follows.
+            var entries = all.Select(handle => saved.GetValueOrDefault(handle) ?? (handle.StoreOrNull is null ? handle.Saved! : handle.Saved! with { Sequence = sequence })).ToList();
             var manifest = new Manifest(_manifest.DatabaseId, generation, hasDamage ? _manifest.Sequence : sequence, firstSegment, nextId, entries);
             var fileBytes = FileBytes(manifest);
             manifest.Write(_storage);

@@ -20,11 +20,7 @@ internal sealed partial class DatabaseEngine
         LoadCollections();
         var scan = new LogScan(_storage, _manifest.DatabaseId, _manifest.FirstLogSegment, _options.Recovery == RecoveryMode.Salvage);
         var (lastSequence, lastTime) = (limits?.ToSequence ?? long.MaxValue, limits?.ToTime?.UtcTicks ?? long.MaxValue);
-        if (lastSequence < _manifest.Sequence)
-        {
-            throw new DatabaseException($"The backup begins with commit {_manifest.Sequence}; commit {lastSequence} is before that. Restore it from an older one, or restore to commit {_manifest.Sequence} for the oldest state that is in this one.");
-        }
-
+        RequireState(lastSequence);
         long? nextTime = null; // of the first commit that is left out
         scan.Read((frame, payload) =>
         {
@@ -32,7 +28,12 @@ internal sealed partial class DatabaseEngine
             return nextTime is null && frame.Sequence <= lastSequence && Replay(frame, payload);
         }, _manifest.Sequence, lastSequence);
         _sequence = scan.LastSequence;
-        RequireMoment(limits, nextTime);
+        if (limits is not null)
+        {
+            RequireState(_sequence);
+            RequireMoment(limits, nextTime);
+        }
+
         Report = new RecoveryReport(_sequence, _replayed, scan.CutReason, [.. _warnings]);
         PublishAll();
         if (IsReadOnly)
@@ -62,10 +63,18 @@ internal sealed partial class DatabaseEngine
         _log = LogWriter.Continue(_storage, _manifest.DatabaseId, _options.LogSegmentBytes, scan);
     }
 
-    // The files do not say when their last commit was made, only the log does; but not after their backup was begun.
-    private void RequireMoment(RestoreOptions? limits, long? nextTime)
+    private void RequireState(long sequence)
     {
-        if (limits is { ToTime: { } time, BackupTime: { } begun } && time < begun && _sequence == _manifest.Sequence && _sequence > 0 && _sequence != limits.ToSequence)
+        if (sequence < _manifest.OldestState)
+        {
+            throw new DatabaseException($"The backup begins with commit {_manifest.OldestState}; commit {sequence} is before that. Restore it from an older one, or restore to commit {_manifest.OldestState} for the oldest state that is in this one.");
+        }
+    }
+
+    // The files do not say when their last commit was made, only the log does; but not after their backup was begun.
+    private void RequireMoment(RestoreOptions limits, long? nextTime)
+    {
+        if (limits is { ToTime: { } time, BackupTime: { } begun } && time < begun && _sequence == _manifest.OldestState && _sequence > 0 && _sequence != limits.ToSequence)
         {
             var earliest = nextTime < begun.UtcTicks ? new DateTimeOffset(nextTime.Value, TimeSpan.Zero) : begun;
             throw new DatabaseException(string.Create(CultureInfo.InvariantCulture, $"The backup begins with commit {_sequence}, which may have been made after {time.UtcDateTime:O}: the earliest moment that it can be restored to is {earliest.UtcDateTime:O}. Name that or a later one, take an older backup, or restore to commit {_sequence} for the oldest state that is in this one."));

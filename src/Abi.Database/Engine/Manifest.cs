@@ -15,6 +15,9 @@ internal sealed record Manifest(Guid DatabaseId, long Generation, long Sequence,
 
     private static readonly SmallFile Format = new("ABIDB001", 1, "the manifest of an Abi database", "Restore a backup.");
 
+    /// <summary>The first commit of which the state can be had. While a collection is damaged, the log begins before the files of the others.</summary>
+    public long OldestState => Collections.Aggregate(Sequence, (oldest, entry) => Math.Max(oldest, entry.Sequence));
+
     /// <summary>Writes it and makes it durable, after the names of the files that it names.</summary>
     public void Write(IStorage storage)
     {

@@ -296,6 +296,134 @@ public sealed class BackupTests
         Assert.That(await Restore("late", new RestoreOptions { ToTime = clock.GetUtcNow() }), Is.EqualTo(2));
     }
 
+    /// <summary>A collection is deleted while a checkpoint writes its files: of that commit it is still there.</summary>
+    [Test]
+    public async Task ACollectionThatIsDeletedDuringACheckpointIsThereBefore()
+    {
+        var (disk, root, creations) = (new MemoryStorage(), new MemoryStorage(), 0);
+        using var engine = new DatabaseEngine(disk, History.Options());
+        using var database = new VectorDatabase(engine);
+        var collection = database.GetDynamicCollection("c", Definition);
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(Record(1));
+        disk.Fails = (_, what) =>
+        {
+            if (what == "create" && ++creations == 2) // the segment of the log that follows comes first
+            {
+                engine.Drop("c");
+            }
+
+            return false;
+        };
+        await database.CheckpointAsync();
+        disk.Fails = null;
+        Assert.That(database.Sequence, Is.EqualTo(3));
+        engine.Backup(root, new BackupOptions());
+        foreach (var sequence in (long[])[2, 3])
+        {
+            var copy = MemoryStorage.Of(root.NewestChain.Files());
+            Assert.That(DatabaseEngine.Restore(copy, History.Options(), new RestoreOptions { ToSequence = sequence }), Is.EqualTo(sequence));
+            using var restored = new VectorDatabase(new DatabaseEngine(copy, History.Options()));
+            Assert.That(await restored.CollectionExistsAsync("c"), Is.EqualTo(sequence == 2), $"commit {sequence}");
+            Assert.That(sequence == 3 || await restored.GetDynamicCollection("c").CountAsync() == 1);
+        }
+    }
+
+    /// <summary>While a collection was damaged, a checkpoint left its files as they were and wrote those of others. With both mended, commits between the two are no state that can be restored.</summary>
+    [Test]
+    public async Task ACommitBetweenTheFilesOfABackupIsRefused()
+    {
+        var (disk, root, clock) = (new MemoryStorage(), new MemoryStorage(), new StepClock());
+        var options = History.Options();
+        options.Clock = clock;
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
+        {
+            await WriteAsync(database, "damaged", 1);
+            await WriteAsync(database, "good", 1); // commits 1 to 4
+            await database.CheckpointAsync();
+        }
+
+        var sound = disk.Files();
+        using (var file = disk.Open(sound.Keys.Single(name => name.StartsWith("rows-000001", StringComparison.Ordinal)), create: false))
+        {
+            file.Write(5000, [255, 255, 255]);
+        }
+
+        DateTimeOffset between;
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
+        {
+            Assert.That(database.Recovery.Warnings, Has.Length.EqualTo(1));
+            await WriteAsync(database, "good", 2); // commit 5
+            between = clock.GetUtcNow();
+            await WriteAsync(database, "good", 3); // commit 6
+            await database.CheckpointAsync();
+        }
+
+        var mended = new Dictionary<string, byte[]>(disk.Files(), StringComparer.Ordinal);
+        foreach (var name in sound.Keys.Where(mended.ContainsKey).Where(name => name.StartsWith("rows-000001", StringComparison.Ordinal)))
+        {
+            mended[name] = sound[name];
+        }
+
+        clock.Step();
+        using (var engine = new DatabaseEngine(MemoryStorage.Of(mended), options))
+        {
+            engine.Backup(root, new BackupOptions());
+        }
+
+        foreach (var limits in (RestoreOptions[])[new() { ToSequence = 5 }, new() { ToTime = between }])
+        {
+            Assert.That(() => Restore(limits), Throws.TypeOf<DatabaseException>().With.Message.Contains("begins with commit 6"), $"{limits}");
+        }
+
+        Assert.That(Restore(new RestoreOptions { ToSequence = 6 }), Is.EqualTo(6));
+
+        long Restore(RestoreOptions limits) => DatabaseEngine.Restore(MemoryStorage.Of(((MemoryStorage)BackupFolder.OpenFor(root, limits)).Files()), options, limits);
+
+        async Task WriteAsync(VectorDatabase database, string name, int key)
+        {
+            clock.Step();
+            await database.GetDynamicCollection(name, Definition).EnsureCollectionExistsAsync();
+            await database.GetDynamicCollection(name).UpsertAsync(Record(key));
+        }
+    }
+
+    /// <summary>A process that reads made a backup of commits that were not durable yet; the power failed, and they are gone. The next backup begins a chain of its own.</summary>
+    [Test]
+    public async Task AChainThatHasMoreThanTheDatabaseIsNotGoneOnWith([Values] bool isWrittenAfterwards)
+    {
+        var (disk, root) = (new MemoryStorage(), new MemoryStorage());
+        var options = History.Options(Durability.Os);
+        options.KeepLog = true;
+        IReadOnlyDictionary<string, byte[]> durable;
+        using (var writer = new VectorDatabase(new DatabaseEngine(disk, options)))
+        {
+            var collection = writer.GetDynamicCollection("c", Definition);
+            await collection.EnsureCollectionExistsAsync();
+            await collection.UpsertAsync(Record(1));
+            durable = disk.Files();
+            await collection.UpsertAsync(Record(2));
+            var readOnly = History.Options();
+            readOnly.Access = DatabaseAccess.ReadOnly;
+            using var reader = new DatabaseEngine(disk, readOnly);
+            Assert.That(reader.Backup(root, new BackupOptions()).Sequence, Is.EqualTo(3));
+        }
+
+        using var engine = new DatabaseEngine(MemoryStorage.Of(durable), options);
+        using var database = new VectorDatabase(engine);
+        for (var backup = 0; backup < 2; backup++)
+        {
+            if (isWrittenAfterwards && backup > 0)
+            {
+                await database.GetDynamicCollection("c").UpsertAsync(Record(10));
+            }
+
+            var report = engine.Backup(root, new BackupOptions());
+            Assert.That((report.IsIncremental, report.Sequence), Is.EqualTo((backup > 0, database.Sequence)));
+            Assert.That(Verification.Run(root.NewestChain) is { IsSound: true } verified && verified.Sequence == database.Sequence);
+        }
+    }
+
     /// <summary>The last segment of a backup is still in the database's folder, since the power failed while the log was given up, but those after it are not: a new chain is begun.</summary>
     [Test]
     public async Task AChainIsNotGoneOnWithAcrossAGap()
