@@ -144,9 +144,11 @@ internal sealed partial class DatabaseEngine
         {
             case OpCode.CreateCollection:
                 var schema = CollectionSchema.Read(ref reader);
-                if (_byId.ContainsKey(schema.Id))
+                if (_byId.TryGetValue(schema.Id, out var present))
                 {
-                    return null; // the log begins before the manifest, because a damaged collection needs it
+                    // The log begins before the manifest, because a damaged collection needs it. Others may have had the name in between.
+                    _collections[schema.Name] = present;
+                    return null;
                 }
 
                 var made = new CollectionHandle(schema);

@@ -98,8 +98,7 @@ public sealed class CheckpointTests
             }
         }
 
-        var rows = disk.List().Single(name => name.StartsWith("rows-000002", StringComparison.Ordinal));
-        Flip();
+        Damage(disk, "rows-000002");
         using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
         {
             Assert.That(database.Recovery.Warnings, Has.Length.EqualTo(1));
@@ -114,7 +113,7 @@ public sealed class CheckpointTests
             Assert.That(async () => await database.GetDynamicCollection("damaged").CountAsync(), Throws.TypeOf<DatabaseCorruptException>());
         }
 
-        Flip();
+        Damage(disk, "rows-000002");
         var logs = disk.List().Count(name => LogFormat.Number(name) >= 0);
         using var mended = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
         Assert.That(mended.Recovery.Warnings, Is.Empty);
@@ -125,13 +124,36 @@ public sealed class CheckpointTests
         Assert.That(disk.List().Count(name => LogFormat.Number(name) >= 0), Is.EqualTo(1).And.LessThan(logs), "it is not needed any more");
 
         Task<int> CountAsync(string name) => mended.GetDynamicCollection(name).CountAsync();
+    }
 
-        void Flip()
+    /// <summary>While a collection is damaged, the log is read again from before the files of the others. One that was deleted and made again under its name is the later one then, too.</summary>
+    [Test]
+    public async Task BesideDamageANameLeadsToTheCollectionThatHasItLast()
+    {
+        var disk = new MemoryStorage();
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
         {
-            using var file = disk.Open(rows, create: false);
-            var one = new byte[1];
-            _ = file.Read(5000, one);
-            file.Write(5000, [(byte)(one[0] ^ 1)]);
+            await WriteAsync(database, "damaged", 0);
+            await database.CheckpointAsync();
+        }
+
+        Damage(disk, "rows-000001");
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
+        {
+            await WriteAsync(database, "again", 1);
+            await database.EnsureCollectionDeletedAsync("again");
+            await WriteAsync(database, "again", 2);
+            await database.CheckpointAsync();
+        }
+
+        using var opened = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
+        Assert.That(await opened.ListCollectionNamesAsync().ToListAsync(), Is.EqualTo((string[])["again", "damaged"]));
+        Assert.That(await opened.GetDynamicCollection("again").ListAsync().Select(record => record["Key"]).ToListAsync(), Is.EqualTo((object[])[CrashTests.Key(2, 0)]));
+
+        static async Task WriteAsync(VectorDatabase database, string name, int number)
+        {
+            await database.GetDynamicCollection(name, CrashTests.Definition).EnsureCollectionExistsAsync();
+            await database.GetDynamicCollection(name).UpsertAsync(CrashTests.Record(number, 0));
         }
     }
 
@@ -150,5 +172,14 @@ public sealed class CheckpointTests
                 Assert.That(await database.GetDynamicCollection($"c{j}").ListAsync().Select(record => record["Key"]).ToListAsync(), Is.EqualTo((object[])[CrashTests.Key(j, 0)]));
             }
         }
+    }
+
+    // Changes a bit of a file; the second time it is as it was.
+    private static void Damage(MemoryStorage disk, string prefix)
+    {
+        using var file = disk.Open(disk.List().Single(name => name.StartsWith(prefix, StringComparison.Ordinal)), create: false);
+        var one = new byte[1];
+        _ = file.Read(5000, one);
+        file.Write(5000, [(byte)(one[0] ^ 1)]);
     }
 }
