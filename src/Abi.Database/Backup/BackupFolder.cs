@@ -1,5 +1,6 @@
 using Abi.Database.Encryption;
 using Abi.Database.Engine;
+using Abi.Database.Log;
 using Abi.Database.Storage;
 
 namespace Abi.Database.Backup;
@@ -42,7 +43,7 @@ internal sealed class BackupFolder : IDisposable
     /// <summary>The chains that are whole, oldest first.</summary>
     public static List<BackupChain> Chains(IStorage root) => All(root).FindAll(chain => IsWhole(root, chain));
 
-    /// <summary>The chain, as a storage, that a restore is made from: the newest that begins before the state which is wanted, else the oldest. Those of the newest one's database only.</summary>
+    /// <summary>The chain, as a storage, that a restore is made from: the newest that is known to have the state which is wanted, else the oldest. Those of the newest one's database only.</summary>
     /// <param name="root">The folder, or one chain.</param>
     /// <param name="limits">The state.</param>
     /// <exception cref="DatabaseException">There is no backup.</exception>
@@ -58,7 +59,7 @@ internal sealed class BackupFolder : IDisposable
         for (var i = chains.Count - 1; i >= 0; i--)
         {
             var storage = root.OpenFolder(chains[i].Name, create: false);
-            if (i == 0 || ((limits.ToTime is not { } time || chains[i].Time <= time) && (limits.ToSequence is not { } sequence || FirstCommit(storage, limits.EncryptionKey) <= sequence)))
+            if (i == 0 || HasState(storage, chains[i], limits))
             {
                 return storage;
             }
@@ -109,18 +110,37 @@ internal sealed class BackupFolder : IDisposable
         return storage.Exists(Manifest.FileName);
     }
 
-    private static long FirstCommit(IStorage storage, EncryptionKey? key)
+    // A moment before the backup is known when it lies in the log behind the files.
+    private static bool HasState(IStorage storage, BackupChain chain, RestoreOptions limits)
     {
-        using var encryption = storage.Encryption = KeyFile.Open(storage, storage.Exists(KeyFile.Name) ? key : null, 0);
+        var (time, sequence) = (limits.ToTime ?? DateTimeOffset.MaxValue, limits.ToSequence ?? long.MaxValue);
+        if (chain.Time <= time && sequence == long.MaxValue)
+        {
+            return true;
+        }
+
         try
         {
-            return Manifest.Read(storage).Sequence;
+            using var encryption = storage.Encryption = KeyFile.Open(storage, storage.Exists(KeyFile.Name) ? limits.EncryptionKey : null, 0);
+            var manifest = Manifest.Read(storage);
+            return manifest.OldestState <= sequence && (chain.Time <= time || FirstTime(storage, manifest) <= time.UtcTicks);
+        }
+        catch (Exception error) when (error is DatabaseCorruptException or DatabaseKeyException)
+        {
+            return false; // an older one may be whole, and have been made with this key
         }
         finally
         {
             storage.Encryption = null;
         }
     }
+
+    // When the first commit behind the files was made: UTC ticks; the end of time when nobody knows.
+    private static long FirstTime(IStorage storage, Manifest manifest) =>
+        storage.Exists(LogFormat.Name(manifest.FirstLogSegment))
+        && LogSegment.Read(storage, manifest.DatabaseId, manifest.FirstLogSegment) is { FirstTime: > long.MinValue } segment && segment.FirstSequence == manifest.OldestState + 1
+            ? segment.FirstTime
+            : long.MaxValue;
 
     private List<BackupChain> Own() => Chains(_root).FindAll(chain => chain.IsOf(_database));
 

@@ -43,9 +43,18 @@ internal static class FolderBackup
 
         var (files, bytes) = source.IsIncremental ? Lengthen(source, target) : Begin(source, target);
         var report = Verification.Run(target);
-        return report.IsSound && report.Sequence == source.Sequence
-            ? new BackupReport(source.Sequence, files, bytes, source.IsIncremental)
-            : throw new DatabaseException($"The backup at {target.Folder} is not sound: {string.Join(' ', report.Problems.Append($"it ends with commit {report.Sequence} of {source.Sequence}."))} Make a full one.");
+        if (report.IsSound && report.Sequence == source.Sequence)
+        {
+            return new BackupReport(source.Sequence, files, bytes, source.IsIncremental);
+        }
+
+        if (!source.IsIncremental)
+        {
+            target.Delete(Manifest.FileName); // without it there is no chain, which would count among those that are kept
+            target.FlushFolder();
+        }
+
+        throw new DatabaseException($"The backup at {target.Folder} is not sound: {string.Join(' ', report.Problems.Append($"it ends with commit {report.Sequence} of {source.Sequence}."))} Make a full one.");
     }
 
     private static (int Files, long Bytes) Lengthen(BackupSource source, IStorage target)

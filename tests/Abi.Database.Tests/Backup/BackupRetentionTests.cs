@@ -148,6 +148,73 @@ public sealed class BackupRetentionTests
         Assert.That(root.Folders(), Has.Count.EqualTo(1));
     }
 
+    /// <summary>A file of the database is damaged, so no backup of it can be sound: what was copied is none, and earlier ones are kept beside the next that is.</summary>
+    [Test]
+    public async Task WhatIsNotSoundIsNoBackup()
+    {
+        var (disk, root) = (new MemoryStorage(), new MemoryStorage());
+        using var database = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(CrashTests.Record(1, 0));
+        await database.CheckpointAsync();
+        var options = new BackupOptions { IsFull = true, Keep = 2 };
+        var first = database.Engine.Backup(root, options);
+        var rows = disk.List().Single(name => name.StartsWith("rows-", StringComparison.Ordinal));
+        Flip();
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.That(() => database.Engine.Backup(root, options), Throws.TypeOf<DatabaseException>().With.Message.Contains("not sound").And.Message.Contains(rows));
+            Assert.That(BackupFolder.Chains(root).Select(chain => chain.Number), Is.EqualTo([1L]));
+            Assert.That(root.Folders(), Has.Count.LessThanOrEqualTo(2), "of what is none, the last at most");
+            Assert.That(Restored(root, new RestoreOptions()), Is.EqualTo(first.Sequence));
+        }
+
+        Flip();
+        Assert.That(database.Engine.Backup(root, options).DeletedChains, Is.Zero);
+        Assert.That(BackupFolder.Chains(root), Has.Count.EqualTo(2));
+        Assert.That(Verification.RunAll(root, null).IsSound);
+
+        void Flip()
+        {
+            using var file = disk.Open(rows, create: false);
+            var one = new byte[1];
+            _ = file.Read(5000, one);
+            file.Write(5000, [(byte)(one[0] ^ 1)]);
+        }
+    }
+
+    /// <summary>Without the log between two backups, the later one alone knows moments from its own log; one that its files may have passed is restored from the earlier one.</summary>
+    [Test]
+    public async Task AMomentIsRestoredFromTheNewestBackupThatKnowsIt()
+    {
+        var (disk, root, clock) = (new MemoryStorage(), new MemoryStorage(), new StepClock());
+        var options = History.Options();
+        options.Clock = clock;
+        using var database = new VectorDatabase(new DatabaseEngine(disk, options));
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        List<DateTimeOffset> moments = [clock.GetUtcNow()];
+        for (var commit = 2; commit <= 5; commit++)
+        {
+            clock.Step();
+            await collection.UpsertAsync(CrashTests.Record(commit, 0));
+            moments.Add(clock.GetUtcNow());
+            if (commit == 2)
+            {
+                database.Engine.Backup(root, new BackupOptions());
+            }
+            else if (commit == 3)
+            {
+                await database.CheckpointAsync();
+            }
+        }
+
+        clock.Step();
+        Assert.That(database.Engine.Backup(root, new BackupOptions { Keep = 2 }).IsIncremental, Is.False);
+        Assert.That(moments.Select(moment => Restored(root, new RestoreOptions { ToTime = moment })), Is.EqualTo([1L, 2, 2, 4, 5]));
+    }
+
     [Test]
     public async Task OnlyWholeChainsOfTheSameDatabaseAreDeleted()
     {
