@@ -176,6 +176,7 @@ internal sealed partial class DatabaseEngine
         using var engine = new DatabaseEngine(storage, options, limits, storage.Encryption);
         engine.RequireCommit(limits);
         engine.Checkpoint();
+        storage.FlushFolder(); // the log of the backup must not come back: it has the identity of another database
         return engine.Sequence;
     }
 

@@ -217,6 +217,37 @@ public sealed class LogArchiveTests
         Assert.That(LogSegment.NumbersIn(disk), Has.Count.EqualTo(1));
     }
 
+    /// <summary>The log of a backup is not that of the database which it becomes: nothing of it is left, also when the power goes off, for the archive to stumble over.</summary>
+    [Test]
+    public async Task ARestoredDatabaseHasNoLogOfAnother()
+    {
+        var (disk, root) = (new MemoryStorage(), new MemoryStorage());
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
+        {
+            var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+            await collection.EnsureCollectionExistsAsync();
+            for (var i = 0; i < 40; i++)
+            {
+                await collection.UpsertAsync(CrashTests.Record(i, 0));
+            }
+
+            database.Engine.Backup(root, new BackupOptions());
+        }
+
+        var restored = MemoryStorage.Of(root.NewestChain.Files());
+        DatabaseEngine.Restore(restored, History.Options(), new RestoreOptions());
+        for (var seed = 0; seed < 8; seed++)
+        {
+            var cut = restored.CutAfter(restored.Journal.Count, new Random(seed));
+            var archive = new MemoryStorage();
+            var options = History.Options();
+            (options.LogArchive, cut.Archive) = ("archive", () => archive);
+            using var database = new VectorDatabase(new DatabaseEngine(cut, options));
+            await database.GetDynamicCollection("c").UpsertAsync(CrashTests.Record(40, 0));
+            Assert.That(await database.ArchiveLogAsync(), Is.EqualTo(42), $"power cut {seed}");
+        }
+    }
+
     [Test]
     public async Task AFolderThatIsNotThereIsNotMade()
     {
