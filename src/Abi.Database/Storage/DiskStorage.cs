@@ -42,15 +42,15 @@ internal sealed unsafe class DiskStorage : IStorage
     public bool Exists(string name) => File.Exists(Full(name));
 
     public IStorageFile Open(string name, bool create) =>
-        new DiskFile(File.OpenHandle(Full(name), create ? FileMode.OpenOrCreate : FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete));
+        Try(() => new DiskFile(File.OpenHandle(Full(name), create ? FileMode.OpenOrCreate : FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete)));
 
-    public IStorageFile OpenRead(string name) => new DiskFile(File.OpenHandle(Full(name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+    public IStorageFile OpenRead(string name) => Try(() => new DiskFile(File.OpenHandle(Full(name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)));
 
-    public StorageView Map(string name) => new MappedView(Full(name));
+    public StorageView Map(string name) => Try(() => new MappedView(Full(name)));
 
-    public void Rename(string from, string to) => File.Move(Full(from), Full(to), overwrite: true);
+    public void Rename(string from, string to) => Try(() => File.Move(Full(from), Full(to), overwrite: true));
 
-    public void Delete(string name) => File.Delete(Full(name));
+    public void Delete(string name) => Try(() => File.Delete(Full(name)));
 
     public void FlushFolder() => LibC.FlushFolder(Folder);
 
@@ -58,7 +58,7 @@ internal sealed unsafe class DiskStorage : IStorage
 
     public IStorage OpenFolder(string name, bool create) => new DiskStorage(Full(name), create);
 
-    public void DeleteFolder(string name) => Directory.Delete(Full(name), recursive: true);
+    public void DeleteFolder(string name) => Try(() => Directory.Delete(Full(name), recursive: true));
 
     public IStorage OpenArchive(string archive, Guid database) => ArchivedLog.Open(archive, database);
 
@@ -86,6 +86,25 @@ internal sealed unsafe class DiskStorage : IStorage
     {
         // a folder holds nothing open
     }
+
+    // What the system refuses is a failure of the disk like any other.
+    private static T Try<T>(Func<T> act)
+    {
+        try
+        {
+            return act();
+        }
+        catch (UnauthorizedAccessException error)
+        {
+            throw new IOException(error.Message, error);
+        }
+    }
+
+    private static void Try(Action act) => Try(() =>
+    {
+        act();
+        return true;
+    });
 
     private string Full(string name) => Path.Combine(Folder, name);
 

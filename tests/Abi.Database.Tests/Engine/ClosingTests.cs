@@ -66,6 +66,23 @@ public sealed class ClosingTests
         static Dictionary<string, object?> Record(string key) => new(StringComparer.Ordinal) { ["Key"] = key, ["n"] = 1L };
     }
 
+    /// <summary>What a checkpoint at closing wants to write is refused by the system: closing says nothing, since the log has all.</summary>
+    [Test]
+    public async Task WhatTheSystemRefusesIsAFailureOfTheDisk()
+    {
+        using var folder = new TemporaryFolder();
+        var blocked = Path.Combine(folder["db"], "rows-000001-0000000002.abi.tmp"); // a folder cannot be written to as a file
+        var database = await VectorDatabase.OpenAsync(folder["db"]);
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("text", DataKind.Text)] });
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(new Dictionary<string, object?> { ["Key"] = "a", ["text"] = new string('x', 2 << 20) });
+        Directory.CreateDirectory(blocked);
+        Assert.That(() => database.Dispose(), Throws.Nothing);
+        Directory.Delete(blocked);
+        await using var again = await VectorDatabase.OpenAsync(folder["db"]);
+        Assert.That(await again.GetDynamicCollection("c").CountAsync(), Is.EqualTo(1));
+    }
+
     /// <summary>A write that comes in the very moment of closing is made or refused, also when another thread would make it, which is so beside searches.</summary>
     [Test]
     public async Task NoWriteIsForgotten()
