@@ -63,6 +63,11 @@ internal sealed partial class CollectionStore
 
         Grow(rows, isLoading: true);
         var expires = HasExpiry ? reader.ReadAll<long>(RowsFile.Expires) : [];
+        if (HasExpiry && expires.Length != rows)
+        {
+            throw reader.Corrupt($"{expires.Length} of {rows} rows say when they are outlived.");
+        }
+
         var blocks = OpenRows(reader, storage, name, out var view, out var file);
         _keys.Reserve(rows);
         Created.Clear(rows);
@@ -75,7 +80,7 @@ internal sealed partial class CollectionStore
 
             _payloads[slot] = blocks == null ? (nint)~(payloads.Offset + offsets[slot]) : (nint)(blocks + offsets[slot]);
             var length = _heap.BytesIn(_payloads[slot]);
-            if (length < sizeof(int) || length > payloads.Length - offsets[slot] - sizeof(int))
+            if (length < sizeof(int) || (PayloadHeap.BlockBytes(length) is var bytes && (bytes < length || bytes > payloads.Length - offsets[slot])))
             {
                 throw reader.Corrupt($"Row {slot} has an impossible length.", payloads.Offset + offsets[slot]);
             }
