@@ -57,6 +57,7 @@ public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable
     {
         null => new FeatureHealth(FeatureHealthStatus.Unhealthy, "The database is not open."),
         { WriteFailure: { } failure } => new FeatureHealth(FeatureHealthStatus.Unhealthy, $"The database takes no more writes: {failure.Message}", failure),
+        { CheckpointFailure: { } failure } => new FeatureHealth(FeatureHealthStatus.Degraded, $"The last checkpoint failed: {failure.Message} The log holds everything, and grows until one succeeds.", failure),
         { LogArchive: { Failure: { } failure } archive } => new FeatureHealth(FeatureHealthStatus.Degraded, $"{failure.Message} {archive.PendingSegments} segments wait since {archive.FailingSince:u}.", failure),
         { Recovery.Warnings: { Length: > 0 } warnings } => new FeatureHealth(FeatureHealthStatus.Degraded, string.Join(' ', warnings)),
         _ => FeatureHealth.Healthy,

@@ -37,6 +37,11 @@ public sealed partial class VectorDatabase : IVectorDatabase
     /// <summary>Why it takes no more writes, after one failed; null while it does.</summary>
     public Exception? WriteFailure => Engine.Failure;
 
+    /// <summary>
+    /// Why the last checkpoint failed, or letting go of memory after it; null when neither did. Nothing is lost: what is not in files is in the log, which grows, as opening takes longer, until one succeeds. Commits try again by themselves.
+    /// </summary>
+    public Exception? CheckpointFailure => Engine.CheckpointFailure;
+
     /// <summary>How far the archive of the log is; null without <see cref="DatabaseOptions.LogArchive"/>.</summary>
     public LogArchiveStatus? LogArchive => Engine.ArchiveStatus;
 

@@ -16,6 +16,10 @@ internal sealed partial class DatabaseEngine
     private long _generation; // of the last attempt: files of a failed one may be named by a manifest that did reach the disk
     private long _replayedBytes;
     private long _fileBytes; // of the files that the manifest names
+    private Exception? _checkpointFailure;
+
+    /// <summary>Why the last checkpoint failed, or what was to follow it; null when it did not.</summary>
+    public Exception? CheckpointFailure => Volatile.Read(ref _checkpointFailure);
 
     /// <summary>
     /// Writes every collection that changed into new files and names them in the manifest. Commits and reads go on meanwhile. A crash at any point leaves the old manifest with its
@@ -51,6 +55,11 @@ internal sealed partial class DatabaseEngine
             }
 
             DatabaseTelemetry.CheckpointDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+        catch (Exception error)
+        {
+            Volatile.Write(ref _checkpointFailure, error);
+            throw;
         }
         finally
         {
@@ -137,6 +146,7 @@ internal sealed partial class DatabaseEngine
             }
 
             _archiver?.Notice(_log.Segment);
+            Volatile.Write(ref _checkpointFailure, null);
             return dirty;
         }
         catch
@@ -198,7 +208,7 @@ internal sealed partial class DatabaseEngine
         }
         catch (Exception)
         {
-            // The log holds everything; the next commits try again, but not over and over for what only saves memory.
+            // The log holds everything, and the owner is told why; the next commits try again, but not over and over for what only saves memory.
             HoldOffMerges();
         }
         finally

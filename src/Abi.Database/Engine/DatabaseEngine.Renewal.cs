@@ -29,6 +29,7 @@ internal sealed partial class DatabaseEngine
             catch (Exception error) when (error is AbiException or IOException)
             {
                 // Nothing is lost: what is in memory is whole, only large.
+                Volatile.Write(ref _checkpointFailure, error);
                 store.IsMergeHeldOff = true;
             }
         }

@@ -78,6 +78,30 @@ public sealed class CheckpointTests
         Assert.That(made, Is.GreaterThan(10));
     }
 
+    /// <summary>A checkpoint of the background that fails leaves a trace, and the next one that does not takes it away.</summary>
+    [Test]
+    public async Task AFailureInTheBackgroundIsTold()
+    {
+        var hang = TimeSpan.FromMinutes(1); // only so that a fault does not hold up all tests
+        var (disk, creations) = (new MemoryStorage(), 0);
+        var options = History.Options();
+        (options.LogSegmentBytes, options.CheckpointBytes) = (1 << 20, 1);
+        using var database = new VectorDatabase(new DatabaseEngine(disk, options));
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        disk.Fails = (_, what) => what == "create" && Thread.CurrentThread.Name == "Abi.Database checkpoint" && ++creations == 2; // behind the segment of the log
+        await collection.EnsureCollectionExistsAsync();
+        Assert.That(SpinWait.SpinUntil(() => database.CheckpointFailure is not null, hang), Is.True);
+        Assert.That(database.CheckpointFailure, Is.InstanceOf<IOException>().With.Message.Contains("as the test wants it"));
+        Assert.That(database.WriteFailure, Is.Null);
+        Assert.That(SpinWait.SpinUntil(
+            () =>
+            {
+                collection.UpsertAsync(CrashTests.Record(1, 0)).GetAwaiter().GetResult(); // a commit makes the next attempt, once the last one has ended
+                return database.CheckpointFailure is null;
+            },
+            hang), Is.True);
+    }
+
     /// <summary>While a collection is damaged, checkpoints keep the log since its files: with the files put back it is there up to the last commit, and so are the others.</summary>
     [Test]
     public async Task TheLogOfADamagedCollectionStays()
