@@ -64,7 +64,13 @@ internal sealed record Manifest(Guid DatabaseId, long Generation, long Sequence,
                 var schema = CollectionSchema.Read(ref reader);
                 var at = reader.Int64();
                 var rows = ReadFile(ref reader);
-                var graphs = new (string, uint)?[reader.Count()];
+                var count = reader.Int32();
+                if (count < 0 || count > schema.Vectors.Count)
+                {
+                    throw new FormatException($"The collection '{schema.Name}' has {count} graphs and {schema.Vectors.Count} vector fields.");
+                }
+
+                var graphs = new (string, uint)?[count];
                 for (var j = 0; j < graphs.Length; j++)
                 {
                     graphs[j] = ReadFile(ref reader);
