@@ -104,18 +104,15 @@ internal sealed partial class DatabaseEngine
                 handle.IsDirty = true;
             }
 
-            var written = WriteCheckpoint(_background, isClosing: false);
-            try
+            WriteAndRenew(isClosing: false, written =>
             {
                 foreach (var saved in written.Where(saved => !saved.Handle.IsDropped))
                 {
                     Renew(saved);
                 }
-            }
-            finally
-            {
-                written.ForEach(saved => saved.Dispose());
-            }
+
+                return true;
+            });
         }
         finally
         {

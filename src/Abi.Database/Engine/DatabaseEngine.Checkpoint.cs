@@ -41,19 +41,7 @@ internal sealed partial class DatabaseEngine
                 handle.IsDirty = true;
             }
 
-            var written = WriteCheckpoint(_background, isClosing);
-            try
-            {
-                if (!isClosing)
-                {
-                    Renew(written);
-                }
-            }
-            finally
-            {
-                written.ForEach(saved => saved.Dispose());
-            }
-
+            WriteAndRenew(isClosing, written => !isClosing && RenewDue(written));
             DatabaseTelemetry.CheckpointDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
         catch (Exception error)

@@ -1,4 +1,5 @@
 #pragma warning disable MA0048 // a part of DatabaseEngine
+using System.Runtime.CompilerServices;
 using Abi.Database.Log;
 using Abi.Database.Rows;
 using Abi.Database.Storage;
@@ -10,8 +11,33 @@ internal sealed partial class DatabaseEngine
 {
     private const int CatchUps = 3; // attempts to read what was committed meanwhile without holding commits up
 
+    // Writes a checkpoint and reads collections anew from its files.
+    private void WriteAndRenew(bool isClosing, Func<List<SavedCollection>, bool> renew)
+    {
+        if (Run())
+        {
+            // The old records and vectors are no managed memory, so nothing else would make the collector look for them soon.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
+        }
+
+        // Apart, so that nothing refers to them any more then.
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        bool Run()
+        {
+            var written = WriteCheckpoint(_background, isClosing);
+            try
+            {
+                return renew(written);
+            }
+            finally
+            {
+                written.ForEach(saved => saved.Dispose());
+            }
+        }
+    }
+
     // A collection whose vectors belong on disk is read anew from the files just written: records, vectors and links stand there now. Whoever still reads the old one goes on.
-    private void Renew(List<SavedCollection> written)
+    private bool RenewDue(List<SavedCollection> written)
     {
         var isRenewed = false;
         foreach (var saved in written)
@@ -34,11 +60,7 @@ internal sealed partial class DatabaseEngine
             }
         }
 
-        if (isRenewed)
-        {
-            // The old vectors are no managed memory, so nothing else would make the collector look for them soon.
-            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
-        }
+        return isRenewed;
     }
 
     private void Renew(SavedCollection saved)

@@ -131,4 +131,17 @@ public sealed class CompactTests
 
         static Dictionary<string, object?> Point(int row) => new(StringComparer.Ordinal) { ["Key"] = (long)row, ["text"] = $"number n{row}", ["v"] = Vector(row) };
     }
+
+    /// <summary>Memory that is not managed does not make the collector look for it, so compacting does.</summary>
+    [Test]
+    public async Task WhatWasReplacedIsLetGoOf()
+    {
+        using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), History.Options()));
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(CrashTests.Record(1, 0));
+        var store = new WeakReference(database.Engine.Find("c")!.Store);
+        await database.CompactAsync();
+        Assert.That(SpinWait.SpinUntil(() => !store.IsAlive, TimeSpan.FromSeconds(20)), Is.True);
+    }
 }
