@@ -104,6 +104,7 @@ internal sealed partial class DatabaseEngine
 
         var generation = _generation = Math.Max(_manifest.Generation, _generation) + 1;
         Dictionary<CollectionHandle, ManifestEntry> saved = [];
+        var isNamed = false;
         try
         {
             foreach (var one in dirty)
@@ -116,6 +117,7 @@ internal sealed partial class DatabaseEngine
             var entries = all.Select(handle => saved.GetValueOrDefault(handle) ?? (handle.StoreOrNull is null ? handle.Saved! : handle.Saved! with { Sequence = sequence })).ToList();
             var manifest = new Manifest(_manifest.DatabaseId, generation, hasDamage ? _manifest.Sequence : sequence, firstSegment, nextId, entries);
             var fileBytes = FileBytes(manifest);
+            isNamed = true; // perhaps, also when that fails
             manifest.Write(_storage);
             var keptFrom = FirstKeptSegment(firstSegment);
             lock (_commitGate)
@@ -145,13 +147,36 @@ internal sealed partial class DatabaseEngine
                 one.Dispose();
             }
 
+            if (!isNamed)
+            {
+                DeleteFilesOf(generation);
+            }
+
             throw;
         }
     }
 
+    // What was written of a checkpoint that failed: each attempt has names of its own, and together they would fill the disk.
+    private void DeleteFilesOf(long generation)
+    {
+        try
+        {
+            foreach (var name in _storage.List().Where(name => name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal)).Where(name => name.Contains(Tag(generation), StringComparison.Ordinal)))
+            {
+                _storage.Delete(name);
+            }
+        }
+        catch (IOException)
+        {
+            // The next checkpoint that succeeds, or opening, takes them away; what is told is why this one failed.
+        }
+    }
+
+    private static string Tag(long generation) => string.Create(CultureInfo.InvariantCulture, $"-{generation:d10}");
+
     private (ManifestEntry Entry, int[] Order) Save(IStorage target, CollectionStore store, CollectionView view, long sequence, long generation)
     {
-        var tag = string.Create(CultureInfo.InvariantCulture, $"{store.Schema.Id:d6}-{generation:d10}");
+        var tag = string.Create(CultureInfo.InvariantCulture, $"{store.Schema.Id:d6}{Tag(generation)}");
         var rowsName = $"rows-{tag}.abi";
         var (checksum, order) = store.SaveRows(target, rowsName, view);
         var graphs = new (string, uint)?[store.Vectors.Length];

@@ -102,6 +102,69 @@ public sealed class CheckpointTests
             hang), Is.True);
     }
 
+    /// <summary>Attempts that fail for want of room, each in the files of the second collection, leave nothing that takes room.</summary>
+    [Test]
+    public async Task OneThatFailedLeavesNoFiles()
+    {
+        var disk = new MemoryStorage();
+        using var database = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
+        foreach (var name in (string[])["first", "second"])
+        {
+            await database.GetDynamicCollection(name, CrashTests.Definition).EnsureCollectionExistsAsync();
+            await database.GetDynamicCollection(name).UpsertAsync(CrashTests.Record(0, 0));
+        }
+
+        await database.WaitForIndexAsync();
+        await database.CheckpointAsync();
+        for (var attempt = 0; attempt < 3; attempt++)
+        {
+            var before = disk.List().Where(name => LogFormat.Number(name) < 0).ToList();
+            await database.GetDynamicCollection("first").UpsertAsync(CrashTests.Record(1, attempt));
+            await database.GetDynamicCollection("second").UpsertAsync(CrashTests.Record(1, attempt));
+            disk.Fails = (_, what) => what == "create" && disk.List().Count(name => name.StartsWith("rows-", StringComparison.Ordinal)) == 3;
+            Assert.That(() => database.CheckpointAsync(), Throws.InstanceOf<IOException>());
+            disk.Fails = null;
+            Assert.That(disk.List().Where(name => LogFormat.Number(name) < 0), Is.EqualTo(before), $"attempt {attempt}");
+        }
+
+        await database.CheckpointAsync();
+        Assert.That(database.CheckpointFailure, Is.Null);
+    }
+
+    /// <summary>A process that opens the database to read takes its files after it has read which they are; a checkpoint in between takes them away, which is no damage.</summary>
+    [Test]
+    public async Task FilesThatACheckpointTakesAwayAreNotDamaged([Values] bool keepsLog)
+    {
+        var disk = new MemoryStorage();
+        var options = History.Options();
+        options.KeepLog = keepsLog;
+        using var writer = new VectorDatabase(new DatabaseEngine(disk, options));
+        var collection = writer.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        for (var i = 0; i < 4; i++)
+        {
+            await collection.UpsertAsync(CrashTests.Record(i, 0));
+        }
+
+        await writer.WaitForIndexAsync();
+        await writer.CheckpointAsync();
+        disk.Reading = (name, _) =>
+        {
+            if (name == Manifest.FileName)
+            {
+                disk.Reading = null;
+                collection.UpsertAsync(CrashTests.Record(4, 0)).GetAwaiter().GetResult();
+                writer.CheckpointAsync().GetAwaiter().GetResult();
+            }
+        };
+        var readOnly = History.Options();
+        readOnly.Access = DatabaseAccess.ReadOnly;
+        using var reader = new VectorDatabase(new DatabaseEngine(disk, readOnly));
+        Assert.That(disk.Reading, Is.Null);
+        Assert.That(reader.Recovery.Warnings, Is.Empty);
+        Assert.That(await reader.GetDynamicCollection("c").CountAsync(), Is.EqualTo(5));
+    }
+
     /// <summary>While a collection is damaged, checkpoints keep the log since its files: with the files put back it is there up to the last commit, and so are the others.</summary>
     [Test]
     public async Task TheLogOfADamagedCollectionStays()
