@@ -74,15 +74,15 @@ internal sealed partial class DatabaseEngine
             throw new DatabaseException(warnings[0]);
         }
 
-        var at = entry.Sequence;
+        var (at, segment) = (entry.Sequence, _manifest.FirstLogSegment);
         for (var attempt = 0; attempt < CatchUps; attempt++)
         {
-            at = CatchUp(store, at);
+            at = CatchUp(store, at, ref segment);
         }
 
         lock (_commitGate)
         {
-            if (CatchUp(store, at) is var end && end < _sequence)
+            if (CatchUp(store, at, ref segment) is var end && end < _sequence)
             {
                 throw new DatabaseCorruptException($"The log ends with commit {end}, but {_sequence} was acknowledged. What is in memory is whole: make a backup.", _storage.Folder);
             }
@@ -93,9 +93,10 @@ internal sealed partial class DatabaseEngine
         Maintain(handle);
     }
 
-    private long CatchUp(CollectionStore store, long after)
+    // Reads on from a segment of the log, and gives the last commit and the segment that it is in.
+    private long CatchUp(CollectionStore store, long after, ref long segment)
     {
-        var scan = new LogScan(_storage, _manifest.DatabaseId, _manifest.FirstLogSegment, isSalvage: false);
+        var scan = new LogScan(_storage, _manifest.DatabaseId, segment, isSalvage: false);
         scan.Read((frame, payload) =>
         {
             var reader = new ByteReader(payload);
@@ -107,6 +108,7 @@ internal sealed partial class DatabaseEngine
 
             return true;
         }, after, Sequence);
+        segment = scan.Segment;
         return scan.LastSequence;
     }
 

@@ -1,4 +1,5 @@
 using Abi.Database.Engine;
+using Abi.Database.Log;
 using Abi.Database.Tests.Storage;
 
 namespace Abi.Database.Tests.Engine;
@@ -54,6 +55,49 @@ public sealed class CompactTests
         }
 
         static ValueTask<List<string>> KeysAsync(VectorCollection<object, Dictionary<string, object?>> collection) => collection.ListAsync().Select(record => (string)record["Key"]!).ToListAsync();
+    }
+
+    /// <summary>Each attempt to catch up reads on where the last one ended, so that writes wait for what came since and not for all that came.</summary>
+    [Test]
+    public async Task WhatCameMeanwhileIsReadOnce()
+    {
+        var disk = new MemoryStorage();
+        using var database = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(CrashTests.Record(0, 0));
+        var (written, attempts) = (0, 0);
+        Dictionary<long, int> reads = [];
+        disk.Reading = (name, _) =>
+        {
+            if (written == 0 && name.StartsWith("rows-", StringComparison.Ordinal))
+            {
+                Write(60);
+            }
+
+            if (LogFormat.Number(name) is >= 0 and var number)
+            {
+                reads[number] = reads.GetValueOrDefault(number) + 1;
+                if (number == LogSegment.NumbersIn(disk)[^1] && attempts < 3) // the fourth holds commits up
+                {
+                    attempts++;
+                    Write(1);
+                }
+            }
+        };
+        await database.CompactAsync();
+        Assert.That(attempts, Is.EqualTo(3));
+        Assert.That(await collection.CountAsync(), Is.EqualTo(1 + written));
+        Assert.That(reads, Has.Count.GreaterThan(2));
+        Assert.That(reads[reads.Keys.Min()], Is.EqualTo(1));
+
+        void Write(int count)
+        {
+            for (; count > 0; count--)
+            {
+                collection.UpsertAsync(CrashTests.Record(++written, 0)).GetAwaiter().GetResult();
+            }
+        }
     }
 
     [Test]
