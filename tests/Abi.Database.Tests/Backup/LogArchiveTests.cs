@@ -248,6 +248,27 @@ public sealed class LogArchiveTests
         }
     }
 
+    /// <summary>A segment got its name in the archive, but making the name durable failed: the next attempt, which finds it there, does that before the segment counts as archived.</summary>
+    [Test]
+    public async Task ANameThatIsNotDurableIsNotArchived()
+    {
+        var (archive, isFailing) = (new MemoryStorage(), true);
+        var disk = new MemoryStorage { Archive = () => archive };
+        archive.Fails = (_, what) => isFailing && what == "flush folder";
+        var options = History.Options();
+        options.LogArchive = "archive";
+        using var database = new VectorDatabase(new DatabaseEngine(disk, options));
+        await database.GetDynamicCollection("c", CrashTests.Definition).EnsureCollectionExistsAsync();
+        Assert.That(async () => await database.ArchiveLogAsync(), Throws.InstanceOf<DatabaseException>());
+        Assert.That(LogSegment.NumbersIn(archive), Is.Not.Empty);
+        isFailing = false;
+        Assert.That(await database.ArchiveLogAsync(), Is.EqualTo(1));
+        for (var seed = 0; seed < 8; seed++)
+        {
+            Assert.That(LogSegment.NumbersIn(archive.CutAfter(archive.Journal.Count, new Random(seed))), Is.EqualTo(LogSegment.NumbersIn(archive)), $"power cut {seed}");
+        }
+    }
+
     [Test]
     public async Task AFolderThatIsNotThereIsNotMade()
     {
