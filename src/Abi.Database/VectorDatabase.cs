@@ -38,7 +38,7 @@ public sealed partial class VectorDatabase : IVectorDatabase
     public Exception? WriteFailure => Engine.Failure;
 
     /// <summary>
-    /// Why the last checkpoint failed, or letting go of memory after it; null when neither did. Nothing is lost: what is not in files is in the log, which grows, as opening takes longer, until one succeeds. Commits try again by themselves.
+    /// Why the last checkpoint failed, or letting go of memory after it; null when neither did. Nothing is lost: until one succeeds, the log grows and opening takes longer. Commits try again by themselves.
     /// </summary>
     public Exception? CheckpointFailure => Engine.CheckpointFailure;
 

@@ -97,6 +97,7 @@ public sealed class BackupRetentionTests
             var disk = root.CutAfter(steps, new Random(steps));
             var chain = (MemoryStorage)BackupFolder.OpenFor(disk, new RestoreOptions());
             Assert.That(Verification.Run(chain).Problems, Is.Empty, $"cut behind step {steps}");
+            Assert.That(chain.Exists(BackupEnd.FileName), $"cut behind step {steps}: a chain knows its end");
             using (var restored = new VectorDatabase(new DatabaseEngine(MemoryStorage.Of(chain.Files()), History.Options())))
             {
                 Assert.That(restored.Sequence, Is.GreaterThanOrEqualTo(acknowledged.FindLast(one => one.Steps <= steps).Sequence), $"cut behind step {steps}");
@@ -213,6 +214,36 @@ public sealed class BackupRetentionTests
         clock.Step();
         Assert.That(database.Engine.Backup(root, new BackupOptions { Keep = 2 }).IsIncremental, Is.False);
         Assert.That(moments.Select(moment => Restored(root, new RestoreOptions { ToTime = moment })), Is.EqualTo([1L, 2, 2, 4, 5]));
+    }
+
+    /// <summary>The newest chain cannot be looked into, for it is damaged or has another key: a commit that an earlier one has is restored from that, and no other is taken for it.</summary>
+    [Test]
+    public async Task ACommitIsRestoredPastAChainThatCannotBeRead([Values] bool isDamaged)
+    {
+        using var folder = new TemporaryFolder();
+        using EncryptionKey before = EncryptionKey.FromBytes(new byte[32]), after = EncryptionKey.FromBytes([.. Enumerable.Repeat((byte)1, 32)]);
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["live"], EncryptionKey = before });
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(CrashTests.Record(1, 0));
+        await database.BackupAsync(folder["backups"]);
+        await collection.UpsertAsync(CrashTests.Record(2, 0));
+        await database.CheckpointAsync();
+        if (!isDamaged)
+        {
+            await database.ChangeKeyAsync(after);
+        }
+
+        Assert.That((await database.BackupAsync(folder["backups"], new BackupOptions { Keep = 2 })).IsIncremental, Is.False);
+        if (isDamaged)
+        {
+            File.WriteAllBytes(Path.Combine(Directory.GetDirectories(folder["backups"]).Max()!, Manifest.FileName), [1, 2, 3]);
+        }
+
+        var options = new RestoreOptions { EncryptionKey = before };
+        Assert.That(await VectorDatabase.RestoreAsync(folder["backups"], folder["a"], options with { ToSequence = 2 }), Is.EqualTo(2));
+        Assert.That(() => VectorDatabase.RestoreAsync(folder["backups"], folder["b"], options with { ToSequence = 3 }), Throws.TypeOf<DatabaseException>().With.Message.Contains("Commit 3 is not there"));
+        Assert.That(() => VectorDatabase.RestoreAsync(folder["backups"], folder["b"], options), Throws.TypeOf(isDamaged ? typeof(DatabaseCorruptException) : typeof(DatabaseKeyException)));
     }
 
     [Test]
