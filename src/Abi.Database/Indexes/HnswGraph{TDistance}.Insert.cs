@@ -148,8 +148,8 @@ internal sealed unsafe partial class HnswGraph<TDistance>
 
             WriteFirst(slot, at, chosen[..links]);
 
-            // Copies lead to a copy of theirs. The others lead to one of them already: a second one would only take its place.
-            for (var i = 0; i < (copies > 0 ? copies : links); i++)
+            // The others, too, though they lead to a copy already: that one may be deleted.
+            for (var i = 0; i < links; i++)
             {
                 LinkBack(chosen[i], slot, at);
             }

@@ -1,4 +1,5 @@
 #pragma warning disable MA0048 // a part of CollectionStore
+using Abi.Database.Engine;
 using Abi.Database.Indexes;
 using Abi.Database.Storage;
 
@@ -70,6 +71,9 @@ internal sealed partial class CollectionStore
             return null;
         }
 
+        // Ways over deleted records are not saved, and what only they lead to would not be found: they are bridged first.
+        var oldest = _readers.Oldest(Volatile.Read(ref _published));
+        index.Unlink(slot => Deleted[slot] <= oldest, Volatile.Read(ref _slots), IndexThreads, new WriteAdmission(1));
         uint? checksum = null;
         index.WithStillGraph(() =>
         {
