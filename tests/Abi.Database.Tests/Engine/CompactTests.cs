@@ -178,6 +178,7 @@ public sealed class CompactTests
 
     /// <summary>Memory that is not managed does not make the collector look for it, so compacting does.</summary>
     [Test]
+    [NonParallelizable] // it waits for the collector, which others keep busy
     public async Task WhatWasReplacedIsLetGoOf()
     {
         using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), History.Options()));
