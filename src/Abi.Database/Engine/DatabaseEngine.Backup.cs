@@ -110,8 +110,6 @@ internal sealed partial class DatabaseEngine
                 {
                     Renew(saved);
                 }
-
-                return true;
             });
         }
         finally

@@ -41,7 +41,13 @@ internal sealed partial class DatabaseEngine
                 handle.IsDirty = true;
             }
 
-            WriteAndRenew(isClosing, written => !isClosing && RenewDue(written));
+            WriteAndRenew(isClosing, written =>
+            {
+                if (!isClosing)
+                {
+                    RenewDue(written);
+                }
+            });
             DatabaseTelemetry.CheckpointDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
         catch (Exception error)

@@ -256,6 +256,7 @@ internal sealed partial class DatabaseEngine
         try
         {
             _archiver?.Start();
+            _replaced.Ask();
             if (Volatile.Read(ref _isDisposed) == 0 && Failure is null)
             {
                 DeleteExpired();

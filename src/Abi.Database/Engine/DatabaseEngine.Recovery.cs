@@ -167,6 +167,10 @@ internal sealed partial class DatabaseEngine
                 {
                     _collections.TryRemove(dropped.Schema.Name, out _);
                     dropped.IsDropped = true;
+                    if (dropped.StoreOrNull is { } last)
+                    {
+                        _replaced.Add(last);
+                    }
                 }
 
                 return null;

@@ -12,22 +12,19 @@ internal sealed partial class DatabaseEngine
     private const int CatchUps = 3; // attempts to read what was committed meanwhile without holding commits up
 
     // Writes a checkpoint and reads collections anew from its files.
-    private void WriteAndRenew(bool isClosing, Func<List<SavedCollection>, bool> renew)
+    private void WriteAndRenew(bool isClosing, Action<List<SavedCollection>> renew)
     {
-        if (Run())
-        {
-            // The old records and vectors are no managed memory, so nothing else would make the collector look for them soon.
-            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
-        }
+        Run();
+        _replaced.Ask();
 
-        // Apart, so that nothing refers to them any more then.
+        // Apart, so that nothing here refers to what was replaced any more then.
         [MethodImpl(MethodImplOptions.NoInlining)]
-        bool Run()
+        void Run()
         {
             var written = WriteCheckpoint(_background, isClosing);
             try
             {
-                return renew(written);
+                renew(written);
             }
             finally
             {
@@ -37,9 +34,8 @@ internal sealed partial class DatabaseEngine
     }
 
     // A collection whose vectors belong on disk is read anew from the files just written: records, vectors and links stand there now. Whoever still reads the old one goes on.
-    private bool RenewDue(List<SavedCollection> written)
+    private void RenewDue(List<SavedCollection> written)
     {
-        var isRenewed = false;
         foreach (var saved in written)
         {
             if (saved.Handle is not { IsDropped: false, StoreOrNull: { IsRenewalDue: true } store })
@@ -50,7 +46,6 @@ internal sealed partial class DatabaseEngine
             try
             {
                 Renew(saved);
-                isRenewed = true;
             }
             catch (Exception error) when (error is AbiException or IOException)
             {
@@ -59,8 +54,6 @@ internal sealed partial class DatabaseEngine
                 store.IsMergeHeldOff = true;
             }
         }
-
-        return isRenewed;
     }
 
     private void Renew(SavedCollection saved)
@@ -88,6 +81,7 @@ internal sealed partial class DatabaseEngine
             }
 
             handle.Set(store);
+            _replaced.Add(saved.Store);
         }
 
         Maintain(handle);

@@ -28,6 +28,7 @@ internal sealed partial class DatabaseEngine : IDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly WriteThrottle _throttle;
     private readonly IStorage _background; // the storage as background work writes to it
+    private readonly ReplacedStores _replaced = new();
     private readonly LogArchiver? _archiver;
     private readonly BackupList? _backups; // under a lock on itself
     private List<CommitRequest> _queue = [];

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using Abi.Database.Storage;
 
@@ -48,27 +49,35 @@ internal sealed class LowPriorityThread : IDisposable
     private void Work()
     {
         LibC.UseLongSlices(Nice);
-        while (true)
+        do
         {
             _given.Wait();
-            var work = _work;
-            _work = null;
-            if (work is null)
-            {
-                return;
-            }
-
-            _failure = null;
-            try
-            {
-                _result = work();
-            }
-            catch (Exception error)
-            {
-                _failure = ExceptionDispatchInfo.Capture(error); // whoever waits has it
-            }
-
-            _done.Release();
         }
+        while (TryWorkOnce());
+    }
+
+    // Apart, so that the thread refers to no work while it waits.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWorkOnce()
+    {
+        var work = _work;
+        _work = null;
+        if (work is null)
+        {
+            return false;
+        }
+
+        _failure = null;
+        try
+        {
+            _result = work();
+        }
+        catch (Exception error)
+        {
+            _failure = ExceptionDispatchInfo.Capture(error); // whoever waits has it
+        }
+
+        _done.Release();
+        return true;
     }
 }
