@@ -189,7 +189,7 @@ internal sealed partial class DatabaseEngine
         for (var i = 0; i < graphs.Length; i++)
         {
             var name = string.Create(CultureInfo.InvariantCulture, $"graph-{tag}-{i}.abi");
-            graphs[i] = store.SaveGraph(target, name, i, order) is { } graph ? (name, graph) : null;
+            graphs[i] = store.SaveGraph(target, name, i, order, _admission) is { } graph ? (name, graph) : null;
         }
 
         return (new ManifestEntry(store.Schema, sequence, (rowsName, checksum), graphs), order);

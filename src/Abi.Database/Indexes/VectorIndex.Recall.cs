@@ -22,7 +22,7 @@ internal sealed unsafe partial class VectorIndex
     /// </summary>
     private int EffortFor(NearIndex graph, double recall, int count)
     {
-        count = Math.Clamp(count, 1, 100);
+        (recall, count) = (Math.Ceiling(recall * 1000) / 1000, Math.Clamp(count, 1, 100)); // whatever is asked for, what is kept has an end
         if (!_recallGate.TryEnter())
         {
             return Math.Max(UsualEffort * 2, 2 * count); // somebody is measuring: nobody waits for that

@@ -58,7 +58,7 @@ internal sealed partial class CollectionStore
 
     /// <summary>Writes the graph of a vector field, renumbered to a rows file's order.</summary>
     /// <returns>Null when there is no graph.</returns>
-    public unsafe uint? SaveGraph(IStorage storage, string name, int vector, int[] order)
+    public unsafe uint? SaveGraph(IStorage storage, string name, int vector, int[] order, WriteAdmission admission)
     {
         var index = Vectors[vector];
         if (index.UsesDiskGraph(order.Count(slot => index.States[slot] != SlotState.None)))
@@ -71,12 +71,12 @@ internal sealed partial class CollectionStore
             return null;
         }
 
-        // Ways over deleted records are not saved, and what only they lead to would not be found: they are bridged first.
-        var oldest = _readers.Oldest(Volatile.Read(ref _published));
-        index.Unlink(slot => Deleted[slot] <= oldest, Volatile.Read(ref _slots), IndexThreads, new WriteAdmission(1));
         uint? checksum = null;
         index.WithStillGraph(() =>
         {
+            // Ways over deleted records are not saved, and what only they lead to would not be found: they are bridged first. Here, where no slot is linked that is not counted.
+            var oldest = _readers.Oldest(Volatile.Read(ref _published));
+            index.Unlink(slot => Deleted[slot] <= oldest, Volatile.Read(ref _slots), IndexThreads, admission);
             if (index.Graph is InvertedFile file)
             {
                 checksum = SaveInverted(storage, name, file, order);
