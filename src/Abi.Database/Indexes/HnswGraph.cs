@@ -64,7 +64,10 @@ internal abstract unsafe class HnswGraph : NearIndex
     }
 
     /// <summary>Takes over a graph that was saved: links of level 0 are in <see cref="Links"/> already.</summary>
-    /// <returns>False when a link leads nowhere.</returns>
+    /// <param name="levels">The level of each slot's node; <see cref="byte.MaxValue"/> where there is none.</param>
+    /// <param name="upper">The links of levels 1 and up, slot by slot.</param>
+    /// <param name="entry">The node where walks begin.</param>
+    /// <returns>False when a link leads to what is no node of its level: links are followed without looking.</returns>
     public bool Restore(ReadOnlySpan<byte> levels, ReadOnlySpan<int> upper, long entry)
     {
         var slots = levels.Length;
@@ -82,35 +85,42 @@ internal abstract unsafe class HnswGraph : NearIndex
 
             NodeCount++;
             var length = levels[slot] * Connections;
-            if (length > upper.Length)
+            if (length > upper.Length || !LeadToNodes(new ReadOnlySpan<int>(Links.Row(slot), 2 * Connections), levels, 0))
             {
                 return false;
+            }
+
+            for (var level = 1; level <= levels[slot]; level++)
+            {
+                if (!LeadToNodes(upper.Slice((level - 1) * Connections, Connections), levels, level))
+                {
+                    return false;
+                }
             }
 
             if (length > 0)
             {
                 UpperLinks[slot] = upper[..length].ToArray();
-                if (UpperLinks[slot]!.Any(link => link < -1 || link >= slots))
-                {
-                    return false;
-                }
-
                 upper = upper[length..];
-            }
-
-            var links = new ReadOnlySpan<int>(Links.Row(slot), 2 * Connections);
-            foreach (var link in links)
-            {
-                if (link < -1 || link >= slots)
-                {
-                    return false;
-                }
             }
         }
 
         Entry = entry;
         var entrySlot = (int)entry;
         return upper.Length == 0 && (entry == -1 ? NodeCount == 0 : entrySlot >= 0 && entrySlot < slots && levels[entrySlot] != byte.MaxValue && levels[entrySlot] == (int)(entry >> 32));
+    }
+
+    private static bool LeadToNodes(ReadOnlySpan<int> links, ReadOnlySpan<byte> levels, int level)
+    {
+        foreach (var link in links)
+        {
+            if (link != -1 && ((uint)link >= (uint)levels.Length || levels[link] == byte.MaxValue || levels[link] < level))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>The level of a node.</summary>

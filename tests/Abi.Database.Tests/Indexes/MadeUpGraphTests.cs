@@ -12,6 +12,8 @@ public sealed class MadeUpGraphTests
     private const int Rounds = 40;
 
     private const int Count = 10_000;
+    private const int Connections = 8;
+    private const long WithoutVector = -1;
 
     private static readonly int[] Numbers = [-1, -2, 0, 1, 255, Count - 1, Count, Count + 1, 16_384, 1 << 20, int.MaxValue, int.MinValue];
 
@@ -36,10 +38,10 @@ public sealed class MadeUpGraphTests
             MakeUp(folder["points"], sections => Damage(sections.Values.ElementAt(random.Next(sections.Count)), random));
             await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["points"], Durability = Durability.Os });
             var points = database.GetDynamicCollection("points");
-            Check(points, Count);
+            Check(points, Count + 1);
             await points.DeleteAsync(Enumerable.Range(0, 1000).Select(row => (object)(long)row));
             await points.UpsertAsync(Enumerable.Range(Count, 1000).Select(Point));
-            await database.WaitForIndexAsync();
+            await SweepAsync(database, points);
             Check(points, Count);
             if (round % 8 == 0)
             {
@@ -47,6 +49,37 @@ public sealed class MadeUpGraphTests
                 Check(points, Count);
             }
         }
+    }
+
+    /// <summary>Links are followed without looking at what they lead to: to a record without a vector, whose own list says anything, or from a level to a node that is not on it.</summary>
+    [Test]
+    public async Task WaysToWhatIsNoNodeOfTheirLevelAreRefused([Values] bool isUpper)
+    {
+        using var folder = new TemporaryFolder();
+        await FillAsync(folder["points"], IndexKind.Hnsw, isQuantized: false);
+        MakeUp(folder["points"], sections =>
+        {
+            var levels = sections[GraphFile.Levels];
+            if (isUpper)
+            {
+                MemoryMarshal.Cast<byte, int>(sections[GraphFile.UpperLinks].AsSpan())[0] = Array.IndexOf(levels, (byte)0);
+                return;
+            }
+
+            var links = MemoryMarshal.Cast<byte, int>(sections[GraphFile.Links].AsSpan());
+            var bare = Array.IndexOf(levels, byte.MaxValue);
+            links[bare * 2 * Connections] = 1 << 28;
+            for (var node = 0; node < 100; node++)
+            {
+                links[node * 2 * Connections] = bare;
+            }
+        });
+        await using var database = await VectorDatabase.OpenAsync(folder["points"]);
+        var points = database.GetDynamicCollection("points");
+        await points.DeleteAsync(Enumerable.Range(0, 1000).Select(row => (object)(long)row));
+        await SweepAsync(database, points);
+        Check(points, Count - 1000);
+        Assert.That(database.Recovery.Warnings, Has.Length.EqualTo(1));
     }
 
     /// <summary>A query compares itself with every cell: a file does not say that there are millions.</summary>
@@ -58,17 +91,27 @@ public sealed class MadeUpGraphTests
         MakeUp(folder["points"], sections => sections[GraphFile.Cells] = new byte[(InvertedFile.LargestCells + 1) * 4 * sizeof(float)]);
         await using var database = await VectorDatabase.OpenAsync(folder["points"]);
         Assert.That(database.Recovery.Warnings, Has.Length.EqualTo(1));
-        Check(database.GetDynamicCollection("points"), Count);
+        Check(database.GetDynamicCollection("points"), Count + 1);
     }
 
     private static async Task FillAsync(string path, IndexKind kind, bool isQuantized)
     {
         await using var database = await VectorDatabase.OpenAsync(path);
-        var points = database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 4) { IndexKind = kind, IsQuantized = isQuantized, ConstructionEffort = 16, Connections = 8 }] });
+        var points = database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 4) { IndexKind = kind, IsQuantized = isQuantized, ConstructionEffort = 16, Connections = Connections }] });
         await points.EnsureCollectionExistsAsync();
         await points.UpsertAsync(Enumerable.Range(0, Count).Select(Point));
+        await points.UpsertAsync([new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = WithoutVector, ["v"] = null }]);
         await database.WaitForIndexAsync();
         await database.CheckpointAsync();
+    }
+
+    // Records that were deleted leave the graph when another one is, later than they.
+    private static async Task SweepAsync(VectorDatabase database, VectorCollection<object, Dictionary<string, object?>> points)
+    {
+        await points.DeleteAsync([(object)WithoutVector]);
+        await database.WaitForIndexAsync();
+        await points.UpsertAsync([Point(1002)]);
+        await database.WaitForIndexAsync();
     }
 
     private static void Check(VectorCollection<object, Dictionary<string, object?>> points, int count)

@@ -33,6 +33,7 @@ public sealed class SavedGraphTests : WordsFixture
             database = await VectorDatabase.OpenAsync(folder["w"]);
             words = database.GetDynamicCollection("w");
             await database.WaitForIndexAsync();
+            Assert.That(database.Recovery.Warnings, Is.Empty);
             Assert.That(words.SearchKeys(copy, 10).Count(match => (long)match.Key >= FirstCopy), Is.EqualTo(Math.Min(10, copies - 1)));
         }
         finally
