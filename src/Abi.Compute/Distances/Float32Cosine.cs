@@ -33,7 +33,11 @@ public readonly unsafe struct Float32Cosine : IRowDistance<Float32Cosine>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Estimate(byte* query, byte* row, int rowBytes) => 1 - (SplitSums.Sum<SplitSums.Query, SplitSums.Upper, SplitSums.Product>(query, row, rowBytes) * (SplitRow.QueryFactor(query, rowBytes) * SplitRow.Factor(row, rowBytes)));
+    public static float Estimate(byte* query, byte* row, int rowBytes)
+    {
+        var estimate = 1 - (SplitSums.Sum<SplitSums.Query, SplitSums.Upper, SplitSums.Product>(query, row, rowBytes) * (SplitRow.QueryFactor(query, rowBytes) * SplitRow.Factor(row, rowBytes)));
+        return estimate < NearRows.Direction ? Between(query, row, rowBytes) : estimate;
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -41,12 +45,26 @@ public readonly unsafe struct Float32Cosine : IRowDistance<Float32Cosine>
     {
         var sums = SplitSums.SumFour<SplitSums.Upper, SplitSums.Product>(query, row0, row1, row2, row3, rowBytes);
         var factors = Vector128.Create(SplitRow.Factor(row0, rowBytes), SplitRow.Factor(row1, rowBytes), SplitRow.Factor(row2, rowBytes), SplitRow.Factor(row3, rowBytes));
-        (Vector128<float>.One - (sums * (factors * SplitRow.QueryFactor(query, rowBytes)))).Store(distances);
+        var estimates = Vector128<float>.One - (sums * (factors * SplitRow.QueryFactor(query, rowBytes)));
+        estimates.Store(distances);
+        var near = Vector128.LessThan(estimates, Vector128.Create(NearRows.Direction)).ExtractMostSignificantBits();
+        if (near != 0)
+        {
+            NearRows.Refine<Float32Cosine>(query, row0, row1, row2, row3, rowBytes, distances, near);
+        }
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float EstimateRows(byte* a, byte* b, int rowBytes) => 1 - (SplitSums.Sum<SplitSums.Upper, SplitSums.Upper, SplitSums.Product>(a, b, rowBytes) * (SplitRow.Factor(a, rowBytes) * SplitRow.Factor(b, rowBytes)));
+    public static float EstimateRows(byte* a, byte* b, int rowBytes)
+    {
+        var factor = SplitRow.Factor(a, rowBytes) * SplitRow.Factor(b, rowBytes);
+        var estimate = 1 - (SplitSums.Sum<SplitSums.Upper, SplitSums.Upper, SplitSums.Product>(a, b, rowBytes) * factor);
+        return estimate < NearRows.Direction ? 1 - (SplitSums.Sum<SplitSums.Whole, SplitSums.Whole, SplitSums.Product>(a, b, rowBytes) * factor) : estimate;
+    }
+
+    /// <inheritdoc/>
+    public static bool AreAlike(byte* a, byte* b, int rowBytes) => SplitRow.AreAlike(a, b, rowBytes, SplitRow.AlikeInProducts);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

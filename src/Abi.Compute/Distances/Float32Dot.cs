@@ -33,18 +33,37 @@ public readonly unsafe struct Float32Dot : IRowDistance<Float32Dot>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Estimate(byte* query, byte* row, int rowBytes) => -SplitSums.Sum<SplitSums.Query, SplitSums.Upper, SplitSums.Product>(query, row, rowBytes);
+    public static float Estimate(byte* query, byte* row, int rowBytes)
+    {
+        var estimate = -SplitSums.Sum<SplitSums.Query, SplitSums.Upper, SplitSums.Product>(query, row, rowBytes);
+        var squares = SplitRow.QuerySquares(query, rowBytes);
+        return MathF.Abs(estimate + squares) < squares * NearRows.Direction ? Between(query, row, rowBytes) : estimate;
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
     {
-        (-SplitSums.SumFour<SplitSums.Upper, SplitSums.Product>(query, row0, row1, row2, row3, rowBytes)).Store(distances);
+        var estimates = -SplitSums.SumFour<SplitSums.Upper, SplitSums.Product>(query, row0, row1, row2, row3, rowBytes);
+        estimates.Store(distances);
+
+        // As near as a vector of the query's direction and length would be.
+        var squares = Vector128.Create(SplitRow.QuerySquares(query, rowBytes));
+        var near = Vector128.LessThan(Vector128.Abs(estimates + squares), squares * NearRows.Direction).ExtractMostSignificantBits();
+        if (near != 0)
+        {
+            NearRows.Refine<Float32Dot>(query, row0, row1, row2, row3, rowBytes, distances, near);
+        }
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float EstimateRows(byte* a, byte* b, int rowBytes) => -SplitSums.Sum<SplitSums.Upper, SplitSums.Upper, SplitSums.Product>(a, b, rowBytes);
+    public static float EstimateRows(byte* a, byte* b, int rowBytes) => SplitRow.AreAlike(a, b, rowBytes, NearRows.ProductRoundings)
+        ? -SplitSums.Sum<SplitSums.Whole, SplitSums.Whole, SplitSums.Product>(a, b, rowBytes)
+        : -SplitSums.Sum<SplitSums.Upper, SplitSums.Upper, SplitSums.Product>(a, b, rowBytes);
+
+    /// <inheritdoc/>
+    public static bool AreAlike(byte* a, byte* b, int rowBytes) => SplitRow.AreAlike(a, b, rowBytes, SplitRow.AlikeInProducts);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

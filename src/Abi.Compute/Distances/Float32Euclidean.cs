@@ -33,18 +33,35 @@ public readonly unsafe struct Float32Euclidean : IRowDistance<Float32Euclidean>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Estimate(byte* query, byte* row, int rowBytes) => SplitSums.Sum<SplitSums.Query, SplitSums.Upper, SplitSums.SquaredDifference>(query, row, rowBytes);
+    public static float Estimate(byte* query, byte* row, int rowBytes)
+    {
+        var estimate = SplitSums.Sum<SplitSums.Query, SplitSums.Upper, SplitSums.SquaredDifference>(query, row, rowBytes);
+        return estimate < NearRows.Euclidean(query, rowBytes) ? Between(query, row, rowBytes) : estimate;
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EstimateFour(byte* query, byte* row0, byte* row1, byte* row2, byte* row3, int rowBytes, float* distances)
     {
-        SplitSums.SumFour<SplitSums.Upper, SplitSums.SquaredDifference>(query, row0, row1, row2, row3, rowBytes).Store(distances);
+        var estimates = SplitSums.SumFour<SplitSums.Upper, SplitSums.SquaredDifference>(query, row0, row1, row2, row3, rowBytes);
+        estimates.Store(distances);
+        var near = Vector128.LessThan(estimates, Vector128.Create(NearRows.Euclidean(query, rowBytes))).ExtractMostSignificantBits();
+        if (near != 0)
+        {
+            NearRows.Refine<Float32Euclidean>(query, row0, row1, row2, row3, rowBytes, distances, near);
+        }
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float EstimateRows(byte* a, byte* b, int rowBytes) => SplitSums.Sum<SplitSums.Upper, SplitSums.Upper, SplitSums.SquaredDifference>(a, b, rowBytes);
+    public static float EstimateRows(byte* a, byte* b, int rowBytes)
+    {
+        var estimate = SplitSums.Sum<SplitSums.Upper, SplitSums.Upper, SplitSums.SquaredDifference>(a, b, rowBytes);
+        return estimate < NearRows.Euclidean(a, b, rowBytes) ? SplitSums.Sum<SplitSums.Whole, SplitSums.Whole, SplitSums.SquaredDifference>(a, b, rowBytes) : estimate;
+    }
+
+    /// <inheritdoc/>
+    public static bool AreAlike(byte* a, byte* b, int rowBytes) => SplitRow.AreAlike(a, b, rowBytes, 1);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

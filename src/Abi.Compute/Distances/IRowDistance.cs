@@ -10,7 +10,7 @@ namespace Abi.Compute.Distances;
 /// <typeparam name="TSelf">The distance itself.</typeparam>
 /// <remarks>
 /// A row may be made so that its first part alone gives a good estimate (<see cref="IsEstimated"/>): walks and scans then read that part, and the rest only of rows that the estimate leaves in
-/// question. For any other distance an estimate is the distance. Implementations are structs without state, used as type arguments, so that a walk is compiled once for each.
+/// question. Where an estimate would say too little, among rows that are hardly apart, it is the distance; and so it is for any other distance. Implementations are structs without state, used as type arguments, so that a walk is compiled once for each.
 /// </remarks>
 public unsafe interface IRowDistance<TSelf>
     where TSelf : struct, IRowDistance<TSelf>
@@ -76,6 +76,12 @@ public unsafe interface IRowDistance<TSelf>
     /// <summary>About the distance of two rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static virtual float EstimateRows(byte* a, byte* b, int rowBytes) => TSelf.Between(a, b, rowBytes);
+
+    /// <summary>Whether two rows may stand for the same vector, or for one so near that what lies between them may be rounding.</summary>
+    /// <param name="a">A row.</param>
+    /// <param name="b">A row.</param>
+    /// <param name="rowBytes">The bytes of each row.</param>
+    static virtual bool AreAlike(byte* a, byte* b, int rowBytes) => new ReadOnlySpan<byte>(a, rowBytes).SequenceEqual(new ReadOnlySpan<byte>(b, rowBytes));
 
     /// <summary>A number that the distance is not below, whatever the rest of the row holds.</summary>
     /// <param name="estimate">What <see cref="Estimate"/> said of the same query and row.</param>

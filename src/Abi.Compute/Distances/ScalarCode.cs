@@ -35,4 +35,20 @@ public static unsafe class ScalarCode
         tail[-2] = isNormalised && squares > 0 ? (float)(scale / Math.Sqrt(squares)) : scale;
         tail[-1] = (float)squares;
     }
+
+    /// <summary>Whether no element of two rows is farther apart than four times the half steps that rounding may have left out of both: products of codes do not tell which of such rows are near one another.</summary>
+    internal static bool AreAlike(byte* a, byte* b, int rowBytes)
+    {
+        var (factorA, factorB) = (((float*)(a + rowBytes))[-2], ((float*)(b + rowBytes))[-2]);
+        var most = 2 * (factorA + factorB);
+        for (var i = 0; i < rowBytes - SplitRow.TailBytes; i++)
+        {
+            if (!(MathF.Abs((((sbyte*)a)[i] * factorA) - (((sbyte*)b)[i] * factorB)) <= most))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 }

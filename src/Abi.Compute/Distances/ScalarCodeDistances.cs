@@ -15,6 +15,9 @@ public readonly unsafe struct ScalarCodeCosine : IRowDistance<ScalarCodeCosine>
         1 - (Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes, 8) * (((float*)(query + rowBytes))[-2] * ((float*)(row + rowBytes))[-2]));
 
     /// <inheritdoc/>
+    public static bool AreAlike(byte* a, byte* b, int rowBytes) => ScalarCode.AreAlike(a, b, rowBytes);
+
+    /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions) => 1 + ScalarCodeDot.Reference(a, b, dimensions);
 }
 
@@ -28,6 +31,9 @@ public readonly unsafe struct ScalarCodeDot : IRowDistance<ScalarCodeDot>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Between(byte* query, byte* row, int rowBytes) =>
         -(Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes, 8) * (((float*)(query + rowBytes))[-2] * ((float*)(row + rowBytes))[-2]));
+
+    /// <inheritdoc/>
+    public static bool AreAlike(byte* a, byte* b, int rowBytes) => ScalarCode.AreAlike(a, b, rowBytes);
 
     /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions)
@@ -47,6 +53,9 @@ public readonly unsafe struct ScalarCodeEuclidean : IRowDistance<ScalarCodeEucli
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Between(byte* query, byte* row, int rowBytes) =>
         ((float*)(query + rowBytes))[-1] + ((float*)(row + rowBytes))[-1] + (2 * ScalarCodeDot.Between(query, row, rowBytes));
+
+    /// <inheritdoc/>
+    public static bool AreAlike(byte* a, byte* b, int rowBytes) => ScalarCode.AreAlike(a, b, rowBytes);
 
     /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions)

@@ -13,10 +13,15 @@ internal static unsafe class SplitRow
     /// <summary>Bytes of the tail.</summary>
     public const int TailBytes = 8;
 
+    /// <summary>
+    /// How many roundings apart vectors are as good as one where products give their order: those of near vectors differ by the square of what lies between them, and are off in proportion to rounding.
+    /// </summary>
+    public const double AlikeInProducts = 4;
+
     public static int RowBytes(int dimensions) => ((dimensions * 4) + (2 * TailBytes) + 63) & ~63;
 
     /// <summary>
-    /// The bytes of a query: float [rowBytes / 4], zeros behind the elements; a factor and a norm in 64 bytes; where sums want them in an order of their own, the floats once more in that order.
+    /// The bytes of a query: float [rowBytes / 4], zeros behind the elements; a factor, a norm and its square in 64 bytes; where sums want them in an order of their own, the floats once more in that order.
     /// </summary>
     public static int QueryBytes(int rowBytes) => rowBytes + 64 + (SplitSums.IsWide ? 0 : rowBytes);
 
@@ -70,11 +75,30 @@ internal static unsafe class SplitRow
         }
 
         var factors = (float*)(query + rowBytes);
-        (factors[0], factors[1]) = (((float*)(row + half))[-2], (float)Math.Sqrt(squares));
+        (factors[0], factors[1], factors[2]) = (((float*)(row + half))[-2], (float)Math.Sqrt(squares), (float)squares);
         if (!SplitSums.IsWide)
         {
             SplitSums.Order(values, SplitSums.Ordered(query, rowBytes), rowBytes / sizeof(float));
         }
+    }
+
+    /// <summary>Whether no more lies between the upper halves of two rows than some times what rounding left out of both. Most rows differ by more in their first elements already.</summary>
+    public static bool AreAlike(byte* a, byte* b, int rowBytes, double times)
+    {
+        var (factorA, factorB) = ((double)Factor(a, rowBytes), (double)Factor(b, rowBytes));
+        var most = times * ((double)Off(a, rowBytes) + Off(b, rowBytes));
+        var squares = 0.0;
+        for (var i = 0; i < ((rowBytes >> 1) - TailBytes) / sizeof(ushort); i++)
+        {
+            var difference = (Upper(a, i) * factorA) - (Upper(b, i) * factorB);
+            squares += difference * difference;
+            if (!(squares <= most * most))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>The factor of a row.</summary>
@@ -92,6 +116,13 @@ internal static unsafe class SplitRow
     /// <summary>The norm of a query.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float QueryNorm(byte* query, int rowBytes) => ((float*)(query + rowBytes))[1];
+
+    /// <summary>The square of that norm.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float QuerySquares(byte* query, int rowBytes) => ((float*)(query + rowBytes))[2];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Upper(byte* row, int i) => BitConverter.Int32BitsToSingle(((ushort*)row)[i] << 16);
 
     private static float Element(byte* row, int half, int i) => BitConverter.Int32BitsToSingle((((ushort*)row)[i] << 16) + ((short*)(row + half))[i]);
 }

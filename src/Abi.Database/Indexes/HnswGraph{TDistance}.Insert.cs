@@ -279,7 +279,8 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         return count;
     }
 
-    private bool IsCopy(int a, int b) => new ReadOnlySpan<byte>(Rows.Row(a), _rowBytes).SequenceEqual(new ReadOnlySpan<byte>(Rows.Row(b), _rowBytes));
+    // Vectors between which rounding may be all are as good as the same: which of them is nearer would be chance, and so is where links chosen by that would lead.
+    private bool IsCopy(int a, int b) => TDistance.AreAlike(Rows.Row(a), Rows.Row(b), _rowBytes);
 
     // Which of some links lead to copies of a node; returns how many.
     private int CopiesAmong(ReadOnlySpan<int> links, int slot, Span<int> copies)

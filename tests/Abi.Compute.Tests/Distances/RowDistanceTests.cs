@@ -51,6 +51,28 @@ public sealed unsafe class RowDistanceTests
         CompareCodes<ScalarCodeEuclidean>(dimensions, isNormalised: false);
     }
 
+    /// <summary>Rows of one vector, or for cosine of one direction, are alike however they were rounded; others are not.</summary>
+    [TestCaseSource(nameof(Lengths))]
+    public void RowsAreAlikeWhenRoundingMayBeAllBetweenThem(int dimensions)
+    {
+        Likeness<Float32Cosine>(dimensions, 1e-7f, 0.8f);
+        Likeness<Float32Dot>(dimensions, 1e-7f, 1);
+        Likeness<Float32Euclidean>(dimensions, 1e-7f, 1);
+        Likeness<ScalarCodeCosine>(dimensions, 1e-4f, 0.8f);
+        Likeness<ScalarCodeDot>(dimensions, 1e-4f, 1);
+        Likeness<ScalarCodeEuclidean>(dimensions, 1e-4f, 1);
+        Likeness<PlainEuclidean<Half>>(dimensions, 0, 1);
+    }
+
+    /// <summary>Where rounding would hide which rows are nearer, estimates are the distances.</summary>
+    [TestCaseSource(nameof(Lengths))]
+    public void EstimatesOfNearRowsAreDistances(int dimensions)
+    {
+        Near<Float32Cosine>(dimensions);
+        Near<Float32Dot>(dimensions);
+        Near<Float32Euclidean>(dimensions);
+    }
+
     [Test]
     public void EveryFloatComesBackBitByBit()
     {
@@ -192,6 +214,81 @@ public sealed unsafe class RowDistanceTests
         NativeMemory.AlignedFree(vectors);
         NativeMemory.AlignedFree(rows);
         NativeMemory.AlignedFree(queries);
+    }
+
+    private static void Near<T>(int dimensions)
+        where T : struct, IRowDistance<T>
+    {
+        var random = new Random(dimensions);
+        var bytes = T.RowBytes(dimensions);
+        var rows = (byte*)NativeMemory.AlignedAlloc((nuint)bytes * 3, 64);
+        var query = (byte*)NativeMemory.AlignedAlloc((nuint)T.QueryBytes(bytes), 64);
+        var four = stackalloc float[4];
+        for (var round = 0; round < 10; round++)
+        {
+            var vector = Enumerable.Range(0, dimensions).Select(_ => random.NextSingle() - 0.5f).ToArray();
+            Encode(vector, rows);
+            Encode([.. vector.Select(x => x * (1 + (0.002f * random.NextSingle())))], rows + bytes);
+            Encode([.. vector.Select(x => -x)], rows + (2 * bytes)); // far
+            T.Prepare(rows, query, bytes);
+            var (near, far) = (T.Between(query, rows + bytes, bytes), T.Estimate(query, rows + (2 * bytes), bytes));
+            T.EstimateFour(query, rows + bytes, rows + (2 * bytes), rows + bytes, rows + (2 * bytes), bytes, four);
+            Assert.That(new[] { T.Estimate(query, rows + bytes, bytes), four[0], four[2] }, Is.EqualTo(new[] { near, near, near }), typeof(T).Name);
+            Assert.That(T.EstimateRows(rows, rows + bytes, bytes), Is.EqualTo(near).Within(typeof(T) == typeof(Float32Euclidean) ? near * 1e-5 : 1e-6 * Math.Max(1, dimensions / 16.0)), typeof(T).Name);
+            Assert.That(new[] { four[1], four[3] }, Is.EqualTo(new[] { far, far }).Within(1e-4f).Percent, typeof(T).Name);
+        }
+
+        NativeMemory.AlignedFree(rows);
+        NativeMemory.AlignedFree(query);
+
+        void Encode(float[] from, byte* row) => T.Encode(MemoryMarshal.AsBytes<float>(from), row, dimensions);
+    }
+
+    private static void Likeness<T>(int dimensions, float noise, float length)
+        where T : struct, IRowDistance<T>
+    {
+        var random = new Random(dimensions);
+        var bytes = T.RowBytes(dimensions);
+        var rows = (byte*)NativeMemory.AlignedAlloc((nuint)bytes * 3, 64);
+        var (vector, near, other) = (new float[dimensions], new float[dimensions], new float[dimensions]);
+        for (var round = 0; round < 10; round++)
+        {
+            for (var i = 0; i < dimensions; i++)
+            {
+                vector[i] = random.NextSingle() - 0.5f;
+                near[i] = vector[i] * length * (1 + (noise * (random.NextSingle() - 0.5f)));
+                other[i] = vector[i];
+            }
+
+            other[^1] += random.Next(2) == 0 ? 1 : -1; // the last to be looked at
+            Encode(vector, rows);
+            Encode(near, rows + bytes);
+            Encode(other, rows + (2 * bytes));
+            Assert.That(T.AreAlike(rows, rows + bytes, bytes), $"{typeof(T).Name}, {dimensions}");
+            var isOneDirection = dimensions == 1 && length != 1 && vector[0] * other[0] > 0;
+            Assert.That(T.AreAlike(rows, rows + (2 * bytes), bytes), Is.EqualTo(isOneDirection), $"{typeof(T).Name}, {dimensions}");
+        }
+
+        NativeMemory.AlignedFree(rows);
+
+        void Encode(float[] from, byte* row)
+        {
+            if (typeof(T).Name.StartsWith(nameof(ScalarCode), StringComparison.Ordinal))
+            {
+                fixed (float* elements = from)
+                {
+                    ScalarCode.Encode(elements, row, dimensions, typeof(T) == typeof(ScalarCodeCosine));
+                }
+            }
+            else if (T.IsEstimated)
+            {
+                T.Encode(MemoryMarshal.AsBytes<float>(from), row, dimensions);
+            }
+            else
+            {
+                T.Encode(MemoryMarshal.AsBytes<Half>(from.Select(x => (Half)x).ToArray()), row, dimensions);
+            }
+        }
     }
 
     private static void CompareCodes<T>(int dimensions, bool isNormalised)

@@ -1,4 +1,6 @@
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using Abi.Compute.Distances;
 using Abi.Database.Engine;
 using Abi.Database.Indexes;
 using Abi.Database.Rows;
@@ -50,6 +52,115 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         GC.KeepAlive(rows);
     }
 
+    /// <summary>Nor among thousands that are so near one another that the graph cannot tell them apart.</summary>
+    /// <param name="noise">By how much the elements differ; 0 for one direction and other lengths.</param>
+    [TestCase(0, DistanceFunction.CosineSimilarity, false)]
+    [TestCase(0, DistanceFunction.CosineSimilarity, true)]
+    [TestCase(1e-6f, DistanceFunction.CosineSimilarity, false)]
+    [TestCase(1e-6f, DistanceFunction.EuclideanSquaredDistance, false)]
+    [TestCase(1e-6f, DistanceFunction.EuclideanSquaredDistance, true)]
+    [TestCase(1e-6f, DistanceFunction.DotProductSimilarity, false)]
+    [TestCase(1e-3f, DistanceFunction.CosineSimilarity, false)]
+    [TestCase(1e-3f, DistanceFunction.CosineSimilarity, true)]
+    [TestCase(1e-3f, DistanceFunction.EuclideanSquaredDistance, false)]
+    [TestCase(1e-3f, DistanceFunction.DotProductSimilarity, true)]
+    [TestCase(1e-2f, DistanceFunction.CosineSimilarity, false)]
+    public void NearCopiesHideNothing(float noise, DistanceFunction function, bool isQuantized)
+    {
+        const int Copies = 5000;
+        var random = new Random(5);
+        var vectors = Enumerable.Range(0, Others + Copies).Select(row =>
+        {
+            var vector = Base.AsSpan(Math.Min(row, Others) * 100, 100).ToArray();
+            var length = noise == 0 ? 0.5f + random.NextSingle() : function == DistanceFunction.DotProductSimilarity ? 1 / TensorPrimitives.Norm<float>(vector) : 1;
+            return vector.Select(x => x * length * (1 + ((random.NextSingle() - 0.5f) * noise))).ToArray().AsMemory();
+        }).ToArray();
+        var field = new VectorField("v", 100) { DistanceFunction = function, IsQuantized = isQuantized };
+        var space = isQuantized ? VectorSpace.OfCodes(field) : VectorSpace.Of(field);
+        var rows = new NativeColumn(space.RowBytes);
+        rows.Grow(vectors.Length);
+        for (var slot = 0; slot < vectors.Length; slot++)
+        {
+            Encode(field, space, vectors[slot].Span, rows.Row(slot));
+        }
+
+        var graph = space.CreateGraph(rows, 16, 100);
+        graph.Insert([.. Enumerable.Range(0, vectors.Length)], 2, new WriteAdmission(1));
+        var missed = Enumerable.Range(0, Others).Where(slot => !Search(graph, space, rows.Row(slot), 64).Contains(slot)).ToList();
+        Assert.That(missed, Has.Count.LessThanOrEqualTo(Others / 50));
+        Assert.That(Search(graph, space, rows.Row(Others), 500).Count(slot => slot >= Others), Is.EqualTo(500));
+        Assert.That(Reached(graph), Is.GreaterThanOrEqualTo(graph.Count * 0.99));
+        GC.KeepAlive(rows);
+    }
+
+    /// <summary>Vectors that lie close together far from the origin are searched as well as any, though rounded they are hardly told apart.</summary>
+    /// <param name="function">The distance.</param>
+    /// <param name="away">How far from the origin, in their own spread.</param>
+    [TestCase(DistanceFunction.EuclideanSquaredDistance, 30)]
+    [TestCase(DistanceFunction.EuclideanSquaredDistance, 300)]
+    [TestCase(DistanceFunction.EuclideanSquaredDistance, 3000)]
+    [TestCase(DistanceFunction.CosineSimilarity, 10)]
+    [TestCase(DistanceFunction.CosineSimilarity, 30)]
+    [TestCase(DistanceFunction.CosineSimilarity, 100)]
+    [TestCase(DistanceFunction.DotProductSimilarity, 10)]
+    [TestCase(DistanceFunction.DotProductSimilarity, 30)]
+    public void CloseGroupsFarAwayAreSearchedWell(DistanceFunction function, float away)
+    {
+        const int Queries = 200;
+        var vectors = Enumerable.Range(0, 6000).Select(row => Moved(Base.AsSpan(row * 100, 100))).ToArray();
+        var space = VectorSpace.Of(new VectorField("v", 100) { DistanceFunction = function });
+        var (graph, rows) = Build(space, vectors, [.. Enumerable.Range(0, vectors.Length)]);
+        var hits = 0;
+        for (var i = 0; i < Queries; i++)
+        {
+            var query = Moved(QueryVectors.AsSpan(i * 100, 100));
+            var nearest = Enumerable.Range(0, vectors.Length).OrderBy(slot => Distance(query.Span, vectors[slot].Span)).Take(10).ToHashSet();
+            hits += Search(graph, space, query, 64).Count(nearest.Contains);
+        }
+
+        Assert.That(hits / (10.0 * Queries), Is.GreaterThanOrEqualTo(0.9));
+        Assert.That(Reached(graph), Is.GreaterThanOrEqualTo(graph.Count * 0.99));
+        GC.KeepAlive(rows);
+
+        Memory<float> Moved(ReadOnlySpan<float> word)
+        {
+            var vector = new float[100];
+            TensorPrimitives.Divide(word, TensorPrimitives.Norm(word), vector);
+            vector[7] += away;
+            if (function == DistanceFunction.DotProductSimilarity)
+            {
+                TensorPrimitives.Divide(vector, TensorPrimitives.Norm<float>(vector), vector);
+            }
+
+            return vector;
+        }
+
+        // Differences of unit vectors for directions: a cosine near 1 has few digits left.
+        double Distance(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+        {
+            var (lengthA, lengthB) = function == DistanceFunction.CosineSimilarity ? (Length(a), Length(b)) : (1, 1);
+            var squares = 0.0;
+            for (var i = 0; i < a.Length; i++)
+            {
+                var difference = (a[i] / lengthA) - (b[i] / lengthB);
+                squares += difference * difference;
+            }
+
+            return squares;
+        }
+
+        static double Length(ReadOnlySpan<float> vector)
+        {
+            var squares = 0.0;
+            foreach (var x in vector)
+            {
+                squares += (double)x * x;
+            }
+
+            return Math.Sqrt(squares);
+        }
+    }
+
     /// <summary>What is left of a graph after many deletions, at once or in rounds, finds as much as one that was made of it.</summary>
     [TestCase(0.5, 1)]
     [TestCase(0.9, 1)]
@@ -94,12 +205,26 @@ public sealed unsafe class HnswGraphTests : WordsFixture
             for (var i = 0; i < 200; i++)
             {
                 var query = QueryVectors.AsMemory(i * 100, 100);
-                var nearest = left.OrderBy(slot => System.Numerics.Tensors.TensorPrimitives.Distance(query.Span, vectors[slot].Span)).Take(10).ToHashSet();
+                var nearest = left.OrderBy(slot => TensorPrimitives.Distance(query.Span, vectors[slot].Span)).Take(10).ToHashSet();
                 hits += Search(graph, space, query, 48).Take(10).Count(nearest.Contains);
                 all += nearest.Count;
             }
 
             return (double)hits / all;
+        }
+    }
+
+    private static void Encode(VectorField field, VectorSpace space, ReadOnlySpan<float> vector, byte* row)
+    {
+        if (!field.IsQuantized)
+        {
+            space.Encode(MemoryMarshal.AsBytes(vector), row);
+            return;
+        }
+
+        fixed (float* elements = vector)
+        {
+            ScalarCode.Encode(elements, row, field.Dimensions, field.DistanceFunction == DistanceFunction.CosineSimilarity);
         }
     }
 
@@ -119,13 +244,20 @@ public sealed unsafe class HnswGraphTests : WordsFixture
 
     private static int[] Search(HnswGraph graph, VectorSpace space, Memory<float> vector, int effort)
     {
-        var memory = new QueryBuffer(space.QueryBytes + space.RowBytes);
-        var row = memory.Address + space.QueryBytes;
-        space.Encode(MemoryMarshal.AsBytes<float>(vector.Span), row);
-        space.Prepare(row, memory.Address);
+        var row = new QueryBuffer(space.RowBytes);
+        space.Encode(MemoryMarshal.AsBytes<float>(vector.Span), row.Address);
+        var found = Search(graph, space, row.Address, effort);
+        GC.KeepAlive(row);
+        return found;
+    }
+
+    private static int[] Search(HnswGraph graph, VectorSpace space, byte* row, int effort)
+    {
+        var query = new QueryBuffer(space.QueryBytes);
+        space.Prepare(row, query.Address);
         var found = new ulong[effort];
-        var count = graph.Search(memory.Address, effort, found);
-        GC.KeepAlive(memory);
+        var count = graph.Search(query.Address, effort, found);
+        GC.KeepAlive(query);
         return [.. found.Take(count).Select(ScoredSlot.Slot)];
     }
 
