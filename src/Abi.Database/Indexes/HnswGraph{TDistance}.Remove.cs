@@ -10,6 +10,8 @@ internal sealed unsafe partial class HnswGraph<TDistance>
     private const int MostCandidates = 512;
     private const int SlotsPerTurn = 16; // about as long as linking a node takes
 
+    private readonly HashSet<int> _inVain = []; // nodes that stayed unreached when they were linked anew: they are not again, until they lose a neighbour
+
     public override void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads, WriteAdmission admission)
     {
         slots = Math.Min(slots, Capacity);
@@ -29,9 +31,15 @@ internal sealed unsafe partial class HnswGraph<TDistance>
                         continue;
                     }
 
+                    var isChanged = false;
                     for (var level = 0; level <= LevelOf(slot); level++)
                     {
-                        Bridge(slot, level, isRemoved, walk, open);
+                        isChanged |= Bridge(slot, level, isRemoved, walk, open);
+                    }
+
+                    if (isChanged)
+                    {
+                        Forget(slot);
                     }
                 }
             }
@@ -45,6 +53,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
             if (isRemoved[slot])
             {
                 removed++;
+                Forget(slot);
                 new Span<int>(Links.Row(slot), 2 * Connections).Fill(-1);
                 UpperLinks[slot] = null;
             }
@@ -59,38 +68,58 @@ internal sealed unsafe partial class HnswGraph<TDistance>
             }
         }
 
-        LinkUnreached(isRemoved, isLinked, slots, admission);
+        LinkUnreached(isRemoved, isLinked, slots, degree, admission);
     }
 
-    // All the nodes that led to a node may have gone together: then it is linked anew.
-    private void LinkUnreached(bool[] isRemoved, Func<int, bool> isLinked, int slots, WriteAdmission admission)
+    // All the nodes that led to a node may have gone together: then it is linked anew; and again, since the links to one may take the place of those to another, as long as that helps.
+    private void LinkUnreached(bool[] isRemoved, Func<int, bool> isLinked, int slots, ParallelOptions degree, WriteAdmission admission)
     {
-        if (EntryPoint < 0)
+        var before = int.MaxValue;
+        while (EntryPoint >= 0)
         {
-            return;
-        }
-
-        var isReached = Reached(admission);
-        var unreached = Enumerable.Range(0, slots).Where(slot => !isReached[slot] && !isRemoved[slot] && isLinked(slot)).ToList();
-        foreach (var slot in unreached)
-        {
-            for (var level = LevelOf(slot); level >= 0; level--)
+            var isReached = Reached(admission);
+            _inVain.RemoveWhere(slot => isReached[slot]);
+            List<int> unreached = [.. Enumerable.Range(0, slots).Where(slot => !isReached[slot] && !isRemoved[slot] && isLinked(slot) && !_inVain.Contains(slot))];
+            if (unreached.Count == 0)
             {
-                LinksOf(slot, level).Fill(-1);
+                return;
             }
-        }
 
-        foreach (var slot in unreached)
+            if (unreached.Count > before / 2)
+            {
+                _inVain.UnionWith(unreached);
+                return;
+            }
+
+            before = unreached.Count;
+            foreach (var slot in unreached)
+            {
+                for (var level = LevelOf(slot); level >= 0; level--)
+                {
+                    LinksOf(slot, level).Fill(-1);
+                }
+            }
+
+            Parallel.ForEach(unreached, degree, slot =>
+            {
+                using var turn = admission.Enter();
+                Link(slot, LevelOf(slot), EntryPoint);
+            });
+        }
+    }
+
+    private void Forget(int slot)
+    {
+        lock (_inVain)
         {
-            using var turn = admission.Enter();
-            Link(slot, LevelOf(slot), EntryPoint);
+            _inVain.Remove(slot);
         }
     }
 
     // Which nodes some way leads to, by slot.
     private bool[] Reached(WriteAdmission admission)
     {
-        const int NodesPerTurn = 4096;
+        const int NodesPerTurn = 256; // about as long as linking a node takes
         var isReached = new bool[Capacity];
         var open = new Stack<int>([(int)EntryPoint]);
         isReached[(int)EntryPoint] = true;
@@ -121,7 +150,8 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         return isReached;
     }
 
-    private void Bridge(int slot, int level, bool[] isRemoved, WalkState walk, Queue<int> open)
+    // Returns whether the node's links are others than before.
+    private bool Bridge(int slot, int level, bool[] isRemoved, WalkState walk, Queue<int> open)
     {
         // What is left of the node's own links stays. Choosing all anew, with no slack, would thin the graph out with every round of deletions.
         var links = LinksOf(slot, level);
@@ -138,7 +168,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
 
         if (kept == before)
         {
-            return;
+            return false;
         }
 
         walk.Restamp();
@@ -169,6 +199,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         }
 
         Write(slot, level, chosen[..kept]);
+        return true;
     }
 
     // What a node's removed neighbours lead to, of what the walk has not met, but no more copies of the node than are wanted. Chains of removed nodes are followed as far as they go, since half a

@@ -48,7 +48,7 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         Assert.That(missed, Has.Count.LessThanOrEqualTo(Others / 50));
         var copies = Search(graph, space, vectors[Others], 500).Count(slot => slot >= Others && !isRemoved[slot]);
         Assert.That(copies, Is.EqualTo(500));
-        Assert.That(Reached(graph), Is.GreaterThanOrEqualTo(graph.Count * 0.99));
+        Assert.That(Reached(graph), Has.Count.GreaterThanOrEqualTo(graph.Count * 0.999));
         GC.KeepAlive(rows);
     }
 
@@ -89,7 +89,7 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         var missed = Enumerable.Range(0, Others).Where(slot => !Search(graph, space, rows.Row(slot), 64).Contains(slot)).ToList();
         Assert.That(missed, Has.Count.LessThanOrEqualTo(Others / 50));
         Assert.That(Search(graph, space, rows.Row(Others), 500).Count(slot => slot >= Others), Is.EqualTo(500));
-        Assert.That(Reached(graph), Is.GreaterThanOrEqualTo(graph.Count * 0.99));
+        Assert.That(Reached(graph), Has.Count.GreaterThanOrEqualTo(graph.Count * 0.99));
         GC.KeepAlive(rows);
     }
 
@@ -97,67 +97,73 @@ public sealed unsafe class HnswGraphTests : WordsFixture
     /// <param name="function">The distance.</param>
     /// <param name="away">How far from the origin, in their own spread.</param>
     [TestCase(DistanceFunction.EuclideanSquaredDistance, 30)]
-    [TestCase(DistanceFunction.EuclideanSquaredDistance, 300)]
     [TestCase(DistanceFunction.EuclideanSquaredDistance, 3000)]
     [TestCase(DistanceFunction.CosineSimilarity, 10)]
-    [TestCase(DistanceFunction.CosineSimilarity, 30)]
     [TestCase(DistanceFunction.CosineSimilarity, 100)]
-    [TestCase(DistanceFunction.DotProductSimilarity, 10)]
     [TestCase(DistanceFunction.DotProductSimilarity, 30)]
     public void CloseGroupsFarAwayAreSearchedWell(DistanceFunction function, float away)
     {
-        const int Queries = 200;
-        var vectors = Enumerable.Range(0, 6000).Select(row => Moved(Base.AsSpan(row * 100, 100))).ToArray();
+        const int Queries = 100;
+        var vectors = Enumerable.Range(0, 4000).Select(row => Moved(Base.AsSpan(row * 100, 100))).ToArray();
         var space = VectorSpace.Of(new VectorField("v", 100) { DistanceFunction = function });
         var (graph, rows) = Build(space, vectors, [.. Enumerable.Range(0, vectors.Length)]);
         var hits = 0;
         for (var i = 0; i < Queries; i++)
         {
             var query = Moved(QueryVectors.AsSpan(i * 100, 100));
-            var nearest = Enumerable.Range(0, vectors.Length).OrderBy(slot => Distance(query.Span, vectors[slot].Span)).Take(10).ToHashSet();
+            var nearest = Enumerable.Range(0, vectors.Length).OrderBy(slot => TensorPrimitives.Distance(query.Span, vectors[slot].Span)).Take(10).ToHashSet();
             hits += Search(graph, space, query, 64).Count(nearest.Contains);
         }
 
-        Assert.That(hits / (10.0 * Queries), Is.GreaterThanOrEqualTo(0.9));
-        Assert.That(Reached(graph), Is.GreaterThanOrEqualTo(graph.Count * 0.99));
+        Assert.That(hits / (10.0 * Queries), Is.GreaterThanOrEqualTo(0.95));
+        Assert.That(Reached(graph), Has.Count.EqualTo(graph.Count));
         GC.KeepAlive(rows);
 
+        // Of one length, where only directions count: then all three distances put them in the order of their differences, which floats hold best.
         Memory<float> Moved(ReadOnlySpan<float> word)
         {
             var vector = new float[100];
             TensorPrimitives.Divide(word, TensorPrimitives.Norm(word), vector);
             vector[7] += away;
-            if (function == DistanceFunction.DotProductSimilarity)
+            if (function != DistanceFunction.EuclideanSquaredDistance)
             {
                 TensorPrimitives.Divide(vector, TensorPrimitives.Norm<float>(vector), vector);
             }
 
             return vector;
         }
+    }
 
-        // Differences of unit vectors for directions: a cosine near 1 has few digits left.
-        double Distance(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    /// <summary>A node that stays unreached although it was linked anew is left alone by the next removal, unless that takes a neighbour from it.</summary>
+    [Test]
+    public void WhatWasLinkedInVainIsNotLinkedAgain()
+    {
+        const int Some = 2000;
+        var vectors = Enumerable.Range(0, Some).Select(row => Base.AsMemory(row * 100, 100)).ToArray();
+        var space = VectorSpace.Of(new VectorField("v", 100) { DistanceFunction = DistanceFunction.EuclideanSquaredDistance });
+        var (graph, rows) = Build(space, vectors, [.. Enumerable.Range(0, Some)], connections: 2); // so few that not all are reached
+        Remove(0);
+        var reached = Reached(graph);
+        var unreached = Enumerable.Range(1, Some - 1).Where(slot => !reached.Contains(slot) && LinksOf(slot)[1] >= 0).ToList();
+        Assert.That(unreached, Is.Not.Empty);
+        var neighbours = unreached.SelectMany(slot => LinksOf(slot).ToArray()).ToHashSet();
+        foreach (var slot in unreached)
         {
-            var (lengthA, lengthB) = function == DistanceFunction.CosineSimilarity ? (Length(a), Length(b)) : (1, 1);
-            var squares = 0.0;
-            for (var i = 0; i < a.Length; i++)
-            {
-                var difference = (a[i] / lengthA) - (b[i] / lengthB);
-                squares += difference * difference;
-            }
-
-            return squares;
+            LinksOf(slot)[..2].Reverse(); // an order in which no linking puts them
         }
 
-        static double Length(ReadOnlySpan<float> vector)
-        {
-            var squares = 0.0;
-            foreach (var x in vector)
-            {
-                squares += (double)x * x;
-            }
+        var before = unreached.Select(slot => LinksOf(slot).ToArray()).ToList();
+        Remove(reached.First(slot => slot != (int)graph.EntryPoint && !neighbours.Contains(slot)));
+        Assert.That(unreached.Select(slot => LinksOf(slot).ToArray()), Is.EqualTo(before));
+        GC.KeepAlive(rows);
 
-            return Math.Sqrt(squares);
+        Span<int> LinksOf(int slot) => new(graph.Links.Row(slot), 4);
+
+        void Remove(int removed)
+        {
+            var isRemoved = new bool[NativeColumn.ChunkSlots];
+            isRemoved[removed] = true;
+            graph.Remove(isRemoved, slot => slot is > 0 and < Some || removed == 0, Some, 2, new WriteAdmission(1));
         }
     }
 
@@ -228,7 +234,7 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         }
     }
 
-    private static (HnswGraph Graph, NativeColumn Rows) Build(VectorSpace space, Memory<float>[] vectors, int[] slots)
+    private static (HnswGraph Graph, NativeColumn Rows) Build(VectorSpace space, Memory<float>[] vectors, int[] slots, int connections = 16)
     {
         var rows = new NativeColumn(space.RowBytes);
         rows.Grow(vectors.Length);
@@ -237,7 +243,7 @@ public sealed unsafe class HnswGraphTests : WordsFixture
             space.Encode(MemoryMarshal.AsBytes<float>(vectors[slot].Span), rows.Row(slot));
         }
 
-        var graph = space.CreateGraph(rows, 16, 100);
+        var graph = space.CreateGraph(rows, connections, 100);
         graph.Insert(slots, 2, new WriteAdmission(1));
         return (graph, rows);
     }
@@ -261,8 +267,8 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         return [.. found.Take(count).Select(ScoredSlot.Slot)];
     }
 
-    // How many nodes some way leads to.
-    private static int Reached(HnswGraph graph)
+    // Which nodes some way leads to.
+    private static HashSet<int> Reached(HnswGraph graph)
     {
         var entry = (int)graph.EntryPoint;
         var reached = new HashSet<int> { entry };
@@ -278,6 +284,6 @@ public sealed unsafe class HnswGraphTests : WordsFixture
             }
         }
 
-        return reached.Count;
+        return reached;
     }
 }
