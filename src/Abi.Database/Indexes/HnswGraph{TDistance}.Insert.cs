@@ -139,7 +139,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
             walk.Visited[slot] = walk.Stamp; // others may have linked to it already
             var count = at == 0 ? WalkBase(query, nearest, ConstructionEffort, walk) : WalkUpper(query, nearest, at, ConstructionEffort, walk);
             nearest = walk.Pool[0] & ~ScoredSlot.Mark;
-            var links = Choose(new ReadOnlySpan<ulong>(walk.Pool, count), Connections, Math.Max(1, Connections / 4), chosen, slot);
+            var links = Choose(new ReadOnlySpan<ulong>(walk.Pool, count), Connections, OwnCopies, chosen, slot);
             var copies = CopiesAmong(chosen[..links], slot, copiesAmong);
             if (copies == links && links > 0)
             {
@@ -297,8 +297,11 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         return count;
     }
 
-    // How many of a node's links may lead to copies of it.
-    private static int MostCopies(int links) => links / 2;
+    // How many of the links that a node chooses itself may lead to copies of it. They come first in its list.
+    private int OwnCopies => Math.Max(1, Connections / 4);
+
+    // How many of all its links may: room for two behind its own, so that copies form a tree and no chain.
+    private int MostCopies(int links) => Math.Min(Math.Max(links / 2, OwnCopies + 2), links - 1);
 
     // Others may have met the node on a level above, and linked to it already: what it leads to since stays, as far as there is room.
     private void WriteFirst(int slot, int level, ReadOnlySpan<int> chosen)
@@ -333,7 +336,8 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         Unlock(slot);
     }
 
-    // A node that has links to enough copies of itself passes another one on to one of them, until it finds room: some way leads to every copy.
+    // A node that has links to enough copies of itself passes another one on to one of them that it did not choose, but was given after it was linked, until it finds room. Those it chose lead back to
+    // where most were passed on from.
     private void LinkBack(int from, int to, int level)
     {
         const int Patience = 64;
@@ -364,7 +368,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
                 var some = CopiesAmong(links[..count], from, copies);
                 if (some >= MostCopies(links.Length))
                 {
-                    return copies[(int)(lot % (uint)some)];
+                    return some > OwnCopies ? copies[OwnCopies + (int)(lot % (uint)(some - OwnCopies))] : -1;
                 }
             }
 
@@ -376,13 +380,19 @@ internal sealed unsafe partial class HnswGraph<TDistance>
 
             var query = Rows.Row(from);
             Span<ulong> candidates = stackalloc ulong[links.Length + 1];
-            for (var i = 0; i < links.Length; i++)
+            var inOrder = 0; // copies stay in order
+            for (var i = 0; i < candidates.Length; i++)
             {
-                candidates[i] = ScoredSlot.Pack(TDistance.EstimateRows(query, Rows.Row(links[i]), _rowBytes), links[i]);
+                var link = i < links.Length ? links[i] : to;
+                candidates[i] = ScoredSlot.Pack(TDistance.EstimateRows(query, Rows.Row(link), _rowBytes), link);
+                if (IsCopy(from, link))
+                {
+                    (candidates[inOrder], candidates[i]) = (candidates[i], candidates[inOrder]);
+                    inOrder++;
+                }
             }
 
-            candidates[^1] = ScoredSlot.Pack(TDistance.EstimateRows(query, Rows.Row(to), _rowBytes), to);
-            candidates.Sort();
+            candidates[inOrder..].Sort();
             Span<int> chosen = stackalloc int[links.Length];
             var kept = Choose(candidates, links.Length, MostCopies(links.Length), chosen, from);
             chosen[..kept].CopyTo(links);

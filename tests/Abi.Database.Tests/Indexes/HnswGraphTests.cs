@@ -134,6 +134,25 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         }
     }
 
+    /// <summary>However few links a node has, ways lead to the copies: to nearly all, since over so few not even all other nodes are reached.</summary>
+    [Test]
+    public void CopiesAreReachedOverFewLinks([Values(2, 3)] int connections, [Values] bool isFirst)
+    {
+        const int Copies = 5000;
+        var vectors = Enumerable.Range(0, Others + Copies).Select(row => Base.AsMemory(Math.Min(row, Others) * 100, 100)).ToArray();
+        var slots = Enumerable.Range(0, vectors.Length).ToArray();
+        if (isFirst)
+        {
+            Array.Reverse(slots);
+        }
+
+        var space = VectorSpace.Of(new VectorField("v", 100) { DistanceFunction = DistanceFunction.EuclideanSquaredDistance });
+        var (graph, rows) = Build(space, vectors, slots, connections);
+        Assert.That(Search(graph, space, vectors[Others], 500).Count(slot => slot >= Others), Is.EqualTo(500));
+        Assert.That(Reached(graph).Count(slot => slot >= Others), Is.GreaterThanOrEqualTo(Copies * 0.9));
+        GC.KeepAlive(rows);
+    }
+
     /// <summary>A node that stays unreached although it was linked anew is left alone by the next removal, unless that takes a neighbour from it.</summary>
     [Test]
     public void WhatWasLinkedInVainIsNotLinkedAgain()
