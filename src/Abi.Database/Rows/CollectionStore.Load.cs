@@ -71,20 +71,23 @@ internal sealed partial class CollectionStore
         var blocks = OpenRows(reader, storage, name, out var view, out var file);
         _keys.Reserve(rows);
         Created.Clear(rows);
+        long next = 0; // blocks that share bytes would be given back, and used again, more than once
         for (var slot = 0; slot < rows; slot++)
         {
-            if (offsets[slot] < 0 || offsets[slot] > payloads.Length - 16)
+            if (offsets[slot] != next || next > payloads.Length - PayloadHeap.BlockBytes(0))
             {
-                throw reader.Corrupt($"Row {slot} begins at {offsets[slot]}, outside its section.");
+                throw reader.Corrupt($"Row {slot} begins at {offsets[slot]} of {payloads.Length} bytes; {next} was expected.");
             }
 
             _payloads[slot] = blocks == null ? (nint)~(payloads.Offset + offsets[slot]) : (nint)(blocks + offsets[slot]);
             var length = _heap.BytesIn(_payloads[slot]);
-            if (length < sizeof(int) || (PayloadHeap.BlockBytes(length) is var bytes && (bytes < length || bytes > payloads.Length - offsets[slot])))
+            var bytes = PayloadHeap.BlockBytes(length);
+            if (length < sizeof(int) || bytes < length || bytes > payloads.Length - next)
             {
                 throw reader.Corrupt($"Row {slot} has an impossible length.", payloads.Offset + offsets[slot]);
             }
 
+            next += bytes;
             if (HasExpiry)
             {
                 Expires[slot] = expires[slot];

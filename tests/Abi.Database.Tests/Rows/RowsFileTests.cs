@@ -18,7 +18,13 @@ public sealed class RowsFileTests
     [TestCase(RowsFile.Payloads, Padding)]
     [TestCase(RowsFile.HasVector, 1)]
     [TestCase(RowsFile.Vectors, 1)]
-    public async Task ASectionThatIsTooShortIsDamage(long section, int missing)
+    public Task ASectionThatIsTooShortIsDamage(long section, int missing) => IsDamageAsync(section, bytes => bytes[..^missing]);
+
+    /// <summary>Two rows have the same block, which would be given back twice, and then hold two records.</summary>
+    [Test]
+    public Task ABlockOfTwoRowsIsDamage() => IsDamageAsync(RowsFile.Offsets, bytes => [.. bytes[..sizeof(long)], .. bytes[..sizeof(long)], .. bytes[(2 * sizeof(long))..]]);
+
+    private static async Task IsDamageAsync(long section, Func<byte[], byte[]> change)
     {
         var disk = new MemoryStorage();
         using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
@@ -31,14 +37,14 @@ public sealed class RowsFileTests
 
         var manifest = Manifest.Read(disk);
         var entry = manifest.Collections.Single();
-        var rows = Cut(disk, entry.Rows!.Value, section, missing);
+        var rows = Rewrite(disk, entry.Rows!.Value, section, change);
         (manifest with { Collections = [entry with { Rows = rows }] }).Write(disk);
         using var again = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
         Assert.That(async () => await again.GetDynamicCollection("c").CountAsync(), Throws.TypeOf<DatabaseCorruptException>().With.Message.Contains(rows.Name));
     }
 
-    // Writes a rows file anew, without the last bytes of a section.
-    private static (string Name, uint Checksum) Cut(MemoryStorage disk, (string Name, uint Checksum) rows, long section, int missing)
+    // Writes a rows file anew, with one section changed.
+    private static (string Name, uint Checksum) Rewrite(MemoryStorage disk, (string Name, uint Checksum) rows, long section, Func<byte[], byte[]> change)
     {
         using var reader = new SegmentReader(disk, rows.Name, RowsFile.Kind, rows.Checksum);
         reader.Verify();
@@ -47,7 +53,7 @@ public sealed class RowsFileTests
         {
             writer.BeginSection(id);
             var bytes = reader.ReadAll<byte>(id);
-            writer.Write(bytes.AsSpan(0, bytes.Length - (id == section ? missing : 0)));
+            writer.Write<byte>(id == section ? change(bytes) : bytes);
         }
 
         return ("rows-000001-0000000099.abi", writer.Finish());
