@@ -12,19 +12,17 @@ internal sealed unsafe class DiskStorage : IStorage
 
     public DiskStorage(string folder, bool create)
     {
-        Folder = Path.GetFullPath(folder);
-        if (create && !Directory.Exists(Folder))
+        Folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        if (create)
         {
             try
             {
-                Directory.CreateDirectory(Folder);
+                DurableFolder.Make(Folder, LibC.FlushFolder);
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {
                 throw new DatabaseException($"The folder {Folder} cannot be made: {error.Message} Name another, or give this user the right to write there.", error);
             }
-
-            LibC.FlushFolder(Path.GetDirectoryName(Folder) ?? Folder);
         }
 
         if (!Directory.Exists(Folder))

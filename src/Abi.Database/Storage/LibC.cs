@@ -6,6 +6,15 @@ namespace Abi.Database.Storage;
 /// <summary>The calls of the C library that .NET does not offer: data-only flush, flush of a folder, advice about memory. Each has a fallback elsewhere.</summary>
 internal static partial class LibC
 {
+    /// <summary>EACCES: this user may not open it.</summary>
+    public const int NoAccess = 13;
+
+    /// <summary>EINVAL: it cannot be flushed.</summary>
+    public const int NoFlush = 22;
+
+    /// <summary>EROFS: there is nothing to be flushed.</summary>
+    public const int ReadOnlyFileSystem = 30;
+
     private const int RandomPages = 1; // MADV_RANDOM
     private const int NeededPages = 3; // MADV_WILLNEED
     private const int HugePages = 14; // MADV_HUGEPAGE
@@ -21,11 +30,12 @@ internal static partial class LibC
 
         if (FDataSync(file) != 0)
         {
-            throw new IOException($"fdatasync failed with error {Marshal.GetLastPInvokeError()}: {Marshal.GetLastPInvokeErrorMessage()}.");
+            throw Failed("fdatasync failed");
         }
     }
 
     /// <summary>Makes the names in a folder durable (on Windows they are).</summary>
+    /// <exception cref="IOException">It cannot be opened or flushed: its <see cref="Exception.HResult"/> is the system's error.</exception>
     public static void FlushFolder(string path)
     {
         if (OperatingSystem.IsWindows())
@@ -36,14 +46,14 @@ internal static partial class LibC
         var descriptor = Open(path, 0);
         if (descriptor < 0)
         {
-            throw new IOException($"The folder {path} cannot be opened: error {Marshal.GetLastPInvokeError()}: {Marshal.GetLastPInvokeErrorMessage()}.");
+            throw Failed($"The folder {path} cannot be opened");
         }
 
         try
         {
             if (FSync(descriptor) != 0)
             {
-                throw new IOException($"fsync of the folder {path} failed with error {Marshal.GetLastPInvokeError()}: {Marshal.GetLastPInvokeErrorMessage()}.");
+                throw Failed($"The folder {path} cannot be flushed");
             }
         }
         finally
@@ -90,6 +100,8 @@ internal static partial class LibC
             _ = SystemCall(set, 0, (nint)(&attributes), 0, 0);
         }
     }
+
+    private static IOException Failed(string what) => new($"{what}: error {Marshal.GetLastPInvokeError()}: {Marshal.GetLastPInvokeErrorMessage()}.", Marshal.GetLastPInvokeError());
 
     private static void AdviseWhole(nint address, nint length, int advice)
     {
