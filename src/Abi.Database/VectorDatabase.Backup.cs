@@ -136,83 +136,30 @@ public sealed partial class VectorDatabase
             cancellationToken);
     }
 
-    // Beside, so that a restore that is cut short never looks like a database.
     private static Task<long> RestoreAsync(string folder, RestoreOptions? options, Func<IStorage, Task<DateTimeOffset?>> fill, CancellationToken cancellationToken) => Task.Run(
         async () =>
         {
-            var full = System.IO.Path.GetFullPath(folder);
-            if (Directory.Exists(full) && Directory.EnumerateFileSystemEntries(full).Any())
-            {
-                throw new DatabaseException($"The folder {full} is not empty; restore into a new one.");
-            }
-
-            var temporary = full.TrimEnd(System.IO.Path.DirectorySeparatorChar) + ".restoring";
-            if (Directory.Exists(temporary))
-            {
-                Directory.Delete(temporary, recursive: true);
-            }
-
-            options ??= new RestoreOptions();
-            var target = new DiskStorage(temporary, create: true);
+            var isNew = !Directory.Exists(folder);
+            using var root = new DiskStorage(folder, create: true);
             try
             {
-                options = options with { BackupTime = await fill(target).ConfigureAwait(false) };
-                target.Encryption ??= target.Exists(KeyFile.Name) ? KeyFile.Open(target, options.EncryptionKey, 0) : null;
-                if (options.LogArchive is not null)
-                {
-                    ArchivedLog.Append(target, options);
-                }
-
-                var sequence = target.Encryption is null && options.EncryptionKey is { } key ? Encrypt(target, key, options)
-                    : DatabaseEngine.Restore(target, new DatabaseOptions { Path = temporary, EncryptionKey = options.EncryptionKey }, options);
-                if (Directory.Exists(full))
-                {
-                    Directory.Delete(full);
-                }
-
-                Directory.Move(temporary, full);
-                LibC.FlushFolder(System.IO.Path.GetDirectoryName(full) ?? full);
-                return sequence;
+                return await Restoration.RunAsync(root, options ?? new RestoreOptions(), fill).ConfigureAwait(false);
             }
-            catch
+            catch when (isNew)
             {
-                Directory.Delete(temporary, recursive: true);
+                try
+                {
+                    Directory.Delete(root.Folder);
+                }
+                catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+                {
+                    // Somebody has put something there, or it is left empty: why restoring failed matters more.
+                }
+
                 throw;
-            }
-            finally
-            {
-                target.Encryption?.Dispose();
             }
         },
         cancellationToken);
-
-    // By way of a folder beside, which then takes the place of the plain one.
-    private static long Encrypt(DiskStorage plain, EncryptionKey key, RestoreOptions options)
-    {
-        var beside = plain.Folder + ".encrypted";
-        if (Directory.Exists(beside))
-        {
-            Directory.Delete(beside, recursive: true);
-        }
-
-        try
-        {
-            using var target = new DiskStorage(beside, create: true);
-            using var encryption = target.Encryption = KeyFile.Create(target, key, 0);
-            using var engine = new DatabaseEngine(plain, new DatabaseOptions { Path = plain.Folder, Access = DatabaseAccess.ReadOnly }, options);
-            var sequence = engine.WriteTo(target, options);
-            Directory.Delete(plain.Folder, recursive: true);
-            Directory.Move(beside, plain.Folder);
-            return sequence;
-        }
-        finally
-        {
-            if (Directory.Exists(beside))
-            {
-                Directory.Delete(beside, recursive: true);
-            }
-        }
-    }
 
     // Files are copied as they are: those of an encrypted backup stay encrypted. Gives the time of the full backup, if its folder still has its name.
     private static DateTimeOffset? CopyBackup(string backup, IStorage target, RestoreOptions options)

@@ -8,7 +8,8 @@ namespace Abi.Database.Storage;
 /// <summary>A folder of the file system.</summary>
 internal sealed unsafe class DiskStorage : IStorage
 {
-    private const string LockName = "abi.lock";
+    /// <summary>The file that the writer holds; in no list of names.</summary>
+    public const string LockName = "abi.lock";
 
     public DiskStorage(string folder, bool create)
     {

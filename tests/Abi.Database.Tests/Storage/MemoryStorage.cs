@@ -61,8 +61,8 @@ internal sealed class MemoryStorage : IStorage
 
     public void DeleteFolder(string name)
     {
-        var folder = OpenFolder(name, create: false);
-        foreach (var file in folder.List())
+        var folder = (MemoryStorage)OpenFolder(name, create: false);
+        foreach (var file in folder.Names())
         {
             folder.Delete(file);
         }

@@ -32,7 +32,8 @@ internal sealed class SmallDisk : IDisposable
         }
     }
 
-    public void Dispose() => Run("umount", Path);
+    // Files that are mapped may be so until the collector looks.
+    public void Dispose() => Run("umount", "--lazy", Path);
 
     private static string Size(int bytes) => string.Create(CultureInfo.InvariantCulture, $"size={bytes}");
 
