@@ -196,7 +196,8 @@ internal sealed partial class DatabaseEngine
         }
     }
 
-    // What a crash left between writing files and naming them, or between naming new ones and deleting old ones, and the end of a backup, which now is a database.
+    // What a crash left between writing files and naming them, or between naming new ones and deleting old ones, and the end of a backup, which now is a database. All of it only takes room, so what
+    // cannot be deleted, such as a file that somebody has mapped on Windows, is left to the next checkpoint or opening.
     private void DeleteOrphans()
     {
         HashSet<string> known = [.. _manifest.Files()];
@@ -206,7 +207,14 @@ internal sealed partial class DatabaseEngine
                 || ((name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal)) && !known.Contains(name))
                 || (!_options.KeepLog && _options.LogArchive is null && LogFormat.Number(name) is >= 0 and var number && number < _manifest.FirstLogSegment))
             {
-                _storage.Delete(name);
+                try
+                {
+                    _storage.Delete(name);
+                }
+                catch (IOException)
+                {
+                    // the others go all the same
+                }
             }
         }
     }

@@ -78,6 +78,40 @@ public sealed class CheckpointTests
         Assert.That(made, Is.GreaterThan(10));
     }
 
+    /// <summary>Some systems delete no file that somebody has mapped. The log and the other files go all the same, and that one later.</summary>
+    [Test]
+    public async Task AFileThatCannotBeDeletedFailsNeitherOneNorOpening()
+    {
+        var (disk, deletions) = (new MemoryStorage(), 0);
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
+        {
+            var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+            await collection.EnsureCollectionExistsAsync();
+            await collection.UpsertAsync(CrashTests.Record(0, 0));
+            await database.CheckpointAsync();
+            await collection.UpsertAsync(CrashTests.Record(1, 0));
+            disk.Fails = (_, what) => what == "delete" && deletions++ == 0;
+            await database.CheckpointAsync();
+            Assert.That(database.CheckpointFailure, Is.Null);
+            Assert.That(LogSegment.NumbersIn(disk), Has.Count.EqualTo(1));
+            Assert.That(Orphans(), Is.EqualTo(1));
+        }
+
+        deletions = 0;
+        await CountAsync();
+        Assert.That(Orphans(), Is.EqualTo(1));
+        await CountAsync();
+        Assert.That(Orphans(), Is.Zero);
+
+        int Orphans() => disk.List().Count(name => LogFormat.Number(name) < 0 && name != Manifest.FileName && !Manifest.Read(disk).Files().Contains(name));
+
+        async Task CountAsync()
+        {
+            using var again = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
+            Assert.That(await again.GetDynamicCollection("c").CountAsync(), Is.EqualTo(2));
+        }
+    }
+
     /// <summary>A checkpoint of the background that fails leaves a trace, and the next one that does not takes it away.</summary>
     [Test]
     public async Task AFailureInTheBackgroundIsTold()
