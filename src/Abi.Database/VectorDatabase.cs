@@ -141,14 +141,24 @@ public sealed partial class VectorDatabase : IVectorDatabase
     public Task RefreshAsync(CancellationToken cancellationToken = default) => Task.Run(
         () =>
         {
-            var engine = Engine;
-            if (engine.IsReadOnly && !engine.TryReadOn())
-            {
-                // Whoever reads from the old files goes on doing so: they stay until nothing refers to them.
-                Volatile.Write(ref _engine, new DatabaseEngine(new DiskStorage(engine.Folder, create: false), engine.Options, limits: null, engine.Encryption));
-            }
+            Refresh();
+            Engine.LetGoOfReplaced();
         },
         cancellationToken);
+
+    // Apart, so that nothing here refers to an engine that was replaced any more then.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Refresh()
+    {
+        var engine = Engine;
+        if (engine.IsReadOnly && !engine.TryReadOn())
+        {
+            // Whoever reads from the old files goes on doing so: they stay until nothing refers to them.
+            var next = new DatabaseEngine(new DiskStorage(engine.Folder, create: false), engine.Options, limits: null, engine.Encryption);
+            next.Replace(engine);
+            Volatile.Write(ref _engine, next);
+        }
+    }
 
     /// <summary>Closes it. Never throws.</summary>
     public void Dispose() => Engine.Dispose();

@@ -11,6 +11,21 @@ internal sealed partial class DatabaseEngine
 {
     private const int CatchUps = 3; // attempts to read what was committed meanwhile without holding commits up
 
+    /// <summary>Takes the place of another engine, whose collections nobody begins to read any more.</summary>
+    public void Replace(DatabaseEngine other)
+    {
+        foreach (var handle in other._byId.Values)
+        {
+            if (handle.StoreOrNull is { } store)
+            {
+                _replaced.Add(store);
+            }
+        }
+    }
+
+    /// <summary>Lets go of collections that were replaced or dropped, as far as nobody reads them; for a database that is open read-only, since one that is written to does so by itself.</summary>
+    public void LetGoOfReplaced() => _replaced.Ask();
+
     // Writes a checkpoint and reads collections anew from its files.
     private void WriteAndRenew(bool isClosing, Action<List<SavedCollection>> renew)
     {

@@ -177,7 +177,7 @@ public sealed class CompactTests
         static Dictionary<string, object?> Point(int row) => new(StringComparer.Ordinal) { ["Key"] = (long)row, ["text"] = $"number n{row}", ["v"] = Vector(row) };
     }
 
-    /// <summary>Memory that is not managed does not make the collector look for it: compacting and dropping do, and the sweep again, since the collector may not have heard it.</summary>
+    /// <summary>Memory that is not managed does not make the collector look for it: compacting does, and so does the sweep, again and again, since the collector may not have heard it.</summary>
     [TestCase(false)]
     [TestCase(true)]
     public async Task WhatWasReplacedIsLetGoOf(bool isDropped)
@@ -197,9 +197,31 @@ public sealed class CompactTests
         }
 
         Assert.That(store.IsAlive, Is.False);
-
-        // Apart: code that is not optimised keeps what it has used until it returns.
-        [MethodImpl(MethodImplOptions.NoInlining)]
-        static WeakReference StoreOf(VectorDatabase database) => new(database.Engine.Find("c")!.Store);
     }
+
+    /// <summary>Nobody writes to a database that is open read-only: there refreshing asks.</summary>
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task WhatARefreshReplacedIsLetGoOf(bool isDropped)
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["db"], LogSegmentBytes = 1 << 16 }); // reading large ones makes the collector look
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(CrashTests.Record(1, 0));
+        await using var reader = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["db"], Access = DatabaseAccess.ReadOnly });
+        var store = StoreOf(reader);
+        await (isDropped ? collection.EnsureCollectionDeletedAsync() : database.CheckpointAsync());
+        for (var refresh = 0; refresh < 9 && store.IsAlive; refresh++)
+        {
+            await reader.RefreshAsync();
+            SpinWait.SpinUntil(() => !store.IsAlive, TimeSpan.FromSeconds(2));
+        }
+
+        Assert.That(store.IsAlive, Is.False);
+    }
+
+    // Apart: code that is not optimised keeps what it has used until it returns.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WeakReference StoreOf(VectorDatabase database) => new(database.Engine.Find("c")!.Store);
 }
