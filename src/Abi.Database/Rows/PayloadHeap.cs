@@ -8,7 +8,7 @@ namespace Abi.Database.Rows;
 
 /// <summary>
 /// The records without their vectors: [length i32, bytes], in native memory or a mapped file, at addresses that never move; or in an encrypted file that is read page by page, where an address is the
-/// complement of an offset, so below 0. Blocks that were freed are used again.
+/// complement of an offset, so below 0. Blocks that were freed are used again for contents of their size, and are not joined or split.
 /// One writer; readers of blocks that are not freed at any time.
 /// </summary>
 internal sealed unsafe class PayloadHeap
