@@ -39,8 +39,8 @@ internal static class Restoration
                     root.Delete(name);
                 }
 
-                root.Delete(DiskStorage.LockName);
                 root.DeleteFolder(WorkName);
+                root.Delete(DiskStorage.LockName);
             });
             throw;
         }
