@@ -134,9 +134,7 @@ internal sealed class LogArchiver : IDisposable
                 return false;
             }
 
-            // One that nothing follows was given up, but the power failed before its name was gone, too.
-            var isGivenUp = !_storage.Exists(LogFormat.Name(number + 1));
-            if (!isGivenUp && (number >= newest || !archive.Exists(LogFormat.Name(number))))
+            if (number >= newest || !archive.Exists(LogFormat.Name(number)))
             {
                 Archive(archive, LogSegment.ReadFinished(_storage, _database, number));
             }
@@ -187,7 +185,7 @@ internal sealed class LogArchiver : IDisposable
     }
 
     private DatabaseException OtherHistory(LogSegment segment) => new(
-        $"{Path.Combine(_options.LogArchive!, _database.ToString("N"), LogFormat.Name(segment.Number))} has other commits than the database (from {segment.FirstSequence} on): the database was salvaged, or a copy of it uses the same archive. Name another folder in DatabaseOptions.LogArchive and make a full backup.");
+        $"{Path.Combine(_options.LogArchive!, _database.ToString("N"), LogFormat.Name(segment.Number))} has other commits than the database (from {segment.FirstSequence} on): a copy of the database uses the same archive. Name another folder in DatabaseOptions.LogArchive and make a full backup.");
 
     private void DeleteOld(IStorage archive)
     {

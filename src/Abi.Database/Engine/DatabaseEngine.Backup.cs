@@ -22,6 +22,11 @@ internal sealed partial class DatabaseEngine
             using var newest = folder.OpenNewest();
             newest?.Encryption = _storage.Encryption;
             using var source = OpenSource(manifest => options.IsFull || newest is null ? null : FolderBackup.FirstSegment(_storage, manifest, newest), checksFiles: false);
+            if (source.Manifest.DatabaseId != _manifest.DatabaseId)
+            {
+                throw new DatabaseException($"The process that writes to {_storage.Folder} has salvaged it, so that it is another database by now. Open it again.");
+            }
+
             var time = Now; // not before the last commit that the source has
             using var begun = source.IsIncremental ? null : folder.Begin(time);
             begun?.Encryption = _storage.Encryption;
@@ -149,16 +154,7 @@ internal sealed partial class DatabaseEngine
         List<ManifestEntry> entries = [];
         foreach (var handle in _byId.Values)
         {
-            var store = handle.Store;
-            var (place, view) = store.BeginRead();
-            try
-            {
-                entries.Add(Save(target, store, view, Sequence, Generation).Entry);
-            }
-            finally
-            {
-                store.EndRead(place);
-            }
+            entries.Add(Save(target, handle.Store, Generation));
         }
 
         new Manifest(Guid.NewGuid(), Generation, Sequence, 1, _nextCollectionId, entries).Write(target);
@@ -170,8 +166,6 @@ internal sealed partial class DatabaseEngine
     {
         using var engine = new DatabaseEngine(storage, options, limits, storage.Encryption);
         engine.RequireCommit(limits);
-        engine.Checkpoint();
-        storage.FlushFolder(); // the log of the backup must not come back: it has the identity of another database
         return engine.Sequence;
     }
 
@@ -234,6 +228,6 @@ internal sealed partial class DatabaseEngine
 
         return begins <= commit + 1
             ? first
-            : throw new DatabaseException($"The log after commit {commit} is not kept: what there is begins with commit {begins}. Make a full backup, and set DatabaseOptions.KeepLog for incremental ones.");
+            : throw new DatabaseException($"The log after commit {commit} is not kept: what there is begins with commit {begins}. Make a full backup: incremental ones need DatabaseOptions.KeepLog, and none goes on across a salvage.");
     }
 }

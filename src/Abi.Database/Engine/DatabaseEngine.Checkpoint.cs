@@ -195,6 +195,20 @@ internal sealed partial class DatabaseEngine
         return (new ManifestEntry(store.Schema, sequence, (rowsName, checksum), graphs), order);
     }
 
+    // As it is for a reader.
+    private ManifestEntry Save(IStorage target, CollectionStore store, long generation)
+    {
+        var (place, view) = store.BeginRead();
+        try
+        {
+            return Save(target, store, view, Sequence, generation).Entry;
+        }
+        finally
+        {
+            store.EndRead(place);
+        }
+    }
+
     private void CheckpointWhenDue()
     {
         var written = _log!.BytesWritten - _checkpointedBytes;

@@ -34,6 +34,12 @@ internal sealed partial class DatabaseEngine
             RequireMoment(limits, nextTime);
         }
 
+        var isLost = scan.IsDamaged || _sequence < _manifest.OldestState;
+        if (isLost && _options.Recovery != RecoveryMode.Salvage)
+        {
+            throw new DatabaseCorruptException($"The log ends with commit {_sequence}, but files of the database have commits up to {_manifest.OldestState}: its end is missing. Put it back, restore a backup, or open with RecoveryMode.Salvage to keep what there is.", _storage.Folder);
+        }
+
         Report = new RecoveryReport(_sequence, _replayed, scan.CutReason, [.. _warnings]);
         PublishAll();
         if (IsReadOnly)
@@ -47,25 +53,71 @@ internal sealed partial class DatabaseEngine
         }
 
         _storage.FlushFolder(); // what was found is built on, and a process that was killed may not have made its names durable
-        if (_options.Recovery == RecoveryMode.Salvage && scan.CutReason is not null)
-        {
-            foreach (var name in _storage.List().Where(name => LogFormat.Number(name) > scan.Segment))
-            {
-                _storage.Delete(name);
-            }
-        }
-
-        if (limits is not null)
-        {
-            // What follows is another history: it gets a log, and an identity, of its own.
-            var after = _storage.List().Select(LogFormat.Number).Append(scan.Segment).Max() + 1;
-            _manifest = _manifest with { DatabaseId = Guid.NewGuid() };
-            _log = LogWriter.Start(_storage, _manifest.DatabaseId, _options.LogSegmentBytes, after, _sequence + 1);
-            return;
-        }
-
         DeleteOrphans();
-        _log = LogWriter.Continue(_storage, _manifest.DatabaseId, _options.LogSegmentBytes, scan);
+        if (isLost)
+        {
+            // Numbers that what is lost cannot have had, so that a backup which has it is never gone on with.
+            var kept = _sequence;
+            _sequence = Math.Max(kept, _manifest.OldestState) + MostCommitsFrom(scan.Segment) + 1;
+            _warnings.Add($"The log was damaged, and what was committed after commit {kept} is lost, except for what was in files already. The database goes on with commit {_sequence + 1} under another identity, which no earlier backup and no archive of the log goes on with: make a full backup.");
+            Report = Report with { Warnings = [.. _warnings] };
+        }
+
+        if (isLost || limits is not null)
+        {
+            BeginHistory();
+        }
+        else
+        {
+            _log = LogWriter.Continue(_storage, _manifest.DatabaseId, _options.LogSegmentBytes, scan);
+        }
+    }
+
+    // What follows is another history than the log that there is: it gets a manifest, a log, and an identity of its own. A crash at any point leaves what there was, or this.
+    private void BeginHistory()
+    {
+        var last = _storage.List().Select(LogFormat.Number).Max();
+        if (last > long.MaxValue / 2)
+        {
+            throw new DatabaseCorruptException("This is no segment of the log: no database has so many. Take the file away.", Path.Combine(_storage.Folder, LogFormat.Name(last)));
+        }
+
+        _generation = _manifest.Generation + 1;
+        List<ManifestEntry> entries = [];
+        foreach (var handle in _byId.Values)
+        {
+            if (handle is { IsDirty: true, StoreOrNull: { } store })
+            {
+                handle.Saved = Save(_storage, store, _generation);
+                (handle.IsDirty, store.LinkedSinceSave) = (false, 0);
+            }
+            else if (handle.StoreOrNull is not null)
+            {
+                handle.Saved = handle.Saved! with { Sequence = _sequence };
+            }
+
+            entries.Add(handle.Saved!);
+        }
+
+        _replayedBytes = 0;
+        _manifest = new Manifest(Guid.NewGuid(), _generation, _sequence, last + 2, _nextCollectionId, entries); // beyond a gap
+        _manifest.Write(_storage);
+        _log = LogWriter.Start(_storage, _manifest.DatabaseId, _options.LogSegmentBytes, _manifest.FirstLogSegment, _sequence + 1);
+        DeleteOrphans();
+        _storage.FlushFolder(); // the log of the other history must not come back
+    }
+
+    // How many frames the segments from one on can have had.
+    private long MostCommitsFrom(long segment)
+    {
+        long bytes = 0;
+        foreach (var name in _storage.List().Where(name => LogFormat.Number(name) >= segment))
+        {
+            using var file = _storage.OpenRead(name);
+            bytes += Math.Min(file.Length, Array.MaxLength);
+        }
+
+        return bytes / LogFormat.FrameBytes(1);
     }
 
     private void RequireState(long sequence)
@@ -106,6 +158,7 @@ internal sealed partial class DatabaseEngine
             var handle = new CollectionHandle(entry.Schema) { Saved = entry, IsDirty = false };
             try
             {
+                RequireLog(entry);
                 handle.Set(entry.Rows is { } rows
                     ? CollectionStore.Load(entry.Schema, _storage, rows, entry.Graphs, entry.Sequence, IndexThreads, VectorMemoryBytes, _warnings.Add)
                     : new CollectionStore(entry.Schema, IndexThreads, VectorMemoryBytes));
@@ -118,6 +171,15 @@ internal sealed partial class DatabaseEngine
 
             _collections[entry.Schema.Name] = handle;
             _byId[entry.Schema.Id] = handle;
+        }
+    }
+
+    // The file of a collection that was damaged when the log was salvaged is of no use any more, though somebody puts it back.
+    private void RequireLog(ManifestEntry entry)
+    {
+        if (entry.Sequence < _manifest.Sequence)
+        {
+            throw new DatabaseCorruptException($"Its files have commits up to {entry.Sequence}, and the log begins after commit {_manifest.Sequence}: what is between was lost when the log was salvaged. Restore a backup, or delete the collection.", Path.Combine(_storage.Folder, entry.Rows?.Name ?? Manifest.FileName));
         }
     }
 
@@ -201,11 +263,19 @@ internal sealed partial class DatabaseEngine
     private void DeleteOrphans()
     {
         HashSet<string> known = [.. _manifest.Files()];
-        foreach (var name in _storage.List())
+        var names = _storage.List();
+        var segments = names.Select(LogFormat.Number).ToHashSet();
+        var firstSegment = _manifest.FirstLogSegment;
+        while ((_options.KeepLog || _options.LogArchive is not null) && firstSegment > 0 && segments.Contains(firstSegment - 1))
+        {
+            firstSegment--; // kept; what a gap parts from it was given up
+        }
+
+        foreach (var name in names)
         {
             if (name.EndsWith(".tmp", StringComparison.Ordinal) || name is BackupEnd.FileName or LogFormat.SpareName
                 || ((name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal)) && !known.Contains(name))
-                || (!_options.KeepLog && _options.LogArchive is null && LogFormat.Number(name) is >= 0 and var number && number < _manifest.FirstLogSegment))
+                || (LogFormat.Number(name) is >= 0 and var number && number < firstSegment))
             {
                 try
                 {

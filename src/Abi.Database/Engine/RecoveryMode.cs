@@ -6,6 +6,6 @@ public enum RecoveryMode
     /// <summary>Refuses to open: <see cref="DatabaseCorruptException"/> names the place.</summary>
     Strict,
 
-    /// <summary>Keeps everything before the damage and gives up what comes after it.</summary>
+    /// <summary>Keeps everything before the damage and gives up what comes after it. What follows is another database, with other backups and another archive of its log.</summary>
     Salvage,
 }

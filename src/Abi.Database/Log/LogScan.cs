@@ -43,6 +43,9 @@ internal sealed class LogScan
     /// <summary>What was cut off, in words; null when the log ended cleanly.</summary>
     public string? CutReason { get; private set; }
 
+    /// <summary>Whether damage ended the log, so that commits which were acknowledged may be lost; only when that is no error.</summary>
+    public bool IsDamaged { get; private set; }
+
     /// <summary>Whether the handler ended the scan.</summary>
     public bool WasStopped { get; private set; }
 
@@ -74,7 +77,7 @@ internal sealed class LogScan
             && LogFormat.Name(_storage.Exists(LogFormat.Name(Segment)) ? Segment + 1 : Segment) is var missing && !_storage.Exists(missing))
         {
             var damage = new DatabaseCorruptException("The segment of the log is missing, but later ones are there. Put it back, restore a backup, or open with RecoveryMode.Salvage to keep what goes before.", Path.Combine(_storage.Folder, missing));
-            CutReason = _isSalvage ? damage.Message : throw damage;
+            EndAt(_isSalvage ? damage : throw damage);
         }
     }
 
@@ -90,11 +93,13 @@ internal sealed class LogScan
         }
         catch (DatabaseCorruptException damage) when (_isSalvage)
         {
-            CutReason = damage.Message;
+            EndAt(damage);
             SegmentLength = bytes.Length;
             return false;
         }
     }
+
+    private void EndAt(DatabaseCorruptException damage) => (CutReason, IsDamaged) = (damage.Message, true);
 
     private bool ReadFrames(byte[] bytes, string path, FrameHandler handler, long last)
     {

@@ -102,5 +102,5 @@ internal sealed class LogTail
     private LogSegment Read(long number) => LogSegment.Read(_storage, _manifest.DatabaseId, number);
 
     private DatabaseException OtherHistory(LogSegment segment) => new(
-        $"Segment {segment.Number} of the log (from commit {segment.FirstSequence} on) does not go on from what there is (segment {Segment}, up to commit {Sequence}): the database was salvaged, or a copy of it was written to, in between. Use pieces of one history, or make a full backup.");
+        $"Segment {segment.Number} of the log (from commit {segment.FirstSequence} on) does not go on from what there is (segment {Segment}, up to commit {Sequence}): a copy of the database was written to in between. Use pieces of one history, or make a full backup.");
 }

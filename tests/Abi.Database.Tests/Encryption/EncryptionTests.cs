@@ -165,7 +165,7 @@ public sealed class EncryptionTests
         }
 
         using var salvaged = new VectorDatabase(new DatabaseEngine(MemoryStorage.Of(files), History.Options(recovery: RecoveryMode.Salvage, key: key)));
-        Assert.That(salvaged.Sequence, Is.EqualTo(1));
+        Assert.That(salvaged.Recovery.Sequence, Is.EqualTo(1));
     }
 
     [Test]
