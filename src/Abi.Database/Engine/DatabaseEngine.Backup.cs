@@ -204,6 +204,11 @@ internal sealed partial class DatabaseEngine
         }
 
         _archiver?.Notice(lastSegment + 1);
+        if (checksFiles && Manifest.Read(_storage).Generation != manifest.Generation)
+        {
+            manifest.Write(_storage); // a checkpoint failed after its own had got its name, which names other files
+        }
+
         return BackupSource.OfWriter(_storage, manifest, chooseFirst(manifest), lastSegment, sequence, checksFiles);
     }
 

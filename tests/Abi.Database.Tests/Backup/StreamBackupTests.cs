@@ -191,6 +191,34 @@ public sealed class StreamBackupTests
         return crafted;
     }
 
+    /// <summary>The manifest of a checkpoint that failed at its very end is on the disk, and its files may be gone soon: a backup has that which the database goes on with.</summary>
+    [Test]
+    public async Task AfterACheckpointThatFailedLateABackupIsWhole([Values] bool isEncrypted)
+    {
+        using var key = isEncrypted ? EncryptionKey.FromBytes(new byte[32]) : null;
+        var disk = new MemoryStorage();
+        using var folder = new TemporaryFolder();
+        using var stream = new MemoryStream();
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options(key: key))))
+        {
+            var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+            await collection.EnsureCollectionExistsAsync();
+            await collection.UpsertAsync(CrashTests.Record(1, 0));
+            await database.WaitForIndexAsync();
+            var isNamed = false;
+            disk.Fails = (_, what) => (isNamed |= what == "rename" && disk.Exists(Manifest.FileName + ".tmp")) && what == "flush folder";
+            Assert.That(async () => await database.CheckpointAsync(), Throws.InstanceOf<IOException>());
+            disk.Fails = null;
+            await collection.UpsertAsync(CrashTests.Record(2, 0));
+            await database.BackupAsync(stream);
+        }
+
+        stream.Position = 0;
+        Assert.That(await VectorDatabase.RestoreAsync(stream, folder["restored"], new RestoreOptions { EncryptionKey = key }), Is.EqualTo(3));
+        using var again = new VectorDatabase(new DatabaseEngine(disk, History.Options(key: key)));
+        Assert.That(await again.GetDynamicCollection("c").CountAsync(), Is.EqualTo(2));
+    }
+
     [Test]
     public async Task ADamagedDatabaseGivesNoBackup()
     {
