@@ -38,7 +38,7 @@ public sealed partial class VectorDatabase : IVectorDatabase
     public Exception? WriteFailure => Engine.Failure;
 
     /// <summary>
-    /// Why the last checkpoint failed, or letting go of memory after it; null when neither did. Nothing is lost: until one succeeds, the log grows and opening takes longer. Commits try again by themselves.
+    /// Why the last checkpoint failed, or letting go of memory after it; null when neither did. Nothing is lost: until one succeeds, the log grows and opening takes longer. It is tried again when as much was written once more as makes one due (<see cref="DatabaseOptions.CheckpointBytes"/>), and at closing.
     /// </summary>
     public Exception? CheckpointFailure => Engine.CheckpointFailure;
 

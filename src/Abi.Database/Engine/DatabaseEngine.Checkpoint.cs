@@ -14,7 +14,7 @@ internal sealed partial class DatabaseEngine
     private const int GrownEnough = 1000; // nodes linked since the last checkpoint that make one at closing worth while
 
     private long _generation; // of the last attempt: files of a failed one may be named by a manifest that did reach the disk
-    private long _replayedBytes;
+    private long _savedBytes; // of the log, when the checkpoint of the manifest began; what was replayed at opening counts as written before it
     private long _fileBytes; // of the files that the manifest names
     private Exception? _checkpointFailure;
 
@@ -77,7 +77,7 @@ internal sealed partial class DatabaseEngine
     {
         List<SavedCollection> dirty = [];
         List<CollectionHandle> all;
-        long sequence, firstSegment;
+        long sequence, firstSegment, logBytes;
         int nextId;
         bool hasDamage;
         lock (_commitGate)
@@ -89,8 +89,7 @@ internal sealed partial class DatabaseEngine
             }
 
             _log!.Rotate(_sequence + 1);
-            _checkpointedBytes = _log.BytesWritten;
-            _replayedBytes = 0;
+            _checkpointedBytes = logBytes = _log.BytesWritten;
             (sequence, nextId) = (_sequence, _nextCollectionId);
             all = [.. _byId.Values];
             hasDamage = all.Exists(handle => handle.StoreOrNull is null);
@@ -128,7 +127,7 @@ internal sealed partial class DatabaseEngine
             var keptFrom = FirstKeptSegment(firstSegment);
             lock (_commitGate)
             {
-                (_manifest, _fileBytes) = (manifest, fileBytes);
+                (_manifest, _fileBytes, _savedBytes) = (manifest, fileBytes, logBytes);
                 foreach (var entry in entries)
                 {
                     if (_byId.TryGetValue(entry.Schema.Id, out var handle))
@@ -241,7 +240,7 @@ internal sealed partial class DatabaseEngine
         }
         catch (Exception)
         {
-            // The log holds everything, and the owner is told why; the next commits try again, but not over and over for what only saves memory.
+            // The log holds everything, and the owner is told why; it is tried again once as much was written as makes one due, but not over and over for what only saves memory.
             HoldOffMerges();
         }
         finally
@@ -264,5 +263,5 @@ internal sealed partial class DatabaseEngine
     }
 
     // A short log is read faster than files are written; graphs that grew are worth keeping.
-    private bool ShouldSaveAtClose() => _log!.BytesWritten - _checkpointedBytes + _replayedBytes > SmallLog || _byId.Values.Any(handle => handle is { IsDirty: true, StoreOrNull: { } store } && store.LinkedSinceSave > GrownEnough);
+    private bool ShouldSaveAtClose() => _log!.BytesWritten - _savedBytes > SmallLog || _byId.Values.Any(handle => handle is { IsDirty: true, StoreOrNull: { } store } && store.LinkedSinceSave > GrownEnough);
 }

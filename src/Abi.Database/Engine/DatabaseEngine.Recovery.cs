@@ -99,7 +99,7 @@ internal sealed partial class DatabaseEngine
             entries.Add(handle.Saved!);
         }
 
-        _replayedBytes = 0;
+        _savedBytes = 0;
         _manifest = new Manifest(Guid.NewGuid(), _generation, _sequence, last + 2, _nextCollectionId, entries); // beyond a gap
         _manifest.Write(_storage);
         _log = LogWriter.Start(_storage, _manifest.DatabaseId, _options.LogSegmentBytes, _manifest.FirstLogSegment, _sequence + 1);
@@ -199,7 +199,7 @@ internal sealed partial class DatabaseEngine
         }
 
         _replayed++;
-        _replayedBytes += payload.Length;
+        _savedBytes -= payload.Length;
         return true;
     }
 

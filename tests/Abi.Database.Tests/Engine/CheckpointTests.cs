@@ -165,6 +165,36 @@ public sealed class CheckpointTests
         Assert.That(database.CheckpointFailure, Is.Null);
     }
 
+    /// <summary>What a checkpoint that failed was to save is still to be saved: closing does.</summary>
+    [Test]
+    public async Task ClosingSavesWhatOneThatFailedDidNot([Values] bool isReplayed)
+    {
+        var disk = new MemoryStorage();
+        var options = History.Options();
+        options.LogSegmentBytes = 1 << 20;
+        var database = new VectorDatabase(new DatabaseEngine(disk, options));
+        using var first = database;
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("text", DataKind.Text)] });
+        await collection.EnsureCollectionExistsAsync();
+        for (var i = 0; i < 12; i++)
+        {
+            await collection.UpsertAsync(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = $"{i}", ["text"] = new string('x', 100_000) });
+        }
+
+        if (isReplayed)
+        {
+            disk = MemoryStorage.Of(disk.Files());
+            database = new VectorDatabase(new DatabaseEngine(disk, options)); // the first was killed
+        }
+
+        var creations = 0;
+        disk.Fails = (_, what) => what == "create" && ++creations == 2; // behind the segment of the log
+        Assert.That(() => database.CheckpointAsync(), Throws.InstanceOf<IOException>());
+        disk.Fails = null;
+        await database.DisposeAsync();
+        Assert.That(Manifest.Read(disk).Sequence, Is.EqualTo(13));
+    }
+
     /// <summary>A process that opens the database to read takes its files after it has read which they are; a checkpoint in between takes them away, which is no damage.</summary>
     [Test]
     public async Task FilesThatACheckpointTakesAwayAreNotDamaged([Values] bool keepsLog)
