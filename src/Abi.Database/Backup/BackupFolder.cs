@@ -136,11 +136,19 @@ internal sealed class BackupFolder : IDisposable
     }
 
     // When the first commit behind the files was made: UTC ticks; the end of time when nobody knows.
-    private static long FirstTime(IStorage storage, Manifest manifest) =>
-        storage.Exists(LogFormat.Name(manifest.FirstLogSegment))
-        && LogSegment.Read(storage, manifest.DatabaseId, manifest.FirstLogSegment) is { FirstTime: > long.MinValue } segment && segment.FirstSequence == manifest.OldestState + 1
-            ? segment.FirstTime
-            : long.MaxValue;
+    private static long FirstTime(IStorage storage, Manifest manifest)
+    {
+        for (var number = manifest.FirstLogSegment; storage.Exists(LogFormat.Name(number)); number++)
+        {
+            // One is left empty when what is committed first does not fit.
+            if (LogSegment.Read(storage, manifest.DatabaseId, number) is { FirstTime: > long.MinValue } segment)
+            {
+                return segment.FirstSequence == manifest.OldestState + 1 ? segment.FirstTime : long.MaxValue;
+            }
+        }
+
+        return long.MaxValue;
+    }
 
     private List<BackupChain> Own() => Chains(_root).FindAll(chain => chain.IsOf(_database));
 

@@ -185,9 +185,9 @@ public sealed class BackupRetentionTests
         }
     }
 
-    /// <summary>Without the log between two backups, the later one alone knows moments from its own log; one that its files may have passed is restored from the earlier one.</summary>
+    /// <summary>Without the log between two backups, the later one alone knows moments from its own log; one that its files may have passed is restored from the earlier one. A commit that is larger than a segment leaves an empty one before it.</summary>
     [Test]
-    public async Task AMomentIsRestoredFromTheNewestBackupThatKnowsIt()
+    public async Task AMomentIsRestoredFromTheNewestBackupThatKnowsIt([Values(10, 5000)] int length)
     {
         var (disk, root, clock) = (new MemoryStorage(), new MemoryStorage(), new StepClock());
         var options = History.Options();
@@ -199,7 +199,9 @@ public sealed class BackupRetentionTests
         for (var commit = 2; commit <= 5; commit++)
         {
             clock.Step();
-            await collection.UpsertAsync(CrashTests.Record(commit, 0));
+            var record = CrashTests.Record(commit, 0);
+            record["text"] = new string('x', length);
+            await collection.UpsertAsync(record);
             moments.Add(clock.GetUtcNow());
             if (commit == 2)
             {
