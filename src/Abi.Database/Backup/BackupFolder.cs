@@ -1,3 +1,4 @@
+using System.Globalization;
 using Abi.Database.Encryption;
 using Abi.Database.Engine;
 using Abi.Database.Log;
@@ -46,7 +47,7 @@ internal sealed class BackupFolder : IDisposable
     /// <summary>The chain, as a storage, that a restore is made from: the newest that is known to have the state which is wanted, else the oldest. Those of the newest one's database only.</summary>
     /// <param name="root">The folder, or one chain.</param>
     /// <param name="limits">The state.</param>
-    /// <exception cref="DatabaseException">There is no backup.</exception>
+    /// <exception cref="DatabaseException">There is no backup, or nobody knows the state, for it is between two of them.</exception>
     public static IStorage OpenFor(IStorage root, RestoreOptions limits)
     {
         if (root.Exists(Manifest.FileName))
@@ -59,7 +60,17 @@ internal sealed class BackupFolder : IDisposable
         for (var i = chains.Count - 1; i >= 0; i--)
         {
             var storage = root.OpenFolder(chains[i].Name, create: false);
-            if (i == 0 || HasState(storage, chains[i], limits))
+            if (HasState(storage, chains[i], limits))
+            {
+                if (i + 1 < chains.Count)
+                {
+                    RequireNoGap(root, storage, chains[i + 1], limits);
+                }
+
+                return storage;
+            }
+
+            if (i == 0)
             {
                 return storage;
             }
@@ -114,20 +125,36 @@ internal sealed class BackupFolder : IDisposable
     private static bool HasState(IStorage storage, BackupChain chain, RestoreOptions limits)
     {
         var (time, sequence) = (limits.ToTime ?? DateTimeOffset.MaxValue, limits.ToSequence ?? long.MaxValue);
-        if (chain.Time <= time && sequence == long.MaxValue)
+        return (chain.Time <= time && sequence == long.MaxValue)
+            || TryLook(storage, limits, manifest => manifest.OldestState <= sequence && (chain.Time <= time || FirstTime(storage, manifest) <= time.UtcTicks), otherwise: false);
+    }
+
+    // What was committed between the end of a chain and the beginning of the next one may have been made before the moment that is wanted, or after it.
+    private static void RequireNoGap(IStorage root, IStorage storage, BackupChain next, RestoreOptions limits)
+    {
+        if (limits is not { ToTime: { } time, ToSequence: null, LogArchive: null })
         {
-            return true;
+            return;
         }
 
+        using var later = root.OpenFolder(next.Name, create: false);
+        var begins = TryLook(later, limits, manifest => manifest.OldestState, otherwise: 0);
+        if (TryLook(storage, limits, manifest => new LogTail(storage, manifest), otherwise: null) is { } tail && tail.Sequence < begins && tail.LastTime < time.UtcTicks)
+        {
+            throw new DatabaseException(string.Create(CultureInfo.InvariantCulture, $"No backup knows the state of {time.UtcDateTime:O}: one ends with commit {tail.Sequence}, and the next begins with commit {begins}, which may have been made before or after. Restore to one of these commits ({nameof(RestoreOptions)}.{nameof(RestoreOptions.ToSequence)}), or name the archive of the log, or a moment from {next.Time.UtcDateTime:O} on."));
+        }
+    }
+
+    private static T TryLook<T>(IStorage storage, RestoreOptions limits, Func<Manifest, T> look, T otherwise)
+    {
         try
         {
             using var encryption = storage.Encryption = KeyFile.Open(storage, storage.Exists(KeyFile.Name) ? limits.EncryptionKey : null, 0);
-            var manifest = Manifest.Read(storage);
-            return manifest.OldestState <= sequence && (chain.Time <= time || FirstTime(storage, manifest) <= time.UtcTicks);
+            return look(Manifest.Read(storage));
         }
         catch (Exception error) when (error is DatabaseCorruptException or DatabaseKeyException)
         {
-            return false; // an older one may be whole, and have been made with this key
+            return otherwise; // an older one may be whole, and have been made with this key
         }
         finally
         {
