@@ -171,7 +171,7 @@ internal sealed partial class DatabaseEngine
                 _storage.Delete(name);
             }
         }
-        catch (IOException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             // The next checkpoint that succeeds, or opening, takes them away; what is told is why this one failed.
         }

@@ -207,7 +207,7 @@ internal sealed partial class DatabaseEngine : IDisposable
                 }
             }
         }
-        catch (Exception error) when (error is AbiException or IOException)
+        catch (Exception)
         {
             // Disposal never throws, and nothing is lost: what was acknowledged is in the log as its durability promises.
         }

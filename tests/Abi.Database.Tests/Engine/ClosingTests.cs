@@ -11,6 +11,42 @@ public sealed class ClosingTests
     private static readonly TimeSpan Hang = TimeSpan.FromMinutes(1); // only so that a fault does not hold up all tests
     private static readonly TimeSpan Starved = TimeSpan.FromMilliseconds(300); // after a third of that, whoever waits for a lock gets it before all others
 
+    /// <summary>A folder that may not be listed any more hides no other failure, and closing does not throw for it.</summary>
+    [Test]
+    public async Task AFolderThatMayNotBeListedDoesNotStopClosing()
+    {
+        var disk = new MemoryStorage();
+        var options = History.Options();
+        options.LogSegmentBytes = 1 << 20;
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
+        {
+            var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("text", DataKind.Text)] });
+            await collection.EnsureCollectionExistsAsync();
+            for (var i = 0; i < 12; i++)
+            {
+                await collection.UpsertAsync(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = $"{i}", ["text"] = new string('x', 100_000) }); // enough to be saved at closing
+            }
+
+            var creations = 0;
+            disk.Fails = (_, what) => what == "create" && ++creations == 2; // behind the segment of the log
+            var isListed = false;
+            disk.Listing = () =>
+            {
+                isListed = true;
+                throw new UnauthorizedAccessException();
+            };
+            Assert.That(() => database.CheckpointAsync(), Throws.InstanceOf<IOException>());
+            Assert.That(isListed);
+            (disk.Fails, isListed) = (null, false);
+            Assert.That(() => database.Dispose(), Throws.Nothing);
+            Assert.That(isListed);
+        }
+
+        disk.Listing = null;
+        using var again = new VectorDatabase(new DatabaseEngine(disk, options));
+        Assert.That(await again.GetDynamicCollection("c").CountAsync(), Is.EqualTo(12));
+    }
+
     /// <summary>After closing nobody flushes any more: of a commit that comes behind its last flush the writer is told that it is not there, and one that is acknowledged is there after a power cut.</summary>
     [Test]
     public async Task WhatIsAcknowledgedIsInTheLastFlush()
