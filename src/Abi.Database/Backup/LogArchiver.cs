@@ -143,6 +143,11 @@ internal sealed class LogArchiver : IDisposable
         }
 
         Volatile.Write(ref _archivedThrough, Math.Max(ArchivedThrough, current - 1));
+        if (Volatile.Read(ref _sequence) == 0 && LogSegment.NumbersIn(archive) is [.., var last])
+        {
+            Volatile.Write(ref _sequence, LogSegment.Read(archive, _database, last).LastSequence); // all that was archived before was given up here
+        }
+
         DeleteOld(archive);
         return true;
     }

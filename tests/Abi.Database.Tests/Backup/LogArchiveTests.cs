@@ -139,6 +139,28 @@ public sealed class LogArchiveTests
         Assert.That(moments, Has.Count.GreaterThan(100));
     }
 
+    /// <summary>All of the log is in the archive and none of it here any more: after opening again the archive says how far it is.</summary>
+    [Test]
+    public async Task WhatWasArchivedBeforeOpeningIsKnown()
+    {
+        var archive = new MemoryStorage();
+        var disk = new MemoryStorage { Archive = () => archive };
+        var options = History.Options();
+        options.LogArchive = "archive";
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
+        {
+            await database.GetDynamicCollection("c", CrashTests.Definition).EnsureCollectionExistsAsync();
+            await database.GetDynamicCollection("c").UpsertAsync(CrashTests.Record(1, 0));
+            await database.CheckpointAsync();
+            await database.ArchiveLogAsync();
+            await database.CheckpointAsync();
+        }
+
+        using var again = new VectorDatabase(new DatabaseEngine(disk, options));
+        Assert.That(await again.ArchiveLogAsync(), Is.EqualTo(2));
+        Assert.That(again.LogArchive!.Sequence, Is.EqualTo(2));
+    }
+
     [Test]
     public async Task AnArchiveThatFailsLosesNothingAndSaysSo()
     {
