@@ -24,6 +24,7 @@ internal sealed unsafe class VamanaBuilder
     private readonly int _most;
     private readonly int _effort;
     private int _linked;
+    private bool _isChanged; // links were chosen: what there was before leads everywhere already
 
     /// <param name="quantizer">What the codes mean.</param>
     /// <param name="codes">A code a node.</param>
@@ -57,6 +58,7 @@ internal sealed unsafe class VamanaBuilder
     /// <summary>Sets the links of a node to those of the candidates that lead into different directions.</summary>
     public void Choose(int node, ReadOnlySpan<int> candidates)
     {
+        _isChanged = true;
         var worker = Rent();
         worker.Candidates.Clear();
         _quantizer.Decode(_codes.Row(node), worker.Vector);
@@ -71,6 +73,12 @@ internal sealed unsafe class VamanaBuilder
     /// <param name="threads">How many threads to use.</param>
     public void Insert(ReadOnlyMemory<int> nodes, VectorReader read, int threads)
     {
+        _isChanged |= nodes.Length > 0;
+        if (!_isChanged)
+        {
+            return;
+        }
+
         var degree = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(threads, 1) };
         if (Entry < 0 && nodes.Length > 0)
         {
@@ -112,23 +120,30 @@ internal sealed unsafe class VamanaBuilder
                 continue;
             }
 
-            if (!LinksOf(node).Contains(root))
+            if (!LinksOf(node).Contains(root) && !TryAppend(node, root))
             {
                 LinksOf(node)[0] = root;
             }
 
-            var nth = i - first - 1;
-            var host = order[first + (nth / most)];
-            if (!LinksOf(host).Contains(node) && !TryAppend(host, node))
+            var nth = (i - first - 1) / most;
+            var host = LinksOf(order[first + nth]);
+            if (!host.Contains(node) && !TryAppend(order[first + nth], node))
             {
-                LinksOf(host)[^(1 + (nth % most))] = node; // the farthest go
+                var siblings = order.AsSpan(first + 1 + (nth * most), Math.Min(most, order.Length - first - 1 - (nth * most)));
+                var place = host.Length - 1; // the farthest goes
+                while (siblings.Contains(host[place]))
+                {
+                    place--;
+                }
+
+                host[place] = node;
             }
         }
     }
 
     private ReadOnlySpan<byte> CodeOf(int node) => new(_codes.Row(node), _codes.Stride);
 
-    // Pruning may take the last link to a node: it gets one from the nearest that has room, of those that it leads to and those that they lead to.
+    // Pruning may take the last link to a node: it gets one from the first that is reached and has room, of those that it leads to and those that they lead to. Without such a one it stays unreached.
     private void LinkUnreached()
     {
         if (Entry < 0)

@@ -40,6 +40,54 @@ public sealed unsafe class VamanaBuilderTests : WordsFixture
         Assert.That(reached, Has.Count.EqualTo(Some));
     }
 
+    /// <summary>A merge that brings nothing does not look through all nodes.</summary>
+    [Test]
+    public void WithoutChangesLinksStayAsTheyAre()
+    {
+        var (quantizer, codes) = Codes();
+        var builder = new VamanaBuilder(quantizer, codes, 100, Some, Most, 64);
+        for (var node = 0; node < Some; node++)
+        {
+            new Span<int>(builder.Links.Row(node), Most)[0] = node == 0 ? 1 : 0; // all but two unreached
+        }
+
+        builder.Begin(0, Some);
+        builder.Insert(ReadOnlyMemory<int>.Empty, (_, _) => { }, 2);
+        Assert.That(Enumerable.Range(0, Some).Select(node => LinksOf(builder.Links, node)[1]), Is.All.EqualTo(-1));
+    }
+
+    /// <summary>Nodes of one code lead to the first of them, and from it or one before, without taking the places of what they lead to while there is room, nor those of one another.</summary>
+    [Test]
+    public void NodesOfOneCodeTakeNoPlacesThatAreNeeded()
+    {
+        const int Copies = 1 + (Most / 4);
+        var (quantizer, codes) = Codes();
+        for (var node = 1; node < Copies; node++)
+        {
+            new ReadOnlySpan<byte>(codes.Row(0), codes.Stride).CopyTo(new Span<byte>(codes.Row(node), codes.Stride));
+        }
+
+        var builder = new VamanaBuilder(quantizer, codes, 100, Some, Most, 64);
+        for (var node = 0; node < Some; node++)
+        {
+            var links = new Span<int>(builder.Links.Row(node), Most);
+            for (var i = 0; i < (node == 0 ? Most : 4); i++)
+            {
+                links[i] = 100 + ((node + i) % (Some - 100));
+            }
+        }
+
+        new Span<int>(builder.Links.Row(0), Most)[^2] = 1; // from an earlier merge
+        builder.Begin(0, Some);
+        builder.Choose(Some - 1, [0, 200, 300]); // something changed
+        builder.Insert(ReadOnlyMemory<int>.Empty, (_, _) => { }, 2);
+        Assert.That(LinksOf(builder.Links, 0), Is.SupersetOf(Enumerable.Range(1, Copies - 1)));
+        for (var node = 1; node < Copies; node++)
+        {
+            Assert.That(LinksOf(builder.Links, node), Is.SupersetOf(new[] { 100 + node, 0 }));
+        }
+    }
+
     // RobustPrune as the paper has it, over the vectors that the codes stand for.
     [Test]
     public void ChoosesAsTheDefinitionSays()
