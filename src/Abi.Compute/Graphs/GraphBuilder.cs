@@ -7,6 +7,12 @@ namespace Abi.Compute.Graphs;
 /// <remarks>For one thread. Names that are not given are made of the block and the operation.</remarks>
 public sealed class GraphBuilder
 {
+    /// <summary>The most columns of a value and floats of a state: far above every model's, and small enough that sums of several fit into an int.</summary>
+    private const int MostColumns = 1 << 26;
+
+    /// <summary>The most columns of one head: as many for each query of a tile fit into an int.</summary>
+    private const int MostHeadColumns = 1 << 22;
+
     private readonly List<Value> _values = [];
     private readonly List<Operation> _operations = [];
     private readonly List<Value> _outputs = [];
@@ -44,9 +50,10 @@ public sealed class GraphBuilder
     }
 
     /// <summary>Declares a layer of recurrent state.</summary>
-    public RecurrentLayer AddRecurrentLayer(int floats)
+    public RecurrentLayer AddRecurrentLayer(long floats)
     {
-        var layer = new RecurrentLayer(_recurrent.Count, floats);
+        Require(floats is >= 0 and <= MostColumns, $"recurrent layer {_recurrent.Count}", $"needs a state of {floats} floats; {MostColumns} are the most");
+        var layer = new RecurrentLayer(_recurrent.Count, (int)floats);
         _recurrent.Add(layer);
         return layer;
     }
@@ -110,7 +117,7 @@ public sealed class GraphBuilder
     public Value Route(Value logits, RouteSettings settings, string? name = null)
     {
         Require(logits.Width == settings.Experts && settings.Used >= 1 && settings.Used <= settings.Experts, logits, $"is {logits.Width} wide for {settings.Used} of {settings.Experts} experts");
-        return Write(new Route(logits, settings, Make(name, nameof(Route), logits.Rows, 2 * settings.Used)));
+        return Write(new Route(logits, settings, Make(name, nameof(Route), logits.Rows, 2L * settings.Used)));
     }
 
     /// <inheritdoc cref="Graphs.ExpertMatMul"/>
@@ -126,7 +133,7 @@ public sealed class GraphBuilder
     public Value ExpertScale(Value x, Value route, int width, string? name = null)
     {
         var used = route.Width / 2;
-        Require(x.Width == width || x.Width == width * used, x, $"is {x.Width} wide, not {width} or {width * used}");
+        Require(x.Width == width || x.Width == (long)width * used, x, $"is {x.Width} wide, not {width} or {(long)width * used}");
         return Write(new ExpertScale(x, route, Make(name, nameof(ExpertScale), x.Rows, (long)width * used)));
     }
 
@@ -159,7 +166,7 @@ public sealed class GraphBuilder
     /// <inheritdoc cref="Graphs.L2Norm"/>
     public Value L2Norm(Value x, int groupWidth, float epsilon, string? name = null)
     {
-        RequireNorm(x, groupWidth, null);
+        RequireRuns(x, groupWidth);
         return Write(new L2Norm(x, groupWidth, epsilon, Make(name, nameof(L2Norm), x.Rows, x.Width)));
     }
 
@@ -222,15 +229,16 @@ public sealed class GraphBuilder
     public Value Softmax(Value x, int groupWidth = 0, string? name = null)
     {
         groupWidth = groupWidth == 0 ? x.Width : groupWidth;
-        RequireNorm(x, groupWidth, null);
+        RequireRuns(x, groupWidth);
         return Write(new Softmax(x, groupWidth, Make(name, nameof(Softmax), x.Rows, x.Width)));
     }
 
     /// <summary>Columns [offset, offset + width) of x, or of each of its groups.</summary>
-    public Value Slice(Value x, int offset, int width, int groups = 1, string? name = null)
+    public Value Slice(Value x, long offset, long width, int groups = 1, string? name = null)
     {
-        Require(x.Width % groups == 0 && offset >= 0 && width > 0 && offset + width <= x.Width / groups, x, $"is {x.Width} wide in {groups} groups, which has no columns {offset} to {offset + width}");
-        return Write(new Slice(x, groups, offset, Make(name, nameof(Slice), x.Rows, (long)width * groups)));
+        RequireGroups(x, groups);
+        Require(offset >= 0 && width > 0 && width <= x.Width / groups && offset <= (x.Width / groups) - width, x, $"is {x.Width} wide in {groups} groups, which have no {width} columns from {offset} on");
+        return Write(new Slice(x, groups, (int)offset, Make(name, nameof(Slice), x.Rows, width * groups)));
     }
 
     /// <summary>Joins the columns of values, group by group; a part in <paramref name="shared"/> is repeated whole in every group.</summary>
@@ -240,7 +248,7 @@ public sealed class GraphBuilder
         long width = 0;
         for (var i = 0; i < parts.Length; i++)
         {
-            Require(parts[i].Rows == parts[0].Rows && (shared[i] || parts[i].Width % groups == 0), parts[i], $"does not divide into {groups} groups");
+            Require(groups >= 1 && parts[i].Rows == parts[0].Rows && (shared[i] || parts[i].Width % groups == 0), parts[i], $"does not divide into {groups} groups");
             width += shared[i] ? (long)parts[i].Width * groups : parts[i].Width;
         }
 
@@ -250,14 +258,16 @@ public sealed class GraphBuilder
     /// <inheritdoc cref="Graphs.Repeat"/>
     public Value Repeat(Value x, int times, int groups = 1, bool interleaved = true, string? name = null)
     {
-        Require(x.Width % groups == 0 && times >= 1, x, $"does not divide into {groups} groups");
+        RequireGroups(x, groups);
+        Require(times >= 1, x, $"cannot be there {times} times");
         return Write(new Repeat(x, groups, times, interleaved, Make(name, nameof(Repeat), x.Rows, (long)x.Width * times)));
     }
 
     /// <inheritdoc cref="Graphs.Rope"/>
     public Value Rope(Value x, RopeSettings settings, string? name = null)
     {
-        Require(x.Width % settings.HeadSize == 0 && settings.Offset + settings.Rotated <= settings.HeadSize && settings.Rotated % 2 == 0, x, $"is {x.Width} wide; heads of {settings.HeadSize} with {settings.Rotated} rotated columns do not fit");
+        var fits = settings is { HeadSize: >= 1, Offset: >= 0, Rotated: >= 0 } && x.Width % settings.HeadSize == 0 && settings.Rotated <= settings.HeadSize - settings.Offset && settings.Rotated % 2 == 0;
+        Require(fits, x, $"is {x.Width} wide; heads of {settings.HeadSize} with {settings.Rotated} rotated columns do not fit");
         Require(settings.FrequencyFactors is null || settings.FrequencyFactors.Count >= settings.Rotated / 2, settings.FrequencyFactors, $"has fewer than {settings.Rotated / 2} factors");
         return Write(new Rope(x, settings, Make(name, nameof(Rope), x.Rows, x.Width)));
     }
@@ -265,22 +275,25 @@ public sealed class GraphBuilder
     /// <inheritdoc cref="Graphs.Store"/>
     public void Store(Value keys, Value values, CacheLayer layer)
     {
-        Require(keys.Width == layer.Heads * layer.KeySize, keys, $"is {keys.Width} wide, not {layer.Heads} × {layer.KeySize}");
-        Require(values.Width == layer.Heads * layer.ValueSize, values, $"is {values.Width} wide, not {layer.Heads} × {layer.ValueSize}");
+        Require(keys.Width == (long)layer.Heads * layer.KeySize, keys, $"is {keys.Width} wide, not {layer.Heads} × {layer.KeySize}");
+        Require(values.Width == (long)layer.Heads * layer.ValueSize, values, $"is {values.Width} wide, not {layer.Heads} × {layer.ValueSize}");
         _operations.Add(new Store(keys, values, layer) { Block = _block });
     }
 
     /// <inheritdoc cref="Graphs.Attend"/>
     public Value Attend(Value queries, CacheLayer layer, AttentionSettings settings, string? name = null)
     {
-        Require(queries.Width == settings.Heads * layer.KeySize && settings.Heads % layer.Heads == 0, queries, $"is {queries.Width} wide, not {settings.Heads} × {layer.KeySize} over {layer.Heads} key/value heads");
+        Require(queries.Width == (long)settings.Heads * layer.KeySize && settings.Heads % layer.Heads == 0, queries, $"is {queries.Width} wide, not {settings.Heads} × {layer.KeySize} over {layer.Heads} key/value heads");
         return Write(new Attend(queries, layer, settings, Make(name, nameof(Attend), queries.Rows, (long)settings.Heads * layer.ValueSize)));
     }
 
     /// <inheritdoc cref="Graphs.AttendWithin"/>
     public Value AttendWithin(Value queries, Value keys, Value values, int keyValueHeads, AttentionSettings settings, string? name = null)
     {
-        Require(queries.Width % settings.Heads == 0 && keys.Width == queries.Width / settings.Heads * keyValueHeads && values.Width % keyValueHeads == 0 && settings.Heads % keyValueHeads == 0, queries, $"is {queries.Width} wide with keys of {keys.Width} and values of {values.Width} in {settings.Heads} and {keyValueHeads} heads");
+        var fits = settings.Heads >= 1 && keyValueHeads >= 1 && settings.Heads % keyValueHeads == 0 && queries.Width % settings.Heads == 0
+            && keys.Width == (long)queries.Width / settings.Heads * keyValueHeads && values.Width % keyValueHeads == 0;
+        Require(fits, queries, $"is {queries.Width} wide with keys of {keys.Width} and values of {values.Width} in {settings.Heads} and {keyValueHeads} heads");
+        RequireHeads(queries, keyValueHeads, queries.Width / settings.Heads, values.Width / keyValueHeads);
         return Write(new AttendWithin(queries, keys, values, keyValueHeads, settings, Make(name, nameof(AttendWithin), queries.Rows, (long)values.Width / keyValueHeads * settings.Heads)));
     }
 
@@ -288,7 +301,7 @@ public sealed class GraphBuilder
     public Value Convolve(Value x, WeightTensor weight, WeightTensor? bias, string? name = null)
     {
         Require(weight.Rows == x.Width, weight, $"has {weight.Rows} kernels, but '{x.Name}' is {x.Width} wide");
-        var layer = AddRecurrentLayer(checked((int)((weight.Columns - 1) * x.Width)));
+        var layer = AddRecurrentLayer((weight.Columns - 1) * x.Width);
         return Write(new Convolve(x, weight, bias, layer, Make(name, nameof(Convolve), x.Rows, x.Width)));
     }
 
@@ -298,7 +311,7 @@ public sealed class GraphBuilder
         RequireSame(x, delta);
         RequireSame(b, c);
         Require(a.Columns == b.Width && a.Rows == x.Width, a, $"is [{a.Rows}, {a.Columns}], not [{x.Width}, {b.Width}]");
-        var layer = AddRecurrentLayer(checked(x.Width * b.Width));
+        var layer = AddRecurrentLayer((long)x.Width * b.Width);
         return Write(new SelectiveScan(x, delta, b, c, a, d, layer, Make(name, nameof(SelectiveScan), x.Rows, x.Width)));
     }
 
@@ -306,8 +319,10 @@ public sealed class GraphBuilder
     public Value HeadScan(Value x, Value delta, Value b, Value c, WeightTensor a, WeightTensor? d, int groups, string? name = null)
     {
         RequireSame(b, c);
-        Require(a.Count == delta.Width && x.Width % delta.Width == 0 && delta.Width % groups == 0 && b.Width % groups == 0, a, $"has {a.Count} elements for {delta.Width} heads in {groups} groups");
-        var layer = AddRecurrentLayer(checked(x.Width * (b.Width / groups)));
+        RequireGroups(delta, groups);
+        RequireGroups(b, groups);
+        Require(a.Count == delta.Width && x.Width % delta.Width == 0, a, $"has {a.Count} elements for {delta.Width} heads in {groups} groups");
+        var layer = AddRecurrentLayer((long)x.Width * (b.Width / groups));
         return Write(new HeadScan(x, delta, b, c, a, d, groups, layer, Make(name, nameof(HeadScan), x.Rows, x.Width)));
     }
 
@@ -321,8 +336,9 @@ public sealed class GraphBuilder
         RequireSame(r, k);
         RequireSame(k, v);
         RequireSame(v, decay);
-        Require(first.Count == r.Width && r.Width % headSize == 0, first, $"has {first.Count} elements for a width of {r.Width} in heads of {headSize}");
-        return Write(new Wkv6(r, k, v, decay, first, headSize, AddRecurrentLayer(checked(r.Width * headSize)), Make(name, nameof(Wkv6), r.Rows, r.Width)));
+        RequireRuns(r, headSize);
+        Require(first.Count == r.Width, first, $"has {first.Count} elements for a width of {r.Width} in heads of {headSize}");
+        return Write(new Wkv6(r, k, v, decay, first, headSize, AddRecurrentLayer((long)r.Width * headSize), Make(name, nameof(Wkv6), r.Rows, r.Width)));
     }
 
     /// <inheritdoc cref="Graphs.Wkv7"/>
@@ -333,16 +349,17 @@ public sealed class GraphBuilder
         RequireSame(r, v);
         RequireSame(r, a);
         RequireSame(r, b);
-        Require(r.Width % headSize == 0, r, $"does not divide into heads of {headSize}");
-        return Write(new Wkv7(r, decay, k, v, a, b, headSize, AddRecurrentLayer(checked(r.Width * headSize)), Make(name, nameof(Wkv7), r.Rows, r.Width)));
+        RequireRuns(r, headSize);
+        return Write(new Wkv7(r, decay, k, v, a, b, headSize, AddRecurrentLayer((long)r.Width * headSize), Make(name, nameof(Wkv7), r.Rows, r.Width)));
     }
 
     /// <inheritdoc cref="Graphs.DeltaScan"/>
     public Value DeltaScan(Value q, Value k, Value v, Value logDecay, Value beta, int heads, float queryScale, string? name = null)
     {
         RequireSame(q, k);
-        Require(q.Width % heads == 0 && v.Width % heads == 0 && beta.Width == heads && (logDecay.Width == heads || logDecay.Width == k.Width), q, $"is {q.Width} wide with values of {v.Width}, decay of {logDecay.Width} and beta of {beta.Width} in {heads} heads");
-        var layer = AddRecurrentLayer(checked(k.Width * (v.Width / heads)));
+        RequireGroups(q, heads);
+        Require(v.Width % heads == 0 && beta.Width == heads && (logDecay.Width == heads || logDecay.Width == k.Width), q, $"is {q.Width} wide with values of {v.Width}, decay of {logDecay.Width} and beta of {beta.Width} in {heads} heads");
+        var layer = AddRecurrentLayer((long)k.Width * (v.Width / heads));
         return Write(new DeltaScan(q, k, v, logDecay, beta, heads, queryScale, layer, Make(name, nameof(DeltaScan), q.Rows, v.Width)));
     }
 
@@ -352,8 +369,8 @@ public sealed class GraphBuilder
         RequireSame(q, k);
         RequireSame(q, v);
         RequireSame(q, decay);
-        Require(q.Width % headSize == 0, q, $"does not divide into heads of {headSize}");
-        return Write(new GatedLinearScan(q, k, v, decay, headSize, queryScale, AddRecurrentLayer(checked(q.Width * headSize)), Make(name, nameof(GatedLinearScan), q.Rows, q.Width)));
+        RequireRuns(q, headSize);
+        return Write(new GatedLinearScan(q, k, v, decay, headSize, queryScale, AddRecurrentLayer((long)q.Width * headSize), Make(name, nameof(GatedLinearScan), q.Rows, q.Width)));
     }
 
     private static void RequireSame(Value a, Value b) =>
@@ -361,9 +378,16 @@ public sealed class GraphBuilder
 
     private static void RequireNorm(Value x, int groupWidth, WeightTensor? weight)
     {
-        Require(groupWidth > 0 && x.Width % groupWidth == 0, x, $"does not divide into groups of {groupWidth}");
+        RequireRuns(x, groupWidth);
         Require(weight is null || weight.Count == groupWidth || weight.Count == x.Width, weight, $"has {weight?.Count} elements, not {groupWidth} or {x.Width}");
     }
+
+    private static void RequireRuns(Value x, int width) => Require(width >= 1 && x.Width % width == 0, x, $"does not divide into runs of {width}");
+
+    private static void RequireGroups(Value x, int groups) => Require(groups >= 1 && x.Width % groups == 0, x, $"does not divide into {groups} groups");
+
+    private static void RequireHeads(object subject, int heads, int keySize, int valueSize) =>
+        Require(heads >= 1 && keySize is >= 1 and <= MostHeadColumns && valueSize is >= 1 and <= MostHeadColumns && (long)heads * Math.Max(keySize, valueSize) <= MostColumns, subject, $"has {heads} key/value heads of {keySize} and {valueSize}; heads hold 1 to {MostHeadColumns} columns, and all together at most {MostColumns}");
 
     private static void Require(bool condition, object? subject, string problem)
     {
@@ -375,6 +399,7 @@ public sealed class GraphBuilder
 
     private Value Make(string? name, string operation, RowSpace rows, long width)
     {
+        Require(width is >= 1 and <= MostColumns, $"'{name ?? operation}'", $"would be {width} wide; 1 to {MostColumns} are possible");
         var id = _values.Count;
         name ??= operation;
         name = _block >= 0 && !_isBehindBlocks ? $"blk.{_block}.{name}" : name;
@@ -384,7 +409,7 @@ public sealed class GraphBuilder
             unique = $"{name}.{i}";
         }
 
-        var value = new Value(id, unique, rows, checked((int)width), _block);
+        var value = new Value(id, unique, rows, (int)width, _block);
         _values.Add(value);
         return value;
     }

@@ -59,9 +59,9 @@ internal sealed class BertWriter(GgufFile file, Architecture architecture, Hyper
             throw new ModelFormatException($"Block {block} has {heads} heads over {keyValueHeads} key/value heads; the first must be a multiple of the second", file.Path);
         }
 
-        var (qWidth, kvWidth) = (heads * size, keyValueHeads * size);
+        var (qWidth, kvWidth) = ((long)heads * size, (long)keyValueHeads * size);
         Value q, k, v;
-        if (_tensors.Find($"blk.{block}.attn_qkv.weight", x.Width, qWidth + (2L * kvWidth)) is { } fused)
+        if (_tensors.Find($"blk.{block}.attn_qkv.weight", x.Width, qWidth + (2 * kvWidth)) is { } fused)
         {
             var all = _graph.MatMul(x, fused, _tensors.Find($"blk.{block}.attn_qkv.bias", fused.Rows), "qkv");
             (q, k, v) = (_graph.Slice(all, 0, qWidth), _graph.Slice(all, qWidth, kvWidth), _graph.Slice(all, qWidth + kvWidth, kvWidth));

@@ -14,7 +14,7 @@ internal sealed partial class DecoderWriter
             throw new ModelFormatException($"Block {block} has {heads} heads over {kvHeads} key/value heads; the first must be a multiple of the second", _tensors.File.Path);
         }
 
-        var (q, k, v) = Project(x, block, heads * keySize, kvHeads * keySize, kvHeads * valueSize);
+        var (q, k, v) = Project(x, block, (long)heads * keySize, (long)kvHeads * keySize, (long)kvHeads * valueSize);
         var clamp = Optional("attention.clamp_kqv", 0);
         if (clamp > 0)
         {
@@ -46,7 +46,7 @@ internal sealed partial class DecoderWriter
         var settings = AttentionSettings(block, heads, keySize, window);
         var attention = IsBidirectional ? _graph.AttendWithin(q, k, v, kvHeads, settings with { Causal = false }, "attn") : AttendToCache(q, k, v, kvHeads, settings);
         attention = GateAttention(attention, x, block, heads);
-        var output = MatMul(attention, _tensors.Require($"blk.{block}.attn_output.weight", heads * valueSize, _numbers.EmbeddingLength), _tensors.Find($"blk.{block}.attn_output.bias", _numbers.EmbeddingLength), "attn_out");
+        var output = MatMul(attention, _tensors.Require($"blk.{block}.attn_output.weight", (long)heads * valueSize, _numbers.EmbeddingLength), _tensors.Find($"blk.{block}.attn_output.bias", _numbers.EmbeddingLength), "attn_out");
         var scale = _architecture.ScalesAttentionOutput ? Number("attention.value_scale", 1) : 1;
         return scale is 0 or 1 ? output : _graph.Scale(output, scale);
     }
@@ -103,7 +103,7 @@ internal sealed partial class DecoderWriter
     private bool IsBidirectional => _architecture.IsBidirectional || _architecture.Machine == ModelMachine.PreNormEncoder || (_isForEmbeddings && !_metadata.GetBoolean($"{_architecture.Name}.attention.causal", true));
 
     /// <summary>Queries, keys and values from one fused matrix or from three.</summary>
-    private (Value Q, Value K, Value V) Project(Value x, int block, int qWidth, int kWidth, int vWidth)
+    private (Value Q, Value K, Value V) Project(Value x, int block, long qWidth, long kWidth, long vWidth)
     {
         if (_tensors.Find($"blk.{block}.attn_qkv.weight", x.Width, qWidth + kWidth + vWidth) is { } fused)
         {
@@ -114,7 +114,7 @@ internal sealed partial class DecoderWriter
         return (Projection(x, block, "attn_q", qWidth, "q"), Projection(x, block, "attn_k", kWidth, "k"), Projection(x, block, "attn_v", vWidth, "v"));
     }
 
-    private Value Projection(Value x, int block, string tensor, int width, string name) =>
+    private Value Projection(Value x, int block, string tensor, long width, string name) =>
         MatMul(x, _tensors.Require($"blk.{block}.{tensor}.weight", x.Width, width), _tensors.Find($"blk.{block}.{tensor}.bias", width), name);
 
     /// <summary>A norm of queries or keys: over each head, or over the whole width, as wide as its weight is.</summary>
@@ -365,7 +365,7 @@ internal sealed partial class DecoderWriter
             throw new ModelFormatException($"Keys of {keySize} cannot hold {rotated} rotated columns and others", _tensors.File.Path);
         }
 
-        var q = LatentQueries(x, block, heads * keySize);
+        var q = LatentQueries(x, block, (long)heads * keySize);
         var compressed = MatMul(x, _tensors.Require($"blk.{block}.attn_kv_a_mqa.weight", x.Width, latent + rotated), name: "kv_compressed");
         var kv = Norm(_graph.Slice(compressed, 0, latent), $"blk.{block}.attn_kv_a_norm");
         var rope = RopeSettings(_architecture.Rope ?? RopePairing.Neighbours, rotated, 0, rotated) with { FrequencyFactors = _architecture.LatentRopeHasFactors ? FrequencyFactors() : null };
@@ -392,17 +392,17 @@ internal sealed partial class DecoderWriter
         else
         {
             q = ScaleQueries(q, block);
-            var expanded = MatMul(kv, _tensors.Require($"blk.{block}.attn_kv_b.weight", latent, heads * (plain + valueSize)), name: "kv");
+            var expanded = MatMul(kv, _tensors.Require($"blk.{block}.attn_kv_b.weight", latent, (long)heads * (plain + valueSize)), name: "kv");
             keys = plain == 0 ? _graph.Concatenate([sharedKey], heads, [true], "k") : _graph.Concatenate([_graph.Slice(expanded, 0, plain, heads), sharedKey], heads, [false, true], "k");
             var layer = _graph.AddCacheLayer(heads, keySize, valueSize);
             _graph.Store(keys, _graph.Slice(expanded, plain, valueSize, heads), layer);
             values = _graph.Attend(q, layer, AttentionSettings(block, heads, keySize, 0) with { Scale = LatentScale(keySize) }, "attn");
         }
 
-        return MatMul(values, _tensors.Require($"blk.{block}.attn_output.weight", heads * valueSize, _numbers.EmbeddingLength), name: "attn_out");
+        return MatMul(values, _tensors.Require($"blk.{block}.attn_output.weight", (long)heads * valueSize, _numbers.EmbeddingLength), name: "attn_out");
     }
 
-    private Value LatentQueries(Value x, int block, int width)
+    private Value LatentQueries(Value x, int block, long width)
     {
         if (!_tensors.Has($"blk.{block}.attn_q_a.weight"))
         {

@@ -15,18 +15,18 @@ internal sealed partial class DecoderWriter
             throw new ModelFormatException($"Block {block} has {heads} heads of {size} over {keyValueHeads} key/value heads of {_numbers.ValueSize}; the first must be a multiple of the second, and their sizes equal", _tensors.File.Path);
         }
 
-        var both = Projection(x, block, "attn_q", checked(2 * heads * size), "q_gate");
+        var both = Projection(x, block, "attn_q", 2L * heads * size, "q_gate");
         var gate = _graph.Activate(_graph.Slice(both, size, size, heads), ActivationKind.Sigmoid);
         var q = HeadNorm(_graph.Slice(both, 0, size, heads, "q"), $"blk.{block}.attn_q_norm", size);
-        var k = HeadNorm(Projection(x, block, "attn_k", keyValueHeads * size, "k"), $"blk.{block}.attn_k_norm", size);
-        var v = Projection(x, block, "attn_v", keyValueHeads * size, "v");
+        var k = HeadNorm(Projection(x, block, "attn_k", (long)keyValueHeads * size, "k"), $"blk.{block}.attn_k_norm", size);
+        var v = Projection(x, block, "attn_v", (long)keyValueHeads * size, "v");
         if (Rope(block) is { } rope)
         {
             (q, k) = (_graph.Rope(q, rope, "q_rope"), _graph.Rope(k, rope, "k_rope"));
         }
 
         var attention = AttendToCache(q, k, v, keyValueHeads, AttentionSettings(block, heads, size, 0));
-        return MatMul(_graph.Multiply(attention, gate), _tensors.Require($"blk.{block}.attn_output.weight", heads * size, _numbers.EmbeddingLength), name: "attn_out");
+        return MatMul(_graph.Multiply(attention, gate), _tensors.Require($"blk.{block}.attn_output.weight", (long)heads * size, _numbers.EmbeddingLength), name: "attn_out");
     }
 
     /// <summary>Qwen's gated delta net: one decay for each value head.</summary>
@@ -39,7 +39,7 @@ internal sealed partial class DecoderWriter
             throw new ModelFormatException($"Block {block} has values of {inner} in {heads} heads over {keyHeads} key heads, which do not divide one another", _tensors.File.Path);
         }
 
-        var keys = checked(keyHeads * keySize);
+        var keys = (long)keyHeads * keySize;
         var (qkv, z) = DeltaInputs(x, block, inner, keys, keyHeads);
         var (betaInput, alpha) = DeltaGates(x, prefix, heads, keyHeads);
         var beta = _graph.Activate(betaInput, ActivationKind.Sigmoid);
@@ -60,14 +60,14 @@ internal sealed partial class DecoderWriter
     }
 
     /// <summary>Queries, keys and values as they go into the convolution, and the output's gate: from two matrices, or from one whose parts alternate key head by key head.</summary>
-    private (Value Qkv, Value Gate) DeltaInputs(Value x, int block, int inner, int keys, int keyHeads)
+    private (Value Qkv, Value Gate) DeltaInputs(Value x, int block, int inner, long keys, int keyHeads)
     {
-        if (_tensors.Find($"blk.{block}.attn_qkv.weight", x.Width, (2L * keys) + inner) is { } qkv)
+        if (_tensors.Find($"blk.{block}.attn_qkv.weight", x.Width, (2 * keys) + inner) is { } qkv)
         {
             return (MatMul(x, qkv, name: "qkv"), MatMul(x, _tensors.Require($"blk.{block}.attn_gate.weight", x.Width, inner), name: "z"));
         }
 
-        var all = MatMul(x, _tensors.Require($"blk.{block}.ssm_in.weight", x.Width, 2L * (keys + inner)), name: "qkvz");
+        var all = MatMul(x, _tensors.Require($"blk.{block}.ssm_in.weight", x.Width, 2 * (keys + inner)), name: "qkvz");
         var (key, value) = (keys / keyHeads, inner / keyHeads);
         var q = _graph.Slice(all, 0, key, keyHeads);
         var k = _graph.Slice(all, key, key, keyHeads);
@@ -97,7 +97,7 @@ internal sealed partial class DecoderWriter
             throw new ModelFormatException($"'{_architecture.Name}.attention.head_count' names no heads", _tensors.File.Path);
         }
 
-        var width = checked(heads * size);
+        var width = (long)heads * size;
         Value Input(string part) => Convolution(_graph.MatMul(x, _tensors.Require($"blk.{block}.attn_{part}.weight", x.Width, width), name: part), _tensors.Require($"{prefix}conv1d_{part}.weight", -1, -1, -1, -1), null);
         var (q, k, v) = (Input("q"), Input("k"), Input("v"));
         var decay = MatMul(MatMul(x, _tensors.Require($"{prefix}f_a.weight", x.Width, -1)), _tensors.Require($"{prefix}f_b.weight", -1, width), name: "decay");

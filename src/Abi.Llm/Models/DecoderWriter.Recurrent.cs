@@ -92,16 +92,17 @@ internal sealed partial class DecoderWriter
             throw new ModelFormatException($"Block {block} scans {inner} columns in {heads} heads and {groups} groups, which do not divide one another", _tensors.File.Path);
         }
 
-        var mixed = checked(inner + (2 * groups * states));
-        var all = MatMul(x, _tensors.Require($"{prefix}in.weight", x.Width, (long)inner + mixed + heads), name: "ssm_in");
+        var parameters = (long)groups * states;
+        var mixed = inner + (2 * parameters);
+        var all = MatMul(x, _tensors.Require($"{prefix}in.weight", x.Width, inner + mixed + heads), name: "ssm_in");
         var gate = _graph.Slice(all, 0, inner, name: "ssm_gate");
         var u = Convolution(_graph.Slice(all, inner, mixed), prefix);
         var delta = _graph.AddWeight(_graph.Slice(all, inner + mixed, heads), _tensors.Require($"{prefix}dt.bias", heads));
         var y = _graph.HeadScan(
             _graph.Slice(u, 0, inner),
             _graph.Activate(delta, ActivationKind.Softplus),
-            _graph.Slice(u, inner, groups * states),
-            _graph.Slice(u, inner + (groups * states), groups * states),
+            _graph.Slice(u, inner, parameters),
+            _graph.Slice(u, inner + parameters, parameters),
             _tensors.Require($"{prefix}a", 1, heads),
             _tensors.Require($"{prefix}d", 1, heads),
             groups,

@@ -41,7 +41,7 @@ internal sealed partial class DecoderWriter
         Value Part(int index) => _graph.Slice(mixed, index * width, width);
 
         var first = _tensors.Find($"{prefix}first.weight", size, width / size);
-        var keyValueWidth = _numbers.KeyValueHeads[block] is > 0 and var count ? checked(count * size) : width;
+        var keyValueWidth = _numbers.KeyValueHeads[block] is > 0 and var count ? (long)count * size : width;
         if (keyValueWidth > width || width % keyValueWidth != 0)
         {
             throw new ModelFormatException($"Block {block} has {keyValueWidth / size} key/value heads for {width / size} heads; they must divide them", _tensors.File.Path);
@@ -52,7 +52,8 @@ internal sealed partial class DecoderWriter
         var v = MixProduct(Part(2), $"{prefix}value", keyValueWidth);
         if (keyValueWidth < width)
         {
-            (k, v) = (_graph.Repeat(k, width / keyValueWidth, keyValueWidth / size), _graph.Repeat(v, width / keyValueWidth, keyValueWidth / size));
+            var (times, keyValueHeads) = ((int)(width / keyValueWidth), (int)(keyValueWidth / size));
+            (k, v) = (_graph.Repeat(k, times, keyValueHeads), _graph.Repeat(v, times, keyValueHeads));
         }
 
         var gate = _graph.Activate(MixProduct(Part(4), $"{prefix}gate", width), first is null ? ActivationKind.Sigmoid : ActivationKind.Silu);
@@ -159,7 +160,7 @@ internal sealed partial class DecoderWriter
 
     private Value Mix(Value x, Value change, string prefix) => _graph.Add(_graph.MultiplyWeight(change, _tensors.Require($"{prefix}.weight", x.Width)), x);
 
-    private Value MixProduct(Value x, string prefix, int width) => MatMul(x, _tensors.Require($"{prefix}.weight", x.Width, width), _tensors.Find($"{prefix}.bias", width));
+    private Value MixProduct(Value x, string prefix, long width) => MatMul(x, _tensors.Require($"{prefix}.weight", x.Width, width), _tensors.Find($"{prefix}.bias", width));
 
     /// <summary><c>σ(x W₁ W₂ + w₀)</c>.</summary>
     private Value LowRankSigmoid(Value x, string prefix)

@@ -7,7 +7,7 @@ namespace Abi.Llm.Models;
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed record Hyperparameters
 {
-    /// <summary>The most of any count that a file may claim (blocks, heads, experts): far above every known model, and small enough that products do not overflow.</summary>
+    /// <summary>The most of any count that a file may claim (blocks, heads, experts): far above every known model. Products of two do not fit into an int.</summary>
     private const int Most = 1 << 20;
 
     /// <summary>The number of tokens in the vocabulary.</summary>
@@ -89,7 +89,7 @@ public sealed record Hyperparameters
         var embeddings = file.FindTensor("token_embd.weight");
         return new Hyperparameters
         {
-            VocabularySize = embeddings is not null ? checked((int)embeddings.Rows) : metadata.GetInt32(Key("vocab_size"), 0),
+            VocabularySize = Count(metadata, file.Path, Key("vocab_size"), embeddings?.Rows ?? metadata.GetInt32(Key("vocab_size"), 0), 0, int.MaxValue),
             ContextLength = context,
             EmbeddingLength = embedding,
             BlockCount = blocks,
@@ -123,10 +123,10 @@ public sealed record Hyperparameters
         return [.. Enumerable.Repeat(Count(metadata, path, key, metadata.GetInt32(key), least, Most), blocks)];
     }
 
-    private static int Count(GgufMetadata metadata, string? path, string key, int value, int least, int most)
+    private static int Count(GgufMetadata metadata, string? path, string key, long value, int least, int most)
     {
         _ = metadata;
-        return value >= least && value <= most ? value : throw new ModelFormatException($"'{key}' is {value}; it must be between {least} and {most}.", path);
+        return value >= least && value <= most ? (int)value : throw new ModelFormatException($"'{key}' is {value}; it must be between {least} and {most}.", path);
     }
 
     /// <summary>The epsilon of the norms, which converters write for every family: RMS norms and layer norms have a key each.</summary>

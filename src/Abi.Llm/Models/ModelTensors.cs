@@ -7,6 +7,8 @@ namespace Abi.Llm.Models;
 /// <summary>A model's tensors by name, with the shapes that the architecture expects checked.</summary>
 internal sealed class ModelTensors(GgufFile file, ImmutableArray<string> ignored = default)
 {
+    private const long Any = -1;
+
     public GgufFile File { get; } = file;
 
     /// <summary>A tensor that must be there; -1 in the shape allows any length.</summary>
@@ -36,9 +38,9 @@ internal sealed class ModelTensors(GgufFile file, ImmutableArray<string> ignored
         {
             var found = i < tensor.Shape.Length ? tensor.Shape[i] : 1;
             var expected = i < shape.Length ? shape[i] : 1;
-            if (expected >= 0 && found != expected)
+            if (expected != Any && found != expected)
             {
-                throw new ModelFormatException($"Tensor '{tensor.Name}' has the shape [{string.Join(", ", tensor.Shape)}]; the metadata asks for [{string.Join(", ", shape.ToArray().Select(n => n < 0 ? "any" : n.ToString(System.Globalization.CultureInfo.InvariantCulture)))}]", File.Path);
+                throw new ModelFormatException($"Tensor '{tensor.Name}' has the shape [{string.Join(", ", tensor.Shape)}]; the metadata asks for [{string.Join(", ", shape.ToArray().Select(n => n == Any ? "any" : n.ToString(System.Globalization.CultureInfo.InvariantCulture)))}]", File.Path);
             }
         }
 

@@ -18,12 +18,12 @@ internal sealed class T5Writer(GgufFile file, Architecture architecture, Hyperpa
     public Graph WriteDecoder()
     {
         _graph = new GraphBuilder();
-        var (heads, keySize, valueSize) = Heads(0);
+        var (heads, keyWidth, valueWidth) = Heads(0);
         var (own, cross) = (new CacheLayer[_decoderBlocks], new CacheLayer[_decoderBlocks]);
         for (var block = 0; block < _decoderBlocks; block++)
         {
-            own[block] = _graph.AddCacheLayer(heads, keySize, valueSize);
-            cross[block] = _graph.AddCacheLayer(heads, keySize, valueSize, group: 1);
+            own[block] = _graph.AddCacheLayer(heads, numbers.KeySize, numbers.ValueSize);
+            cross[block] = _graph.AddCacheLayer(heads, numbers.KeySize, numbers.ValueSize, group: 1);
         }
 
         var x = Embed();
@@ -32,12 +32,12 @@ internal sealed class T5Writer(GgufFile file, Architecture architecture, Hyperpa
             _graph.NextBlock();
             var prefix = $"dec.blk.{block}.";
             var normed = Norm(x, $"{prefix}attn_norm");
-            _graph.Store(Product(normed, $"{prefix}attn_k", heads * keySize), Product(normed, $"{prefix}attn_v", heads * valueSize), own[block]);
-            var q = Product(normed, $"{prefix}attn_q", heads * keySize);
+            _graph.Store(Product(normed, $"{prefix}attn_k", keyWidth), Product(normed, $"{prefix}attn_v", valueWidth), own[block]);
+            var q = Product(normed, $"{prefix}attn_q", keyWidth);
             var bias = Bias("dec", block, heads);
             var attention = _graph.Attend(q, own[block], new AttentionSettings { Heads = heads, Scale = 1, RelativeBias = bias }, "attn");
             x = _graph.Add(Product(attention, $"{prefix}attn_o", numbers.EmbeddingLength), x);
-            q = Product(Norm(x, $"{prefix}cross_attn_norm"), $"{prefix}cross_attn_q", heads * keySize);
+            q = Product(Norm(x, $"{prefix}cross_attn_norm"), $"{prefix}cross_attn_q", keyWidth);
             attention = _graph.Attend(q, cross[block], new AttentionSettings { Heads = heads, Scale = 1, Causal = false }, "cross_attn");
             x = _graph.Add(Product(attention, $"{prefix}cross_attn_o", numbers.EmbeddingLength), x);
             x = _graph.Add(FeedForward(Norm(x, $"{prefix}ffn_norm"), prefix, block), x);
@@ -56,12 +56,12 @@ internal sealed class T5Writer(GgufFile file, Architecture architecture, Hyperpa
         _graph = new GraphBuilder();
         _graph.ShareState(state);
         var x = EncoderBlocks();
-        var (heads, keySize, valueSize) = Heads(0);
+        var (heads, keyWidth, valueWidth) = Heads(0);
         for (var block = 0; block < _decoderBlocks; block++)
         {
             // The decoder declares its own layer and the cross-attention's of each block in turn.
             var layer = state.Cache[(2 * block) + 1];
-            _graph.Store(Product(x, $"dec.blk.{block}.cross_attn_k", heads * keySize), Product(x, $"dec.blk.{block}.cross_attn_v", heads * valueSize), layer);
+            _graph.Store(Product(x, $"dec.blk.{block}.cross_attn_k", keyWidth), Product(x, $"dec.blk.{block}.cross_attn_v", valueWidth), layer);
         }
 
         return _graph.Build();
@@ -89,13 +89,13 @@ internal sealed class T5Writer(GgufFile file, Architecture architecture, Hyperpa
         {
             _graph.NextBlock();
             var prefix = $"enc.blk.{block}.";
-            var (heads, keySize, valueSize) = Heads(block);
+            var (heads, keyWidth, valueWidth) = Heads(block);
             var normed = Norm(x, $"{prefix}attn_norm");
             var settings = new AttentionSettings { Heads = heads, Scale = 1, Causal = false, RelativeBias = Bias("enc", block, heads), RelativeBidirectional = true };
             var attention = _graph.AttendWithin(
-                Product(normed, $"{prefix}attn_q", heads * keySize),
-                Product(normed, $"{prefix}attn_k", heads * keySize),
-                Product(normed, $"{prefix}attn_v", heads * valueSize),
+                Product(normed, $"{prefix}attn_q", keyWidth),
+                Product(normed, $"{prefix}attn_k", keyWidth),
+                Product(normed, $"{prefix}attn_v", valueWidth),
                 heads,
                 settings,
                 "attn");
@@ -109,11 +109,12 @@ internal sealed class T5Writer(GgufFile file, Architecture architecture, Hyperpa
 
     private Value Embed() => _graph.Embed(_tensors.Require("token_embd.weight", numbers.EmbeddingLength, numbers.VocabularySize), "embedding");
 
-    private (int Heads, int KeySize, int ValueSize) Heads(int block)
+    /// <summary>A block's heads, and the columns of all their keys and values.</summary>
+    private (int Heads, long KeyWidth, long ValueWidth) Heads(int block)
     {
         var heads = numbers.Heads[block];
         return heads > 0 && numbers.KeyValueHeads[block] == heads && numbers.KeySize > 0 && numbers.ValueSize > 0
-            ? (heads, numbers.KeySize, numbers.ValueSize)
+            ? (heads, (long)heads * numbers.KeySize, (long)heads * numbers.ValueSize)
             : throw new ModelFormatException($"Block {block} has {heads} heads of {numbers.KeySize} and {numbers.KeyValueHeads[block]} key/value heads of {numbers.ValueSize}; T5 needs as many of one as of the other, and none empty", file.Path);
     }
 
