@@ -22,12 +22,15 @@ internal static unsafe class BlockAttentionKernels
     /// <summary>The most queries.</summary>
     public const int MostQueries = AttentionKernels.Tile;
 
+    /// <summary>The most columns of a key: their scales over a page lie on the stack, 4 bytes a column.</summary>
+    public const int MostKeyColumns = 4096;
+
     /// <summary><c>scores[q][p] = queries[q] · keys[p]</c>.</summary>
     /// <param name="queries">[count] pointers to [keySize].</param>
     /// <param name="count">The number of queries, at most 8.</param>
     /// <param name="packed">Eight queries column by column: [keySize, 8]; read when there are eight.</param>
     /// <param name="keys">Panels of 32 columns: [keySize / 32, 32 positions].</param>
-    /// <param name="keySize">The columns of a key, an even number.</param>
+    /// <param name="keySize">The columns of a key, an even number, at most <see cref="MostKeyColumns"/>.</param>
     /// <param name="type">Q8_0 or Q4_0.</param>
     /// <param name="scores">The page's part of [count, 256].</param>
     /// <param name="ahead">What is read soon, as much as is read now.</param>

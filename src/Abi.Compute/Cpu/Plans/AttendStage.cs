@@ -226,7 +226,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         var count = tile.Rows * _group;
         var start = page * StateStore.PageLength;
         var to = scratch.Scores + (page % SpanPages * StateStore.PageLength);
-        if (PageShape.IsBlocks(_shape.KeyType) && count <= BlockAttentionKernels.MostQueries && _shape.KeySize % 2 == 0)
+        if (PageShape.IsBlocks(_shape.KeyType) && count <= BlockAttentionKernels.MostQueries && _shape.KeySize <= BlockAttentionKernels.MostKeyColumns && _shape.KeySize % 2 == 0)
         {
             BlockAttentionKernels.Score(scratch.Queries, count, scratch.Packed, PageOf(tile, head, page), _shape.KeySize, _shape.KeyType, to, ahead);
             return;

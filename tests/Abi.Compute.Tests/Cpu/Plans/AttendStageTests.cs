@@ -1,0 +1,47 @@
+using Abi.Compute.Cpu;
+using Abi.Compute.Devices;
+using Abi.Compute.Formats;
+using Abi.Compute.Graphs;
+using Abi.Compute.Tensors;
+using Abi.Testing;
+
+namespace Abi.Compute.Tests.Cpu.Plans;
+
+/// <summary>Attention where a page or a key is not like others.</summary>
+public sealed class AttendStageTests
+{
+    /// <summary>In a process of its own, which a worker without stack would end.</summary>
+    [Test]
+    public void KeysOfAnyWidthFitOnTheStackOfAWorker([Values(TensorType.Q8_0, TensorType.Q4_0, TensorType.F16)] TensorType type) =>
+        ChildProcess.Run(AttendToWideKeys, null, type.ToString());
+
+    private static void AttendToWideKeys(string type)
+    {
+        const int Size = 1 << 19, ValueSize = 32;
+        var values = Random(ValueSize, 1, new Random(1));
+        var graph = new GraphBuilder();
+        var layer = graph.AddCacheLayer(1, Size, ValueSize);
+        var wide = graph.Embed(WeightTensor.FromFloats("w", [Size, 1], Random(Size, 1, new Random(2))));
+        graph.Store(wide, graph.Embed(WeightTensor.FromFloats("w", [ValueSize, 1], values)), layer);
+        graph.AddOutput(graph.Attend(wide, layer, new AttentionSettings { Heads = 1, Scale = 1e-5f }));
+        var built = graph.Build();
+        using var device = new CpuDevice(new CpuOptions { Threads = 2 });
+        using var plan = device.Lower(built, new LoweringOptions());
+        using var state = device.CreateState(built.State, new StateOptions { Pages = 1, CacheType = Enum.Parse<TensorType>(type), ValueCacheType = TensorType.F32 });
+        var step = new StepInputs();
+        step.AddSequence().SetPages(0, [0], 3);
+        for (var position = 0; position < 3; position++)
+        {
+            step.AddRow(0, position, wantsOutput: true);
+        }
+
+        plan.Run(step, state);
+        for (var row = 0; row < 3; row++)
+        {
+            // All positions have the same value, and so has every mean of them.
+            Assert.That(plan.Read(built.Outputs[0]).Slice(row * ValueSize, ValueSize).ToArray(), Is.EqualTo(values).Within(1e-6));
+        }
+    }
+
+    private static float[] Random(int width, int rows, Random random) => [.. Enumerable.Range(0, width * rows).Select(_ => random.NextSingle() - 0.5f)];
+}
