@@ -32,9 +32,10 @@ public sealed class InstructionSetTests
     {
         width = Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : Vector128.IsHardwareAccelerated ? 128 : 0;
         using var device = new CpuDevice(new CpuOptions { Threads = 2 });
-        return string.Join('\n', OperationCase.All().Where((_, i) => i % 2 == 0).Select(test =>
+        return string.Join('\n', OperationCase.All().Where((_, i) => i % 2 == 0).Select((test, i) =>
         {
-            var results = OperationRunner.Run(device, test, [12, 1]);
+            // two pages, and of some attention more than a span
+            var results = OperationRunner.Run(device, test, test.Name.StartsWith("attend ", StringComparison.Ordinal) && i % 8 == 0 ? [290, 1] : [40, 1]);
             var bytes = results.SelectMany(result => MemoryMarshal.AsBytes(result.AsSpan()).ToArray()).ToArray();
             return $"{test.Name}: {Convert.ToHexString(SHA256.HashData(bytes))[..16]}";
         }));

@@ -36,9 +36,13 @@ public sealed class ProductInstructionSetTests
             foreach (var activations in Enum.GetValues<ActivationPrecision>())
             {
                 using var product = new ProductCase(format.Type, 512, 80, 8, seed: 11);
-                using var matrix = ProductMatrices.Create(product.Weight, 0, 80, activations, RepackMode.Lazy);
-                var bits = SHA256.HashData(MemoryMarshal.AsBytes(product.Multiply(matrix).AsSpan()));
-                lines.Add(string.Create(CultureInfo.InvariantCulture, $"{format.Name} {activations} {Convert.ToHexString(bits)[..16]}"));
+                foreach (var rows in (int[])[8, 1])
+                {
+                    using var some = new ProductCase(product, rows);
+                    using var matrix = ProductMatrices.Create(product.Weight, 0, 80, activations, RepackMode.Lazy);
+                    var bits = SHA256.HashData(MemoryMarshal.AsBytes(some.Multiply(matrix).AsSpan()));
+                    lines.Add(string.Create(CultureInfo.InvariantCulture, $"{format.Name} {activations} {rows} {Convert.ToHexString(bits)[..16]}"));
+                }
             }
         }
 
