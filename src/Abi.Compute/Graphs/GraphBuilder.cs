@@ -34,9 +34,11 @@ public sealed class GraphBuilder
     }
 
     /// <summary>Declares a layer of positional state.</summary>
+    /// <exception cref="ModelFormatException">It would have no heads or columns, or more than any model has.</exception>
     public CacheLayer AddCacheLayer(int heads, int keySize, int valueSize, int group = 0, int window = 0)
     {
         var layer = new CacheLayer(_cache.Count, group, heads, keySize, valueSize, window);
+        RequireHeads(layer, heads, keySize, valueSize);
         _cache.Add(layer);
         return layer;
     }
