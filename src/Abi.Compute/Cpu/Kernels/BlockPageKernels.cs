@@ -52,8 +52,8 @@ internal static unsafe class BlockPageKernels
             {
                 for (var c = 0; c < columns; c++)
                 {
-                    (Signed(levels + (c * Page)) * s0).Store(to + (c * Page));
-                    (Signed(levels + (c * Page) + Lanes.Count) * s1).Store(to + (c * Page) + Lanes.Count);
+                    (Lanes16.Signed(levels + (c * Page)) * s0).Store(to + (c * Page));
+                    (Lanes16.Signed(levels + (c * Page) + Lanes.Count) * s1).Store(to + (c * Page) + Lanes.Count);
                 }
 
                 continue;
@@ -61,13 +61,12 @@ internal static unsafe class BlockPageKernels
 
             for (var c = 0; c < columns; c += 2, levels += Page)
             {
-                var (l0, l1) = (Unsigned(levels), Unsigned(levels + Lanes.Count));
-                (Low(l0) * s0).Store(to + (c * Page));
-                (Low(l1) * s1).Store(to + (c * Page) + Lanes.Count);
+                (Lanes16.Low(levels) * s0).Store(to + (c * Page));
+                (Lanes16.Low(levels + Lanes.Count) * s1).Store(to + (c * Page) + Lanes.Count);
                 if (c + 1 < columns)
                 {
-                    (High(l0) * s0).Store(to + ((c + 1) * Page));
-                    (High(l1) * s1).Store(to + ((c + 1) * Page) + Lanes.Count);
+                    (Lanes16.High(levels) * s0).Store(to + ((c + 1) * Page));
+                    (Lanes16.High(levels + Lanes.Count) * s1).Store(to + ((c + 1) * Page) + Lanes.Count);
                 }
             }
         }
@@ -88,8 +87,8 @@ internal static unsafe class BlockPageKernels
                 for (var p = 0; p < Page; p++)
                 {
                     var s = Vector512.Create(scales[p]);
-                    (Signed(levels + (p * Columns)) * s).Store(to + (p * stride));
-                    (Signed(levels + (p * Columns) + Lanes.Count) * s).Store(to + (p * stride) + Lanes.Count);
+                    (Lanes16.Signed(levels + (p * Columns)) * s).Store(to + (p * stride));
+                    (Lanes16.Signed(levels + (p * Columns) + Lanes.Count) * s).Store(to + (p * stride) + Lanes.Count);
                 }
 
                 continue;
@@ -98,9 +97,9 @@ internal static unsafe class BlockPageKernels
             for (var p = 0; p < Page; p++)
             {
                 var s = Vector512.Create(scales[p]);
-                var l = Unsigned(levels + (p * (Columns / 2)));
-                (Low(l) * s).Store(to + (p * stride));
-                (High(l) * s).Store(to + (p * stride) + Lanes.Count);
+                var row = levels + (p * (Columns / 2));
+                (Lanes16.Low(row) * s).Store(to + (p * stride));
+                (Lanes16.High(row) * s).Store(to + (p * stride) + Lanes.Count);
             }
         }
     }
@@ -219,22 +218,4 @@ internal static unsafe class BlockPageKernels
 
     /// <summary>The bytes of 32 positions' blocks.</summary>
     private static int PanelBytes(TensorType type) => Page * BlockBytes(type);
-
-    /// <summary>16 signed levels.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Signed(byte* levels) =>
-        Vector512.ConvertToSingle(Vector512.WidenLower(Vector256.WidenLower(Vector128.Load((sbyte*)levels).ToVector256Unsafe()).ToVector512Unsafe()));
-
-    /// <summary>16 bytes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Unsigned(byte* levels) =>
-        Vector512.WidenLower(Vector256.WidenLower(Vector128.Load(levels).ToVector256Unsafe()).ToVector512Unsafe()).AsInt32();
-
-    /// <summary>The levels of 4 bits in the low halves of bytes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Low(Vector512<int> bytes) => Vector512.ConvertToSingle((bytes & Vector512.Create(15)) - Vector512.Create(8));
-
-    /// <summary>Those in the high halves.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> High(Vector512<int> bytes) => Vector512.ConvertToSingle((bytes >> 4) - Vector512.Create(8));
 }

@@ -33,7 +33,14 @@ internal static unsafe class HalfLanes
 
     /// <summary>Widens 4 halves.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Load4(Half* from) => Widen8(Vector64.Load((short*)from).ToVector128Unsafe()).GetLower();
+    public static Vector128<float> Load4(Half* from)
+    {
+        var bits = Vector128.WidenLower(Vector64.Load((short*)from).ToVector128Unsafe()) << 13;
+        var normal = ((bits & Vector128.Create(Magnitude)) + Vector128.Create(Bias)).AsSingle();
+        var value = Vector128.MinNative(normal, Vector128.FusedMultiplyAdd(normal, Vector128.Create(2f), Vector128.Create(-LeastNormal)));
+        var isUnbounded = Vector128.GreaterThanOrEqual(value, Vector128.Create(BeyondGreatest)).AsInt32();
+        return (value.AsInt32() | (isUnbounded & Vector128.Create(Unbounded)) | (bits & Vector128.Create(int.MinValue))).AsSingle();
+    }
 
     /// <summary>Widens 16 halves in registers that the machine has: what those of 512 bits become elsewhere is calls.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Abi.Compute.Cpu.Kernels;
 
-/// <summary>Sixteen lanes, for machines that have such registers.</summary>
+/// <summary>Sixteen lanes, for machines that have such registers; elsewhere .NET takes their place, but not that of <see cref="LookUp"/>.</summary>
 internal readonly unsafe struct Lanes16 : IBlockLanes<Vector512<float>>, IIntegerLanes<Vector512<int>, Vector512<float>>
 {
     public static int Count => 16;

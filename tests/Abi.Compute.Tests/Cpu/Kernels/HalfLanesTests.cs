@@ -59,7 +59,7 @@ public sealed class HalfLanesTests
         }
     }
 
-    /// <summary>All halves in each way: 16, 8, all together, which finds infinite ones, and the finite ones of either sign, which does not.</summary>
+    /// <summary>All halves in each way: 16, 8, 4, all together, which finds infinite ones, and the finite ones of either sign, which does not.</summary>
     private static unsafe void WidenAll()
     {
         const int finite = 0x7C00;
@@ -77,6 +77,12 @@ public sealed class HalfLanesTests
             for (var i = 0; i < All; i += 8)
             {
                 HalfLanes.Load8(from + i).Store(to + i);
+            }
+
+            Check(halves, widened);
+            for (var i = 0; i < All; i += 4)
+            {
+                HalfLanes.Load4(from + i).Store(to + i);
             }
 
             Check(halves, widened);
