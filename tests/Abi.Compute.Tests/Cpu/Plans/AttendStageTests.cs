@@ -10,14 +10,14 @@ namespace Abi.Compute.Tests.Cpu.Plans;
 /// <summary>Attention where a page or a key is not like others.</summary>
 public sealed class AttendStageTests
 {
-    /// <summary>In a process of its own, which a worker without stack would end.</summary>
+    /// <summary>In a process of its own, which ends where a stack does.</summary>
     [Test]
     public void KeysOfAnyWidthFitOnTheStackOfAWorker([Values(TensorType.Q8_0, TensorType.Q4_0, TensorType.F16)] TensorType type) =>
-        ChildProcess.Run(AttendToWideKeys, null, type.ToString());
+        ChildProcess.Run(AttendToWideKeysOnASmallStack, null, type.ToString());
 
     /// <summary>Keys and values behind what a row sees: what is left there of an earlier text, which may be no numbers.</summary>
     [Test]
-    public void WhatIsNotSeenMayBeAnything([Values(TensorType.F32, TensorType.F16, TensorType.Q8_0)] TensorType type, [Values(1, 4)] int group, [Values(20, 30)] int at)
+    public void WhatIsNotSeenMayBeAnything([Values(TensorType.F32, TensorType.F16)] TensorType type, [Values(1, 4)] int group, [Values(20, 30)] int at)
     {
         const int Size = 16, Positions = 64, NoNumber = 64;
         var random = new Random(1);
@@ -57,6 +57,14 @@ public sealed class AttendStageTests
             plan.Run(step, state);
             return plan.Read(built.Outputs[0]).ToArray();
         }
+    }
+
+    private static void AttendToWideKeysOnASmallStack(string type)
+    {
+        // Who runs a step takes chunks of it like its workers, whose stacks are as small.
+        var thread = new Thread(() => AttendToWideKeys(type), 1 << 20);
+        thread.Start();
+        thread.Join();
     }
 
     private static void AttendToWideKeys(string type)
