@@ -57,11 +57,26 @@ public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable
     {
         null => new FeatureHealth(FeatureHealthStatus.Unhealthy, "The database is not open."),
         { WriteFailure: { } failure } => new FeatureHealth(FeatureHealthStatus.Unhealthy, $"The database takes no more writes: {failure.Message}", failure),
-        { CheckpointFailure: { } failure } => new FeatureHealth(FeatureHealthStatus.Degraded, $"The last checkpoint failed: {failure.Message} The log holds everything, and grows until one succeeds.", failure),
-        { LogArchive: { Failure: { } failure } archive } => new FeatureHealth(FeatureHealthStatus.Degraded, $"{failure.Message} {archive.PendingSegments} segments wait since {archive.FailingSince:u}.", failure),
-        { Recovery.Warnings: { Length: > 0 } warnings } => new FeatureHealth(FeatureHealthStatus.Degraded, string.Join(' ', warnings)),
+        var store when Troubles(store) is { Count: > 0 } troubles => new FeatureHealth(FeatureHealthStatus.Degraded, string.Join(' ', troubles), store.CheckpointFailure ?? store.LogArchive?.Failure),
         _ => FeatureHealth.Healthy,
     });
+
+    private static List<string> Troubles(VectorDatabase store)
+    {
+        List<string> troubles = [];
+        if (store.CheckpointFailure is { } failure)
+        {
+            troubles.Add($"The last checkpoint failed, or letting go of memory after it: {failure.Message} Nothing is lost; until one succeeds, more is kept of the log or in memory than need be.");
+        }
+
+        if (store.LogArchive is { Failure: { } archiveFailure } archive)
+        {
+            troubles.Add($"{archiveFailure.Message} {archive.PendingSegments} segments wait since {archive.FailingSince:u}.");
+        }
+
+        troubles.AddRange(store.Recovery.Warnings);
+        return troubles;
+    }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));

@@ -10,8 +10,6 @@ internal sealed unsafe partial class HnswGraph<TDistance>
     private const int MostCandidates = 512;
     private const int SlotsPerTurn = 16; // about as long as linking a node takes
 
-    private readonly HashSet<int> _inVain = []; // nodes that stayed unreached when they were linked anew: they are not again, until they lose a neighbour
-
     public override void Remove(bool[] isRemoved, Func<int, bool> isLinked, int slots, int threads, WriteAdmission admission)
     {
         slots = Math.Min(slots, Capacity);
@@ -31,15 +29,9 @@ internal sealed unsafe partial class HnswGraph<TDistance>
                         continue;
                     }
 
-                    var isChanged = false;
                     for (var level = 0; level <= LevelOf(slot); level++)
                     {
-                        isChanged |= Bridge(slot, level, isRemoved, walk, open);
-                    }
-
-                    if (isChanged)
-                    {
-                        Forget(slot);
+                        Bridge(slot, level, isRemoved, walk, open);
                     }
                 }
             }
@@ -53,7 +45,6 @@ internal sealed unsafe partial class HnswGraph<TDistance>
             if (isRemoved[slot])
             {
                 removed++;
-                Forget(slot);
                 new Span<int>(Links.Row(slot), 2 * Connections).Fill(-1);
                 UpperLinks[slot] = null;
             }
@@ -68,61 +59,83 @@ internal sealed unsafe partial class HnswGraph<TDistance>
             }
         }
 
-        LinkUnreached(isRemoved, isLinked, slots, degree, admission);
+        LinkUnreached(isRemoved, isLinked, slots, admission);
     }
 
-    // All the nodes that led to a node may have gone together: then it is linked anew; and again, since the links to one may take the place of those to another, as long as that helps.
-    private void LinkUnreached(bool[] isRemoved, Func<int, bool> isLinked, int slots, ParallelOptions degree, WriteAdmission admission)
+    // All the nodes that led to a node may have gone together. It gets a link from one that is reached, and what it leads to itself is reached with it. Where there is no room for that, it may take the
+    // place of another link, and what that led to is looked for in another round.
+    private void LinkUnreached(bool[] isRemoved, Func<int, bool> isLinked, int slots, WriteAdmission admission)
     {
-        var before = int.MaxValue;
-        while (EntryPoint >= 0)
+        const int Rounds = 4;
+        if (EntryPoint < 0)
         {
-            var isReached = Reached(admission);
-            _inVain.RemoveWhere(slot => isReached[slot]);
-            List<int> unreached = [.. Enumerable.Range(0, slots).Where(slot => !isReached[slot] && !isRemoved[slot] && isLinked(slot) && !_inVain.Contains(slot))];
-            if (unreached.Count == 0)
-            {
-                return;
-            }
+            return;
+        }
 
-            if (unreached.Count > before / 2)
+        var isReached = new bool[Capacity];
+        var isCrowded = true;
+        for (var round = 0; isCrowded && round < Rounds; round++)
+        {
+            isCrowded = false;
+            isReached.AsSpan().Clear();
+            Reach((int)EntryPoint, isReached, admission);
+            for (var slot = 0; slot < slots; slot++)
             {
-                _inVain.UnionWith(unreached);
-                return;
-            }
-
-            before = unreached.Count;
-            foreach (var slot in unreached)
-            {
-                for (var level = LevelOf(slot); level >= 0; level--)
+                if (!isReached[slot] && !isRemoved[slot] && isLinked(slot))
                 {
-                    LinksOf(slot, level).Fill(-1);
+                    isCrowded |= !TryLinkTo(slot, admission);
+                    Reach(slot, isReached, admission);
                 }
             }
-
-            Parallel.ForEach(unreached, degree, slot =>
-            {
-                using var turn = admission.Enter();
-                Link(slot, LevelOf(slot), EntryPoint);
-            });
         }
     }
 
-    private void Forget(int slot)
+    // Gives a node a link from the nearest one that a walk meets and that has room for it; returns false when none has, and one was linked to it in another's place.
+    private bool TryLinkTo(int slot, WriteAdmission admission)
     {
-        lock (_inVain)
+        using var turn = admission.Enter();
+        var memory = QueryBuffer.Rent(TDistance.QueryBytes(_rowBytes));
+        TDistance.Prepare(Rows.Row(slot), memory.Address, _rowBytes);
+        var walk = Rent(ConstructionEffort);
+        var entry = EntryPoint;
+        var nearest = Descend(memory.Address, (int)entry, (int)(entry >> 32), 0, walk);
+        var met = new ReadOnlySpan<ulong>(walk.Pool, WalkBase(memory.Address, nearest, ConstructionEffort, walk));
+        var hasRoom = false;
+        for (var i = 0; i < met.Length && !hasRoom; i++)
         {
-            _inVain.Remove(slot);
+            hasRoom = TryAppend(ScoredSlot.Slot(met[i]), slot);
         }
+
+        if (!hasRoom)
+        {
+            LinkBack(ScoredSlot.Slot(met[0]), slot, 0);
+        }
+
+        _walks.Add(walk);
+        memory.Return();
+        return hasRoom;
     }
 
-    // Which nodes some way leads to, by slot.
-    private bool[] Reached(WriteAdmission admission)
+    private bool TryAppend(int from, int to)
+    {
+        Lock(from);
+        var links = LinksOf(from, 0);
+        var room = links.IndexOf(-1);
+        if (room >= 0)
+        {
+            Volatile.Write(ref links[room], to);
+        }
+
+        Unlock(from);
+        return room >= 0;
+    }
+
+    // Notes which nodes some way leads to from one of them, by slot.
+    private void Reach(int from, bool[] isReached, WriteAdmission admission)
     {
         const int NodesPerTurn = 256; // about as long as linking a node takes
-        var isReached = new bool[Capacity];
-        var open = new Stack<int>([(int)EntryPoint]);
-        isReached[(int)EntryPoint] = true;
+        var open = new Stack<int>([from]);
+        isReached[from] = true;
         while (open.Count > 0)
         {
             using var turn = admission.Enter();
@@ -146,12 +159,9 @@ internal sealed unsafe partial class HnswGraph<TDistance>
                 }
             }
         }
-
-        return isReached;
     }
 
-    // Returns whether the node's links are others than before.
-    private bool Bridge(int slot, int level, bool[] isRemoved, WalkState walk, Queue<int> open)
+    private void Bridge(int slot, int level, bool[] isRemoved, WalkState walk, Queue<int> open)
     {
         // What is left of the node's own links stays. Choosing all anew, with no slack, would thin the graph out with every round of deletions.
         var links = LinksOf(slot, level);
@@ -168,7 +178,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
 
         if (kept == before)
         {
-            return false;
+            return;
         }
 
         walk.Restamp();
@@ -199,7 +209,6 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         }
 
         Write(slot, level, chosen[..kept]);
-        return true;
     }
 
     // What a node's removed neighbours lead to, of what the walk has not met, but no more copies of the node than are wanted. Chains of removed nodes are followed as far as they go, since half a
