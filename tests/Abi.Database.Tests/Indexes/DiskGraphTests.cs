@@ -405,7 +405,7 @@ public sealed class DiskGraphTests : WordsFixture, IDisposable
 
         for (var step = begun; step <= disk.Journal.Count; step++)
         {
-            if (step < disk.Journal.Count && disk.Journal[step].Kind == MemoryStorage.StepKind.Write && step % 64 != 0)
+            if (step < disk.Journal.Count && disk.Journal[step].Kind == MemoryStorage.StepKind.Write && step % 256 != 0)
             {
                 continue; // many pages in a row are written alike
             }

@@ -147,7 +147,7 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         }
 
         var space = VectorSpace.Of(new VectorField("v", 100) { DistanceFunction = DistanceFunction.EuclideanSquaredDistance });
-        var (graph, rows) = Build(space, vectors, slots, connections);
+        var (graph, rows) = Build(space, vectors, slots, connections, threads: 1); // one makes the same graph each time: over so few links some of those of two lose more
         Assert.That(Search(graph, space, vectors[Others], 500).Count(slot => slot >= Others), Is.EqualTo(500));
         Assert.That(Reached(graph).Count(slot => slot >= Others), Is.GreaterThanOrEqualTo(Copies * 0.9));
         GC.KeepAlive(rows);
@@ -160,7 +160,7 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         const int Some = 2000;
         var vectors = Enumerable.Range(0, Some).Select(row => Base.AsMemory(row * 100, 100)).ToArray();
         var space = VectorSpace.Of(new VectorField("v", 100) { DistanceFunction = DistanceFunction.EuclideanSquaredDistance });
-        var (graph, rows) = Build(space, vectors, [.. Enumerable.Range(0, Some)], connections: 2);
+        var (graph, rows) = Build(space, vectors, [.. Enumerable.Range(0, Some)], connections: 2, threads: 1);
         Assert.That(Reached(graph), Has.Count.LessThan(Some));
         var isRemoved = new bool[NativeColumn.ChunkSlots];
         isRemoved[0] = true;
@@ -236,7 +236,7 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         }
     }
 
-    private static (HnswGraph Graph, NativeColumn Rows) Build(VectorSpace space, Memory<float>[] vectors, int[] slots, int connections = 16)
+    private static (HnswGraph Graph, NativeColumn Rows) Build(VectorSpace space, Memory<float>[] vectors, int[] slots, int connections = 16, int threads = 2)
     {
         var rows = new NativeColumn(space.RowBytes);
         rows.Grow(vectors.Length);
@@ -246,7 +246,7 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         }
 
         var graph = space.CreateGraph(rows, connections, 100);
-        graph.Insert(slots, 2, new WriteAdmission(1));
+        graph.Insert(slots, threads, new WriteAdmission(1));
         return (graph, rows);
     }
 

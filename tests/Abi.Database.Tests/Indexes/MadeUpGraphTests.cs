@@ -9,7 +9,7 @@ namespace Abi.Database.Tests.Indexes;
 /// <summary>Graph files whose checksums are right and whose content is not: made up on purpose. They may cost recall, but neither records nor the process.</summary>
 public sealed class MadeUpGraphTests
 {
-    private const int Rounds = 40;
+    private const int Rounds = 20;
 
     private const int Count = 10_000;
     private const int Connections = 8;
