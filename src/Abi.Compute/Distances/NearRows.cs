@@ -8,13 +8,13 @@ namespace Abi.Compute.Distances;
 /// </summary>
 internal static unsafe class NearRows
 {
-    /// <summary>Euclidean distances, in what rounding may have moved a row by, from which on an estimate does: it is off by a quarter at the worst, and mostly by far less.</summary>
+    /// <summary>From so many times what rounding may have moved a row by, an estimate of a Euclidean distance will do: it is off by a quarter at the worst, and mostly by far less.</summary>
     public const float Roundings = 8;
 
-    /// <summary>The distance of directions, 1 − cos, from which on an estimate does. What it is off by is 2⁻⁹ at the worst, and mostly a few times less than the square root of the dimensions allows for.</summary>
+    /// <summary>From this distance of directions, 1 − cos, an estimate will do: it is off by 2⁻⁹ at the worst, and by far less in many dimensions, since roundings cancel.</summary>
     public const float Direction = 1f / 128;
 
-    /// <summary>About the same for rows whose lengths are not known, as <see cref="Roundings"/>.</summary>
+    /// <summary>About the same where lengths are not known: in what rounding may have moved both rows by.</summary>
     public const float ProductRoundings = 64;
 
     /// <summary>That distance, squared, for rows near a query: they have about its length, and are rounded by up to 2⁻⁹ of that.</summary>

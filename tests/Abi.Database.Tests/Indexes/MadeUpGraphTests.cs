@@ -9,23 +9,25 @@ namespace Abi.Database.Tests.Indexes;
 /// <summary>Graph files whose checksums are right and whose content is not: made up on purpose. They may cost recall, but neither records nor the process.</summary>
 public sealed class MadeUpGraphTests
 {
-    private const int Rounds = 20;
-
     private const int Count = 10_000;
     private const int Connections = 8;
     private const long WithoutVector = -1;
 
     private static readonly int[] Numbers = [-1, -2, 0, 1, 255, Count - 1, Count, Count + 1, 16_384, 1 << 20, int.MaxValue, int.MinValue];
 
-    [TestCase(IndexKind.Hnsw, false)]
-    [TestCase(IndexKind.Hnsw, true)]
-    [TestCase(IndexKind.IvfPq, false)]
-    [TestCase(IndexKind.DiskAnn, false)]
-    public async Task ItIsRefusedOrSearchedInBounds(IndexKind kind, bool isQuantized)
+    [TestCase(IndexKind.Hnsw, false, 20)]
+    [TestCase(IndexKind.Hnsw, true, 20)]
+    [TestCase(IndexKind.IvfPq, false, 20)]
+    [TestCase(IndexKind.DiskAnn, false, 20)]
+    [TestCase(IndexKind.Hnsw, false, 200, Explicit = true, Reason = "long")]
+    [TestCase(IndexKind.Hnsw, true, 200, Explicit = true, Reason = "long")]
+    [TestCase(IndexKind.IvfPq, false, 200, Explicit = true, Reason = "long")]
+    [TestCase(IndexKind.DiskAnn, false, 200, Explicit = true, Reason = "long")]
+    public async Task ItIsRefusedOrSearchedInBounds(IndexKind kind, bool isQuantized, int rounds)
     {
         using var template = new TemporaryFolder();
         await FillAsync(template["points"], kind, isQuantized);
-        for (var round = 0; round < Rounds; round++)
+        for (var round = 0; round < rounds; round++)
         {
             using var folder = new TemporaryFolder();
             Directory.CreateDirectory(folder["points"]);
