@@ -6,6 +6,7 @@ using FsCheck.Fluent;
 namespace Abi.Database.Tests;
 
 /// <summary>Random operations, restarts and checkpoints, against a dictionary.</summary>
+[Parallelizable]
 public sealed class ModelTests
 {
     private static readonly CollectionDefinition Definition = new()

@@ -6,6 +6,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Backup;
 
 /// <summary>Chains of backups in one folder: which are deleted and when, through power cuts and failures, and which one a restore takes.</summary>
+[Parallelizable]
 public sealed class BackupRetentionTests
 {
     /// <summary>Sixty days with a commit and a backup each, a full one now and then: what is kept is what the options say, and every moment that is to be there is.</summary>

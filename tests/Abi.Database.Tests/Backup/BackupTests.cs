@@ -8,6 +8,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Backup;
 
 /// <summary>Promise 7: backups made while the database is in use, restored to any commit.</summary>
+[Parallelizable]
 public sealed class BackupTests
 {
     private static readonly CollectionDefinition Definition = new()

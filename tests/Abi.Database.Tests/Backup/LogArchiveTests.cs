@@ -6,6 +6,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Backup;
 
 /// <summary>The archive of the log: restores by it, power cuts, failures, and how long it is kept.</summary>
+[Parallelizable]
 public sealed class LogArchiveTests
 {
     [TestCase(1500, 12)]

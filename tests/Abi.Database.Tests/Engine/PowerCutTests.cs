@@ -3,6 +3,7 @@ using Abi.Database.Engine;
 namespace Abi.Database.Tests.Engine;
 
 /// <summary>Promises 2 and 5: a power cut behind every step of the disk, with writes that were not flushed dropped, reordered or torn.</summary>
+[Parallelizable]
 public sealed class PowerCutTests
 {
     [TestCase(Durability.Full, 4)]

@@ -5,6 +5,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Engine;
 
 /// <summary>What follows a salvage that lost commits is another history, which nothing of the earlier one goes on with.</summary>
+[Parallelizable]
 public sealed class SalvageTests
 {
     /// <summary>Backups in pieces or chains up to commit 10, of which 9 and 10 are lost. What is written then takes the numbers of neither, and no backup has records of both.</summary>

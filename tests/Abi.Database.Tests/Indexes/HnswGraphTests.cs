@@ -8,6 +8,7 @@ using Abi.Database.Rows;
 namespace Abi.Database.Tests.Indexes;
 
 /// <summary>The graph by itself, over vectors that are hard to keep connected: copies of one another, and what mass deletions leave.</summary>
+[Parallelizable]
 public sealed unsafe class HnswGraphTests : WordsFixture
 {
     private const int Others = 1000;

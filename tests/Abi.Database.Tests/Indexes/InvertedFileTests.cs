@@ -1,6 +1,7 @@
 namespace Abi.Database.Tests.Indexes;
 
 /// <summary>The inverted file with product quantization on real word vectors: recall, filters, deletions, reopening, damage, growth.</summary>
+[Parallelizable]
 public sealed class InvertedFileTests : WordsFixture
 {
     [TestCase(DistanceFunction.CosineSimilarity, 0.97)]

@@ -7,6 +7,7 @@ using Abi.Database.Storage;
 namespace Abi.Database.Tests.Indexes;
 
 /// <summary>Graph files whose checksums are right and whose content is not: made up on purpose. They may cost recall, but neither records nor the process.</summary>
+[Parallelizable]
 public sealed class MadeUpGraphTests
 {
     private const int Count = 10_000;

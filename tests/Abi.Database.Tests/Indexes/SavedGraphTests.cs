@@ -4,6 +4,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Indexes;
 
 /// <summary>A graph that is saved while deleted records are still in it leads to all that is left when it is opened.</summary>
+[Parallelizable]
 public sealed class SavedGraphTests : WordsFixture
 {
     private const int Others = 12_000; // fewer are scanned

@@ -4,6 +4,7 @@ using Abi.Database.Rows;
 namespace Abi.Database.Tests.Indexes;
 
 /// <summary>Building a Vamana graph, and the walk over codes.</summary>
+[Parallelizable]
 public sealed unsafe class VamanaBuilderTests : WordsFixture
 {
     private const int Some = 3000;

@@ -5,6 +5,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Text;
 
 /// <summary>Words that a merge takes over from the old index, against an index that is made anew from the texts.</summary>
+[Parallelizable]
 public sealed class TextMergeTests
 {
     private const int Keys = 300; // so many that lists have outdated occurrences and slots are used again
