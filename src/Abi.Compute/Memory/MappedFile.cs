@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using Microsoft.Win32.SafeHandles;
 
 namespace Abi.Compute.Memory;
 
@@ -6,6 +7,7 @@ namespace Abi.Compute.Memory;
 /// <remarks>Thread-safe, but for disposal, which must come after the last use.</remarks>
 public sealed unsafe class MappedFile : TensorMemory
 {
+    private readonly SafeFileHandle _handle;
     private readonly MemoryMappedFile? _file;
     private readonly MemoryMappedViewAccessor? _view;
     private byte* _address;
@@ -16,18 +18,28 @@ public sealed unsafe class MappedFile : TensorMemory
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         Path = path;
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 1);
-        Length = stream.Length;
-        if (Length == 0)
+        _handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        try
         {
-            return; // an empty file cannot be mapped; readers see a length of zero
-        }
+            Length = RandomAccess.GetLength(_handle);
+            if (Length == 0)
+            {
+                return; // an empty file cannot be mapped; readers see a length of zero
+            }
 
-        _file = MemoryMappedFile.CreateFromFile(stream, mapName: null, Length, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
-        _view = _file.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
-        byte* address = null;
-        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref address);
-        _address = address + _view.PointerOffset;
+            _file = MemoryMappedFile.CreateFromFile(_handle, mapName: null, Length, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+            _view = _file.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
+            byte* address = null;
+            _view.SafeMemoryMappedViewHandle.AcquirePointer(ref address);
+            _address = address + _view.PointerOffset;
+        }
+        catch
+        {
+            _view?.Dispose();
+            _file?.Dispose();
+            _handle.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The path that was mapped.</summary>
@@ -39,12 +51,41 @@ public sealed unsafe class MappedFile : TensorMemory
     /// <inheritdoc/>
     public override long Length { get; }
 
+    /// <summary>
+    /// Copies bytes of the file without touching its mapped pages: for a few bytes here and there, since the first touch of a page lets the system map up to 2 MB around it, which count as this process's memory
+    /// for as long as they are mapped.
+    /// </summary>
+    /// <param name="offset">Where in the file they begin.</param>
+    /// <param name="bytes">Takes them; it is filled.</param>
+    /// <exception cref="IOException">The file cannot be read, or became shorter since it was mapped.</exception>
+    /// <exception cref="ObjectDisposedException">The mapping was disposed of.</exception>
+    public void Read(long offset, Span<byte> bytes)
+    {
+        while (!bytes.IsEmpty)
+        {
+            var count = RandomAccess.Read(_handle, bytes, offset);
+            if (count == 0)
+            {
+                throw new EndOfStreamException($"'{Path}' ends at byte {offset}, but had {Length} bytes when it was mapped: it was cut while it was in use. Load it again.");
+            }
+
+            bytes = bytes[count..];
+            offset += count;
+        }
+    }
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (_address == null || !disposing)
+        if (!disposing)
         {
             return; // the handles have finalizers of their own
+        }
+
+        _handle.Dispose();
+        if (_address == null)
+        {
+            return;
         }
 
         _address = null;

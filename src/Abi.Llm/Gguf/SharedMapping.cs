@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Abi.Compute.Memory;
 
 namespace Abi.Llm.Gguf;
@@ -80,17 +79,22 @@ internal sealed class SharedMapping : IDisposable
         }
     }
 
-    /// <summary>What tells files apart that agree in all else: the hash of the first and last 64 KB.</summary>
-    private static unsafe string Sample(MappedFile file)
+    /// <summary>What tells files apart that agree in all else: the first and last 64 KB.</summary>
+    private static byte[] Sample(MappedFile file)
     {
-        var count = (int)Math.Min(SampledBytes, file.Length);
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(new ReadOnlySpan<byte>((void*)file.Address, count));
-        hash.AppendData(new ReadOnlySpan<byte>((byte*)file.Address + file.Length - count, count));
-        return Convert.ToHexString(hash.GetCurrentHash());
+        var sample = new byte[2 * (int)Math.Min(SampledBytes, file.Length)];
+        file.Read(0, sample.AsSpan(..(sample.Length / 2)));
+        file.Read(file.Length - (sample.Length / 2), sample.AsSpan((sample.Length / 2)..));
+        return sample;
     }
 
-    private sealed record Key(string Path, DateTime Changed, long Length, string Sample);
+    /// <summary>What a file is known by. The sample is compared itself: a hash of it would load the system's cryptography, 6 MB, for nothing else.</summary>
+    private sealed record Key(string Path, DateTime Changed, long Length, byte[] Sample)
+    {
+        public bool Equals(Key? other) => other is not null && Path == other.Path && Changed == other.Changed && Length == other.Length && Sample.AsSpan().SequenceEqual(other.Sample);
+
+        public override int GetHashCode() => HashCode.Combine(Path, Changed, Length);
+    }
 
     private sealed class SharedFile(MappedFile memory)
     {

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 
 namespace Abi.Llm.Sampling;
 
@@ -45,13 +44,8 @@ internal sealed class MersenneTwister
         _index = other._index;
     }
 
-    /// <summary>A seed from the system's entropy, in 32 bits.</summary>
-    public static long RandomSeed()
-    {
-        Span<byte> bytes = stackalloc byte[4];
-        RandomNumberGenerator.Fill(bytes);
-        return BitConverter.ToUInt32(bytes);
-    }
+    /// <summary>A seed in 32 bits, another in every process.</summary>
+    public static long RandomSeed() => Random.Shared.NextInt64(1L << 32);
 
     public MersenneTwister Clone() => new(this);
 

@@ -1,5 +1,5 @@
 using Abi.Compute.Cpu.Plans;
-using Abi.Compute.Cpu.Products.Packing;
+using Abi.Compute.Memory;
 using Abi.Compute.Tensors;
 
 namespace Abi.Compute.Cpu.Rows;
@@ -7,11 +7,13 @@ namespace Abi.Compute.Cpu.Rows;
 /// <summary>Entries of a table, by the row's id or position, or one for all.</summary>
 internal sealed unsafe class EmbedRow(WeightTensor table, EmbedIndex index, int offset, Slot result) : RowOperation
 {
-    private const int ManyRows = 16; // of a chunk: a prompt's, not a few sequences' that generate
+    private readonly MappedFile? _file = table.Memory as MappedFile;
 
     public override string Name => $"Embed {table.Name}";
 
     public override int Cost => result.Width;
+
+    public override int ScratchBytes => _file is null ? 0 : checked((int)table.RowByteLength);
 
     public override void Run(StepFrame frame, int first, int end, int worker)
     {
@@ -28,13 +30,17 @@ internal sealed unsafe class EmbedRow(WeightTensor table, EmbedIndex index, int 
                 throw new ArgumentOutOfRangeException(nameof(frame), entry, $"The table '{table.Name}' has {table.Rows} entries.");
             }
 
-            table.DecodeRow(entry, new Span<float>(result.Row(row), result.Width));
-        }
+            var values = new Span<float>(result.Row(row), result.Width);
+            if (_file is null)
+            {
+                table.DecodeRow(entry, values);
+                continue;
+            }
 
-        // The system maps the pages around each one that is read, so that a prompt's rows would hold most of a table.
-        if (end - first >= ManyRows)
-        {
-            SystemMemory.GiveBack(table.Memory, table.Address, table.ByteLength);
+            // Read, not touched: the pages that the system maps around each entry would soon be the whole table, beside its packed copy where products use it, too.
+            var bytes = new Span<byte>(frame.Scratch(worker), ScratchBytes);
+            _file.Read(table.Offset + (entry * table.RowByteLength), bytes);
+            table.Format.Decode(bytes, values);
         }
     }
 }

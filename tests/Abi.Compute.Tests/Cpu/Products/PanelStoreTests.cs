@@ -1,8 +1,8 @@
-using System.Globalization;
 using Abi.Compute.Cpu.Products.Packing;
 using Abi.Compute.Formats;
 using Abi.Compute.Memory;
 using Abi.Compute.Tensors;
+using Abi.Compute.Tests.Memory;
 
 namespace Abi.Compute.Tests.Cpu.Products;
 
@@ -47,43 +47,22 @@ public sealed unsafe class PanelStoreTests
             }
 
             Assert.That(sum, Is.Zero);
-            Assert.That(ResidentBytes(path), Is.GreaterThan(weight.ByteLength * 9 / 10), "all was read");
+            Assert.That(ResidentMemory.Bytes(path), Is.GreaterThan(weight.ByteLength * 9 / 10), "all was read");
             for (var panel = 0; panel < store.Panels; panel++)
             {
                 Assert.That(store.Claim(panel, atOnce: true), Is.EqualTo(PanelClaim.Make));
                 store.Finish(panel);
                 if (panel == store.Panels / 2)
                 {
-                    Assert.That(ResidentBytes(path), Is.LessThan(weight.ByteLength * 3 / 4), "half of them are made");
+                    Assert.That(ResidentMemory.Bytes(path), Is.LessThan(weight.ByteLength * 3 / 4), "half of them are made");
                 }
             }
 
-            Assert.That(ResidentBytes(path), Is.LessThan(weight.ByteLength / 20), "all are made");
+            Assert.That(ResidentMemory.Bytes(path), Is.LessThan(weight.ByteLength / 20), "all are made");
         }
         finally
         {
             File.Delete(path);
         }
-    }
-
-    /// <summary>The bytes of a mapped file that the process holds.</summary>
-    private static long ResidentBytes(string path)
-    {
-        long kilobytes = 0;
-        var isFile = false;
-        foreach (var line in File.ReadLines("/proc/self/smaps"))
-        {
-            if (char.IsAsciiHexDigitLower(line[0]))
-            {
-                // a mapping begins; its fields begin with capitals
-                isFile = line.EndsWith(path, StringComparison.Ordinal);
-            }
-            else if (isFile && line.StartsWith("Rss:", StringComparison.Ordinal))
-            {
-                kilobytes += long.Parse(line.AsSpan(4, line.Length - 6).Trim(), CultureInfo.InvariantCulture);
-            }
-        }
-
-        return kilobytes * 1024;
     }
 }
