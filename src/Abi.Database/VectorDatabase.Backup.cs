@@ -2,6 +2,7 @@
 using Abi.Database.Backup;
 using Abi.Database.Encryption;
 using Abi.Database.Engine;
+using Abi.Database.Log;
 using Abi.Database.Storage;
 
 namespace Abi.Database;
@@ -161,18 +162,25 @@ public sealed partial class VectorDatabase
         },
         cancellationToken);
 
-    // Files are copied as they are: those of an encrypted backup stay encrypted. Gives the time of the full backup, if its folder still has its name.
+    // Files are copied as they are: those of an encrypted backup stay encrypted. What else lies there is left. Gives the time of the full backup, if its folder still has its name.
     private static DateTimeOffset? CopyBackup(string backup, IStorage target, RestoreOptions options)
     {
         using var root = new DiskStorage(backup, create: false);
         using var source = BackupFolder.OpenFor(root, options);
         using var encryption = source.Encryption = source.Exists(KeyFile.Name) ? KeyFile.Open(source, options.EncryptionKey, 0) : null;
+        if (!Directory.Exists(backup))
+        {
+            throw new DatabaseException($"There is no backup at {System.IO.Path.GetFullPath(backup)}: the folder does not exist.");
+        }
+
         if (Verification.Run(source, options.ToSequence ?? long.MaxValue, needsEnd: options.LogArchive is null) is { IsSound: false } report)
         {
             throw new DatabaseCorruptException(string.Join(' ', report.Problems), source.Folder);
         }
 
-        foreach (var name in source.List())
+        var manifest = Manifest.Read(source);
+        HashSet<string> named = [.. manifest.Files(), Manifest.FileName, KeyFile.Name, BackupEnd.FileName];
+        foreach (var name in source.List().Where(name => named.Contains(name) || LogFormat.Number(name) >= manifest.FirstLogSegment))
         {
             using var file = source.OpenRead(name);
             FileCopy.Copy(file, target, name);

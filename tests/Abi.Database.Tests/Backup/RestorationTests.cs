@@ -61,6 +61,25 @@ public sealed class RestorationTests
     }
 
     [Test]
+    /// <summary>What a backup that was cut short has left, or somebody has put there, neither hinders a restore nor is taken along.</summary>
+    [Test]
+    public async Task WhatElseLiesInABackupIsLeft([Values] bool isEncrypted)
+    {
+        using var folder = new TemporaryFolder();
+        using var key = isEncrypted ? EncryptionKey.FromBytes(new byte[32]) : null;
+        await BackupAsync(folder);
+        string[] others = ["mine.txt", "encrypted", Restoration.WorkName, "log-000000000009.abi.tmp", "rows-000009-0000000009.abi"];
+        foreach (var name in others)
+        {
+            await File.WriteAllTextAsync(Path.Combine(Directory.GetDirectories(folder["backup"]).Single(), name), "mine");
+        }
+
+        await VectorDatabase.RestoreAsync(folder["backup"], folder["target"], new RestoreOptions { EncryptionKey = key });
+        Assert.That(Directory.GetFiles(folder["target"]).Select(Path.GetFileName).Intersect(others), Is.Empty);
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["target"], EncryptionKey = key });
+        Assert.That(await database.GetDynamicCollection("c").CountAsync(), Is.EqualTo(2));
+    }
+
     public async Task FoldersBesideAreNotTouched([Values] bool isEncrypted)
     {
         using var folder = new TemporaryFolder();
