@@ -6,11 +6,13 @@ namespace Abi.Database.Backup;
 
 /// <summary>
 /// Makes a database out of a backup in an empty folder. It is made in a folder in there, so that it is on the same disk also where the folder is a mount point or a link, and then moved up, the
-/// manifest last: a crash at any point leaves no database there, one without its manifest, which is refused, or the whole one.
+/// manifest last: a crash at any point leaves the whole database, or that folder and no manifest beside it, which is refused.
 /// </summary>
 internal static class Restoration
 {
     public const string WorkName = "abi.restoring";
+
+    private const string Unfinished = $"A restore into it goes on elsewhere, or was cut short: if it was, delete '{WorkName}' and the files of a database beside it, and restore again.";
 
     /// <summary>Restores.</summary>
     /// <param name="root">The folder.</param>
@@ -22,6 +24,7 @@ internal static class Restoration
     {
         RequireEmpty(root);
         using var held = root.TryLock() ?? throw new DatabaseException($"The folder {root.Folder} is in use elsewhere. Restore into another one.");
+        RequireEmpty(root); // somebody else may have made a database there meanwhile
         Stack<string> moved = [];
         long sequence;
         try
@@ -39,25 +42,44 @@ internal static class Restoration
                     root.Delete(name);
                 }
 
+                root.FlushFolder(); // as long as the folder in there is, what comes back is no database
                 root.DeleteFolder(WorkName);
                 root.Delete(DiskStorage.LockName);
             });
             throw;
         }
 
-        TryDelete(() => root.DeleteFolder(WorkName)); // nothing is in it any more
+        DeleteRest(root);
         return sequence;
     }
+
+    /// <summary>Refuses to open what a restore that goes on, or was cut short, has made so far: it is no database, and none must be made beside it.</summary>
+    /// <exception cref="DatabaseException">There is such a thing.</exception>
+    public static void RefuseUnfinished(IStorage root)
+    {
+        if (IsUnfinished(root))
+        {
+            throw new DatabaseException($"There is no database at {root.Folder}. {Unfinished}");
+        }
+    }
+
+    /// <summary>Deletes what is left beside a database that is whole. By whoever holds the folder's lock.</summary>
+    public static void DeleteRest(IStorage root)
+    {
+        if (root.Folders().Contains(WorkName, StringComparer.Ordinal))
+        {
+            TryDelete(() => root.DeleteFolder(WorkName));
+        }
+    }
+
+    private static bool IsUnfinished(IStorage root) => !root.Exists(Manifest.FileName) && root.Folders().Contains(WorkName, StringComparer.Ordinal);
 
     private static void RequireEmpty(IStorage root)
     {
         const string OfTheFileSystem = "lost+found"; // in every new one of some kinds
-        var folders = root.Folders();
-        if (root.List().Concat(folders).FirstOrDefault(name => name != OfTheFileSystem) is { } present)
+        if (root.List().Concat(root.Folders()).FirstOrDefault(name => name != OfTheFileSystem) is { } present)
         {
-            throw new DatabaseException($"The folder {root.Folder} is not empty: '{present}' is there. Restore into an empty or a new one." + (folders.Contains(WorkName, StringComparer.Ordinal)
-                ? $" A restore into it was cut short: delete '{WorkName}', and the files of a database beside it unless {Manifest.FileName} is among them."
-                : ""));
+            throw new DatabaseException($"The folder {root.Folder} is not empty: '{present}' is there. {(IsUnfinished(root) ? Unfinished : "Restore into an empty or a new one.")}");
         }
     }
 
@@ -107,10 +129,9 @@ internal static class Restoration
         return sequence;
     }
 
-    // Rows come first: a database is not made anew beside them, but its manifest is said to be missing.
     private static void MoveUp(IStorage work, IStorage root, Stack<string> moved)
     {
-        foreach (var name in work.List().Where(name => name != Manifest.FileName).OrderDescending(StringComparer.Ordinal).Append(Manifest.FileName))
+        foreach (var name in work.List().Where(name => name != Manifest.FileName).Append(Manifest.FileName))
         {
             if (name == Manifest.FileName)
             {

@@ -54,6 +54,7 @@ internal sealed partial class DatabaseEngine
 
         _storage.FlushFolder(); // what was found is built on, and a process that was killed may not have made its names durable
         DeleteOrphans();
+        Restoration.DeleteRest(_storage);
         if (isLost)
         {
             // Numbers that what is lost cannot have had, so that a backup which has it is never gone on with.

@@ -62,6 +62,7 @@ internal sealed partial class DatabaseEngine : IDisposable
         _background = new ThrottledStorage(storage, _throttle);
         try
         {
+            Restoration.RefuseUnfinished(storage);
             storage.Encryption = encryption ?? KeyFile.Open(storage, options.EncryptionKey, options.DecryptedBytes);
             if (!IsReadOnly)
             {
