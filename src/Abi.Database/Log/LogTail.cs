@@ -21,9 +21,9 @@ internal sealed class LogTail
             Segment++;
         }
 
-        if (Segment >= manifest.FirstLogSegment)
+        for (var number = Segment; number >= manifest.FirstLogSegment && LastTime == long.MinValue; number--)
         {
-            Note(Read(Segment));
+            Note(Read(number)); // the last may be empty
         }
     }
 
@@ -33,7 +33,7 @@ internal sealed class LogTail
     /// <summary>The last commit.</summary>
     public long Sequence { get; private set; }
 
-    /// <summary>The latest time of the last segment's commits: UTC ticks; <see cref="long.MinValue"/> when it has none.</summary>
+    /// <summary>The latest time of the commits in the last segment that has any, and in those that were taken since: UTC ticks; <see cref="long.MinValue"/> when there are none.</summary>
     public long LastTime { get; private set; }
 
     /// <summary>
@@ -96,7 +96,7 @@ internal sealed class LogTail
     private void Note(LogSegment segment)
     {
         Sequence = Math.Max(Sequence, segment.LastSequence);
-        LastTime = segment.LastTime;
+        LastTime = Math.Max(LastTime, segment.LastTime);
     }
 
     private LogSegment Read(long number) => LogSegment.Read(_storage, _manifest.DatabaseId, number);

@@ -1,5 +1,6 @@
 using Abi.Database.Backup;
 using Abi.Database.Engine;
+using Abi.Database.Log;
 using Abi.Database.Storage;
 using Abi.Database.Tests.Storage;
 
@@ -224,7 +225,43 @@ public sealed class BackupRetentionTests
         Assert.That(Restored(root, new RestoreOptions { ToSequence = 3 }), Is.EqualTo(3));
     }
 
-    /// <summary>The newest chain cannot be looked into, for it is damaged or has another key: a commit that an earlier one has is restored from that, and no other is taken for it.</summary>
+    /// <summary>A process that only reads backs up a log whose last segment the writer has just begun: what is empty hides no moment that the segment before it knows.</summary>
+    [Test]
+    public async Task AnEmptySegmentAtTheEndHidesNoMoment()
+    {
+        var (disk, root, clock) = (new MemoryStorage(), new MemoryStorage(), new StepClock());
+        DatabaseOptions writing = History.Options(), reading = History.Options();
+        (writing.Clock, reading.Clock, reading.Access) = (clock, clock, DatabaseAccess.ReadOnly);
+        using var database = new VectorDatabase(new DatabaseEngine(disk, writing));
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        List<DateTimeOffset> moments = [];
+        for (var commit = 2; commit <= 3; commit++)
+        {
+            clock.Step();
+            await collection.UpsertAsync(CrashTests.Record(commit, 0));
+            moments.Add(clock.GetUtcNow());
+        }
+
+        await database.BackupAsync(new MemoryStream()); // ends the segment
+        clock.Step();
+        using (var reader = new DatabaseEngine(disk, reading))
+        {
+            reader.Backup(root, new BackupOptions());
+        }
+
+        var chain = root.NewestChain;
+        var numbers = LogSegment.NumbersIn(chain);
+        Assert.That(LogSegment.Read(chain, Manifest.Read(chain).DatabaseId, numbers[^1]).LastTime, Is.EqualTo(long.MinValue), "empty");
+        clock.Step();
+        await collection.UpsertAsync(CrashTests.Record(4, 0));
+        await database.CheckpointAsync();
+        clock.Step();
+        Assert.That(database.Engine.Backup(root, new BackupOptions { Keep = 2 }).IsIncremental, Is.False);
+        Assert.That(moments.Select(moment => Restored(root, new RestoreOptions { ToTime = moment })), Is.EqualTo([2L, 3]));
+    }
+
+    /// <summary>The newest chain cannot be looked into, for it is damaged or has another key: a commit or moment that an earlier one has is restored from that, and no other is taken for it.</summary>
     [Test]
     public async Task ACommitIsRestoredPastAChainThatCannotBeRead([Values] bool isDamaged)
     {
