@@ -138,10 +138,11 @@ internal sealed class BackupFolder : IDisposable
         }
 
         using var later = root.OpenFolder(next.Name, create: false);
-        var begins = TryLook(later, limits, manifest => manifest.OldestState, otherwise: 0);
+        var begins = TryLook(later, limits, manifest => manifest.OldestState, otherwise: long.MaxValue);
         if (TryLook(storage, limits, manifest => new LogTail(storage, manifest), otherwise: null) is { } tail && tail.Sequence < begins && tail.LastTime < time.UtcTicks)
         {
-            throw new DatabaseException(string.Create(CultureInfo.InvariantCulture, $"No backup knows the state of {time.UtcDateTime:O}: one ends with commit {tail.Sequence}, and the next begins with commit {begins}, which may have been made before or after. Restore to one of these commits ({nameof(RestoreOptions)}.{nameof(RestoreOptions.ToSequence)}), or name the archive of the log, or a moment from {next.Time.UtcDateTime:O} on."));
+            var what = begins < long.MaxValue ? $"the next begins with commit {begins}, which may have been made before or after" : $"the next, {next.Name}, is damaged or has another key, so that what was committed before it is not known";
+            throw new DatabaseException(string.Create(CultureInfo.InvariantCulture, $"No backup knows the state of {time.UtcDateTime:O}: one ends with commit {tail.Sequence}, and {what}. Restore to a commit that a backup has ({nameof(RestoreOptions)}.{nameof(RestoreOptions.ToSequence)}), or name the archive of the log, or a moment from {next.Time.UtcDateTime:O} on."));
         }
     }
 

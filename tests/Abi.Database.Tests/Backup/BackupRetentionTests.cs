@@ -267,12 +267,18 @@ public sealed class BackupRetentionTests
     {
         using var folder = new TemporaryFolder();
         using EncryptionKey before = EncryptionKey.FromBytes(new byte[32]), after = EncryptionKey.FromBytes([.. Enumerable.Repeat((byte)1, 32)]);
-        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["live"], EncryptionKey = before });
+        var clock = new StepClock();
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["live"], EncryptionKey = before, Clock = clock });
         var collection = database.GetDynamicCollection("c", CrashTests.Definition);
         await collection.EnsureCollectionExistsAsync();
         await collection.UpsertAsync(CrashTests.Record(1, 0));
+        var known = clock.GetUtcNow();
+        clock.Step();
         await database.BackupAsync(folder["backups"]);
+        clock.Step();
         await collection.UpsertAsync(CrashTests.Record(2, 0));
+        var between = clock.GetUtcNow();
+        clock.Step();
         await database.CheckpointAsync();
         if (!isDamaged)
         {
@@ -287,6 +293,9 @@ public sealed class BackupRetentionTests
 
         var options = new RestoreOptions { EncryptionKey = before };
         Assert.That(await VectorDatabase.RestoreAsync(folder["backups"], folder["a"], options with { ToSequence = 2 }), Is.EqualTo(2));
+        Assert.That(await VectorDatabase.RestoreAsync(folder["backups"], folder["c"], options with { ToTime = known }), Is.EqualTo(2));
+        Assert.That(() => VectorDatabase.RestoreAsync(folder["backups"], folder["b"], options with { ToTime = between }),
+            Throws.TypeOf<DatabaseException>().With.Message.Contains("ends with commit 2").And.Message.Contains(Path.GetFileName(Directory.GetDirectories(folder["backups"]).Max()!)));
         Assert.That(() => VectorDatabase.RestoreAsync(folder["backups"], folder["b"], options with { ToSequence = 3 }), Throws.TypeOf<DatabaseException>().With.Message.Contains("Commit 3 is not there"));
         Assert.That(() => VectorDatabase.RestoreAsync(folder["backups"], folder["b"], options), Throws.TypeOf(isDamaged ? typeof(DatabaseCorruptException) : typeof(DatabaseKeyException)));
     }
