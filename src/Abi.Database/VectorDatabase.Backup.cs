@@ -123,7 +123,10 @@ public sealed partial class VectorDatabase
     /// </summary>
     public static Task<VerificationReport> VerifyAsync(string path, CancellationToken cancellationToken = default) => VerifyAsync(path, null, cancellationToken);
 
-    /// <summary>Reads and checks every byte of a database, or of all backups in a folder, that nobody writes to; with the key of an encrypted one also that nobody changed it.</summary>
+    /// <summary>
+    /// Reads and checks every byte of a database, or of all backups in a folder, that nobody writes to; with the key of an encrypted one also that nobody changed it. Of backups, the newest must have this
+    /// key; earlier ones that have another, for they are of another database or were made before the key was changed, are checked without (<see cref="VerificationReport.IsSealed"/>).
+    /// </summary>
     /// <exception cref="DatabaseKeyException">The key is wrong, or the database is not encrypted.</exception>
     public static Task<VerificationReport> VerifyAsync(string path, EncryptionKey? key, CancellationToken cancellationToken = default)
     {
@@ -165,14 +168,14 @@ public sealed partial class VectorDatabase
     // Files are copied as they are: those of an encrypted backup stay encrypted. What else lies there is left. Gives the time of the full backup, if its folder still has its name.
     private static DateTimeOffset? CopyBackup(string backup, IStorage target, RestoreOptions options)
     {
-        using var root = new DiskStorage(backup, create: false);
-        using var source = BackupFolder.OpenFor(root, options);
-        using var encryption = source.Encryption = source.Exists(KeyFile.Name) ? KeyFile.Open(source, options.EncryptionKey, 0) : null;
         if (!Directory.Exists(backup))
         {
             throw new DatabaseException($"There is no backup at {System.IO.Path.GetFullPath(backup)}: the folder does not exist.");
         }
 
+        using var root = new DiskStorage(backup, create: false);
+        using var source = BackupFolder.OpenFor(root, options);
+        using var encryption = source.Encryption = source.Exists(KeyFile.Name) ? KeyFile.Open(source, options.EncryptionKey, 0) : null;
         if (Verification.Run(source, options.ToSequence ?? long.MaxValue, needsEnd: options.LogArchive is null) is { IsSound: false } report)
         {
             throw new DatabaseCorruptException(string.Join(' ', report.Problems), source.Folder);

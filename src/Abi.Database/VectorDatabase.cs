@@ -127,7 +127,7 @@ public sealed partial class VectorDatabase : IVectorDatabase
     public Task CompactAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Compact(), cancellationToken);
 
     /// <summary>Lets another key open the database instead of the present one. Only the file <c>abi.keys</c> is written, so it takes no time; after a crash one of both keys opens it.
-    /// Backups made before keep the key that they were made with.</summary>
+    /// Backups made before keep the key that they were made with, unless log is added to them.</summary>
     /// <param name="key">The new key; the caller's to dispose of.</param>
     /// <param name="cancellationToken">Cancels before it is begun.</param>
     /// <exception cref="DatabaseKeyException">The database is not encrypted.</exception>

@@ -38,7 +38,7 @@ internal sealed class DatabaseVerifyCommand : DatabaseCommand
         }
         else
         {
-            console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{path}: {(report.IsSound ? "sound" : "damaged")}{(report.IsSealed ? " (encrypted, checked without its key)" : "")}, {report.Files} files, {Sizes.Bytes(report.Bytes)}, {report.Sequence} commits"));
+            console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{path}: {(report.IsSound ? "sound" : "damaged")}{(!report.IsSealed ? "" : key is null ? " (encrypted, checked without its key)" : " (backups that have another key were checked without it)")}, {report.Files} files, {Sizes.Bytes(report.Bytes)}, {report.Sequence} commits"));
             foreach (var problem in report.Problems)
             {
                 console.Out.WriteLine($"! {problem}");

@@ -11,7 +11,7 @@ internal static class Verification
 {
     /// <summary>Checks a database or one chain of backups, or all chains in a folder.</summary>
     /// <param name="storage">Where it is.</param>
-    /// <param name="key">The key; null without one.</param>
+    /// <param name="key">The key; null without one. Chains before the newest that have another one are checked without it.</param>
     /// <exception cref="DatabaseKeyException">The key does not open it; of several chains, the newest.</exception>
     public static VerificationReport RunAll(IStorage storage, EncryptionKey? key)
     {
@@ -33,8 +33,12 @@ internal static class Verification
             }
             catch (DatabaseKeyException error)
             {
+                // It is of another database, or was made before the key was changed.
                 one = Run(older, key: null);
-                one = one with { Problems = one.IsSound ? [$"{older.Folder} could be checked without its key only: {error.Message}"] : one.Problems };
+                if (error.Problem == DatabaseKeyProblem.NotEncrypted && chain.Database == chains[^1].Database)
+                {
+                    one = one with { Problems = [.. one.Problems, $"{older.Folder} is not encrypted, but later backups of the same database are: it was not made by that database."] };
+                }
             }
 
             report = report with { Files = report.Files + one.Files, Bytes = report.Bytes + one.Bytes, Problems = [.. report.Problems, .. one.Problems], IsSealed = report.IsSealed || one.IsSealed };

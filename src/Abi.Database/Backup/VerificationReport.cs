@@ -13,7 +13,7 @@ public sealed record VerificationReport(int Files, long Bytes, long Sequence, Im
     public bool IsSound => Problems.IsEmpty;
 
     /// <summary>
-    /// Whether it is encrypted and was checked without its key: by the checksums of the ciphertext of each page and of each frame of the log, which find damage but not what somebody changed on purpose.
+    /// Whether it, or one of several backups, is encrypted and was checked without its key: by the checksums of the ciphertext of each page and of each frame of the log, which find damage but not what somebody changed on purpose.
     /// Files that are missing are not noticed then.
     /// </summary>
     public bool IsSealed { get; init; }

@@ -341,6 +341,41 @@ public sealed class BackupRetentionTests
         Assert.That(() => database.BackupAsync(folder["backups"], new BackupOptions { KeepFor = TimeSpan.Zero }), Throws.TypeOf<ArgumentOutOfRangeException>());
     }
 
+    /// <summary>Checking takes the key of the newest backup. Those of other databases in the folder, and those made before the key was changed, are checked as far as that goes, which is told and is no damage.</summary>
+    [Test]
+    public async Task BackupsThatHaveAnotherKeyAreNotDamaged()
+    {
+        using var folder = new TemporaryFolder();
+        using EncryptionKey before = EncryptionKey.FromBytes(new byte[32]), after = EncryptionKey.FromBytes([.. Enumerable.Repeat((byte)1, 32)]);
+        async Task<BackupChain> BackupAsync(string name, EncryptionKey? key, EncryptionKey? next = null)
+        {
+            await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder[name], EncryptionKey = key });
+            var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+            await collection.EnsureCollectionExistsAsync();
+            if (next is not null)
+            {
+                await database.ChangeKeyAsync(next);
+                await collection.UpsertAsync(CrashTests.Record(1, 0));
+                await database.CheckpointAsync(); // nothing is added to the backup before, which would give it the key
+            }
+
+            await database.BackupAsync(folder["backups"], new BackupOptions { IsFull = true, Keep = 2 });
+            using var root = new DiskStorage(folder["backups"], create: false);
+            return BackupFolder.Chains(root)[^1];
+        }
+
+        var plain = await BackupAsync("plain", null);
+        var first = await BackupAsync("encrypted", before);
+        Assert.That(await VectorDatabase.VerifyAsync(folder["backups"], before), Has.Property(nameof(VerificationReport.IsSound)).True.And.Property(nameof(VerificationReport.IsSealed)).False);
+        await BackupAsync("encrypted", before, after);
+        Assert.That(await VectorDatabase.VerifyAsync(folder["backups"], after), Has.Property(nameof(VerificationReport.IsSound)).True.And.Property(nameof(VerificationReport.IsSealed)).True);
+        Assert.ThrowsAsync<DatabaseKeyException>(() => VectorDatabase.VerifyAsync(folder["backups"], before));
+
+        // A plain one can only be somebody else's.
+        Directory.Move(Path.Combine(folder["backups"], plain.Name), Path.Combine(folder["backups"], (plain with { Database = first.Database }).Name));
+        Assert.That((await VectorDatabase.VerifyAsync(folder["backups"], after)).Problems.Single(), Does.Contain("not encrypted"));
+    }
+
     [Test]
     public async Task ACommitBeforeAllBackupsIsNamed()
     {
