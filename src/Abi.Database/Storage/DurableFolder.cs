@@ -26,7 +26,7 @@ internal static class DurableFolder
         {
             flush(parent);
         }
-        catch (IOException error) when (error.HResult is LibC.NoAccess or LibC.NoFlush or LibC.ReadOnlyFileSystem)
+        catch (IOException error) when (error.HResult is LibC.NotPermitted or LibC.NoAccess or LibC.NoFlush or LibC.ReadOnlyFileSystem)
         {
             // It belongs to somebody else, or its file system keeps names in another way: what is below can be used all the same.
         }

@@ -6,6 +6,9 @@ namespace Abi.Database.Storage;
 /// <summary>The calls of the C library that .NET does not offer: data-only flush, flush of a folder, advice about memory. Each has a fallback elsewhere.</summary>
 internal static partial class LibC
 {
+    /// <summary>EPERM: this program may not open it; what macOS says of folders that it guards.</summary>
+    public const int NotPermitted = 1;
+
     /// <summary>EACCES: this user may not open it.</summary>
     public const int NoAccess = 13;
 

@@ -31,6 +31,7 @@ public sealed class DurableFolderTests
         Assert.That(flushed, Is.EqualTo((string[])[folder["a"]]));
     }
 
+    [TestCase(LibC.NotPermitted, false)]
     [TestCase(LibC.NoAccess, false)]
     [TestCase(LibC.NoFlush, false)]
     [TestCase(LibC.ReadOnlyFileSystem, false)]
