@@ -32,7 +32,7 @@ internal static class ArchivedLog
     internal static void Append(IStorage backup, Manifest manifest, IStorage archive, RestoreOptions limits)
     {
         var tail = new LogTail(backup, manifest);
-        foreach (var number in LogSegment.NumbersIn(archive).Where(number => number >= tail.Segment))
+        foreach (var number in LogSegment.NumbersIn(archive).Where(number => number >= Math.Max(tail.Segment, manifest.FirstLogSegment)))
         {
             if (tail.Sequence >= (limits.ToSequence ?? long.MaxValue) || tail.LastTime > (limits.ToTime?.UtcTicks ?? long.MaxValue))
             {

@@ -336,6 +336,36 @@ public sealed class LogArchiveTests
         Assert.That(Assert.ThrowsAsync<DatabaseException>(() => VectorDatabase.RestoreAsync(folder["backup"], folder["none"], options))!.Message, Does.Contain("no log of the database"));
     }
 
+    /// <summary>A backup that was made just after a checkpoint has no log, and needs none of before.</summary>
+    [Test]
+    public async Task DamageInTheArchiveBeforeTheBackupDoesNotMatter()
+    {
+        var (archive, backup) = (new MemoryStorage(), new MemoryStorage());
+        var disk = new MemoryStorage { Archive = () => archive };
+        var options = History.Options();
+        options.LogArchive = "archive";
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
+        {
+            var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+            await collection.EnsureCollectionExistsAsync();
+            await database.CheckpointAsync();
+            database.Engine.Backup(backup, new BackupOptions());
+            await collection.UpsertAsync(CrashTests.Record(1, 0));
+            Assert.That(await database.ArchiveLogAsync(), Is.EqualTo(2));
+        }
+
+        var (chain, numbers) = (backup.NewestChain, LogSegment.NumbersIn(archive));
+        Assert.That((LogSegment.NumbersIn(chain).Count, numbers.Count), Is.EqualTo((0, 2)));
+        using (var file = archive.Open(LogFormat.Name(numbers[0]), create: false))
+        {
+            file.Write(600, new byte[8]);
+        }
+
+        ArchivedLog.Append(chain, Manifest.Read(chain), archive, new RestoreOptions());
+        using var restored = new VectorDatabase(new DatabaseEngine(chain, History.Options()));
+        Assert.That(await restored.GetDynamicCollection("c").CountAsync(), Is.EqualTo(1));
+    }
+
     /// <summary>A copy of the folder that goes on by itself must not write its log among that of the first.</summary>
     [Test]
     public async Task AnotherHistoryIsNotMixedIn()
