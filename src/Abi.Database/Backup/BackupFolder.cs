@@ -41,6 +41,16 @@ internal sealed class BackupFolder : IDisposable
         }
     }
 
+    /// <summary>Refuses to open a folder of backups as a database: it is none, and one that was made in it would be taken for the backup.</summary>
+    /// <exception cref="DatabaseException">It is such a folder.</exception>
+    public static void RefuseAsDatabase(IStorage root)
+    {
+        if (!root.Exists(Manifest.FileName) && All(root).Count > 0)
+        {
+            throw new DatabaseException($"There is no database at {root.Folder}: it is a folder of backups. Restore one into another folder, and open that.");
+        }
+    }
+
     /// <summary>The chains that are whole, oldest first.</summary>
     public static List<BackupChain> Chains(IStorage root) => All(root).FindAll(chain => IsWhole(root, chain));
 

@@ -63,6 +63,7 @@ internal sealed partial class DatabaseEngine : IDisposable
         try
         {
             Restoration.RefuseUnfinished(storage);
+            BackupFolder.RefuseAsDatabase(storage);
             storage.Encryption = encryption ?? KeyFile.Open(storage, options.EncryptionKey, options.DecryptedBytes);
             if (!IsReadOnly)
             {

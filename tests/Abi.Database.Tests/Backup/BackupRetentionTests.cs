@@ -341,6 +341,24 @@ public sealed class BackupRetentionTests
         Assert.That(() => database.BackupAsync(folder["backups"], new BackupOptions { KeepFor = TimeSpan.Zero }), Throws.TypeOf<ArgumentOutOfRangeException>());
     }
 
+    /// <summary>A database that was made in a folder of backups would be restored in their place.</summary>
+    [Test]
+    public async Task AFolderOfBackupsIsNotOpenedAsADatabase([Values] DatabaseAccess access, [Values] bool hasKey)
+    {
+        using var folder = new TemporaryFolder();
+        using var key = hasKey ? EncryptionKey.FromBytes(new byte[32]) : null;
+        await using (var database = await VectorDatabase.OpenAsync(folder["live"]))
+        {
+            await database.GetDynamicCollection("c", CrashTests.Definition).EnsureCollectionExistsAsync();
+            await database.BackupAsync(folder["backups"]);
+        }
+
+        var before = Directory.GetFileSystemEntries(folder["backups"]);
+        Assert.That(() => VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["backups"], Access = access, EncryptionKey = key }), Throws.TypeOf<DatabaseException>().With.Message.Contains("folder of backups"));
+        Assert.That(Directory.GetFileSystemEntries(folder["backups"]), Is.EquivalentTo(before));
+        Assert.That(await VectorDatabase.RestoreAsync(folder["backups"], folder["restored"]), Is.EqualTo(1));
+    }
+
     /// <summary>Checking takes the key of the newest backup. Those of other databases in the folder, and those made before the key was changed, are checked as far as that goes, which is told and is no damage.</summary>
     [Test]
     public async Task BackupsThatHaveAnotherKeyAreNotDamaged()
