@@ -57,7 +57,7 @@ public sealed partial class VectorDatabase
     public Task<long> ArchiveLogAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.ArchiveLog(), cancellationToken);
 
     /// <summary>Makes a database in an empty or new folder out of a backup, which is checked first.</summary>
-    /// <param name="backup">The folder that backups were made in: of the chains there, the newest that is known to have the state that is wanted is taken: one that was begun before, or whose log has it. Or the folder of one chain.</param>
+    /// <param name="backup">The folder that backups were made in: of the chains there, the newest that is known to have the state that is wanted is taken: one that was begun before, or whose log has it. Where several databases use the folder, only those of the one that was backed up in full last. Or the folder of one chain.</param>
     /// <param name="folder">The database's folder.</param>
     /// <param name="options">Which state to restore, and the archive whose log goes on where the backup ends; unset, the backup's last.</param>
     /// <param name="cancellationToken">Cancels before it is begun.</param>
