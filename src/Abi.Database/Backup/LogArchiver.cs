@@ -143,9 +143,9 @@ internal sealed class LogArchiver : IDisposable
         }
 
         Volatile.Write(ref _archivedThrough, Math.Max(ArchivedThrough, current - 1));
-        if (Volatile.Read(ref _sequence) == 0 && LogSegment.NumbersIn(archive) is [.., var last])
+        if (Volatile.Read(ref _sequence) == 0)
         {
-            Volatile.Write(ref _sequence, LogSegment.Read(archive, _database, last).LastSequence); // all that was archived before was given up here
+            Volatile.Write(ref _sequence, LastSequenceIn(archive)); // all that was archived before was given up here
         }
 
         DeleteOld(archive);
@@ -161,6 +161,24 @@ internal sealed class LogArchiver : IDisposable
         }
 
         Volatile.Write(ref _sequence, segment.LastSequence);
+    }
+
+    // What is damaged there is not in it. It cannot be written anew, and is no reason not to archive what follows: a restore names it.
+    private long LastSequenceIn(IStorage archive)
+    {
+        foreach (var number in LogSegment.NumbersIn(archive).Reverse())
+        {
+            try
+            {
+                return LogSegment.Read(archive, _database, number).LastSequence;
+            }
+            catch (DatabaseCorruptException)
+            {
+                // the one before tells
+            }
+        }
+
+        return 0;
     }
 
     private bool IsArchived(IStorage archive, LogSegment segment)

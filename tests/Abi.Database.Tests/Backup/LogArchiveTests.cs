@@ -140,9 +140,9 @@ public sealed class LogArchiveTests
         Assert.That(moments, Has.Count.GreaterThan(100));
     }
 
-    /// <summary>All of the log is in the archive and none of it here any more: after opening again the archive says how far it is.</summary>
+    /// <summary>All of the log is in the archive and none of it here any more: after opening again the archive says how far it is, also when its end was damaged meanwhile.</summary>
     [Test]
-    public async Task WhatWasArchivedBeforeOpeningIsKnown()
+    public async Task WhatWasArchivedBeforeOpeningIsKnown([Values("", "header", "frame")] string damage)
     {
         var archive = new MemoryStorage();
         var disk = new MemoryStorage { Archive = () => archive };
@@ -152,14 +152,23 @@ public sealed class LogArchiveTests
         {
             await database.GetDynamicCollection("c", CrashTests.Definition).EnsureCollectionExistsAsync();
             await database.GetDynamicCollection("c").UpsertAsync(CrashTests.Record(1, 0));
+            await database.ArchiveLogAsync();
+            await database.GetDynamicCollection("c").UpsertAsync(CrashTests.Record(2, 0));
             await database.CheckpointAsync();
             await database.ArchiveLogAsync();
             await database.CheckpointAsync();
         }
 
+        if (damage.Length > 0)
+        {
+            using var file = archive.Open(LogFormat.Name(LogSegment.NumbersIn(archive)[^1]), create: false);
+            file.Write(damage == "header" ? 20 : 600, [1, 2, 3]);
+        }
+
+        var last = damage.Length > 0 ? 2 : 3;
         using var again = new VectorDatabase(new DatabaseEngine(disk, options));
-        Assert.That(await again.ArchiveLogAsync(), Is.EqualTo(2));
-        Assert.That(again.LogArchive!.Sequence, Is.EqualTo(2));
+        Assert.That(await again.ArchiveLogAsync(), Is.EqualTo(last));
+        Assert.That((again.LogArchive!.Sequence, again.LogArchive.Failure), Is.EqualTo(((long)last, (Exception?)null)));
     }
 
     [Test]
