@@ -151,7 +151,7 @@ internal sealed class BackupFolder : IDisposable
         var begins = TryLook(later, limits, manifest => manifest.OldestState, otherwise: long.MaxValue);
         if (TryLook(storage, limits, manifest => new LogTail(storage, manifest), otherwise: null) is { } tail && tail.Sequence < begins && tail.LastTime < time.UtcTicks)
         {
-            var what = begins < long.MaxValue ? $"the next begins with commit {begins}, which may have been made before or after" : $"the next, {next.Name}, is damaged or has another key, so that what was committed before it is not known";
+            var what = begins < long.MaxValue ? $"the next begins with commit {begins}, which may have been made before or after" : $"the next, {next.Name}, cannot be read or has another key, so that what was committed before it is not known";
             throw new DatabaseException(string.Create(CultureInfo.InvariantCulture, $"No backup knows the state of {time.UtcDateTime:O}: one ends with commit {tail.Sequence}, and {what}. Restore to a commit that a backup has ({nameof(RestoreOptions)}.{nameof(RestoreOptions.ToSequence)}), or name the archive of the log, or a moment from {next.Time.UtcDateTime:O} on."));
         }
     }
@@ -163,7 +163,7 @@ internal sealed class BackupFolder : IDisposable
             using var encryption = storage.Encryption = KeyFile.Open(storage, storage.Exists(KeyFile.Name) ? limits.EncryptionKey : null, 0);
             return look(Manifest.Read(storage));
         }
-        catch (Exception error) when (error is DatabaseCorruptException or DatabaseKeyException)
+        catch (Exception error) when (error is DatabaseCorruptException or DatabaseKeyException or IOException)
         {
             return otherwise; // an older one may be whole, and have been made with this key
         }

@@ -8,7 +8,7 @@ namespace Abi.Database.Backup;
 /// <summary>A chain of backups in its folder: a manifest, its files, and the log since, which later backups lengthen.</summary>
 internal static class FolderBackup
 {
-    /// <summary>The segment with which a sound chain can be gone on with; null when it is damaged, or the log since is not kept.</summary>
+    /// <summary>The segment with which a sound chain can be gone on with; null when it is damaged or cannot be read, or the log since is not kept.</summary>
     public static long? FirstSegment(IStorage storage, Manifest manifest, IStorage target)
     {
         try
@@ -27,7 +27,7 @@ internal static class FolderBackup
 
             return IsKept(storage, tail.Segment + 1) && LogSegment.ReadFirstSequence(storage, old.DatabaseId, tail.Segment + 1) == tail.Sequence + 1 ? tail.Segment + 1 : null;
         }
-        catch (DatabaseCorruptException)
+        catch (Exception error) when (error is DatabaseCorruptException or IOException)
         {
             return null; // a new one is begun
         }

@@ -85,7 +85,7 @@ internal static class Verification
         {
             manifest = Manifest.Read(storage);
         }
-        catch (DatabaseCorruptException error)
+        catch (Exception error) when (error is DatabaseCorruptException or IOException)
         {
             return new VerificationReport(1, 0, 0, [error.Message]);
         }

@@ -300,6 +300,33 @@ public sealed class BackupRetentionTests
         Assert.That(() => VectorDatabase.RestoreAsync(folder["backups"], folder["b"], options), Throws.TypeOf(isDamaged ? typeof(DatabaseCorruptException) : typeof(DatabaseKeyException)));
     }
 
+    /// <summary>The disk cannot read one chain any more: the next backup begins another one, checking tells, and what the others have is restored.</summary>
+    [Test]
+    public async Task AChainThatTheDiskCannotReadHindersNoOther()
+    {
+        var root = new MemoryStorage();
+        using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), History.Options()));
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        database.Engine.Backup(root, new BackupOptions());
+        await collection.UpsertAsync(CrashTests.Record(1, 0));
+        await database.CheckpointAsync();
+        database.Engine.Backup(root, new BackupOptions { Keep = 2 });
+        var unreadable = $"{BackupFolder.Chains(root)[1].Name}/{Manifest.FileName}";
+        root.Reading = (name, _) =>
+        {
+            if (name == unreadable)
+            {
+                throw new IOException("The disk cannot read this.");
+            }
+        };
+        Assert.That(Restored(root, new RestoreOptions { ToSequence = 1 }), Is.EqualTo(1));
+        await collection.UpsertAsync(CrashTests.Record(2, 0));
+        Assert.That(database.Engine.Backup(root, new BackupOptions { Keep = 3 }), Has.Property(nameof(BackupReport.IsIncremental)).False.And.Property(nameof(BackupReport.Sequence)).EqualTo(3));
+        Assert.That(Restored(root, new RestoreOptions()), Is.EqualTo(3));
+        Assert.That(Verification.RunAll(root, null).Problems, Is.EqualTo((string[])["The disk cannot read this."]));
+    }
+
     [Test]
     public async Task OnlyWholeChainsOfTheSameDatabaseAreDeleted()
     {

@@ -28,7 +28,7 @@ internal sealed class MemoryStorage : IStorage
     /// <summary>Throws for the calls for which it returns true: their number and what they do.</summary>
     public Func<int, string, bool>? Fails { get; set; }
 
-    /// <summary>Is told of every read: the file and the offset. It may throw.</summary>
+    /// <summary>Is told of every read, also in folders: the file and the offset. It may throw.</summary>
     public Action<string, long>? Reading { get; set; }
 
     /// <summary>Is told before the names are listed.</summary>
@@ -313,7 +313,7 @@ internal sealed class MemoryStorage : IStorage
 
         public int Read(long offset, Span<byte> bytes)
         {
-            storage.Reading?.Invoke(name, offset);
+            (storage._root ?? storage).Reading?.Invoke(storage._prefix + name, offset);
             var count = (int)Math.Clamp(inode.Bytes.Length - offset, 0, bytes.Length);
             inode.Bytes.AsSpan((int)Math.Min(offset, inode.Bytes.Length), count).CopyTo(bytes);
             return count;
