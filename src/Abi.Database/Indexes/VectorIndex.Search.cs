@@ -48,14 +48,16 @@ internal sealed unsafe partial class VectorIndex
             if (found is { Count: > 0 } graph && !effort.IsExact && Plan(graph, count, effort, matches) is var walk and > 0)
             {
                 Walk(query, Codes is null ? query : code, other, graph, walk, count, best, visible);
+                var walked = best.Count;
                 AddPending(query, pending, best, visible);
 
-                if (best.Count == count)
+                // The walk may have ended too soon, among deleted records: then what waits for the graph, however far, takes no place of what the walk has missed.
+                if (best.Count == count && (walked == count || walked >= matches - CountAccepted(pending, visible)))
                 {
                     return best;
                 }
 
-                best = new TopK(count); // the walk ended too soon: every one is compared
+                best = new TopK(count); // every one is compared
             }
 
             Scan(query, code, other, best, visible, slots, matches, effort);
@@ -79,6 +81,17 @@ internal sealed unsafe partial class VectorIndex
         var nearest = new TopK(best.Capacity);
         Space.Scan(query, Rows, pending.Span, nearest, visible);
         best.Merge(nearest);
+    }
+
+    private static int CountAccepted(PendingSlots pending, VisibleSlots visible)
+    {
+        var count = 0;
+        foreach (var slot in pending.Span)
+        {
+            count += visible.Accepts(slot) ? 1 : 0;
+        }
+
+        return count;
     }
 
     // The effort of a walk that finds enough of what matches, or 0 when comparing all matches is cheaper.
