@@ -39,23 +39,22 @@ internal sealed unsafe partial class HnswGraph<TDistance>
             _walks.Add(walk);
         });
 
-        var removed = 0;
+        // First: a walk that began where no way leads on would find nothing.
+        lock (_entryGate)
+        {
+            if (Entry >= 0 && isRemoved[(int)Entry])
+            {
+                Volatile.Write(ref Entry, HighestNode(isRemoved, isLinked, slots));
+            }
+        }
+
         for (var slot = 0; slot < slots; slot++)
         {
             if (isRemoved[slot])
             {
-                removed++;
+                NodeCount--;
                 new Span<int>(Links.Row(slot), 2 * Connections).Fill(-1);
                 UpperLinks[slot] = null;
-            }
-        }
-
-        lock (_entryGate)
-        {
-            NodeCount -= removed;
-            if (Entry >= 0 && isRemoved[(int)Entry])
-            {
-                Volatile.Write(ref Entry, HighestNode(isRemoved, isLinked, slots));
             }
         }
 

@@ -170,6 +170,32 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         GC.KeepAlive(rows);
     }
 
+    /// <summary>Walks that run while the node where they begin is removed have ways on.</summary>
+    [Test]
+    public void WalksLeadOnWhileTheEntryIsRemoved()
+    {
+        const int Some = 2000;
+        var vectors = Enumerable.Range(0, Some).Select(row => Base.AsMemory(row * 100, 100)).ToArray();
+        var space = VectorSpace.Of(new VectorField("v", 100) { DistanceFunction = DistanceFunction.EuclideanSquaredDistance });
+        var (graph, rows) = Build(space, vectors, [.. Enumerable.Range(0, Some)]);
+        var isRemoved = new bool[NativeColumn.ChunkSlots];
+        isRemoved[(int)graph.EntryPoint] = true;
+        var least = int.MaxValue;
+        graph.Remove(
+            isRemoved,
+            slot =>
+            {
+                least = slot % 100 == 0 ? Math.Min(least, Search(graph, space, vectors[0], 64).Length) : least;
+                return slot < Some;
+            },
+            Some,
+            1,
+            new WriteAdmission(1));
+        Assert.That(least, Is.EqualTo(64));
+        Assert.That(isRemoved[(int)graph.EntryPoint], Is.False);
+        GC.KeepAlive(rows);
+    }
+
     /// <summary>What is left of a graph after many deletions, at once or in rounds, finds as much as one that was made of it.</summary>
     [TestCase(0.5, 1)]
     [TestCase(0.9, 1)]
