@@ -131,7 +131,7 @@ internal sealed unsafe class VamanaBuilder
             {
                 var siblings = order.AsSpan(first + 1 + (nth * most), Math.Min(most, order.Length - first - 1 - (nth * most)));
                 var place = host.Length - 1; // the farthest goes
-                while (siblings.Contains(host[place]))
+                while (place > 0 && siblings.Contains(host[place])) // a list from a file may name one of them again and again
                 {
                     place--;
                 }
@@ -143,9 +143,11 @@ internal sealed unsafe class VamanaBuilder
 
     private ReadOnlySpan<byte> CodeOf(int node) => new(_codes.Row(node), _codes.Stride);
 
-    // Pruning may take the last link to a node: it gets one from the first that is reached and has room, of those that it leads to and those that they lead to. Without such a one it stays unreached.
+    // Pruning may take the last link to a node: it gets one from the first that is reached and has room, of those that it leads to and those that they lead to. Without such a one it stays unreached. What
+    // leads to others that get theirs later is looked at in another round; chains of many are in made-up files only.
     private void LinkUnreached()
     {
+        const int Rounds = 16;
         if (Entry < 0)
         {
             return;
@@ -154,7 +156,8 @@ internal sealed unsafe class VamanaBuilder
         var isReached = new bool[_nodes];
         var open = new Stack<int>();
         Reach(Entry, isReached, open);
-        for (var any = true; any;)
+        var any = true;
+        for (var round = 0; any && round < Rounds; round++)
         {
             any = false;
             for (var node = 0; node < _nodes; node++)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Abi.Database.Indexes;
 using Abi.Database.Rows;
 
@@ -25,20 +26,14 @@ public sealed unsafe class VamanaBuilderTests : WordsFixture
     public void LinksLeadEverywhereAndNoneTwice()
     {
         var builder = Build(2);
-        var reached = new HashSet<int> { builder.Entry };
-        var open = new Stack<int>([builder.Entry]);
-        while (open.TryPop(out var node))
+        foreach (var node in Reached(builder))
         {
             var links = LinksOf(builder.Links, node).TakeWhile(link => link >= 0).ToList();
             Assert.That(links, Is.Unique);
             Assert.That(links, Has.None.EqualTo(node));
-            foreach (var link in links.Where(reached.Add))
-            {
-                open.Push(link);
-            }
         }
 
-        Assert.That(reached, Has.Count.EqualTo(Some));
+        Assert.That(Reached(builder), Has.Count.EqualTo(Some));
     }
 
     /// <summary>A merge that brings nothing does not look through all nodes.</summary>
@@ -87,6 +82,51 @@ public sealed unsafe class VamanaBuilderTests : WordsFixture
         {
             Assert.That(LinksOf(builder.Links, node), Is.SupersetOf(new[] { 100 + node, 0 }));
         }
+    }
+
+    /// <summary>A file may say that a node leads to one copy again and again: the others get their links all the same.</summary>
+    [Test]
+    public void AListOfOneCopyIsNotSearchedBeyondItsBeginning()
+    {
+        var (quantizer, codes) = Codes();
+        for (var node = 1; node < 4; node++)
+        {
+            new ReadOnlySpan<byte>(codes.Row(0), codes.Stride).CopyTo(new Span<byte>(codes.Row(node), codes.Stride));
+        }
+
+        var builder = new VamanaBuilder(quantizer, codes, 100, Some, Most, 64);
+        new Span<int>(builder.Links.Row(0), Most).Fill(1);
+        for (var node = 1; node < 4; node++)
+        {
+            new Span<int>(builder.Links.Row(node), Most)[0] = 0;
+        }
+
+        builder.Begin(0, 4);
+        builder.Choose(Some - 1, [0]); // something changed
+        builder.Insert(ReadOnlyMemory<int>.Empty, (_, _) => { }, 2);
+        Assert.That(Reached(builder), Is.SupersetOf(new[] { 1, 2, 3 }));
+    }
+
+    /// <summary>Nor does a file make a merge last for hours, in which what no way leads to is a chain against the order of the nodes.</summary>
+    [Test]
+    public void AChainOfUnreachedNodesTakesNoTimeThatGrowsWithItsSquare()
+    {
+        const int Nodes = 200_000;
+        var (quantizer, _) = Codes();
+        var codes = new NativeColumn(quantizer.CodeBytes);
+        codes.Grow(Nodes);
+        var builder = new VamanaBuilder(quantizer, codes, 100, Nodes, Most, 64);
+        for (var node = 0; node < Nodes; node++)
+        {
+            *(int*)codes.Row(node) = node;
+            new Span<int>(builder.Links.Row(node), Most)[0] = (node + 1) % Nodes;
+        }
+
+        builder.Begin(0, Nodes);
+        builder.Choose(0, []); // something changed, and the beginning leads nowhere
+        var watch = Stopwatch.StartNew();
+        builder.Insert(ReadOnlyMemory<int>.Empty, (_, _) => { }, 2);
+        Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(20)));
     }
 
     // RobustPrune as the paper has it, over the vectors that the codes stand for.
@@ -181,6 +221,21 @@ public sealed unsafe class VamanaBuilderTests : WordsFixture
         }
 
         return (quantizer, codes);
+    }
+
+    private static HashSet<int> Reached(VamanaBuilder builder)
+    {
+        var reached = new HashSet<int> { builder.Entry };
+        var open = new Stack<int>([builder.Entry]);
+        while (open.TryPop(out var node))
+        {
+            foreach (var link in LinksOf(builder.Links, node).TakeWhile(link => link >= 0).Where(reached.Add))
+            {
+                open.Push(link);
+            }
+        }
+
+        return reached;
     }
 
     private VamanaBuilder Build(int threads)
