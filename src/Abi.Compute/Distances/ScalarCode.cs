@@ -1,8 +1,8 @@
 namespace Abi.Compute.Distances;
 
 /// <summary>
-/// Scalar quantization of a float32 vector to signed bytes, symmetric with a scale of its own: x ≈ scale · code. A row of codes: sbyte [dimensions], zeros, then two
-/// floats in the last eight bytes: a factor (for cosine scale / norm, else scale) and the squared norm of what the codes stand for.
+/// Scalar quantization of a float32 vector to signed bytes, symmetric with a scale of its own. A row stands for the direction of its code and the length of the vector (for cosine 1), so that no other
+/// is nearer to it than itself, and near ones are told apart: sbyte [dimensions], zeros, then two floats in the last eight bytes: length / the norm of the code, and the squared length.
 /// </summary>
 public static unsafe class ScalarCode
 {
@@ -16,39 +16,71 @@ public static unsafe class ScalarCode
     /// <param name="isNormalised">Whether the codes stand for the vector divided by its norm (cosine).</param>
     public static void Encode(float* vector, byte* row, int dimensions, bool isNormalised)
     {
-        var (largest, squares) = (0f, 0.0);
+        var (largest, length) = (0f, 0.0);
         for (var i = 0; i < dimensions; i++)
         {
             largest = MathF.Max(largest, MathF.Abs(vector[i]));
-            squares += (double)vector[i] * vector[i];
+            length += (double)vector[i] * vector[i];
         }
 
+        length = isNormalised ? 1 : Math.Sqrt(length);
         new Span<byte>(row, RowBytes(dimensions)).Clear();
-        var scale = largest / 127f;
         var inverse = largest > 0 ? 127f / largest : 0;
+        var squares = 0L;
         for (var i = 0; i < dimensions; i++)
         {
-            ((sbyte*)row)[i] = (sbyte)MathF.Round(vector[i] * inverse);
+            var code = (sbyte)MathF.Round(vector[i] * inverse);
+            ((sbyte*)row)[i] = code;
+            squares += code * code;
         }
 
         var tail = (float*)(row + RowBytes(dimensions));
-        tail[-2] = isNormalised && squares > 0 ? (float)(scale / Math.Sqrt(squares)) : scale;
-        tail[-1] = (float)squares;
+        tail[-2] = squares > 0 ? (float)(length / Math.Sqrt(squares)) : 0;
+        tail[-1] = (float)(length * length);
     }
 
-    /// <summary>Whether no element of two rows is farther apart than four times the half steps that rounding may have left out of both: products of codes do not tell which of such rows are near one another.</summary>
-    internal static bool AreAlike(byte* a, byte* b, int rowBytes)
+    /// <summary>The squared length of what a row stands for.</summary>
+    internal static float Squares(byte* row, int rowBytes) => ((float*)(row + rowBytes))[-1];
+
+    /// <summary>Whether what two rows stand for is so near that the roundings of a product may be all that is seen between them.</summary>
+    /// <param name="a">A row.</param>
+    /// <param name="b">A row.</param>
+    /// <param name="rowBytes">The bytes of each row.</param>
+    /// <param name="squares">The squared length of what they stand for, or of the longer one.</param>
+    internal static bool AreAlike(byte* a, byte* b, int rowBytes, float squares) => Apart(a, b, rowBytes, MostAlike(squares)) <= MostAlike(squares);
+
+    /// <summary>
+    /// The same where products alone give the order, not distances: of near vectors of several lengths the longest is nearest to all, nearer than they are to themselves, and no order to find a way by.
+    /// So those are alike, too, that are hardly farther apart than codes are, and of which one is nearer to the other than the other itself.
+    /// </summary>
+    internal static bool AreAlikeInProducts(byte* a, byte* b, int rowBytes)
     {
-        var (factorA, factorB) = (((float*)(a + rowBytes))[-2], ((float*)(b + rowBytes))[-2]);
-        var most = 2 * (factorA + factorB);
+        var (squaresA, squaresB) = (Squares(a, rowBytes), Squares(b, rowBytes));
+        var step = Factor(a, rowBytes) + Factor(b, rowBytes);
+        var apart = Apart(a, b, rowBytes, step * step * (rowBytes - SplitRow.TailBytes));
+        return apart <= MostAlike(MathF.Max(squaresA, squaresB)) || MathF.Abs(squaresA - squaresB) > apart;
+    }
+
+    private static float Factor(byte* row, int rowBytes) => ((float*)(row + rowBytes))[-2];
+
+    // A few times the last bit of a float.
+    private static float MostAlike(float squares) => squares / (1 << 21);
+
+    // The squared distance of what two rows stand for; infinite when it is above a limit.
+    private static float Apart(byte* a, byte* b, int rowBytes, float limit)
+    {
+        var (factorA, factorB) = (Factor(a, rowBytes), Factor(b, rowBytes));
+        var apart = 0f;
         for (var i = 0; i < rowBytes - SplitRow.TailBytes; i++)
         {
-            if (!(MathF.Abs((((sbyte*)a)[i] * factorA) - (((sbyte*)b)[i] * factorB)) <= most))
+            var difference = (((sbyte*)a)[i] * factorA) - (((sbyte*)b)[i] * factorB);
+            apart += difference * difference;
+            if (!(apart <= limit))
             {
-                return false;
+                return float.PositiveInfinity;
             }
         }
 
-        return true;
+        return apart;
     }
 }

@@ -15,7 +15,7 @@ public readonly unsafe struct ScalarCodeCosine : IRowDistance<ScalarCodeCosine>
         1 - (Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes, 8) * (((float*)(query + rowBytes))[-2] * ((float*)(row + rowBytes))[-2]));
 
     /// <inheritdoc/>
-    public static bool AreAlike(byte* a, byte* b, int rowBytes) => ScalarCode.AreAlike(a, b, rowBytes);
+    public static bool AreAlike(byte* a, byte* b, int rowBytes) => ScalarCode.AreAlike(a, b, rowBytes, squares: 1);
 
     /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions) => 1 + ScalarCodeDot.Reference(a, b, dimensions);
@@ -33,7 +33,7 @@ public readonly unsafe struct ScalarCodeDot : IRowDistance<ScalarCodeDot>
         -(Sums.DotBytes((sbyte*)query, (sbyte*)row, rowBytes, 8) * (((float*)(query + rowBytes))[-2] * ((float*)(row + rowBytes))[-2]));
 
     /// <inheritdoc/>
-    public static bool AreAlike(byte* a, byte* b, int rowBytes) => ScalarCode.AreAlike(a, b, rowBytes);
+    public static bool AreAlike(byte* a, byte* b, int rowBytes) => ScalarCode.AreAlikeInProducts(a, b, rowBytes);
 
     /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions)
@@ -55,7 +55,7 @@ public readonly unsafe struct ScalarCodeEuclidean : IRowDistance<ScalarCodeEucli
         ((float*)(query + rowBytes))[-1] + ((float*)(row + rowBytes))[-1] + (2 * ScalarCodeDot.Between(query, row, rowBytes));
 
     /// <inheritdoc/>
-    public static bool AreAlike(byte* a, byte* b, int rowBytes) => ScalarCode.AreAlike(a, b, rowBytes);
+    public static bool AreAlike(byte* a, byte* b, int rowBytes) => ScalarCode.AreAlike(a, b, rowBytes, MathF.Max(ScalarCode.Squares(a, rowBytes), ScalarCode.Squares(b, rowBytes)));
 
     /// <inheritdoc/>
     public static float Reference(byte* a, byte* b, int dimensions)

@@ -94,6 +94,30 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         GC.KeepAlive(rows);
     }
 
+    /// <summary>Each of many vectors that differ by a few hundredths is found by its code.</summary>
+    [Test]
+    public void NearVectorsAreFoundByTheirCodes([Values(DistanceFunction.CosineSimilarity, DistanceFunction.DotProductSimilarity, DistanceFunction.EuclideanSquaredDistance)] DistanceFunction function)
+    {
+        const int Near = 3000;
+        var random = new Random(6);
+        var field = new VectorField("v", 100) { DistanceFunction = function, IsQuantized = true };
+        var space = VectorSpace.OfCodes(field);
+        var rows = new NativeColumn(space.RowBytes);
+        rows.Grow(Near);
+        for (var slot = 0; slot < Near; slot++)
+        {
+            var vector = Base.AsSpan(0, 100).ToArray().Select(x => x * (1 + ((random.NextSingle() - 0.5f) * 0.06f))).ToArray();
+            TensorPrimitives.Divide(vector, TensorPrimitives.Norm<float>(vector), vector);
+            Encode(field, space, vector, rows.Row(slot));
+        }
+
+        var graph = space.CreateGraph(rows, 16, 100);
+        graph.Insert([.. Enumerable.Range(0, Near)], 2, new WriteAdmission(1));
+        var missed = Enumerable.Range(0, Near).Count(slot => !Search(graph, space, rows.Row(slot), 64).Contains(slot));
+        Assert.That(missed, Is.LessThanOrEqualTo(Near / 50));
+        GC.KeepAlive(rows);
+    }
+
     /// <summary>Vectors that lie close together far from the origin are searched as well as any, though rounded they are hardly told apart.</summary>
     /// <param name="function">The distance.</param>
     /// <param name="away">How far from the origin, in their own spread.</param>
