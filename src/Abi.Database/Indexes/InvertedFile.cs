@@ -113,23 +113,33 @@ internal sealed unsafe class InvertedFile : NearIndex
 
     public override int Search(byte* query, int effort, Span<ulong> found, int hidden = -1)
     {
-        // The query's floats come first; for cosine its length does not matter.
-        var vector = (float*)query;
-        var isDot = _function != DistanceFunction.EuclideanSquaredDistance;
+        // The query's floats come first. For cosine all are of length 1, where distances have the order of products; but codes are not, and of near ones a product would find those that are longest.
+        var rented = ArrayPool<float>.Shared.Rent(_space.Dimensions);
+        var elements = rented.AsSpan(0, _space.Dimensions);
+        new ReadOnlySpan<float>(query, elements.Length).CopyTo(elements);
+        if (_function == DistanceFunction.CosineSimilarity)
+        {
+            EuclideanForm.Normalize(elements);
+        }
+
         var best = new CandidateHeap(found[..effort]);
         var cells = ArrayPool<float>.Shared.Rent(_cells.Padded);
         var order = ArrayPool<ulong>.Shared.Rent(_cells.Count);
         var table = ArrayPool<float>.Shared.Rent(_quantizer.TableLength);
         var codeBytes = _quantizer.CodeBytes;
         var probes = Probes(effort);
-        _cells.Compare(vector, cells, isDot);
+        fixed (float* vector = elements)
+        {
+            _cells.Compare(vector, cells, isDot: _function != DistanceFunction.EuclideanSquaredDistance);
+            _quantizer.Compare(vector, table, isDot: _function == DistanceFunction.DotProductSimilarity);
+        }
+
         for (var i = 0; i < _cells.Count; i++)
         {
             order[i] = ScoredSlot.Pack(cells[i], i);
         }
 
         order.AsSpan(0, _cells.Count).Sort();
-        _quantizer.Compare(vector, table, isDot);
         fixed (float* distances = table)
         {
             // A cell more when the nearest ones hold less than is wanted.
@@ -151,6 +161,7 @@ internal sealed unsafe class InvertedFile : NearIndex
             }
         }
 
+        ArrayPool<float>.Shared.Return(rented);
         ArrayPool<float>.Shared.Return(cells);
         ArrayPool<ulong>.Shared.Return(order);
         ArrayPool<float>.Shared.Return(table);

@@ -37,6 +37,25 @@ public sealed class InvertedFileTests : WordsFixture
         Assert.That(Recall(words, new VectorSearchOptions { Recall = 0.99 }), Is.GreaterThanOrEqualTo(0.98));
     }
 
+    /// <summary>Of thousands of vectors that differ by a few hundredths nearly each is among those that its own code brings, though codes are short.</summary>
+    [TestCase(DistanceFunction.CosineSimilarity)]
+    [TestCase(DistanceFunction.EuclideanSquaredDistance)]
+    public async Task NearVectorsAreFound(DistanceFunction function)
+    {
+        const int Others = 12_000;
+        const int Near = 3000;
+        var random = new Random(7);
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["words"], Durability = Durability.Os });
+        var words = await FillAsync(database, new VectorField("v", 100) { IndexKind = IndexKind.IvfPq, DistanceFunction = function }, Others, isLinked: false);
+        var near = Enumerable.Range(0, Near).Select(_ => Base.AsSpan(Others * 100, 100).ToArray().Select(x => x * (1 + ((random.NextSingle() - 0.5f) * 0.2f))).ToArray()).ToArray();
+        await words.UpsertAsync(near.Select((vector, i) => new Dictionary<string, object?>(Record(Others + i), StringComparer.Ordinal) { ["v"] = vector }));
+        await database.WaitForIndexAsync();
+        var missed = Enumerable.Range(0, 300).Count(i => !words.SearchKeys(near[i * 10], 10).Any(match => match.Key.Equals((long)(Others + (i * 10)))));
+        TestContext.Out.WriteLine($"{function}: missed {missed} of 300");
+        Assert.That(missed, Is.LessThanOrEqualTo(60));
+    }
+
     [Test]
     public async Task FiltersAndDeletionsLeaveAllThatIsAskedFor()
     {
