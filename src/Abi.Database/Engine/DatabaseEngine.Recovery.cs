@@ -72,6 +72,8 @@ internal sealed partial class DatabaseEngine
         {
             _log = LogWriter.Continue(_storage, _manifest.DatabaseId, _options.LogSegmentBytes, scan);
         }
+
+        _checkpointedBytes = _savedBytes; // what was replayed counts, so that the log of a program that is never closed does not grow for ever
     }
 
     // What follows is another history than the log that there is: it gets a manifest, a log, and an identity of its own. A crash at any point leaves what there was, or this.

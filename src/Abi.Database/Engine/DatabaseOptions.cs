@@ -24,7 +24,7 @@ public sealed class DatabaseOptions
     /// <summary>The bytes of a segment of the log.</summary>
     public int LogSegmentBytes { get; set; } = 4 << 20;
 
-    /// <summary>A checkpoint is made when the log has grown by this many bytes, or by half of the collections' files if that is more.</summary>
+    /// <summary>A checkpoint is made when the log, with what was read of it at opening, has grown by this many bytes, or by half of the collections' files if that is more.</summary>
     public long CheckpointBytes { get; set; } = 64L << 20;
 
     /// <summary>Whether segments of the log that a checkpoint made superfluous are kept, so that incremental backups and a restore to any moment since are possible.</summary>

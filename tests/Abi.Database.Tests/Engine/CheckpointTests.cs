@@ -112,6 +112,28 @@ public sealed class CheckpointTests
         }
     }
 
+    /// <summary>Programs that are never closed but killed, and write a little each time, leave a log that is read at each opening: it does not grow for ever.</summary>
+    [Test]
+    public async Task WhatWasReplayedMakesOneDue()
+    {
+        var hang = TimeSpan.FromMinutes(1); // only so that a fault does not hold up all tests
+        var disk = new MemoryStorage();
+        var options = History.Options();
+        (options.LogSegmentBytes, options.CheckpointBytes) = (1 << 20, 1 << 18);
+        List<VectorDatabase> killed = [];
+        for (var run = 0; run < 4; run++)
+        {
+            disk = MemoryStorage.Of(disk.Files());
+            killed.Add(new VectorDatabase(new DatabaseEngine(disk, options)));
+            var collection = killed[^1].GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("text", DataKind.Text)] });
+            await collection.EnsureCollectionExistsAsync();
+            await collection.UpsertAsync(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = $"{run}", ["text"] = new string('x', 100_000) });
+        }
+
+        Assert.That(SpinWait.SpinUntil(() => Manifest.Read(disk).Sequence > 0, hang), Is.True);
+        killed.ForEach(database => database.Dispose());
+    }
+
     /// <summary>A checkpoint of the background that fails leaves a trace, and the next one that does not takes it away.</summary>
     [Test]
     public async Task AFailureInTheBackgroundIsTold()
