@@ -86,10 +86,10 @@ internal sealed class LogScan
         var name = LogFormat.Name(Segment);
         var path = Path.Combine(_storage.Folder, name);
         using var file = _storage.OpenRead(name);
-        var bytes = LogSegment.ReadBytes(file, path);
+        var bytes = LogSegment.ReadBytes(file, path, out var failure);
         try
         {
-            return ReadFrames(bytes, path, handler, last);
+            return ReadFrames(bytes, failure, path, handler, last);
         }
         catch (DatabaseCorruptException damage) when (_isSalvage)
         {
@@ -101,9 +101,14 @@ internal sealed class LogScan
 
     private void EndAt(DatabaseCorruptException damage) => (CutReason, IsDamaged) = (damage.Message, true);
 
-    private bool ReadFrames(byte[] bytes, string path, FrameHandler handler, long last)
+    private bool ReadFrames(byte[] bytes, IOException? failure, string path, FrameHandler handler, long last)
     {
         SegmentLength = bytes.Length;
+        if (failure is not null && bytes.Length < LogFormat.HeaderBytes)
+        {
+            throw Unreadable(failure, path, 0);
+        }
+
         var first = LogFormat.ReadHeader(bytes, _database, Segment, path);
         var salt = LogFormat.Salt(_database, Segment);
         if (first > LastSequence + 1)
@@ -138,6 +143,11 @@ internal sealed class LogScan
             return false;
         }
 
+        if (failure is not null)
+        {
+            throw Unreadable(failure, path, bytes.Length);
+        }
+
         if (_storage.Exists(LogFormat.Name(Segment + 1)))
         {
             CheckContinuation(path, expected);
@@ -149,6 +159,10 @@ internal sealed class LogScan
 
         return true;
     }
+
+    // What the disk cannot read is damaged.
+    private static DatabaseCorruptException Unreadable(IOException failure, string path, long offset) =>
+        new($"The log cannot be read: {failure.Message} Restore a backup, or open with RecoveryMode.Salvage to keep what goes before.", path, offset);
 
     // A segment is complete and durable before the next one is made: whatever is missing was damaged later.
     private void CheckContinuation(string path, long expected)

@@ -41,7 +41,12 @@ internal sealed class LogSegment
         name ??= LogFormat.Name(number);
         var path = Path.Combine(storage.Folder, name);
         using var file = storage.OpenRead(name);
-        var bytes = ReadBytes(file, path);
+        var bytes = ReadBytes(file, path, out var failure);
+        if (failure is not null)
+        {
+            throw failure;
+        }
+
         var segment = new LogSegment(path, number, LogFormat.ReadHeader(bytes, database, number, path), bytes);
         var salt = LogFormat.Salt(database, number);
         var end = LogFormat.HeaderBytes;
@@ -86,16 +91,44 @@ internal sealed class LogSegment
         return LogFormat.ReadHeader(header.AsSpan(0, read), database, number, Path.Combine(storage.Folder, name));
     }
 
-    /// <summary>The bytes of a segment's file.</summary>
-    public static byte[] ReadBytes(IStorageFile file, string path)
+    /// <summary>The bytes of a segment's file, or those before the first place that the disk cannot read.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="path">Its path, for messages.</param>
+    /// <param name="failure">What the disk says of that place; null when all could be read.</param>
+    public static byte[] ReadBytes(IStorageFile file, string path, out IOException? failure)
     {
+        const int Part = 4096; // what disks read at once
         if (file.Length > Array.MaxLength)
         {
             throw new DatabaseCorruptException($"The log segment has {file.Length} bytes; at most {Array.MaxLength} are written.", path, 0);
         }
 
+        failure = null;
         var bytes = new byte[(int)file.Length];
-        return file.Read(0, bytes) == bytes.Length ? bytes : throw new IOException($"{path} became shorter while it was read.");
+        for (int read = 0, count, most = bytes.Length; read < bytes.Length; read += count)
+        {
+            try
+            {
+                count = file.Read(read, bytes.AsSpan(read, Math.Min(most, bytes.Length - read)));
+            }
+            catch (IOException) when (most > Part)
+            {
+                (count, most) = (0, Part); // again, up to the very place
+                continue;
+            }
+            catch (IOException error)
+            {
+                failure = error;
+                return bytes[..read];
+            }
+
+            if (count == 0)
+            {
+                throw new IOException($"{path} became shorter while it was read.");
+            }
+        }
+
+        return bytes;
     }
 
     /// <summary>The numbers of the segments in a storage, ascending.</summary>

@@ -299,6 +299,36 @@ public sealed class SalvageTests
         Assert.That(root.Folders(), Is.Empty);
     }
 
+    /// <summary>A place of the log that the disk cannot read is damage like any other: it is named, and what goes before it is kept.</summary>
+    [TestCase(20_000, 6)]
+    [TestCase(100, 0)] // in the header
+    public async Task WhatTheDiskCannotReadIsDamage(int offset, int kept)
+    {
+        var disk = new MemoryStorage();
+        void Change(DatabaseOptions options) => options.LogSegmentBytes = 1 << 16;
+        using (var database = Open(disk, Change))
+        {
+            var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("text", DataKind.Text)] });
+            await collection.EnsureCollectionExistsAsync();
+            for (var i = 0; i < 10; i++)
+            {
+                await collection.UpsertAsync(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = $"{i}", ["text"] = new string('x', 3000) });
+            }
+        }
+
+        var name = LogFormat.Name(LogSegment.NumbersIn(disk).Single());
+        disk.Unreadable = (name, offset);
+        Assert.That(() => Open(disk, Change), Throws.TypeOf<DatabaseCorruptException>().With.Message.Contains("cannot be read").And.Message.Contains("Salvage").And.Message.Contains(name));
+        using var salvaged = Open(disk, options =>
+        {
+            Change(options);
+            options.Recovery = RecoveryMode.Salvage;
+        });
+        Assert.That(salvaged.Recovery.Sequence, Is.InRange(kept, kept + 1));
+        Assert.That(salvaged.Recovery.CutReason, Does.Contain("cannot be read"));
+        Assert.That(kept == 0 || (await KeysAsync(salvaged)).Count == salvaged.Recovery.Sequence - 1);
+    }
+
     // Commits 4 and 5, of which the first is damaged and the second shows that it was acknowledged.
     private static async Task<MemoryStorage> WithLostCommitsAsync()
     {
@@ -364,7 +394,7 @@ public sealed class SalvageTests
     private static void Damage(Abi.Database.Storage.IStorage disk, long segment, int frame)
     {
         using var file = disk.Open(LogFormat.Name(segment), create: false);
-        var bytes = LogSegment.ReadBytes(file, disk.Folder);
+        var bytes = LogSegment.ReadBytes(file, disk.Folder, out _);
         var (database, first) = (new Guid(bytes.AsSpan(LogFormat.DatabaseOffset, 16)), BitConverter.ToInt64(bytes, 40));
         var at = LogFormat.HeaderBytes;
         for (var i = 0; i < frame; i++)

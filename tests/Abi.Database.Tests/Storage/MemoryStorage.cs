@@ -31,6 +31,9 @@ internal sealed class MemoryStorage : IStorage
     /// <summary>Is told of every read, also in folders: the file and the offset. It may throw.</summary>
     public Action<string, long>? Reading { get; set; }
 
+    /// <summary>A byte that cannot be read, nor what is read together with it.</summary>
+    public (string Name, long Offset)? Unreadable { get; set; }
+
     /// <summary>Is told before the names are listed.</summary>
     public Action? Listing { get; set; }
 
@@ -315,6 +318,11 @@ internal sealed class MemoryStorage : IStorage
         {
             (storage._root ?? storage).Reading?.Invoke(storage._prefix + name, offset);
             var count = (int)Math.Clamp(inode.Bytes.Length - offset, 0, bytes.Length);
+            if (storage.Unreadable is { } place && place.Name == name && place.Offset >= offset && place.Offset < offset + count)
+            {
+                throw new IOException($"Byte {place.Offset} of {name} cannot be read, as the test wants it.");
+            }
+
             inode.Bytes.AsSpan((int)Math.Min(offset, inode.Bytes.Length), count).CopyTo(bytes);
             return count;
         }
