@@ -72,7 +72,7 @@ internal sealed partial class DatabaseEngine
             var keptFrom = FirstKeptSegment(_manifest.FirstLogSegment);
             lock (_commitGate)
             {
-                _log!.Release(keptFrom);
+                DeleteLog(keptFrom);
             }
 
             _archiver?.Start();

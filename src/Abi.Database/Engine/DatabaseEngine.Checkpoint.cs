@@ -137,7 +137,7 @@ internal sealed partial class DatabaseEngine
                 }
 
                 DeleteOrphans();
-                _log!.Release(keptFrom);
+                DeleteLog(keptFrom);
             }
 
             _archiver?.Notice(_log.Segment);

@@ -261,8 +261,7 @@ internal sealed partial class DatabaseEngine
         }
     }
 
-    // What a crash left between writing files and naming them, or between naming new ones and deleting old ones, and the end of a backup, which now is a database. All of it only takes room, so what
-    // cannot be deleted, such as a file that somebody has mapped on Windows, is left to the next checkpoint or opening.
+    // What a crash left between writing files and naming them, or between naming new ones and deleting old ones, and the end of a backup, which now is a database.
     private void DeleteOrphans()
     {
         HashSet<string> known = [.. _manifest.Files()];
@@ -280,15 +279,30 @@ internal sealed partial class DatabaseEngine
                 || ((name.StartsWith("rows-", StringComparison.Ordinal) || name.StartsWith("graph-", StringComparison.Ordinal)) && !known.Contains(name))
                 || (LogFormat.Number(name) is >= 0 and var number && number < firstSegment))
             {
-                try
-                {
-                    _storage.Delete(name);
-                }
-                catch (IOException)
-                {
-                    // the others go all the same
-                }
+                TryDelete(name);
             }
+        }
+    }
+
+    // The segments below a number that are over.
+    private void DeleteLog(long below)
+    {
+        foreach (var name in _storage.List().Where(name => LogFormat.Number(name) is >= 0 and var number && number < below && number < _log!.Segment))
+        {
+            TryDelete(name);
+        }
+    }
+
+    // What only takes room. A file that cannot be deleted, such as one that somebody has mapped on Windows, is left to the next checkpoint or opening, and the others go all the same.
+    private void TryDelete(string name)
+    {
+        try
+        {
+            _storage.Delete(name);
+        }
+        catch (IOException)
+        {
+            // it stays
         }
     }
 }

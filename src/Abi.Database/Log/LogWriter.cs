@@ -135,15 +135,6 @@ internal sealed class LogWriter : IDisposable
         }
     });
 
-    /// <summary>Deletes the segments below a number.</summary>
-    public void Release(long below)
-    {
-        foreach (var name in _storage.List().Where(name => LogFormat.Number(name) is >= 0 and var number && number < below && number < Segment))
-        {
-            _storage.Delete(name);
-        }
-    }
-
     public void Dispose()
     {
         _file?.Dispose();

@@ -112,6 +112,26 @@ public sealed class CheckpointTests
         }
     }
 
+    /// <summary>It is made all the same, and what could not be deleted goes with a later one.</summary>
+    [Test]
+    public async Task LogThatCannotBeDeletedFailsNone()
+    {
+        var disk = new MemoryStorage();
+        using var database = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        disk.Fails = (_, what) => what == "delete";
+        await database.CheckpointAsync();
+        await collection.UpsertAsync(CrashTests.Record(0, 0));
+        await database.CheckpointAsync();
+        Assert.That(database.CheckpointFailure, Is.Null);
+        Assert.That(LogSegment.NumbersIn(disk), Has.Count.EqualTo(3));
+        disk.Fails = null;
+        await collection.UpsertAsync(CrashTests.Record(1, 0));
+        await database.CheckpointAsync();
+        Assert.That(LogSegment.NumbersIn(disk), Has.Count.EqualTo(1));
+    }
+
     /// <summary>Programs that are never closed but killed, and write a little each time, leave a log that is read at each opening: it does not grow for ever.</summary>
     [Test]
     public async Task WhatWasReplayedMakesOneDue()
