@@ -12,6 +12,7 @@ namespace Abi.Database.Engine;
 internal sealed partial class DatabaseEngine
 {
     private long _replayed;
+    private long _readSegment; // of the log, in which it ended when it was read
 
     private void Recover(RestoreOptions? limits)
     {
@@ -27,7 +28,7 @@ internal sealed partial class DatabaseEngine
             nextTime = frame.Time > lastTime ? frame.Time : null;
             return nextTime is null && frame.Sequence <= lastSequence && Replay(frame, payload);
         }, _manifest.Sequence, lastSequence);
-        _sequence = scan.LastSequence;
+        (_sequence, _readSegment) = (scan.LastSequence, scan.Segment);
         if (limits is not null)
         {
             RequireState(_sequence);
@@ -144,9 +145,14 @@ internal sealed partial class DatabaseEngine
     // A reader's way to what was committed since it last looked, while the files are the same.
     private bool ReadOn()
     {
-        var scan = new LogScan(_storage, _manifest.DatabaseId, _manifest.FirstLogSegment, isSalvage: false);
-        scan.Read((frame, payload) => Replay(frame, payload), _sequence);
-        Volatile.Write(ref _sequence, Math.Max(_sequence, scan.LastSequence));
+        var scan = new LogScan(_storage, _manifest.DatabaseId, _readSegment, isSalvage: false);
+        scan.Read((frame, payload) =>
+        {
+            Replay(frame, payload);
+            Volatile.Write(ref _sequence, frame.Sequence); // at once, so that it is not applied again when reading fails behind it
+            return true;
+        }, _sequence);
+        _readSegment = scan.Segment;
         return true;
     }
 
