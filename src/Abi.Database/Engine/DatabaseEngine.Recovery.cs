@@ -45,7 +45,7 @@ internal sealed partial class DatabaseEngine
         PublishAll();
         if (IsReadOnly)
         {
-            if (_warnings.Count > 0 && Manifest.Read(_storage).Generation != _manifest.Generation)
+            if ((isLost || _warnings.Count > 0) && Manifest.Read(_storage).Generation != _manifest.Generation)
             {
                 throw new IOException("A checkpoint took files away while they were read."); // which is no damage: there are others
             }

@@ -299,6 +299,27 @@ public sealed class SalvageTests
         Assert.That(root.Folders(), Is.Empty);
     }
 
+    /// <summary>Segments that a checkpoint takes away while they are read are not damaged.</summary>
+    [Test]
+    public async Task AReaderBesideAWriterHasNothingToSalvage()
+    {
+        var disk = new MemoryStorage();
+        using var writer = Open(disk);
+        await WriteAsync(writer, "c", 2);
+        disk.Reading = (name, _) =>
+        {
+            if (name == Manifest.FileName)
+            {
+                disk.Reading = null;
+                writer.CheckpointAsync().GetAwaiter().GetResult();
+            }
+        };
+        using var reader = Open(disk, options => (options.Access, options.Recovery) = (DatabaseAccess.ReadOnly, RecoveryMode.Salvage));
+        Assert.That(disk.Reading, Is.Null);
+        Assert.That((reader.Sequence, reader.Recovery.CutReason), Is.EqualTo((2L, (string?)null)));
+        Assert.That(await KeysAsync(reader), Has.Count.EqualTo(1));
+    }
+
     /// <summary>A place of the log that the disk cannot read is damage like any other: it is named, and what goes before it is kept.</summary>
     [TestCase(20_000, 6)]
     [TestCase(100, 0)] // in the header
