@@ -220,11 +220,9 @@ internal sealed partial class DatabaseEngine
         {
             case OpCode.CreateCollection:
                 var schema = CollectionSchema.Read(ref reader);
-                if (_byId.TryGetValue(schema.Id, out var present))
+                if (sequence <= _manifest.OldestState)
                 {
-                    // The log begins before the manifest, because a damaged collection needs it. Others may have had the name in between.
-                    _collections[schema.Name] = present;
-                    return null;
+                    return null; // The log begins before the manifest, because a damaged collection needs it: this one is in files already, or was dropped since.
                 }
 
                 var made = new CollectionHandle(schema);

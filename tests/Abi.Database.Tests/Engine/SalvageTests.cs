@@ -350,6 +350,44 @@ public sealed class SalvageTests
         Assert.That(kept == 0 || (await KeysAsync(salvaged)).Count == salvaged.Recovery.Sequence - 1);
     }
 
+    /// <summary>Beside damage the log is read again from before the files. Where it is cut, what was deleted by the time of the files does not come back, nor take the name of what was made since.</summary>
+    [Test]
+    public async Task WhatWasDeletedBeforeTheFilesDoesNotComeBack()
+    {
+        var disk = new MemoryStorage();
+        using (var database = Open(disk))
+        {
+            await WriteAsync(database, "damaged", 1);
+            await database.CheckpointAsync();
+        }
+
+        Invert(disk, DamagedRows(disk));
+        using (var database = Open(disk, options => options.LogSegmentBytes = 1 << 16))
+        {
+            await WriteAsync(database, "again", 2);
+            await WriteAsync(database, "gone", 3);
+            await database.EnsureCollectionDeletedAsync("gone"); // commit 4 of the segment
+            await database.EnsureCollectionDeletedAsync("again");
+            await WriteAsync(database, "again", 4);
+            await database.CheckpointAsync();
+        }
+
+        Damage(disk, LogSegment.NumbersIn(disk)[^2], frame: 4);
+        using (var salvaged = Open(disk, options => options.Recovery = RecoveryMode.Salvage))
+        {
+            await CheckAsync(salvaged);
+        }
+
+        using var opened = Open(disk);
+        await CheckAsync(opened);
+
+        static async Task CheckAsync(VectorDatabase database)
+        {
+            Assert.That(await database.ListCollectionNamesAsync().ToListAsync(), Is.EqualTo((string[])["again", "damaged"]));
+            Assert.That(await KeysAsync(database, "again"), Is.EqualTo((string[])[CrashTests.Key(4, 0)]));
+        }
+    }
+
     // Commits 4 and 5, of which the first is damaged and the second shows that it was acknowledged.
     private static async Task<MemoryStorage> WithLostCommitsAsync()
     {
