@@ -11,6 +11,10 @@ namespace Abi.Database.Engine;
 /// <content>Opening: files first, then the log.</content>
 internal sealed partial class DatabaseEngine
 {
+    // More than anybody makes between two checkpoints, and few enough for a million salvages. What follows a salvage has numbers that the lost commits, of which nobody knows how many there were, cannot
+    // have had, so that a backup which has them is never gone on with.
+    private const long MostLostCommits = 1L << 40;
+
     private long _replayed;
     private long _readSegment; // of the log, in which it ended when it was read
 
@@ -58,9 +62,8 @@ internal sealed partial class DatabaseEngine
         Restoration.DeleteRest(_storage);
         if (isLost)
         {
-            // Numbers that what is lost cannot have had, so that a backup which has it is never gone on with.
             var kept = _sequence;
-            _sequence = Math.Max(kept, _manifest.OldestState) + MostCommitsFrom(scan.Segment) + 1;
+            _sequence = Math.Max(kept, _manifest.OldestState) + MostLostCommits;
             _warnings.Add($"The log was damaged, and what was committed after commit {kept} is lost, except for what was in files already. The database goes on with commit {_sequence + 1} under another identity, which no earlier backup and no archive of the log goes on with: make a full backup.");
             Report = Report with { Warnings = [.. _warnings] };
         }
@@ -109,19 +112,6 @@ internal sealed partial class DatabaseEngine
         _log = LogWriter.Start(_storage, _manifest.DatabaseId, _options.LogSegmentBytes, _manifest.FirstLogSegment, _sequence + 1);
         DeleteOrphans();
         _storage.FlushFolder(); // the log of the other history must not come back
-    }
-
-    // How many frames the segments from one on can have had.
-    private long MostCommitsFrom(long segment)
-    {
-        long bytes = 0;
-        foreach (var name in _storage.List().Where(name => LogFormat.Number(name) >= segment))
-        {
-            using var file = _storage.OpenRead(name);
-            bytes += Math.Min(file.Length, Array.MaxLength);
-        }
-
-        return bytes / LogFormat.FrameBytes(1);
     }
 
     private void RequireState(long sequence)

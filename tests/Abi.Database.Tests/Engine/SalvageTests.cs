@@ -388,6 +388,34 @@ public sealed class SalvageTests
         }
     }
 
+    /// <summary>Nothing tells how many commits were in segments that are gone.</summary>
+    [Test]
+    public async Task NumbersOfCommitsInLostSegmentsAreNotTakenAgain()
+    {
+        var disk = new MemoryStorage();
+        long last;
+        using (var database = Open(disk))
+        {
+            for (var i = 2; i <= 300; i++)
+            {
+                await WriteAsync(database, "c", i);
+            }
+
+            last = database.Sequence;
+        }
+
+        var numbers = LogSegment.NumbersIn(disk);
+        Damage(disk, numbers[0], frame: 1);
+        foreach (var number in numbers.Skip(1))
+        {
+            disk.Delete(LogFormat.Name(number));
+        }
+
+        using var salvaged = Open(disk, options => options.Recovery = RecoveryMode.Salvage);
+        Assert.That(salvaged.Recovery.Sequence, Is.EqualTo(1));
+        Assert.That(salvaged.Sequence, Is.GreaterThan(last));
+    }
+
     // Commits 4 and 5, of which the first is damaged and the second shows that it was acknowledged.
     private static async Task<MemoryStorage> WithLostCommitsAsync()
     {
