@@ -92,9 +92,9 @@ internal sealed partial class DatabaseEngine
             _checkpointedBytes = logBytes = _log.BytesWritten;
             (sequence, nextId) = (_sequence, _nextCollectionId);
             all = [.. _byId.Values];
-            hasDamage = all.Exists(handle => handle.StoreOrNull is null);
+            hasDamage = all.Exists(handle => handle.StoreOrNull is null && HasLog(handle.Saved!));
 
-            // A damaged collection may be mended from a backup and this log, so the log stays.
+            // A damaged collection may be mended from a backup and this log, so the log stays, unless a salvage has lost what the collection needs of it.
             firstSegment = hasDamage ? _manifest.FirstLogSegment : _log.Segment;
             foreach (var handle in all)
             {

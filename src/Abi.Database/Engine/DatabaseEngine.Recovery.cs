@@ -176,11 +176,14 @@ internal sealed partial class DatabaseEngine
     // The file of a collection that was damaged when the log was salvaged is of no use any more, though somebody puts it back.
     private void RequireLog(ManifestEntry entry)
     {
-        if (entry.Sequence < _manifest.Sequence)
+        if (!HasLog(entry))
         {
             throw new DatabaseCorruptException($"Its files have commits up to {entry.Sequence}, and the log begins after commit {_manifest.Sequence}: what is between was lost when the log was salvaged. Restore a backup, or delete the collection.", Path.Combine(_storage.Folder, entry.Rows?.Name ?? Manifest.FileName));
         }
     }
+
+    // Whether the log that the manifest keeps goes on where a collection's files end.
+    private bool HasLog(ManifestEntry entry) => entry.Sequence >= _manifest.Sequence;
 
     private bool Replay(LogFrame frame, ReadOnlySpan<byte> payload)
     {

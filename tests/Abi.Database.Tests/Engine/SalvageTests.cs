@@ -120,6 +120,7 @@ public sealed class SalvageTests
             Assert.That(await KeysAsync(again, "good"), Has.Count.EqualTo(8).And.Contains(CrashTests.Key(100, 0)));
             await WriteAsync(again, "good", 101);
             await again.CheckpointAsync();
+            Assert.That(LogSegment.NumbersIn(disk), Has.Count.EqualTo(1), "log that mends nothing");
         }
 
         // Without the log since, a file that is put back would be an old state that looks like the last.
