@@ -211,7 +211,7 @@ internal sealed partial class DatabaseEngine
     private void CheckpointWhenDue()
     {
         var written = _log!.BytesWritten - _checkpointedBytes;
-        if (!_byId.Values.Any(handle => handle.StoreOrNull is { IsMergeDue: true }) && (written < _options.CheckpointBytes || written < Volatile.Read(ref _fileBytes) / 2))
+        if (!_byId.Any(collection => collection.Value.StoreOrNull is { IsMergeDue: true }) && (written < _options.CheckpointBytes || written < Volatile.Read(ref _fileBytes) / 2))
         {
             return;
         }

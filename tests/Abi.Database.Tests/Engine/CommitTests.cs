@@ -43,6 +43,40 @@ public sealed class CommitTests
         Assert.That(writers, Is.Not.Empty.And.All.EqualTo(isSearched && prioritize ? "Abi.Database commits" : "writer"));
     }
 
+    /// <summary>A commit copies no list of the collections, which may be many.</summary>
+    [Test]
+    public async Task CollectionsBesideTakeNoMemory()
+    {
+        const int Collections = 2000, Commits = 100;
+        using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), History.Options(Durability.Os)));
+        var definition = new CollectionDefinition { Data = [new DataField("n", DataKind.Integer)] };
+        var alone = await MeasureAsync(0);
+        for (var i = 1; i < Collections; i++)
+        {
+            await database.GetDynamicCollection($"{i}", definition).EnsureCollectionExistsAsync();
+        }
+
+        Assert.That(await MeasureAsync(Collections) - alone, Is.LessThan(Collections), "bytes a commit");
+
+        async Task<long> MeasureAsync(int name)
+        {
+            var collection = database.GetDynamicCollection($"{name}", definition);
+            await collection.EnsureCollectionExistsAsync();
+            for (var i = 0; i < Commits; i++)
+            {
+                await collection.UpsertAsync(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = $"{i}", ["n"] = 1L });
+            }
+
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < Commits; i++)
+            {
+                collection.UpsertAsync(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = $"{i}", ["n"] = 1L }).GetAwaiter().GetResult();
+            }
+
+            return (GC.GetAllocatedBytesForCurrentThread() - before) / Commits;
+        }
+    }
+
     /// <summary>Large commits that wait for the log together do not become one large write, for which the log could have no segment.</summary>
     [Test]
     public async Task LargeCommitsGoInSeveralGroups()
