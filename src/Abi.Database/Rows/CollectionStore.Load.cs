@@ -69,7 +69,7 @@ internal sealed partial class CollectionStore
         }
 
         var blocks = OpenRows(reader, storage, name, out var view, out var file);
-        _keys.Reserve(rows);
+        Keys.Reserve(rows);
         Created.Clear(rows);
         long next = 0; // blocks that share bytes would be given back, and used again, more than once
         for (var slot = 0; slot < rows; slot++)
@@ -96,7 +96,7 @@ internal sealed partial class CollectionStore
             var payload = Payload(slot);
             try
             {
-                _keys.Add(RecordCodec.CheckedKey(Schema.Definition.Key, payload), slot);
+                Keys.Add(RecordCodec.CheckedKey(Schema.Definition.Key, payload), slot);
                 SetFields(slot, 0, payload, readsTexts);
             }
             catch (FormatException error)

@@ -15,15 +15,16 @@ namespace Abi.Database.Rows;
 internal sealed partial class CollectionStore
 {
     private const int LeastReclaim = 64;
+    private const int ManyOutdated = 16;
 
     private readonly SlotArray<nint> _payloads = new(0);
-    private readonly KeyIndex _keys;
     private readonly PayloadHeap _heap = new();
     private readonly FieldColumn?[] _columns;
     private readonly TextIndex?[] _texts;
     private readonly ReaderRegistry _readers = new();
     private readonly Stack<int> _free = new();
     private readonly Queue<int> _graves = new(); // deleted slots, in the order of their deletion
+    private readonly Queue<(int Slot, uint Hash)> _outdated = new(); // those of them that keys lead to, and the hashes of the keys; in the same order
     private readonly List<DecryptedMemory.Lease> _leases = []; // kept as long as the rows
     private readonly List<DecryptedFile> _paged = [];
     private long _decryptedWhole;
@@ -42,7 +43,7 @@ internal sealed partial class CollectionStore
     {
         Schema = schema;
         IndexThreads = indexThreads;
-        _keys = new KeyIndex(_heap, _payloads);
+        Keys = new KeyIndex(_heap, _payloads);
         _columns = [.. schema.Data.Select(field => field.IsIndexed ? FieldColumn.Of(field) : null)];
         _texts = [.. schema.Data.Select(field => field.IsFullTextIndexed ? new TextIndex(field, Created) : null)];
         Vectors = [.. schema.Vectors.Select(field => new VectorIndex(field, residentBytes))];
@@ -52,6 +53,9 @@ internal sealed partial class CollectionStore
     public CollectionSchema Schema { get; }
 
     public int IndexThreads { get; }
+
+    /// <summary>From keys to slots, those of deleted records included that somebody may still read.</summary>
+    public KeyIndex Keys { get; }
 
     public VectorIndex[] Vectors { get; }
 
@@ -149,7 +153,7 @@ internal sealed partial class CollectionStore
     public void EndRead(int place) => _readers.Leave(place);
 
     /// <summary>The slot of a key at a snapshot, or -1. Between BeginRead and EndRead.</summary>
-    public int Find(ReadOnlySpan<byte> key, VisibleSlots visible) => _keys.Find(key, static (slot, visible) => visible.IsVisible(slot), visible);
+    public int Find(ReadOnlySpan<byte> key, VisibleSlots visible) => Keys.Find(key, static (slot, visible) => visible.IsVisible(slot), visible);
 
     /// <summary>A record without its vectors. Between BeginRead and EndRead.</summary>
     public ReadOnlySpan<byte> Payload(int slot) => _heap.Read(_payloads[slot]);
@@ -259,7 +263,7 @@ internal sealed partial class CollectionStore
             }
         }
 
-        _keys.Add(key, slot);
+        Keys.Add(key, slot);
         Created[slot] = sequence;
         _live++;
     }
@@ -286,7 +290,7 @@ internal sealed partial class CollectionStore
 
     private void Delete(ReadOnlySpan<byte> key, long sequence, long expiredBy = long.MaxValue)
     {
-        var slot = _keys.Find(key, static (slot, store) => store.Deleted[slot] == SlotSequences.None && store.Created[slot] != SlotSequences.None, this);
+        var slot = Keys.Find(key, static (slot, store) => store.Deleted[slot] == SlotSequences.None && store.Created[slot] != SlotSequences.None, this);
         if (slot < 0 || (HasExpiry && Expires[slot] > expiredBy))
         {
             return;
@@ -294,6 +298,12 @@ internal sealed partial class CollectionStore
 
         Deleted[slot] = sequence;
         _graves.Enqueue(slot);
+        _outdated.Enqueue((slot, KeyIndex.Hash(key)));
+        if (_outdated.Count >= ManyOutdated && Deleted[_outdated.Peek().Slot] <= _published)
+        {
+            TidyKeys(_readers.Oldest(Volatile.Read(ref _published)));
+        }
+
         AskToUnlink();
         _live--;
         ForEachText(slot, static (text, value, _) => text.Remove(value));
@@ -374,6 +384,16 @@ internal sealed partial class CollectionStore
         }
     }
 
+    // Long before their slots are used again, no key leads to deleted records that nobody can see: whoever wants the last version of a record that is written again and again does not look through all.
+    private void TidyKeys(long oldest)
+    {
+        while (_outdated.TryPeek(out var first) && Deleted[first.Slot] <= oldest)
+        {
+            Keys.Remove(first.Hash, first.Slot);
+            _outdated.Dequeue();
+        }
+    }
+
     // Instead of growing: frees the slots of deleted records when they are many and out of the graphs.
     private bool TryReclaim()
     {
@@ -390,6 +410,7 @@ internal sealed partial class CollectionStore
         }
 
         _reclaimed = unlinked;
+        TidyKeys(oldest);
         for (var left = _graves.Count; left > 0; left--)
         {
             var slot = _graves.Dequeue();
@@ -421,7 +442,6 @@ internal sealed partial class CollectionStore
             return false;
         }
 
-        _keys.Remove(RecordCodec.Key(Payload(slot)), slot);
         Created[slot] = SlotSequences.None;
         ForEachText(slot, static (text, value, _) => text.Tidy(value));
         _heap.Free(_payloads[slot]);

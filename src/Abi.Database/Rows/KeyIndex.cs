@@ -51,15 +51,16 @@ internal sealed class KeyIndex(PayloadHeap heap, SlotArray<nint> keyOf)
             Rebuild();
         }
 
-        var hash = Hash(key);
-        Insert(_table, hash, slot);
-        _used++;
+        _used += Insert(_table, Hash(key), slot) ? 1 : 0;
         _live++;
     }
 
-    public void Remove(ReadOnlySpan<byte> key, int slot)
+    /// <summary>Takes a slot out that nobody looks for any more.</summary>
+    /// <param name="hash">The <see cref="Hash"/> of its key.</param>
+    /// <param name="slot">The slot.</param>
+    public void Remove(uint hash, int slot)
     {
-        for (var at = (int)(Hash(key) & (uint)(_table.Length - 1)); (uint)_table[at] != Empty; at = (at + 1) & (_table.Length - 1))
+        for (var at = (int)(hash & (uint)(_table.Length - 1)); (uint)_table[at] != Empty; at = (at + 1) & (_table.Length - 1))
         {
             if ((uint)_table[at] == (uint)slot + 1)
             {
@@ -79,15 +80,18 @@ internal sealed class KeyIndex(PayloadHeap heap, SlotArray<nint> keyOf)
         }
     }
 
-    private static void Insert(ulong[] table, uint hash, int slot)
+    // In the first place that is free, so that what is removed and added again and again does not leave a long way behind. Returns whether that was empty.
+    private static bool Insert(ulong[] table, uint hash, int slot)
     {
         var at = (int)(hash & (uint)(table.Length - 1));
-        while ((uint)table[at] != Empty)
+        while ((uint)table[at] is not Empty and not Removed)
         {
             at = (at + 1) & (table.Length - 1);
         }
 
+        var isEmpty = (uint)table[at] == Empty;
         Volatile.Write(ref table[at], ((ulong)hash << 32) | ((uint)slot + 1));
+        return isEmpty;
     }
 
     private void Rebuild() => Resize((_live + 1) * 5L > _table.Length * 3L ? _table.Length * 2 : _table.Length);

@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using Abi.Database.Engine;
+using Abi.Database.Rows;
+using Abi.Database.Tests.Storage;
+
+namespace Abi.Database.Tests.Rows;
+
+/// <summary>A record that is written again and again, as a counter is, is found as fast as others.</summary>
+public sealed class KeyIndexTests
+{
+    /// <summary>Its versions are not all kept until they are a twentieth of the collection; those that a reader may want are.</summary>
+    [Test]
+    public async Task VersionsThatNobodyCanSeeAreNotLookedThrough([Values] bool isRead)
+    {
+        const int Records = 20_000, Updates = 800;
+        using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), new DatabaseOptions { Durability = Durability.Os }));
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer, Data = [new DataField("n", DataKind.Integer)] });
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(Enumerable.Range(0, Records).Select(key => Record(key, 0)));
+        var store = database.Engine.Find("c")!.Store;
+        var key = RecordCodec.EncodeKey(KeyKind.Integer, 77L);
+        var (place, view) = store.BeginRead();
+        var before = store.Find(key, store.Visible(view, 0));
+        if (!isRead)
+        {
+            store.EndRead(place);
+        }
+
+        for (var i = 1; i <= Updates; i++)
+        {
+            await collection.UpsertAsync(Record(77, i));
+        }
+
+        var versions = 0;
+        store.Keys.Find(key, (_, _) => ++versions < 0, 0);
+        Assert.That(versions, isRead ? Is.EqualTo(Updates + 1) : Is.InRange(1, 40));
+        Assert.That((await collection.GetAsync(77L))!["n"], Is.EqualTo((long)Updates));
+        if (isRead)
+        {
+            Assert.That(store.Find(key, store.Visible(view, 0)), Is.EqualTo(before));
+            store.EndRead(place);
+            for (var i = 0; i < 40; i++)
+            {
+                await collection.UpsertAsync(Record(77, i));
+            }
+
+            versions = 0;
+            store.Keys.Find(key, (_, _) => ++versions < 0, 0);
+            Assert.That(versions, Is.InRange(1, 40));
+        }
+
+        static Dictionary<string, object?> Record(int key, int number) => new(StringComparer.Ordinal) { ["Key"] = (long)key, ["n"] = (long)number };
+    }
+
+    /// <summary>The places of those that were removed are used again, so that no long way leads over them.</summary>
+    [Test]
+    public void WhatIsRemovedAndAddedLeavesNoWayBehind()
+    {
+        const int Rounds = 200_000;
+        var limit = TimeSpan.FromSeconds(2); // hundreds of times what it takes
+        var index = new KeyIndex(new PayloadHeap(), new SlotArray<nint>(0));
+        index.Reserve(4 * Rounds);
+        byte[] key = [1, 2, 3];
+        var begun = Stopwatch.GetTimestamp();
+        for (var slot = 0; slot < Rounds && Stopwatch.GetElapsedTime(begun) < limit; slot++)
+        {
+            index.Add(key, slot);
+            index.Remove(KeyIndex.Hash(key), slot);
+        }
+
+        Assert.That(Stopwatch.GetElapsedTime(begun), Is.LessThan(limit));
+    }
+}
