@@ -10,11 +10,14 @@ namespace Abi.Database.Log;
 /// <remarks>For one thread at a time. After any failure the log takes nothing more: a flush that failed once says nothing about what a second one would have written.</remarks>
 internal sealed class LogWriter : IDisposable
 {
+    private const int UsualGroup = 1 << 16;
+    private const int LargestKept = 1 << 22; // of the memory of a group, for the next ones
+
     private readonly IStorage _storage;
     private readonly Guid _database;
     private readonly int _segmentBytes;
-    private readonly ByteWriter _group = new(1 << 16);
     private readonly List<(long Sequence, long Time, ReadOnlyMemory<byte> Payload)> _pending = [];
+    private ByteWriter _group = new(UsualGroup);
     private IStorageFile? _file;
     private LogCipher? _cipher;
     private uint _salt;
@@ -117,6 +120,10 @@ internal sealed class LogWriter : IDisposable
             _file!.Write(_end, _group.Span);
             _end += _group.Length;
             BytesWritten += _group.Length;
+            if (_group.Length > LargestKept)
+            {
+                _group = new ByteWriter(UsualGroup);
+            }
         });
         _pending.Clear();
     }

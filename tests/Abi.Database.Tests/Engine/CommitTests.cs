@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Abi.Database.Engine;
 using Abi.Database.Log;
 using Abi.Database.Tests.Storage;
@@ -41,6 +42,23 @@ public sealed class CommitTests
         own.Start();
         own.Join();
         Assert.That(writers, Is.Not.Empty.And.All.EqualTo(isSearched && prioritize ? "Abi.Database commits" : "writer"));
+    }
+
+    /// <summary>The memory that a large commit needs on its way into the log is given back.</summary>
+    [Test]
+    public async Task ALargeCommitLeavesNoMemoryTaken()
+    {
+        const int Bytes = 32 << 20;
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["db"], Durability = Durability.Os });
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("text", DataKind.Text)] });
+        await collection.EnsureCollectionExistsAsync();
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        await WriteAsync();
+        Assert.That(GC.GetTotalMemory(forceFullCollection: true) - before, Is.LessThan(Bytes / 2)); // the record is in memory that is not managed
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        Task WriteAsync() => collection.UpsertAsync(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = "a", ["text"] = new string('x', Bytes) });
     }
 
     /// <summary>A commit copies no list of the collections, which may be many.</summary>
