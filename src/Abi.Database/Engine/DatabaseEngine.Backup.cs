@@ -101,6 +101,7 @@ internal sealed partial class DatabaseEngine
     /// <summary>Writes every collection anew, without what was deleted, and goes on with the new files. Writes wait while what they changed in the end is taken over; reads do not.</summary>
     public void Compact()
     {
+        RequireWriting();
         EnterFiles();
         try
         {
@@ -127,14 +128,10 @@ internal sealed partial class DatabaseEngine
     /// <exception cref="DatabaseKeyException">The database is not encrypted.</exception>
     public void ChangeKey(EncryptionKey key)
     {
+        RequireWriting();
         EnterFiles();
         try
         {
-            if (IsReadOnly)
-            {
-                throw new DatabaseException($"The database {_storage.Folder} was opened read-only.");
-            }
-
             var encryption = _storage.Encryption
                 ?? throw new DatabaseKeyException($"The database {_storage.Folder} is not encrypted, so it has no key to change. To encrypt it, make a backup and restore that with {nameof(RestoreOptions)}.{nameof(RestoreOptions.EncryptionKey)}.", DatabaseKeyProblem.NotEncrypted);
             KeyFile.Write(_storage, encryption, key);

@@ -27,11 +27,7 @@ internal sealed partial class DatabaseEngine
     /// </summary>
     public void Checkpoint(bool isClosing = false)
     {
-        if (IsReadOnly)
-        {
-            throw new DatabaseException($"The database {_storage.Folder} was opened read-only.");
-        }
-
+        RequireWriting();
         EnterFiles(isClosing);
         var start = Stopwatch.GetTimestamp();
         try

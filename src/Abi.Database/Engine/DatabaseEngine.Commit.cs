@@ -36,11 +36,7 @@ internal sealed partial class DatabaseEngine
     public Task CommitAsync(ReadOnlyMemory<byte> payload)
     {
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
-        if (IsReadOnly)
-        {
-            throw new DatabaseException($"The database {_storage.Folder} was opened read-only.");
-        }
-
+        RequireWriting();
         var request = new CommitRequest(payload);
         lock (_queueGate)
         {

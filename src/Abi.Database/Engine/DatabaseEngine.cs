@@ -241,6 +241,14 @@ internal sealed partial class DatabaseEngine : IDisposable
         }
     }
 
+    private void RequireWriting()
+    {
+        if (IsReadOnly)
+        {
+            throw new DatabaseException($"The database {_storage.Folder} was opened read-only.");
+        }
+    }
+
     private static IDisposable Lock(IStorage storage)
     {
         try

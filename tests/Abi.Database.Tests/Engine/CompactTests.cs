@@ -177,6 +177,16 @@ public sealed class CompactTests
         static Dictionary<string, object?> Point(int row) => new(StringComparer.Ordinal) { ["Key"] = (long)row, ["text"] = $"number n{row}", ["v"] = Vector(row) };
     }
 
+    [Test]
+    public void ADatabaseThatIsOpenReadOnlyIsNotCompacted()
+    {
+        var (disk, options) = (new MemoryStorage(), History.Options());
+        new DatabaseEngine(disk, options).Dispose();
+        options.Access = DatabaseAccess.ReadOnly;
+        using var reader = new VectorDatabase(new DatabaseEngine(disk, options));
+        Assert.That(() => reader.CompactAsync(), Throws.TypeOf<DatabaseException>().With.Message.Contains("read-only"));
+    }
+
     /// <summary>Memory that is not managed does not make the collector look for it: compacting does, and so does the sweep, again and again, since the collector may not have heard it.</summary>
     [TestCase(false)]
     [TestCase(true)]
