@@ -96,9 +96,8 @@ internal sealed partial class DatabaseEngine
             {
                 if (handle.IsDirty && handle.StoreOrNull is { } store)
                 {
-                    handle.IsDirty = false;
-                    store.LinkedSinceSave = 0;
                     dirty.Add(new SavedCollection(handle, store));
+                    (handle.IsDirty, store.LinkedSinceSave) = (false, 0);
                 }
             }
         }
@@ -145,6 +144,7 @@ internal sealed partial class DatabaseEngine
             foreach (var one in dirty)
             {
                 one.Handle.IsDirty = true;
+                one.Store.LinkedSinceSave += one.Linked;
                 one.Dispose();
             }
 

@@ -13,6 +13,9 @@ internal sealed class SavedCollection(CollectionHandle handle, CollectionStore s
 
     public CollectionView View => _read.View;
 
+    /// <summary>Nodes that were linked since the graphs were last written.</summary>
+    public int Linked { get; } = store.LinkedSinceSave;
+
     /// <summary>The slot of each row that was written.</summary>
     public int[] Order { get; set; } = [];
 

@@ -237,6 +237,29 @@ public sealed class CheckpointTests
         Assert.That(Manifest.Read(disk).Sequence, Is.EqualTo(13));
     }
 
+    /// <summary>A graph that grew is worth a checkpoint at closing, however short the log is, also when one failed before.</summary>
+    [Test]
+    public async Task ClosingSavesAGraphThatOneThatFailedDidNot()
+    {
+        const int Nodes = 1100;
+        var disk = new MemoryStorage();
+        var options = History.Options();
+        options.LogSegmentBytes = 1 << 20;
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
+        {
+            var collection = database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 2) { IndexKind = IndexKind.Hnsw, ConstructionEffort = 16 }] });
+            await collection.EnsureCollectionExistsAsync();
+            await collection.UpsertAsync(Enumerable.Range(0, Nodes).Select(i => new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = (long)i, ["v"] = new float[] { i, 1 } }));
+            await database.WaitForIndexAsync();
+            var creations = 0;
+            disk.Fails = (_, what) => what == "create" && ++creations == 2; // behind the segment of the log
+            Assert.That(() => database.CheckpointAsync(), Throws.InstanceOf<IOException>());
+            disk.Fails = null;
+        }
+
+        Assert.That(Manifest.Read(disk).Collections.Single().Graphs.Single(), Is.Not.Null);
+    }
+
     /// <summary>A process that opens the database to read takes its files after it has read which they are; a checkpoint in between takes them away, which is no damage.</summary>
     [Test]
     public async Task FilesThatACheckpointTakesAwayAreNotDamaged([Values] bool keepsLog)
