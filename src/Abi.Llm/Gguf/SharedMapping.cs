@@ -9,7 +9,7 @@ namespace Abi.Llm.Gguf;
 /// </remarks>
 internal sealed class SharedMapping : IDisposable
 {
-    private const int SampledBytes = 1 << 16;
+    private const int SampledBytes = 1 << 14;
 
     private static readonly Lock Gate = new();
     private static readonly Dictionary<Key, WeakReference<SharedFile>> Mapped = [];
@@ -79,7 +79,7 @@ internal sealed class SharedMapping : IDisposable
         }
     }
 
-    /// <summary>What tells files apart that agree in all else: the first and last 64 KB.</summary>
+    /// <summary>What tells files apart that agree in all else: the first and last 16 KB.</summary>
     private static byte[] Sample(MappedFile file)
     {
         var sample = new byte[2 * (int)Math.Min(SampledBytes, file.Length)];
