@@ -31,6 +31,7 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
     private GenerationOutcome? _outcome;
     private ExceptionDispatchInfo? _error;
     private bool _outcomeTaken;
+    private TaskCompletionSource? _over; // of who disposes while it runs
     private int _news; // how often something came
     private int _seen; // the same when the reader last looked for a piece
 
@@ -253,22 +254,22 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
     public async ValueTask DisposeAsync()
     {
         Cancel();
-        while (true)
+        Task over;
+        lock (_gate)
         {
-            lock (_gate)
+            _start = _end;
+            _read = _written;
+            _entryCount = 0;
+            if (_isComplete || Engine is null)
             {
-                _start = _end;
-                _read = _written;
-                _entryCount = 0;
-                _seen = _news;
-                if (_isComplete || _isWaiting || Engine is null)
-                {
-                    return;
-                }
+                return;
             }
 
-            await WaitForMoreAsync(throws: false).ConfigureAwait(false);
+            // not the reader's wait: one may still be under way that nobody waits for any more
+            over = (_over ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
+
+        await over.ConfigureAwait(false);
     }
 
     /// <summary>Ends the generation if it runs, without waiting.</summary>
@@ -329,26 +330,23 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
             _isComplete = true;
             hasData = _entryCount > 0 || _end > _start;
             wakes = Signal();
+            _over?.TrySetResult();
         }
 
         if (wakes)
         {
-            _waiter.Queue(hasData);
+            _waiter.Queue(hasData, hasData ? null : exception);
         }
     }
 
-    private async ValueTask WaitForMoreAsync(bool throws = true)
+    private async ValueTask WaitForMoreAsync()
     {
         ValueTask<bool> wait;
         lock (_gate)
         {
             if (_isComplete)
             {
-                if (throws)
-                {
-                    ThrowIfFailed(_end - _start);
-                }
-
+                ThrowIfFailed(_end - _start);
                 return;
             }
 
@@ -466,6 +464,7 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
     {
         private ManualResetValueTaskSourceCore<bool> _core;
         private bool _result;
+        private Exception? _exception;
 
         public ValueTask<bool> Start()
         {
@@ -473,13 +472,24 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
             return new ValueTask<bool>(this, _core.Version);
         }
 
-        public void Queue(bool result)
+        public void Queue(bool result, Exception? exception = null)
         {
             _result = result;
+            _exception = exception;
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
 
-        public void Execute() => _core.SetResult(_result);
+        public void Execute()
+        {
+            if (_exception is null)
+            {
+                _core.SetResult(_result);
+            }
+            else
+            {
+                _core.SetException(_exception);
+            }
+        }
 
         public bool GetResult(short token) => _core.GetResult(token);
 

@@ -168,6 +168,58 @@ public sealed class ExceptionalEndTests
         Assert.That(() => session.SaveAsync(Stream.Null).WaitAsync(Soon), Throws.TypeOf<AbiException>().With.Message.Contains("engine failed"));
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task WhoWaitsForTextIsToldWhatEndedIt(bool isCancelled)
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { MaximumRows = 4 });
+        using var begun = new ManualResetEventSlim();
+        using var go = new ManualResetEventSlim();
+        var progress = new Progress(() =>
+        {
+            begun.Set();
+            go.Wait(Soon);
+            if (!isCancelled)
+            {
+                throw new InvalidTimeZoneException();
+            }
+        });
+        using var stream = model.Engine.Start([3, 4, 5, 6, 7, 8], Tokens(100) with { PromptProgress = progress });
+        Assert.That(begun.Wait(Soon));
+        var waiting = stream.WaitToReadAsync().AsTask();
+        if (isCancelled)
+        {
+            stream.Cancel();
+        }
+
+        go.Set();
+        Assert.That(() => waiting.WaitAsync(Soon), isCancelled ? Throws.InstanceOf<OperationCanceledException>() : Throws.TypeOf<InvalidTimeZoneException>());
+    }
+
+    [Test]
+    public async Task DisposingWaitsForTheEndAlsoWhenAWaitWasGivenUp()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact);
+        using var session = model.CreateSession();
+        using var begun = new ManualResetEventSlim();
+        using var go = new ManualResetEventSlim();
+        var stream = session.Start([3], Tokens(100, new Act(_ =>
+        {
+            begun.Set();
+            go.Wait(Soon);
+        })));
+        Assert.That(begun.Wait(Soon));
+        using var givenUp = new CancellationTokenSource();
+        var waiting = stream.WaitToReadAsync().AsTask().WaitAsync(givenUp.Token);
+        await givenUp.CancelAsync();
+        Assert.That(() => waiting, Throws.InstanceOf<OperationCanceledException>());
+        var disposing = stream.DisposeAsync().AsTask();
+        Assert.That(disposing.IsCompleted, Is.False, "the session is still in use");
+        go.Set();
+        await disposing.WaitAsync(Soon);
+        Assert.That((await session.CompleteAsync("a", Tokens(2))).Tokens, Has.Length.EqualTo(2));
+    }
+
     [Test]
     public async Task ARefusedRequestLetsGoOfItsAdapters()
     {
@@ -183,6 +235,11 @@ public sealed class ExceptionalEndTests
     private sealed class Act(Action<int> action) : ILogitProcessor
     {
         public void Process(ReadOnlySpan<int> history, Span<float> logits) => action(history.Length);
+    }
+
+    private sealed class Progress(Action action) : IProgress<PromptProgress>
+    {
+        public void Report(PromptProgress value) => action();
     }
 
     private sealed class ThrowingLogger : ILoggerFactory, ILogger
