@@ -503,11 +503,10 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             var room = Math.Min(options.MaximumTokens ?? (ContextLength / 4), ContextLength / 2);
             var keep = GenerationRequest.KeptHead(options, Tokenizer, sequence.Tokens, ContextLength);
             var surplus = Math.Min(total - ContextLength + room, total - keep - 1);
-            var cached = sequence.Cached;
             sequence.RemoveTokens(keep, surplus);
-            if (cached > keep)
+            if (!sequence.IsTemporary)
             {
-                Post(() => sequence.AlignState(keep));
+                Post(() => sequence.AlignState(keep)); // also when there is none yet: a fork may be about to get it
             }
         }
     }

@@ -63,4 +63,37 @@ public sealed class ContextPolicyTests
         Assert.That((await CheckpointTests.RunAsync(fork.Start([], options))).Bits, Is.EqualTo(expected.Bits));
         Assert.That((await CheckpointTests.RunAsync(session.Start([], options))).Bits, Is.EqualTo(expected.Bits));
     }
+
+    /// <summary>The engine is busy while the fork is made and gets a prompt that has to be cut, so it comes to both only later.</summary>
+    [TestCase("llama.gguf")]
+    [TestCase("mamba.gguf")]
+    public async Task AForkIsCutBeforeTheEngineHasGivenItItsState(string file)
+    {
+        await using var model = await TestModels.LoadAsync("models", file, Exact);
+        await using var alone = await TestModels.LoadAsync("models", file, Exact with { ReusePrefixes = false });
+        using var session = model.CreateSession();
+        await CheckpointTests.RunAsync(session.Start(TestModels.Ids(60, model.Engine.VocabularySize, 2), Tokens(ContextFullPolicy.Truncate) with { MaximumTokens = 1 }));
+        using var begun = new ManualResetEventSlim();
+        using var go = new ManualResetEventSlim();
+        var busy = CheckpointTests.RunAsync(model.Engine.Start([3], new GenerationOptions { MaximumTokens = 1, Sampling = new SamplingOptions { Processors = [new Hold(begun, go)] } }));
+        Assert.That(begun.Wait(TimeSpan.FromSeconds(20)));
+        using var fork = session.Fork();
+        var options = Tokens(ContextFullPolicy.Truncate, keep: 4) with { MaximumTokens = 10 };
+        var stream = fork.Start(TestModels.Ids(50, model.Engine.VocabularySize, 3), options);
+        go.Set();
+        await busy;
+        var found = await CheckpointTests.RunAsync(stream);
+        var prompt = fork.GetIds()[..^10];
+        Assert.That(prompt, Has.Length.LessThan(96).And.Length.GreaterThan(60));
+        Assert.That(found.Bits, Is.EqualTo((await CheckpointTests.RunAsync(alone.Engine.Start(prompt, options))).Bits));
+    }
+
+    private sealed class Hold(ManualResetEventSlim begun, ManualResetEventSlim go) : ILogitProcessor
+    {
+        public void Process(ReadOnlySpan<int> history, Span<float> logits)
+        {
+            begun.Set();
+            go.Wait(TimeSpan.FromSeconds(20));
+        }
+    }
 }
