@@ -46,6 +46,7 @@ internal sealed partial class Sequence
         }
 
         Cached = snapshot.Cached;
+        _isForeign = true;
         IsEncoded = EncoderTokens.Length > 0;
     }
 

@@ -13,6 +13,7 @@ internal sealed partial class Sequence
     private readonly PrefixCursor _prefix;
     private readonly CheckpointCache? _checkpoints;
     private int[] _tokens = []; // [capacity]
+    private bool _isForeign;    // whether any of its state came from a file: nobody else may be given what it leads to
 
     public Sequence(StatePool pool, PrefixCache? prefixes, CheckpointCache? checkpoints = null)
     {
@@ -98,7 +99,7 @@ internal sealed partial class Sequence
     {
         Cached += tokens;
         State.Advance(0, Cached, tentative);
-        if (Adapters is null)
+        if (Adapters is null && !_isForeign)
         {
             _prefix.Lend(Tokens, Cached);
             if (_checkpoints?.IsWanted(Cached, Count, tokens) == true)
@@ -111,7 +112,7 @@ internal sealed partial class Sequence
     /// <summary>Remembers the state where it stands, for texts that go on from here.</summary>
     public void AddCheckpoint()
     {
-        if (_checkpoints is not null && Adapters is null && Cached > 0)
+        if (_checkpoints is not null && Adapters is null && !_isForeign && Cached > 0)
         {
             _checkpoints.Add(Tokens[..Cached], State);
         }
@@ -167,6 +168,7 @@ internal sealed partial class Sequence
         _prefix.Reset();
         Cached = 0;
         IsEncoded = false;
+        _isForeign = false;
     }
 
     /// <summary>Goes on with other adapters. True when the state, computed with those before, has to be dropped.</summary>
@@ -198,6 +200,7 @@ internal sealed partial class Sequence
             other.State.ShareWith(State);
             Cached = other.Cached;
             IsEncoded = other.IsEncoded;
+            _isForeign = other._isForeign;
             _prefix.MoveTo(other._prefix);
             AlignState(Count);
         }

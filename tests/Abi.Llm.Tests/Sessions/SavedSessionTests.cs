@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Abi.Compute.Devices;
 using Abi.Compute.Formats;
 using Abi.Llm.Engine;
@@ -128,6 +129,46 @@ public sealed class SavedSessionTests
             Refused(model, damaged, null);
             Refused(model, bytes[..random.Next(bytes.Length)], null);
         }
+    }
+
+    /// <summary>A checksum says nothing about who made a file: what its state is, only the session itself may find out.</summary>
+    [TestCase("llama.gguf")]
+    [TestCase("mamba.gguf")]
+    public async Task StateOfAMadeUpFileIsNobodyElses(string file)
+    {
+        var options = Exact with { CheckpointInterval = 16 };
+        await using var model = await TestModels.LoadAsync("models", file, options);
+        byte[] bytes;
+        int[] text;
+        using (var session = model.CreateSession())
+        {
+            await RunAsync(session.Start(TestModels.Ids(96, model.Engine.VocabularySize, 1), Tokens(1)));
+            text = session.GetIds();
+            using var saved = new MemoryStream();
+            await session.SaveAsync(saved);
+            bytes = saved.ToArray();
+        }
+
+        // the end of the last page, behind which comes the length of a recurrent state that is not there, or most of the recurrent state; then the checksum
+        const int Digest = 32;
+        var (end, length) = file == "llama.gguf" ? (bytes.Length - Digest - sizeof(int), 256) : (bytes.Length - Digest, bytes.Length / 2);
+        bytes.AsSpan(end - length, length).Clear();
+        SHA256.HashData(bytes.AsSpan(0, bytes.Length - Digest), bytes.AsSpan(bytes.Length - Digest));
+
+        await using var later = await TestModels.LoadAsync("models", file, options);
+        using (var restored = await later.RestoreSessionAsync(new MemoryStream(bytes)))
+        {
+            using var fork = restored.Fork();
+            foreach (var made in new[] { restored, fork })
+            {
+                await RunAsync(made.Start([5, 6, 7], Tokens(20)));
+                Assert.That(made.GetIds()[..text.Length], Is.EqualTo(text));
+            }
+
+            text = [.. restored.GetIds(), 8, 9];
+        }
+
+        Assert.That(await RunAsync(later.Engine.Start(text, Tokens(6))), Is.EqualTo(await RunAsync(model.Engine.Start(text, Tokens(6)))));
     }
 
     private static void Refused(LanguageModel model, byte[] bytes, string? message)
