@@ -1,5 +1,8 @@
 using System.Text;
 using Abi.Llm.Grammars;
+using Abi.Llm.Grammars.Automata;
+using Abi.Llm.Grammars.Gbnf;
+using Abi.Llm.Grammars.Masks;
 
 namespace Abi.Llm.Tests.Grammars;
 
@@ -278,5 +281,40 @@ public sealed class GrammarTests
         };
 
         return $"root ::= {Piece(3)} {Piece(2)}\nr ::= \"c\" r \"a\" | {Piece(1)} | \"b\"";
+    }
+
+    /// <summary>States are made anew when they take too much memory: with as many levels as may be, on a thread as small as hosts make them.</summary>
+    [TestCase("root ::= \"(\" root \")\" | \"x\"", 1 << 20)]
+    [TestCase("root ::= \"(\" root{1,2} \")\" | \"x\"", 1 << 20)]
+    [TestCase("root ::= \"(\" root \")\" | \"(\" root | \"x\"", 1 << 20)]
+    public void DeepTextsAreFollowedOnASmallStack(string text, int stack)
+    {
+        var compiled = new CompiledGrammar(GbnfParser.Parse(text, "root"), GrammarTesting.StoriesTokenizer());
+        var state = compiled.Space.Start;
+        for (var depth = 0; depth < GrammarLimits.StackDepth - 10; depth++)
+        {
+            state = compiled.Space.Step(state, (byte)'(');
+        }
+
+        Exception? failure = null;
+        var thread = new Thread(
+            () =>
+            {
+                try
+                {
+                    var space = new StateSpace(compiled.Space.Automaton, compiled.Trie.LongestToken);
+                    var imported = space.Import(state);
+                    space.Clamp(imported);
+                    space.Step(space.Step(imported, (byte)'('), (byte)'(');
+                }
+                catch (GrammarException exception)
+                {
+                    failure = exception;
+                }
+            },
+            stack);
+        thread.Start();
+        thread.Join();
+        Assert.That(failure, Is.Null);
     }
 }

@@ -16,6 +16,7 @@ internal sealed class StateSpace
     private readonly HashSet<PushdownState> _states = new(PushdownStateComparer.Instance);
     private readonly Dictionary<(int, int), StackSet> _unions = [];
     private readonly Stack<(int Node, StackSet Stacks)> _pending = [];
+    private readonly Stack<(StackSet A, StackSet B)> _merging = [];
     private readonly HashSet<(int Node, int Stacks)> _visited = [];
     private readonly Dictionary<int, StackSet> _reached = [];
     private readonly List<int> _reachedNodes = [];        // the same, ascending
@@ -156,14 +157,21 @@ internal sealed class StateSpace
             return known;
         }
 
-        var result = (Unknown, stacks);
-        if (!stacks.HasEmpty && stacks.Frames is [{ IsCounted: true } frame])
+        Stack<StackSet> counted = [];
+        var set = stacks;
+        while (set.Peeled is null && !set.HasEmpty && set.Frames is [{ IsCounted: true }])
         {
-            var (top, rest) = Peel(stacks.Below[0]);
-            result = (Push(frame, top) ?? Unknown, rest);
+            counted.Push(set);
+            set = set.Below[0];
         }
 
-        stacks.Peeled = result;
+        var result = set.Peeled ??= (Unknown, set);
+        while (counted.TryPop(out set))
+        {
+            result = (Push(set.Frames[0], result.Top) ?? Unknown, result.Bottom);
+            set.Peeled = result;
+        }
+
         return result;
     }
 
@@ -175,27 +183,44 @@ internal sealed class StateSpace
             return Dead;
         }
 
-        Dictionary<StackSet, StackSet> known = new(ReferenceEqualityComparer.Instance);
-        var stacks = state.Stacks.Select(Copy).ToArray();
+        Dictionary<StackSet, StackSet> copies = [];
+        foreach (var set in BelowFirst(state.Stacks, copies.ContainsKey))
+        {
+            copies.Add(set, MakeStacks(set.HasEmpty, set.Frames, Array.ConvertAll(set.Below, below => copies[below])));
+        }
+
         _steps = 0;
         _reached.Clear();
-        for (var i = 0; i < stacks.Length; i++)
+        for (var i = 0; i < state.Nodes.Length; i++)
         {
-            Reach(state.Nodes[i], stacks[i]);
+            Reach(state.Nodes[i], copies[state.Stacks[i]]);
         }
 
         return MakeState(state.IsAccepting, state.IsReturning);
+    }
 
-        StackSet Copy(StackSet set)
+    /// <summary>Stack sets and all that lie below them, but for those that are known already; each behind those below it. No recursion: stacks may be thousands deep.</summary>
+    private static List<StackSet> BelowFirst(ReadOnlySpan<StackSet> from, Predicate<StackSet> isKnown)
+    {
+        List<StackSet> found = [];
+        HashSet<StackSet> seen = [];
+        Stack<StackSet> open = [];
+        foreach (var set in from)
         {
-            if (!known.TryGetValue(set, out var copy))
-            {
-                copy = MakeStacks(set.HasEmpty, set.Frames, [.. set.Below.Select(Copy)]);
-                known.Add(set, copy);
-            }
-
-            return copy;
+            open.Push(set);
         }
+
+        while (open.TryPop(out var next))
+        {
+            if (!isKnown(next) && seen.Add(next))
+            {
+                found.Add(next);
+                Array.ForEach(next.Below, open.Push);
+            }
+        }
+
+        found.Sort(static (a, b) => a.Id.CompareTo(b.Id)); // a set is made after those below it
+        return found;
     }
 
     private PushdownState MakeStep(PushdownState state, byte index)
@@ -326,17 +351,54 @@ internal sealed class StateSpace
 
     private StackSet Union(StackSet a, StackSet b)
     {
-        if (a == b)
-        {
-            return a;
-        }
-
-        var key = a.Id < b.Id ? (a.Id, b.Id) : (b.Id, a.Id);
-        if (_unions.TryGetValue(key, out var known))
+        if (KnownUnion(a, b) is { } known)
         {
             return known;
         }
 
+        // unions of what lies below come first; no recursion: stacks may be thousands deep
+        _merging.Push((a, b));
+        while (_merging.TryPeek(out var pair))
+        {
+            if (KnownUnion(pair.A, pair.B) is null)
+            {
+                var open = _merging.Count;
+                PushUnknownBelow(pair.A, pair.B);
+                if (_merging.Count > open)
+                {
+                    continue;
+                }
+
+                Merge(pair.A, pair.B);
+            }
+
+            _merging.Pop();
+        }
+
+        return KnownUnion(a, b)!;
+    }
+
+    private StackSet? KnownUnion(StackSet a, StackSet b) => a == b ? a : _unions.GetValueOrDefault(UnionKey(a, b));
+
+    private static (int, int) UnionKey(StackSet a, StackSet b) => a.Id < b.Id ? (a.Id, b.Id) : (b.Id, a.Id);
+
+    private void PushUnknownBelow(StackSet a, StackSet b)
+    {
+        for (int i = 0, j = 0; i < a.Frames.Length && j < b.Frames.Length;)
+        {
+            var order = a.Frames[i].CompareTo(b.Frames[j]);
+            if (order == 0 && KnownUnion(a.Below[i], b.Below[j]) is null)
+            {
+                _merging.Push((a.Below[i], b.Below[j]));
+            }
+
+            i += order <= 0 ? 1 : 0;
+            j += order >= 0 ? 1 : 0;
+        }
+    }
+
+    private void Merge(StackSet a, StackSet b)
+    {
         Count();
         var most = a.Frames.Length + b.Frames.Length;
         var frames = ArrayPool<Frame>.Shared.Rent(most);
@@ -346,7 +408,7 @@ internal sealed class StateSpace
         {
             var order = i == a.Frames.Length ? 1 : j == b.Frames.Length ? -1 : a.Frames[i].CompareTo(b.Frames[j]);
             frames[count] = order <= 0 ? a.Frames[i] : b.Frames[j];
-            below[count] = order < 0 ? a.Below[i] : order > 0 ? b.Below[j] : Union(a.Below[i], b.Below[j]);
+            below[count] = order < 0 ? a.Below[i] : order > 0 ? b.Below[j] : KnownUnion(a.Below[i], b.Below[j])!;
             i += order <= 0 ? 1 : 0;
             j += order >= 0 ? 1 : 0;
             Count();
@@ -355,34 +417,35 @@ internal sealed class StateSpace
         var union = MakeStacks(a.HasEmpty || b.HasEmpty, frames.AsSpan(0, count), below.AsSpan(0, count));
         ArrayPool<Frame>.Shared.Return(frames);
         ArrayPool<StackSet>.Shared.Return(below, clearArray: true);
-        _unions.Add(key, union);
+        _unions.Add(UnionKey(a, b), union);
         Bytes += 48;
-        return union;
     }
 
     /// <summary>The same stacks with counters no larger than a token can change.</summary>
     public StackSet Clamp(StackSet stacks)
     {
-        if (stacks.Clamped is not null || stacks.Frames.Length == 0)
+        if (stacks.Clamped is null)
         {
-            return stacks.Clamped ?? stacks;
-        }
-
-        var clamped = MakeStacks(stacks.HasEmpty, [], []);
-        for (var i = 0; i < stacks.Frames.Length; i++)
-        {
-            var frame = stacks.Frames[i];
-            if (frame.IsCounted)
+            foreach (var set in BelowFirst([stacks], static set => set.Clamped is not null))
             {
-                frame = frame with { Least = Math.Min(frame.Least, _largestCounter), Most = Math.Min(frame.Most, _largestCounter) };
-            }
+                var clamped = MakeStacks(set.HasEmpty, [], []);
+                for (var i = 0; i < set.Frames.Length; i++)
+                {
+                    var frame = set.Frames[i];
+                    if (frame.IsCounted)
+                    {
+                        frame = frame with { Least = Math.Min(frame.Least, _largestCounter), Most = Math.Min(frame.Most, _largestCounter) };
+                    }
 
-            clamped = Union(clamped, MakeStacks(false, [frame], [Clamp(stacks.Below[i])]));
+                    clamped = Union(clamped, MakeStacks(false, [frame], [set.Below[i].Clamped!]));
+                }
+
+                set.Clamped = clamped;
+                clamped.Clamped = clamped;
+            }
         }
 
-        stacks.Clamped = clamped;
-        clamped.Clamped = clamped;
-        return clamped;
+        return stacks.Clamped!;
     }
 
     private StackSet? Push(Frame frame, StackSet below) => below.Depth >= GrammarLimits.StackDepth ? null : MakeStacks(false, [frame], [below]);
@@ -464,6 +527,7 @@ internal sealed class StateSpace
         if (++_steps > GrammarLimits.StepsOfAByte)
         {
             _pending.Clear();
+            _merging.Clear();
             throw new GrammarException(
                 $"Following one character of the text takes more than {GrammarLimits.StepsOfAByte} steps: the grammar is too ambiguous. Write it so that fewer rules fit the same text.");
         }
