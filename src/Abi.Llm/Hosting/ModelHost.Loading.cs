@@ -15,6 +15,11 @@ public sealed partial class ModelHost
         lock (_gate)
         {
             ThrowIfStopped();
+            if (_models.GetValueOrDefault(hosted.Name) != hosted)
+            {
+                throw Unknown(hosted.Name); // removed since it was found
+            }
+
             if (hosted.Options.MaximumRequests is not { } most || hosted.Users < most)
             {
                 hosted.Users++;
@@ -268,7 +273,8 @@ public sealed partial class ModelHost
             Task wait;
             lock (_gate)
             {
-                if (hosted.State == HostedModelState.Unloaded)
+                // who holds a place will load it
+                if (hosted.State == HostedModelState.Unloaded && hosted.Users == 0)
                 {
                     _removed.Remove(hosted);
                     return;

@@ -7,6 +7,7 @@ using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Abi.Llm.Tests.Hosting;
 
@@ -446,6 +447,70 @@ public sealed class ModelHostTests
         await removing;
         Assert.That(host.UsedBytes, Is.Zero);
         Assert.That(() => lease.Model.Start("x"), Throws.TypeOf<ObjectDisposedException>());
+    }
+
+    /// <summary>The first request's load fails, and before that request gives its place to the next one, which will load, the model is removed.</summary>
+    [Test]
+    public async Task AModelThatIsRemovedBeforeARequestLoadsItIsUnloadedBehindIt()
+    {
+        var soon = TimeSpan.FromSeconds(20);
+        var path = Path.Combine(_folder, "late.gguf");
+        using var isQueued = new ManualResetEventSlim();
+        Task? removing = null;
+        ModelHost? host = null;
+        var options = new ModelHostOptions();
+        options.AddModel("late", path, static model =>
+        {
+            model.Llm.ContextLength = 64;
+            model.MaximumRequests = 1;
+        });
+        await using var made = host = new ModelHost(options, new FailureListener(() =>
+        {
+            isQueued.Wait(soon);
+            File.Copy(StoriesModel.Path, path);
+            removing = host!.RemoveAsync("late");
+        }));
+        var first = host.AcquireAsync("late").AsTask();
+        var second = host.AcquireAsync("late").AsTask();
+        isQueued.Set();
+        Assert.That(() => first.WaitAsync(soon), Throws.InstanceOf<AbiException>());
+        LanguageModel model;
+        using (var lease = await second.WaitAsync(soon))
+        {
+            model = lease.Model;
+            Assert.That(removing!.IsCompleted, Is.False);
+            Assert.That(host.UsedBytes, Is.Positive, "it is in memory");
+        }
+
+        await removing.WaitAsync(soon);
+        Assert.That(() => model.Start("a"), Throws.TypeOf<ObjectDisposedException>());
+        Assert.That(host.UsedBytes, Is.Zero);
+    }
+
+    private sealed class FailureListener(Action onFailure) : ILoggerFactory, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public void Dispose()
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (exception is not null)
+            {
+                onFailure();
+            }
+        }
     }
 
     [Test]
