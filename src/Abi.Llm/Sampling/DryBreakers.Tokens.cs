@@ -14,12 +14,26 @@ internal sealed partial class DryBreakers
 {
     private const int LongestText = 40;
     private const int LongestTail = 20;
+    private const int MostMade = 64; // of a tokenizer
     private static readonly ConditionalWeakTable<Tokenizer, ConcurrentDictionary<string, DryBreakers>> Made = [];
 
-    /// <summary>The breakers of a tokenizer, found once.</summary>
-    public static DryBreakers Create(Tokenizer tokenizer, ImmutableArray<string> breakers) =>
-        Made.GetValue(tokenizer, static _ => new ConcurrentDictionary<string, DryBreakers>(StringComparer.Ordinal))
-            .GetOrAdd(string.Join('\0', breakers), static (_, source) => Find(source.tokenizer, source.breakers), (tokenizer, breakers));
+    /// <summary>The breakers of a tokenizer, found once as long as there are not too many: they come with requests.</summary>
+    public static DryBreakers Create(Tokenizer tokenizer, ImmutableArray<string> breakers)
+    {
+        var made = Made.GetValue(tokenizer, static _ => new ConcurrentDictionary<string, DryBreakers>(StringComparer.Ordinal));
+        var key = string.Concat(breakers.Select(static text => $"{text.Length}:{text}"));
+        if (made.TryGetValue(key, out var known))
+        {
+            return known;
+        }
+
+        if (made.Count >= MostMade)
+        {
+            made.Clear();
+        }
+
+        return made.GetOrAdd(key, static (_, source) => Find(source.tokenizer, source.breakers), (tokenizer, breakers));
+    }
 
     private static DryBreakers Find(Tokenizer tokenizer, ImmutableArray<string> breakers)
     {

@@ -17,4 +17,21 @@ public sealed class DryBreakersTests
         Assert.That(DryBreakers.Create(tokenizer, ["the"]).IsSingle(the));
         Assert.That(DryBreakers.Create(tokenizer, [" the"]).IsSingle(the), Is.False);
     }
+
+    /// <summary>Breakers come with requests: those of all requests there ever were are not kept.</summary>
+    [Test]
+    public void BreakersAreFoundOnceAndGivenUpWhenThereAreMany()
+    {
+        using var file = GgufFile.Open(Path.Combine(Repository.Root, "models", "stories.gguf"));
+        var tokenizer = Tokenizer.FromMetadata(file.Metadata);
+        var first = DryBreakers.Create(tokenizer, ["the", "a"]);
+        Assert.That(DryBreakers.Create(tokenizer, ["the", "a"]), Is.SameAs(first));
+        Assert.That(DryBreakers.Create(tokenizer, ["the\0a"]), Is.Not.SameAs(first), "other texts");
+        for (var i = 0; i < 200; i++)
+        {
+            DryBreakers.Create(tokenizer, [$"{i}"]);
+        }
+
+        Assert.That(DryBreakers.Create(tokenizer, ["the", "a"]), Is.Not.SameAs(first));
+    }
 }
