@@ -22,7 +22,8 @@ internal sealed class TemperatureSampler(float temperature, float range, float e
             value = low + ((temperature + range - low) * MathF.Pow(NormalisedEntropy(candidates), exponent));
         }
 
-        if (value > 0)
+        // next to nothing is like nothing: the best logit must stay a number
+        if (value > 0 && float.IsFinite(candidates.Max() / value))
         {
             LogitKernels.Divide(candidates.Logits, value);
         }

@@ -195,4 +195,17 @@ public sealed class SamplerChainTests
             }
         }
     }
+
+    [TestCase(float.Epsilon, 0)]
+    [TestCase(1e-38f, 0)]
+    [TestCase(float.Epsilon, float.Epsilon)]
+    public void ATemperatureThatLogitsCannotBeDividedByKeepsTheBest(float temperature, float range)
+    {
+        var options = new SamplingOptions { Temperature = temperature, DynamicTemperatureRange = range, TopK = 0, TopP = 1, MinP = 0, Seed = 1 };
+        foreach (var shift in (float[])[0, -50])
+        {
+            float[] logits = [1 + shift, 20 + shift, 3 + shift, 19 + shift];
+            Assert.That(SamplerChain.Create(options, logits.Length).Sample(logits, []), Is.EqualTo(1));
+        }
+    }
 }
