@@ -7,6 +7,7 @@ internal sealed class PostingList
     private byte[] _positions = new byte[4]; // of each posting: word numbers as differences, seven bits a byte, the lowest first
     private int _count;
     private int _length;
+    private int _gone; // postings of records that nobody can see any more
 
     /// <summary>Records that are not deleted and have the word.</summary>
     public int Live { get; private set; }
@@ -21,8 +22,11 @@ internal sealed class PostingList
         }
     }
 
-    /// <summary>Whether more than half of the list is outdated.</summary>
-    public bool IsStale => _count > 16 && Live * 2 < _count;
+    /// <summary>Whether the list has nothing that anybody can see.</summary>
+    public bool IsGone => _gone == _count;
+
+    /// <summary>Whether more than half of the list can be dropped.</summary>
+    public bool IsStale => _count > 16 && _gone > _count / 2;
 
     /// <summary>Adds a record.</summary>
     /// <param name="slot">Its slot.</param>
@@ -50,6 +54,9 @@ internal sealed class PostingList
 
     /// <summary>Counts a deletion.</summary>
     public void Forget() => Live--;
+
+    /// <summary>Counts a deleted record that nobody can see any more.</summary>
+    public void Drop() => _gone++;
 
     /// <summary>The numbers of the words of a posting of this list, ascending.</summary>
     public int[] Positions(Posting posting)

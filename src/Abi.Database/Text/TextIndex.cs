@@ -8,19 +8,30 @@ namespace Abi.Database.Text;
 /// The words of one text field, scored by Okapi BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009) with the always positive
 /// idf = ln(1 + (N − n + ½) / (n + ½)). One writer; readers at any time. Counts are those of the newest commit; which records are found is decided by the reader's snapshot.
 /// </summary>
-/// <param name="field">The field.</param>
-/// <param name="created">The sequence that wrote each slot.</param>
-internal sealed class TextIndex(DataField field, SlotSequences created)
+internal sealed class TextIndex
 {
     private const int None = -1; // no text
 
+    private readonly SlotSequences _created;
     private readonly ConcurrentDictionary<string, PostingList> _words = new(StringComparer.Ordinal);
-    private readonly WordList _list = new();
+    private readonly WordList _list;
     private readonly SlotArray<int> _lengths = new(None); // in words
     private long _totalLength;
     private int _records;
 
-    public DataField Field { get; } = field;
+    /// <summary>Makes an index without texts.</summary>
+    /// <param name="field">The field.</param>
+    /// <param name="created">The sequence that wrote each slot.</param>
+    public TextIndex(DataField field, SlotSequences created)
+    {
+        (Field, _created) = (field, created);
+        _list = new WordList(_words.ContainsKey);
+    }
+
+    public DataField Field { get; }
+
+    /// <summary>How many different words there are to be found.</summary>
+    public int Words => _words.Count;
 
     public void Grow(int slots) => _lengths.Grow(slots);
 
@@ -118,23 +129,24 @@ internal sealed class TextIndex(DataField field, SlotSequences created)
         Interlocked.Decrement(ref _records);
     }
 
-    /// <summary>Drops what outdated occurrences of these words are left once nobody can see their records.</summary>
+    /// <summary>Lets go of a deleted record that nobody can see any more: of its words' lists, those of which most can be dropped are made anew.</summary>
     public void Tidy(string? text)
     {
         foreach (var word in text is null ? [] : Cut(text).Select(word => word.Term).Distinct(StringComparer.Ordinal))
         {
-            if (!_words.TryGetValue(word, out var list) || !list.IsStale)
+            if (!_words.TryGetValue(word, out var list))
             {
                 continue;
             }
 
-            if (list.Compact(posting => (uint)created[posting.Slot] == posting.Stamp) is { } kept && kept.View.Length > 0)
-            {
-                _words[word] = kept;
-            }
-            else
+            list.Drop();
+            if (list.IsGone)
             {
                 _words.TryRemove(word, out _);
+            }
+            else if (list.IsStale)
+            {
+                _words[word] = list.Compact(posting => (uint)_created[posting.Slot] == posting.Stamp);
             }
         }
     }
@@ -183,7 +195,7 @@ internal sealed class TextIndex(DataField field, SlotSequences created)
 
     private List<TextWord> Cut(string text) => Tokenizer.Cut(text, Field.Stemming);
 
-    private bool IsCurrent(Posting posting, int slots) => posting.Slot < slots && (uint)created[posting.Slot] == posting.Stamp;
+    private bool IsCurrent(Posting posting, int slots) => posting.Slot < slots && (uint)_created[posting.Slot] == posting.Stamp;
 
     // How often a phrase occurs in each record that has it.
     private IEnumerable<(int Slot, int Frequency)> Phrases(string text, bool isPrefix, VisibleSlots visible, int slots)
@@ -208,23 +220,23 @@ internal sealed class TextIndex(DataField field, SlotSequences created)
             yield break;
         }
 
-        // Where the phrase may begin, record by record; each further word leaves fewer.
-        var starts = new Dictionary<int, HashSet<int>>();
-        for (var i = 0; i < places.Count; i++)
+        // Where the phrase may begin, record by record; each further word leaves fewer. The rarest comes first, so that few are looked at.
+        Dictionary<int, HashSet<int>>? starts = null;
+        foreach (var i in Enumerable.Range(0, places.Count).OrderBy(i => places[i].Sum(list => (long)list.View.Length)))
         {
             var kept = new Dictionary<int, HashSet<int>>();
             foreach (var list in places[i])
             {
                 foreach (var posting in list.View)
                 {
-                    if ((i > 0 && !starts.ContainsKey(posting.Slot)) || !IsCurrent(posting, slots) || !visible.IsVisible(posting.Slot))
+                    if (starts?.ContainsKey(posting.Slot) == false || !IsCurrent(posting, slots) || !visible.IsVisible(posting.Slot))
                     {
                         continue;
                     }
 
                     foreach (var position in list.Positions(posting))
                     {
-                        if (i == 0 || starts[posting.Slot].Contains(position - i))
+                        if (starts is null || starts[posting.Slot].Contains(position - i))
                         {
                             (kept.TryGetValue(posting.Slot, out var set) ? set : kept[posting.Slot] = []).Add(position - i);
                         }
@@ -235,7 +247,7 @@ internal sealed class TextIndex(DataField field, SlotSequences created)
             starts = kept;
         }
 
-        foreach (var (slot, set) in starts)
+        foreach (var (slot, set) in starts!)
         {
             yield return (slot, set.Count);
         }

@@ -2,9 +2,10 @@ namespace Abi.Database.Text;
 
 /// <summary>
 /// The words of an index, to be found by how they begin: a sorted array, and behind it those that came since, which are sorted in when they are many. One writer; readers at any time. It may
-/// still have words that are gone.
+/// still have words that are gone: they go when the next are sorted in.
 /// </summary>
-internal sealed class WordList
+/// <param name="isThere">Whether the index still has a word.</param>
+internal sealed class WordList(Func<string, bool> isThere)
 {
     private sealed record State(string[] Sorted, string[] Recent);
 
@@ -17,11 +18,9 @@ internal sealed class WordList
         var state = _state;
         if (_recent == state.Recent.Length)
         {
-            var sorted = new string[state.Sorted.Length + _recent];
-            state.Sorted.CopyTo(sorted, 0);
-            state.Recent.CopyTo(sorted, state.Sorted.Length);
+            string[] sorted = [.. state.Sorted.Concat(state.Recent).Where(isThere).Distinct(StringComparer.Ordinal)];
             Array.Sort(sorted, StringComparer.Ordinal);
-            Volatile.Write(ref _state, state = new State([.. sorted.Distinct(StringComparer.Ordinal)], new string[Math.Max(64, sorted.Length / 8)]));
+            Volatile.Write(ref _state, state = new State(sorted, new string[Math.Max(64, sorted.Length / 8)]));
             _recent = 0;
         }
 
