@@ -29,4 +29,6 @@ internal sealed class ArrayColumn<T>(DataField field, Func<object?, object?> con
             }
         }
     }
+
+    protected override void EqualAny(object[] values, ulong[] bits, int slots) => throw Mismatch(FilterOperator.In, values[0]);
 }

@@ -5,6 +5,8 @@ namespace Abi.Database.Filters;
 /// <summary>The values of an indexed field, slot by slot. One writer; readers at any time, of slots that they may see.</summary>
 internal abstract class FieldColumn(DataField field)
 {
+    private const int FewValues = 8; // so few are looked for one by one, eight slots at a time
+
     private readonly SlotArray<ulong> _present = new(0); // bit slot & 63 of word slot >> 6
 
     public DataField Field { get; } = field;
@@ -54,11 +56,19 @@ internal abstract class FieldColumn(DataField field)
                 FilterBits.Not(bits);
                 break;
             case FilterOperator.In:
-                foreach (var value in filter.Values)
+                object[] values = [.. filter.Values.Select(value => value ?? throw Mismatch(filter.Operator, value))];
+                if (values.Length > FewValues)
                 {
-                    var one = new ulong[bits.Length];
-                    Compare(FilterOperator.Equal, value ?? throw Mismatch(filter.Operator, value), one, slots);
-                    FilterBits.Or(bits, one);
+                    EqualAny(values, bits, slots);
+                }
+                else
+                {
+                    foreach (var value in values)
+                    {
+                        var one = new ulong[bits.Length];
+                        Compare(FilterOperator.Equal, value, one, slots);
+                        FilterBits.Or(bits, one);
+                    }
                 }
 
                 MaskPresent(bits);
@@ -78,6 +88,25 @@ internal abstract class FieldColumn(DataField field)
 
     /// <summary>Sets the bits of the slots whose value compares so; what slots without a value get does not matter.</summary>
     protected abstract void Compare(FilterOperator @operator, object value, ulong[] bits, int slots);
+
+    /// <summary>Sets the bits of the slots whose value is one of many, in one pass; what slots without a value get does not matter.</summary>
+    protected abstract void EqualAny(object[] values, ulong[] bits, int slots);
+
+    /// <summary>Sets the bits of the slots for whose value a condition holds.</summary>
+    protected static void Collect<T>(SlotArray<T> all, Func<T, bool> holds, ulong[] bits)
+    {
+        for (var word = 0; word < bits.Length; word++)
+        {
+            var values = all.Chunk(word >> (SlotArray<T>.Shift - 6)).AsSpan((word << 6) & SlotArray<T>.Mask, 64);
+            var result = 0ul;
+            for (var i = 0; i < 64; i++)
+            {
+                result |= (holds(values[i]) ? 1ul : 0) << i;
+            }
+
+            bits[word] = result;
+        }
+    }
 
     protected ArgumentException Mismatch(FilterOperator @operator, object? value) =>
         new($"The filter {@operator} cannot compare the field '{Field.Name}' ({Field.Kind}) with {(value is null ? "null" : $"'{value}' ({value.GetType().Name})")}.");

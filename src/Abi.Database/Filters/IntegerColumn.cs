@@ -54,6 +54,28 @@ internal sealed class IntegerColumn(DataField field) : FieldColumn(field)
         }
     }
 
+    protected override void EqualAny(object[] values, ulong[] bits, int slots)
+    {
+        HashSet<long> wanted = [];
+        foreach (var value in values)
+        {
+            if (ToInteger(value) is { } integer)
+            {
+                wanted.Add(integer);
+            }
+            else if (Field.Kind != DataKind.Integer || RecordCodec.AsNumber(value) is not { } number || double.IsNaN(number))
+            {
+                throw Mismatch(FilterOperator.In, value);
+            }
+            else if (number == Math.Floor(number) && number is >= long.MinValue and < long.MaxValue)
+            {
+                wanted.Add((long)number);
+            }
+        }
+
+        Collect(_values, wanted.Contains, bits);
+    }
+
     private void Range(long low, long high, ulong[] bits, int slots)
     {
         var (lows, highs) = (Vector512.Create(low), Vector512.Create(high));

@@ -42,4 +42,11 @@ internal sealed class NumberColumn(DataField field) : FieldColumn(field)
             bits[word] = result;
         }
     }
+
+    protected override void EqualAny(object[] values, ulong[] bits, int slots)
+    {
+        HashSet<double> wanted = [.. values.Select(value => RecordCodec.AsNumber(value) ?? throw Mismatch(FilterOperator.In, value))];
+        wanted.Remove(double.NaN);
+        Collect(_values, wanted.Contains, bits);
+    }
 }

@@ -3,40 +3,28 @@ using Abi.Database.Rows;
 
 namespace Abi.Database.Filters;
 
-/// <summary>Texts, as numbers into a list of the different ones: a comparison looks at each text once and at each slot's number.</summary>
+/// <summary>Texts, as numbers into a list of the different ones: a comparison looks at each text once and at each slot's number. A text that no slot has any more leaves its number to another.</summary>
 internal sealed class TextColumn(DataField field) : FieldColumn(field)
 {
     private readonly ConcurrentDictionary<string, int> _numbers = new(StringComparer.Ordinal);
     private readonly SlotArray<int> _values = new(0); // 0: none
+    private readonly Stack<int> _free = new();
     private string[] _texts = new string[16];         // [0] is not used
+    private int[] _uses = new int[16];                // how many slots have each text; the writer's
     private int _count = 1;
 
     protected override void GrowValues(int slots) => _values.Grow(slots);
 
     protected override void SetValue(int slot, object? value)
     {
-        if (value is not string text)
+        var before = _values[slot];
+        _values[slot] = value is string text ? Use(text) : 0;
+        // No reader sees the record that had it, so none looks for it.
+        if (before != 0 && --_uses[before] == 0)
         {
-            _values[slot] = 0;
-            return;
+            _numbers.TryRemove(_texts[before], out _);
+            _free.Push(before);
         }
-
-        if (!_numbers.TryGetValue(text, out var number))
-        {
-            number = _count;
-            if (number == _texts.Length)
-            {
-                var grown = new string[number * 2];
-                _texts.CopyTo(grown, 0);
-                Volatile.Write(ref _texts, grown);
-            }
-
-            _texts[number] = text;
-            Volatile.Write(ref _count, number + 1);
-            _numbers[text] = number;
-        }
-
-        _values[slot] = number;
     }
 
     protected override void Compare(FilterOperator @operator, object value, ulong[] bits, int slots)
@@ -46,7 +34,7 @@ internal sealed class TextColumn(DataField field) : FieldColumn(field)
         {
             if (_numbers.TryGetValue(text, out var number))
             {
-                Collect(slot => slot == number, bits);
+                Collect(_values, slot => slot == number, bits);
             }
 
             return;
@@ -69,22 +57,48 @@ internal sealed class TextColumn(DataField field) : FieldColumn(field)
             };
         }
 
-        // A number beyond the list was given after the reader's snapshot.
-        Collect(number => number < holds.Length && holds[number], bits);
+        Collect(_values, holds, bits);
     }
 
-    private void Collect(Func<int, bool> holds, ulong[] bits)
+    protected override void EqualAny(object[] values, ulong[] bits, int slots)
     {
-        for (var word = 0; word < bits.Length; word++)
+        var holds = new bool[Volatile.Read(ref _count)];
+        foreach (var value in values)
         {
-            var values = _values.Chunk(word >> (SlotArray<int>.Shift - 6)).AsSpan((word << 6) & SlotArray<int>.Mask, 64);
-            var result = 0ul;
-            for (var i = 0; i < 64; i++)
+            if (_numbers.TryGetValue(value as string ?? throw Mismatch(FilterOperator.In, value), out var number) && number < holds.Length)
             {
-                result |= (holds(values[i]) ? 1ul : 0) << i;
+                holds[number] = true;
+            }
+        }
+
+        Collect(_values, holds, bits);
+    }
+
+    // A number beyond the list was given after the reader's snapshot.
+    private static void Collect(SlotArray<int> all, bool[] holds, ulong[] bits) => Collect(all, number => number < holds.Length && holds[number], bits);
+
+    private int Use(string text)
+    {
+        if (!_numbers.TryGetValue(text, out var number))
+        {
+            if (!_free.TryPop(out number))
+            {
+                number = _count;
+                if (number == _texts.Length)
+                {
+                    var grown = new string[number * 2];
+                    _texts.CopyTo(grown, 0);
+                    Volatile.Write(ref _texts, grown);
+                    Array.Resize(ref _uses, number * 2);
+                }
             }
 
-            bits[word] = result;
+            _texts[number] = text;
+            Volatile.Write(ref _count, Math.Max(_count, number + 1));
+            _numbers[text] = number;
         }
+
+        _uses[number]++;
+        return number;
     }
 }

@@ -90,6 +90,69 @@ public sealed class FilterEvaluatorTests
         Assert.That(Evaluate(DataKind.Integer, [1L, null], Filter.In("f")), Is.All.False);
     }
 
+    [Test]
+    public void ManyValuesAreFoundAsEachOfThemIs()
+    {
+        object[] texts = [.. Enumerable.Range(0, 30).Select(i => $"t{i}")];
+        Check(DataKind.Integer, [.. Integers.Cast<object>(), null], [.. Numbers.Cast<object>(), 3L, long.MaxValue]);
+        Check(DataKind.Number, [.. Numbers.Cast<object>(), double.NaN, null], [.. Numbers.Skip(4).Cast<object>(), double.NaN, 1L, 2]);
+        Check(DataKind.Text, [.. texts.Take(20), "", null], [.. texts.Skip(10), "none"]);
+        Check(DataKind.Boolean, [true, false, null], Enumerable.Repeat<object>(false, 20));
+        Check(DataKind.Date, [DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, null], [.. Enumerable.Range(0, 20).Select(i => (object)DateTimeOffset.UnixEpoch.AddDays(i))]);
+        foreach (var (kind, wrong) in ((DataKind, object)[])[(DataKind.Integer, "1"), (DataKind.Integer, double.NaN), (DataKind.Number, "1"), (DataKind.Text, 1), (DataKind.Boolean, 0), (DataKind.TextArray, "a")])
+        {
+            Assert.That(() => Evaluate(kind, [null], Filter.In("f", Enumerable.Repeat(wrong, 20))), Throws.ArgumentException.With.Message.Contains("cannot compare"), $"{kind}");
+        }
+
+        static void Check(DataKind kind, object?[] values, IEnumerable<object> wanted) =>
+            Assert.That(Evaluate(kind, values, Filter.In("f", wanted)), Is.EqualTo(Evaluate(kind, values, Filter.Or(wanted.Select(value => Filter.Equal("f", value))))).And.Contains(true).And.Contains(false), $"{kind}");
+    }
+
+    /// <summary>Each record is looked at once, not once for each value.</summary>
+    [Test]
+    public void ManyValuesTakeOnePass([Values(DataKind.Integer, DataKind.Number, DataKind.Text)] DataKind kind)
+    {
+        object Value(int i) => kind switch { DataKind.Integer => (long)i, DataKind.Number => (double)i, _ => $"t{i}" };
+        var column = Column(kind, [.. Enumerable.Range(0, 100_000).Select(i => Value(i % 5_000))], null, "f");
+        var filter = Filter.In("f", Enumerable.Range(1_000, 3_000).Select(Value));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var bits = column.Evaluate(filter, 100_000);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(1 << 20), "a set of records for each value would be 37 MB");
+        Assert.That(FilterBits.Count(bits), Is.EqualTo(60_000));
+    }
+
+    /// <summary>Texts that no record has any more are neither kept nor compared with, and what has their numbers then is found as what it is.</summary>
+    [Test]
+    public void TextsThatNoRecordHasAreForgotten()
+    {
+        const int Slots = 64;
+        var column = Column(DataKind.Text, new object?[Slots], null, "f");
+        var values = new string?[Slots];
+        var random = new Random(5);
+        for (var i = 0; i < 50_000; i++)
+        {
+            var slot = random.Next(Slots);
+            values[slot] = random.Next(4) switch { 0 => null, 1 => $"common{random.Next(5)}", _ => $"text{i}" };
+            column.Set(slot, values[slot]);
+        }
+
+        foreach (var text in values.Append("common0").Append("text").Distinct())
+        {
+            Assert.That(Found(Filter.Equal("f", text)), Is.EqualTo(values.Select(value => value == text)), text);
+        }
+
+        Assert.That(Found(Filter.StartsWith("f", "common")), Is.EqualTo(values.Select(value => value?.StartsWith("common", StringComparison.Ordinal) == true)).And.Contains(true));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        column.Evaluate(Filter.StartsWith("f", "common"), Slots);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(2_000), "a mark for each text that there is");
+
+        IEnumerable<bool> Found(Filter filter)
+        {
+            var bits = column.Evaluate(filter, Slots);
+            return Enumerable.Range(0, Slots).Select(slot => Bit(bits, slot));
+        }
+    }
+
     /// <summary>Against the angle between unit vectors, from pole to pole.</summary>
     [Test]
     public void PlacesLieWithinARadius()
