@@ -15,19 +15,19 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
 
     private Filter Translate(Expression node, ParameterExpression record, int depth)
     {
-        if (depth > 64)
+        if (depth > Filter.MaximumDepth)
         {
-            throw Unsupported(node, "it is nested more than 64 deep");
+            throw new ArgumentException($"The condition is nested more than {Filter.MaximumDepth} deep.");
         }
 
         switch (node)
         {
             case UnaryExpression { NodeType: ExpressionType.Not } not:
                 return Filter.Not(Translate(not.Operand, record, depth + 1));
-            case BinaryExpression { NodeType: ExpressionType.AndAlso } and:
-                return Filter.And(Translate(and.Left, record, depth + 1), Translate(and.Right, record, depth + 1));
-            case BinaryExpression { NodeType: ExpressionType.OrElse } or:
-                return Filter.Or(Translate(or.Left, record, depth + 1), Translate(or.Right, record, depth + 1));
+            case BinaryExpression { NodeType: ExpressionType.AndAlso }:
+                return Filter.And(Chain(node, record, depth));
+            case BinaryExpression { NodeType: ExpressionType.OrElse }:
+                return Filter.Or(Chain(node, record, depth));
             case BinaryExpression comparison:
                 return Compare(comparison, record);
             case MethodCallExpression call:
@@ -37,6 +37,20 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
             default:
                 throw Unsupported(node, "this form is not known");
         }
+    }
+
+    // a && b && c is written as (a && b) && c; however long it is, it is one level.
+    private List<Filter> Chain(Expression node, ParameterExpression record, int depth)
+    {
+        Stack<Expression> parts = new();
+        var kind = node.NodeType;
+        for (; node is BinaryExpression pair && node.NodeType == kind; node = pair.Left)
+        {
+            parts.Push(pair.Right);
+        }
+
+        parts.Push(node);
+        return [.. parts.Select(part => Translate(part, record, depth + 1))];
     }
 
     private Filter Compare(BinaryExpression node, ParameterExpression record)
@@ -73,15 +87,17 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
     {
         switch (call.Method.Name)
         {
-            case nameof(string.StartsWith) when call.Object is { } text && Field(text, record) is { } field && call.Arguments.Count >= 1:
-                return Filter.StartsWith(field, (string)Value(call.Arguments[0], record)!);
+            case nameof(string.StartsWith) when call.Object is { } text && Field(text, record) is { } field:
+                RequireOrdinal(call, 1, record);
+                return Filter.StartsWith(field, Value(call.Arguments[0], record)?.ToString()!); // a text or a character
             case nameof(string.Contains):
                 // field.Contains(value) or values.Contains(field), as a method or an extension
                 var source = Unwrap(call.Object ?? call.Arguments[0]);
                 var argument = call.Object is null ? call.Arguments[1] : call.Arguments[0];
+                RequireOrdinal(call, call.Object is null ? 2 : 1, record);
                 if (Field(source, record) is { } container)
                 {
-                    return Filter.Contains(container, Value(argument, record)!);
+                    return Filter.Contains(container, Value(argument, record) switch { char character => character.ToString(), var value => value! });
                 }
 
                 if (Field(argument, record) is { } element && Value(source, record) is IEnumerable values)
@@ -93,6 +109,18 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
         }
 
         throw Unsupported(call, "this call is not known");
+    }
+
+    // Filters know one way to compare texts; another would find other records than the condition says.
+    private static void RequireOrdinal(MethodCallExpression call, int first, ParameterExpression record)
+    {
+        foreach (var argument in call.Arguments.Skip(first))
+        {
+            if (Value(argument, record) is { } comparison and not StringComparison.Ordinal && !ReferenceEquals(comparison, StringComparer.Ordinal))
+            {
+                throw Unsupported(call, "filters compare texts by the numbers of their characters, which is StringComparison.Ordinal");
+            }
+        }
     }
 
     private string? Field(Expression node, ParameterExpression record)

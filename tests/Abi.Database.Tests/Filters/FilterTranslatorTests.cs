@@ -34,6 +34,36 @@ public sealed class FilterTranslatorTests
         }
     }
 
+    [Test]
+    public void TextsAreComparedOrdinallyOrNotAtAll()
+    {
+        string[] names = ["a", "b"];
+        Check(r => r.Name.StartsWith("ab", StringComparison.Ordinal), Filter.StartsWith("Name", "ab"));
+        Check(r => r.Name.StartsWith('a'), Filter.StartsWith("Name", "a"));
+        Check(r => r.Name.Contains("ab", StringComparison.Ordinal), Filter.Contains("Name", "ab"));
+        Check(r => r.Name.Contains('a'), Filter.Contains("Name", "a"));
+        Check(r => Enumerable.Contains(names, r.Name), Filter.In("Name", names));
+        Check(r => Enumerable.Contains(names, r.Name, StringComparer.Ordinal), Filter.In("Name", names));
+        foreach (var condition in (Expression<Func<Thing, bool>>[])[r => r.Name.StartsWith("ab", StringComparison.OrdinalIgnoreCase), r => r.Name.Contains("ab", StringComparison.CurrentCulture),
+            r => r.Name.StartsWith("ab", true, null), r => Enumerable.Contains(names, r.Name, StringComparer.OrdinalIgnoreCase)])
+        {
+            Assert.That(() => Translate(condition), Throws.ArgumentException.With.Message.Contains("StringComparison.Ordinal"), condition.ToString());
+        }
+    }
+
+    /// <summary>However many conditions are joined, they are one beside another.</summary>
+    [Test]
+    public void ManyConditionsInARowAreOneLevel()
+    {
+        var record = Expression.Parameter(typeof(Thing));
+        Expression[] conditions = [.. Enumerable.Range(0, 200).Select(i => Expression.Equal(Expression.Property(record, nameof(Thing.N)), Expression.Constant(i)))];
+        Filter[] filters = [.. Enumerable.Range(0, 200).Select(i => Filter.Equal("N", i))];
+        Assert.That(Translate(Expression.Lambda(conditions.Aggregate(Expression.OrElse), record)).ToString(), Is.EqualTo(Filter.Or(filters).ToString()));
+        Assert.That(Translate(Expression.Lambda(conditions.Aggregate(Expression.AndAlso), record)).ToString(), Is.EqualTo(Filter.And(filters).ToString()));
+        var nested = Enumerable.Range(0, 50_000).Aggregate(conditions[0], (inner, _) => Expression.Not(inner));
+        Assert.That(() => Translate(Expression.Lambda(nested, record)), Throws.ArgumentException.With.Message.Contains("deep"));
+    }
+
     private static void Check(Expression<Func<Thing, bool>> condition, Filter expected) => Assert.That(Translate(condition).ToString(), Is.EqualTo(expected.ToString()), condition.ToString());
 
     private static Filter Translate(LambdaExpression condition) => new FilterTranslator(name => name == nameof(Thing.Hidden) ? null : name).Translate(condition);
@@ -45,6 +75,8 @@ public sealed class FilterTranslatorTests
         public int Other { get; set; }
 
         public int Hidden { get; set; }
+
+        public string Name { get; set; } = "";
 
         public int? Maybe { get; set; }
 
