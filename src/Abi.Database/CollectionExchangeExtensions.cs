@@ -214,7 +214,9 @@ public static class CollectionExchangeExtensions
             }
         }
 
-        return reader.Count;
+        return keys is null || await keys.ReadAsync(cancellationToken).ConfigureAwait(false) is null
+            ? reader.Count
+            : throw new ExchangeException($"the file has more keys than the {reader.Count} vectors, which were written with the first ones. Are these the keys of another file?", options.KeyFile!, keys.Number);
     }
 
     private static async Task<object> NextKeyAsync(LineReader keys, string path, CollectionDefinition definition, CancellationToken cancellationToken)
@@ -225,7 +227,7 @@ public static class CollectionExchangeExtensions
             using var json = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = 1 });
             return RecordJson.ReadKey(json.RootElement, definition.Key);
         }
-        catch (Exception error) when (error is JsonException or FormatException)
+        catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException)
         {
             throw new ExchangeException($"this is no key: {error.Message}", path, keys.Number, error);
         }

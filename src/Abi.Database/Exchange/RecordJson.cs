@@ -32,6 +32,10 @@ public static class RecordJson
             var place = error.LineNumber is > 0 and var line ? $"line {line + 1}, byte {error.BytePositionInLine + 1}" : $"byte {error.BytePositionInLine + 1}";
             throw new FormatException($"this is no JSON at {place}: {error.Message.Split(" LineNumber:")[0]}", error);
         }
+        catch (InvalidOperationException error)
+        {
+            throw new FormatException($"a text is no Unicode, which half of a surrogate pair makes it (\\ud800 to \\udfff alone): {error.Message}", error);
+        }
     }
 
     /// <summary>Reads a key.</summary>

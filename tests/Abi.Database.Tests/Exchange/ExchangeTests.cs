@@ -172,6 +172,8 @@ public sealed class ExchangeTests
     [TestCase("{\"Key\":7}", "its kind is Text")]
     [TestCase("{\"Key\":\"a\",\"Key\":\"b\"}", "stands twice")]
     [TestCase("{\"Key\":\"a\"", "no JSON at byte 11:")]
+    [TestCase("{\"Key\":\"a\\ud83d\"}", "surrogate")]
+    [TestCase("{\"\\ud83d\":1}", "surrogate")]
     [TestCase("{\"Key\":\"a\",\"v\":[[[[[[[[[[1]]]]]]]]]]}", "no JSON")]
     public async Task LinesThatDoNotFitAreNamed(string line, string message)
     {
@@ -211,6 +213,12 @@ public sealed class ExchangeTests
         Assert.That(async () => await collection.ImportAsync(folder["a.bin"]), Throws.TypeOf<ExchangeException>().With.Message.Contains(".npy, .fvecs or .jsonl"));
         File.WriteAllText(folder["keys"], "1");
         Assert.That(await collection.ImportAsync(folder["a.fvecs"], new ImportOptions { VectorField = "w", KeyFile = folder["keys"] }), Is.EqualTo(1));
+        File.WriteAllText(folder["keys"], "1\n\n2\n");
+        Assert.That(async () => await collection.ImportAsync(folder["a.fvecs"], new ImportOptions { VectorField = "w", KeyFile = folder["keys"] }), Throws.TypeOf<ExchangeException>().With.Message.Contains("line 3").And.Message.Contains("more keys than the 1 vectors"));
+        var texts = database.GetDynamicCollection("texts", new CollectionDefinition { Vectors = [new VectorField("w", 2)] });
+        await texts.EnsureCollectionExistsAsync();
+        File.WriteAllText(folder["keys"], "\"\\ud83d\"");
+        Assert.That(async () => await texts.ImportAsync(folder["a.fvecs"], new ImportOptions { KeyFile = folder["keys"] }), Throws.TypeOf<ExchangeException>().With.Message.Contains("line 1"));
         File.WriteAllText(folder["keys"], "\"one\"");
         Assert.That(async () => await collection.ImportAsync(folder["a.fvecs"], new ImportOptions { VectorField = "w", KeyFile = folder["keys"] }), Throws.TypeOf<ExchangeException>().With.Message.Contains("line 1"));
         File.WriteAllText(folder["keys"], "");
