@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 #pragma warning disable MA0048 // record types of the tests
 namespace Abi.Database.Tests.Records;
 
@@ -106,6 +107,21 @@ public sealed class RecordTests
     }
 
     [Test]
+    public async Task AnArrayThatWasNeverSetIsNoValue()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["db"]);
+        var collection = database.GetCollection<int, Tagged>("c");
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync([new Tagged { Id = 1 }, new Tagged { Id = 2, Tags = [] }, new Tagged { Id = 3, Tags = ["a", "b"] }]);
+        Assert.That((await collection.GetAsync(1))!.Tags.IsDefault);
+        Assert.That((await collection.GetAsync(2))!.Tags, Is.Empty);
+        Assert.That((await collection.GetAsync(3))!.Tags, Is.EqualTo(new[] { "a", "b" }));
+        Assert.That(await collection.CountAsync(collection.Where(r => r.Tags.Contains("b"))), Is.EqualTo(1));
+        Assert.That(await collection.CountAsync(Filter.Exists("Tags")), Is.EqualTo(2));
+    }
+
+    [Test]
     public async Task RecordsOutliveTheirTimeNot()
     {
         using var folder = new TemporaryFolder();
@@ -153,6 +169,15 @@ public sealed class RecordTests
         await using var database = await VectorDatabase.OpenAsync(folder["db"]);
         Assert.That(await database.CollectionExistsAsync("notes"));
     }
+}
+
+public sealed class Tagged
+{
+    [RecordKey]
+    public int Id { get; set; }
+
+    [RecordData(IsIndexed = true)]
+    public ImmutableArray<string> Tags { get; set; }
 }
 
 public sealed class Note

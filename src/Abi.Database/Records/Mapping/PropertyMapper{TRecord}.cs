@@ -72,7 +72,8 @@ internal sealed class PropertyMapper<[DynamicallyAccessedMembers(DynamicallyAcce
 
     public override object? GetKey(TRecord record, CollectionSchema schema) => _key.GetValue(record);
 
-    public override object? GetData(TRecord record, CollectionSchema schema, int field) => _properties.GetValueOrDefault(schema.Data[field].Name)?.GetValue(record);
+    public override object? GetData(TRecord record, CollectionSchema schema, int field) =>
+        _properties.GetValueOrDefault(schema.Data[field].Name)?.GetValue(record) is var value && value is ImmutableArray<string> { IsDefault: true } ? null : value;
 
     public override object? GetVector(TRecord record, CollectionSchema schema, int field) =>
         _properties.GetValueOrDefault(schema.Vectors[field].Name)?.GetValue(record) is var value && value is ReadOnlyMemory<float> { IsEmpty: true } or ReadOnlyMemory<Half> { IsEmpty: true } or ReadOnlyMemory<sbyte> { IsEmpty: true } or ReadOnlyMemory<byte> { IsEmpty: true } ? null : value;
