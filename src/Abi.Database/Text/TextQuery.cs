@@ -54,7 +54,7 @@ public sealed class TextQuery
     }
 
     /// <summary>
-    /// Reads what people type: <c>cat "little dog" pup*</c> finds any of them, <c>+cat</c> must be there, <c>-wolf</c> must not, <c>title:cat</c> looks into one field, <c>cat^2</c> counts twice.
+    /// Reads what people type: <c>cat "little dog" pup*</c> finds any of them, <c>+cat</c> must be there, <c>-wolf</c> must not, <c>title:cat</c> looks into one field (whose name begins with no digit), <c>cat^2</c> counts twice.
     /// A quote that nothing closes reaches to the end; any text can be read.
     /// </summary>
     public static TextQuery Parse(string text)

@@ -24,7 +24,9 @@ internal static class TextQueryParser
                 list = text[at++] == '+' ? must : mustNot;
             }
 
-            list.Add(Part(text, ref at));
+            var part = Part(text, ref at);
+            // What has no word can be neither asked for nor kept out.
+            (Tokenizer.Words(part.Text).Count == 0 ? should : list).Add(part);
         }
 
         // What may be there as well only adds to the score of what must.
@@ -41,7 +43,8 @@ internal static class TextQueryParser
             colon++;
         }
 
-        if (colon > at && colon + 1 < text.Length && text[colon] == ':' && !char.IsWhiteSpace(text[colon + 1]) && text[colon + 1] != '/')
+        // Not of 12:30, std::vector or https://…
+        if (colon > at && !char.IsDigit(text[at]) && colon + 1 < text.Length && text[colon] == ':' && (text[colon + 1] == '"' || char.IsLetterOrDigit(text[colon + 1]) || char.IsSurrogate(text[colon + 1])))
         {
             field = text[at..colon];
             at = colon + 1;

@@ -95,6 +95,7 @@ public sealed class TextQueryTests
     [TestCase("cat \"little dog\" pup*", "(cat \"little dog\" pup*)")]
     [TestCase("+cat -wolf title:dog^2.5", "((+(+cat) (title:dog^2.5)) -(wolf))")]
     [TestCase("\"open phrase", "(\"open phrase\")")]
+    [TestCase("12:30 std::vector re:zero C:\\x +/- -- -a", "((12:30 std::vector re:zero C:\\x /- -) -(a))")]
     [TestCase("\"big ca\"* - http://x:8 a:b", "(big ca* - http://x:8 a:b)")]
     public void TypedQueriesAreRead(string text, string expected) => Assert.That(TextQuery.Parse(text).ToString(), Is.EqualTo(expected));
 
@@ -124,6 +125,7 @@ public sealed class TextQueryTests
         Assert.That(await Keys(collection, TextQuery.Parse("text:cat")), Is.EquivalentTo(new object[] { 2L, 4L }));
         Assert.That(await Keys(collection, TextQuery.Parse("+little +dog -\"little dog\"")), Is.EqualTo(new object[] { 1L }));
         Assert.That(await Keys(collection, TextQuery.Parse("+dog cat")), Has.Length.EqualTo(3).And.ItemAt(0).EqualTo(2L), "what may be there puts a record first");
+        Assert.That(await Keys(collection, TextQuery.Parse("wolf +/- 12:30 a::cat")), Is.EquivalentTo(new object[] { 0L, 2L, 3L, 4L }), "neither fields nor words that must be there");
         Assert.That(await Keys(collection, TextQuery.Parse("  ")), Is.Empty);
         Assert.That(await Keys(collection, TextQuery.AllWords("dog big")), Is.EqualTo(new object[] { 1L }));
         Assert.That(async () => await Keys(collection, TextQuery.Words("cat").In("body")), Throws.ArgumentException.With.Message.Contains("'body'").And.Message.Contains("text, title"));
