@@ -21,12 +21,7 @@ public sealed class TextChunker(TextChunkerOptions? options = null)
         List<TextChunk> chunks = [];
         for (var first = 0; first < pieces.Count;)
         {
-            var end = first + 1;
-            while (end < pieces.Count && Count(text, pieces[first].Start, pieces[end].End) <= _options.MaximumTokens)
-            {
-                end++;
-            }
-
+            var end = Farthest(text, pieces, first, _options.MaximumTokens);
             var (start, stop) = (pieces[first].Start, pieces[end - 1].End);
             chunks.Add(new TextChunk(chunks.Count, start, stop - start, text[start..stop]));
             if (end == pieces.Count)
@@ -55,6 +50,24 @@ public sealed class TextChunker(TextChunkerOptions? options = null)
 
     private int Count(string text, int start, int end) => _options.CountTokens is { } count ? count(text[start..end]) : Tokenizer.Words(text[start..end]).Count;
 
+    // Behind the last of the units that fit together, one at least. In steps that double and then halve: counting is what takes time.
+    private int Farthest(string text, List<(int Start, int End)> units, int first, int limit)
+    {
+        bool Fits(int end) => end <= units.Count && Count(text, units[first].Start, units[end - 1].End) <= limit;
+        var (end, step) = (first + 1, 1);
+        for (; Fits(end + step); step *= 2)
+        {
+            end += step;
+        }
+
+        for (step /= 2; step > 0; step /= 2)
+        {
+            end += Fits(end + step) ? step : 0;
+        }
+
+        return end;
+    }
+
     // What parts are made of, without the white space between: sentences, and of sentences that are too long as many words as may be repeated.
     private List<(int Start, int End)> Pieces(string text)
     {
@@ -79,12 +92,7 @@ public sealed class TextChunker(TextChunkerOptions? options = null)
     {
         for (var first = 0; first < units.Count;)
         {
-            var end = first + 1;
-            while (end < units.Count && Count(text, units[first].Start, units[end].End) <= limit)
-            {
-                end++;
-            }
-
+            var end = Farthest(text, units, first, limit);
             var (start, stop) = (units[first].Start, units[end - 1].End);
             if (end == first + 1 && Count(text, start, stop) > _options.MaximumTokens && Characters(text, start, stop) is { Count: > 1 } characters)
             {

@@ -62,6 +62,23 @@ public sealed class TextChunkerTests
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(500));
     }
 
+    /// <summary>Counting tokens is what takes time: not all of a part again for each sentence.</summary>
+    [Test]
+    public void FewTokensAreCountedTwice()
+    {
+        var counted = 0L;
+        int Count(string text)
+        {
+            counted += text.Length;
+            return text.AsSpan().Count('w');
+        }
+
+        var text = string.Concat(Enumerable.Repeat("W w. ", 5_000));
+        var chunks = new TextChunker(new TextChunkerOptions { MaximumTokens = 1_000, OverlapTokens = 0, CountTokens = Count }).Split(text);
+        Assert.That(chunks, Has.Count.EqualTo(5));
+        Assert.That(counted, Is.LessThan(30 * text.Length));
+    }
+
     [TestCase(0, 0)]
     [TestCase(5, 5)]
     [TestCase(5, -1)]
