@@ -62,7 +62,7 @@ public sealed class TextEmbedder
         var vectors = new ReadOnlyMemory<float>[texts.Length];
         for (var i = 0; i < vectors.Length; i++)
         {
-            vectors[i] = embeddings[i].Vector;
+            vectors[i] = embeddings[i]?.Vector ?? throw new DatabaseException($"The embedding generator {Name(generator)} gave no vector for a text.");
             if (vectors[i].Length != field.Dimensions)
             {
                 throw new DatabaseException(

@@ -110,6 +110,8 @@ public sealed class EmbeddingTests
             var notes = database.GetCollection<string, Note>("notes");
             strange.Change = embeddings => embeddings.Skip(1);
             Assert.That(async () => await notes.UpsertAsync(new Note { Id = "b", Text = "text" }), Throws.TypeOf<DatabaseException>().With.Message.Contains("0 vectors for 1 texts"));
+            strange.Change = embeddings => embeddings.Select(_ => (Embedding<float>)null!);
+            Assert.That(async () => await notes.UpsertAsync(new Note { Id = "b", Text = "text" }), Throws.TypeOf<DatabaseException>().With.Message.Contains("'letters' gave no vector"));
             strange.Change = embeddings => embeddings.Select(_ => new Embedding<float>(new float[26]));
             Assert.That(async () => await notes.UpsertAsync(new Note { Id = "b", Text = "text" }), Throws.TypeOf<DatabaseException>().With.Message.Contains("no usable vector of 'text'"));
             strange.Change = _ => throw new InvalidOperationException("the model is gone");
