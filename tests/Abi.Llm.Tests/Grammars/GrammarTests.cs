@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Abi.Llm.Grammars;
 using Abi.Llm.Grammars.Automata;
@@ -316,5 +317,20 @@ public sealed class GrammarTests
         thread.Start();
         thread.Join();
         Assert.That(failure, Is.Null);
+    }
+
+    /// <summary>Tokens and rules know their places, however many there are and however long the lines and the text before them.</summary>
+    [Test]
+    public void PlacesOfManyTokensAndRulesTakeLittleTime()
+    {
+        var tokens = string.Concat(Enumerable.Repeat("<[5]>", 700_000));
+        var rules = $"#{new string('x', 2_000_000)}\nroot ::= a0\n{string.Concat(Enumerable.Range(0, 90_000).Select(i => $"a{i} ::= b\n"))}";
+        var start = Stopwatch.GetTimestamp();
+        Grammar.FromGbnf($"root ::= {tokens}");
+        var error = Assert.Throws<GrammarException>(() => Grammar.FromGbnf(rules));
+        Assert.That((error!.Line, error.Column), Is.EqualTo((3, 8)));
+        Assert.That(Stopwatch.GetElapsedTime(start), Is.LessThan(TimeSpan.FromSeconds(4)));
+        var twice = Assert.Throws<GrammarException>(() => Grammar.FromGbnf("root ::= (a |\n b <[1]>)\n\nb ::= \"b\"\n a ::= <[9999999]>").Start(GrammarTesting.StoriesTokenizer()));
+        Assert.That((twice!.Line, twice.Column), Is.EqualTo((5, 8)));
     }
 }

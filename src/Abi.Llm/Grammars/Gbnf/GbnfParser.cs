@@ -14,6 +14,9 @@ internal sealed class GbnfParser
     private readonly GrammarRules _rules = new();
     private int _at;
     private int _depth;
+    private int _line = 1;  // of the place whose position was asked for last
+    private int _lineStart; // where that line begins
+    private int _counted;   // that place
 
     private GbnfParser(string text) => _text = text;
 
@@ -59,8 +62,8 @@ internal sealed class GbnfParser
         var start = _at;
         var name = ParseName();
         var rule = RuleOf(name);
-        var before = _text.AsSpan(0, start);
-        _rules.SetPosition(rule, before.Count('\n') + 1, before.Length - before.LastIndexOf('\n'));
+        var (line, column) = PositionOf(start);
+        _rules.SetPosition(rule, line, column);
         if (!_defined.Add(rule))
         {
             throw Error($"The rule '{name}' is defined twice", start);
@@ -315,24 +318,23 @@ internal sealed class GbnfParser
         }
 
         var begin = _at++;
-        var close = _text.IndexOf('>', _at);
-        var line = _text.AsSpan(_at).IndexOfAny('\n', '\r');
-        if (close < 0 || (line >= 0 && close > _at + line))
+        var close = _at + _text.AsSpan(_at).IndexOfAny('>', '\n', '\r');
+        if (close < _at || _text[close] != '>')
         {
             throw Error("The token that begins here has no closing '>'", start);
         }
 
-        var position = GrammarException.At("", _text, start);
+        var position = PositionOf(start);
         var inside = _text.AsSpan(_at, close - _at);
         _at = close + 1;
         if (inside.Length > 2 && inside[0] == '[' && inside[^1] == ']')
         {
             return int.TryParse(inside[1..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var id)
-                ? new GrammarNode.Token(id, null, isNegated, (position.Line, position.Column))
+                ? new GrammarNode.Token(id, null, isNegated, position)
                 : throw Error($"'{inside}' is not the number of a token", start);
         }
 
-        return new GrammarNode.Token(null, _text[begin..(close + 1)], isNegated, (position.Line, position.Column));
+        return new GrammarNode.Token(null, _text[begin..(close + 1)], isNegated, position);
     }
 
     private Rune ParseCharacter(string place)
@@ -424,6 +426,19 @@ internal sealed class GbnfParser
     private static bool IsNameCharacter(char c) => char.IsAsciiLetterOrDigit(c) || c is '-' or '_';
 
     private string Found() => IsAtEnd ? "the end" : Current is '\n' or '\r' ? "the end of the line" : $"'{Current}'";
+
+    /// <summary>The line and column of a place; places come in rising order, so the text is looked through once.</summary>
+    private (int Line, int Column) PositionOf(int position)
+    {
+        for (int next; (next = _text.AsSpan(_counted, position - _counted).IndexOf('\n')) >= 0; _line++)
+        {
+            _counted += next + 1;
+            _lineStart = _counted;
+        }
+
+        _counted = position;
+        return (_line, position - _lineStart + 1);
+    }
 
     private int ColumnOf(int position) => position - _text.LastIndexOf('\n', Math.Max(0, position - 1));
 
