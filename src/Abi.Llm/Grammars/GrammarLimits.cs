@@ -27,6 +27,9 @@ internal static class GrammarLimits
     /// <summary>The most work to follow one byte: an ambiguous grammar can ask for ever more.</summary>
     public const int StepsOfAByte = 400_000;
 
+    /// <summary>The most work to find the tokens that may follow, or to take one: others wait for the thread that does it.</summary>
+    public const long StepsOfAToken = 20_000_000;
+
     /// <summary>The bytes that states and masks of one grammar may take before they are made anew.</summary>
     public const long CacheBytes = 256L << 20;
 }

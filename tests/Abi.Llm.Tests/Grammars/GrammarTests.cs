@@ -319,6 +319,23 @@ public sealed class GrammarTests
         Assert.That(failure, Is.Null);
     }
 
+    /// <summary>Every letter leads to other rules, so that each token of the vocabulary leads to a state of its own, of thousands of ways.</summary>
+    [Test]
+    public void TokensOfThousandsOfWaysAreNotLookedForWithoutEnd()
+    {
+        const string Letters = "abcdefghijklmnopqrstuvwxyz";
+        var random = new Random(1);
+        var text = new StringBuilder("root ::= \"1\"");
+        for (var i = 0; i < 2_000; i++)
+        {
+            text.Append(" | [").Append(string.Concat(Letters.Where(_ => random.NextDouble() < 0.9))).Append($"]* \"{i}\"");
+        }
+
+        string[] tokens = [.. Letters.Concat("0123456789").Select(static c => $"{c}"), .. from a in Letters from b in Letters from c in Letters select $"{a}{b}{c}"];
+        var state = Grammar.FromGbnf(text.ToString()).Start(GrammarTesting.TokenizerOf(tokens));
+        Assert.That(() => GrammarTesting.Allowed(state), Throws.TypeOf<GrammarException>().With.Message.Contains("too ambiguous"));
+    }
+
     /// <summary>Tokens and rules know their places, however many there are and however long the lines and the text before them.</summary>
     [Test]
     public void PlacesOfManyTokensAndRulesTakeLittleTime()

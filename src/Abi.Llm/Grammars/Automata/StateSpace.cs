@@ -22,6 +22,7 @@ internal sealed class StateSpace
     private readonly List<int> _reachedNodes = [];        // the same, ascending
     private readonly List<StackSet> _reachedStacks = [];
     private int _steps;
+    private long _stepsOfToken;
 
     /// <summary>Makes the space of an automaton.</summary>
     /// <param name="automaton">The automaton.</param>
@@ -56,6 +57,9 @@ internal sealed class StateSpace
 
     /// <summary>Whether a way was left because the stack would have become too deep.</summary>
     public bool WasTooDeep { get; set; }
+
+    /// <summary>Another token begins, for which work is counted anew.</summary>
+    public void BeginToken() => _stepsOfToken = 0;
 
     /// <summary>The state after a byte.</summary>
     public PushdownState Step(PushdownState state, byte value)
@@ -526,10 +530,19 @@ internal sealed class StateSpace
     {
         if (++_steps > GrammarLimits.StepsOfAByte)
         {
-            _pending.Clear();
-            _merging.Clear();
-            throw new GrammarException(
-                $"Following one character of the text takes more than {GrammarLimits.StepsOfAByte} steps: the grammar is too ambiguous. Write it so that fewer rules fit the same text.");
+            throw TooAmbiguous($"Following one character of the text takes more than {GrammarLimits.StepsOfAByte} steps");
         }
+
+        if (++_stepsOfToken > GrammarLimits.StepsOfAToken || Bytes > 2 * GrammarLimits.CacheBytes)
+        {
+            throw TooAmbiguous($"Finding the tokens that may follow takes more than {GrammarLimits.StepsOfAToken} steps or {(2 * GrammarLimits.CacheBytes) >> 20} MB");
+        }
+    }
+
+    private GrammarException TooAmbiguous(string finding)
+    {
+        _pending.Clear();
+        _merging.Clear();
+        return new GrammarException($"{finding}: the grammar is too ambiguous. Write it so that fewer rules fit the same text.");
     }
 }

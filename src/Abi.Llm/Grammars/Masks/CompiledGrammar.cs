@@ -38,7 +38,7 @@ internal sealed class CompiledGrammar
 
     public CompletionPlanner Planner { get; private set; } = null!;
 
-    /// <summary>The state as one of the present <see cref="Space"/>.</summary>
+    /// <summary>The state as one of the present <see cref="Space"/>, for whatever is done for one token.</summary>
     public PushdownState Current(PushdownState state)
     {
         if (Space.Bytes + Masks.Bytes > GrammarLimits.CacheBytes)
@@ -46,6 +46,7 @@ internal sealed class CompiledGrammar
             Reset();
         }
 
+        Space.BeginToken();
         if (state.Space == Space)
         {
             return state;
