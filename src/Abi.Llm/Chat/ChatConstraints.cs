@@ -51,14 +51,19 @@ internal sealed class ChatConstraints
 
     private static string Key(ChatRequest request, ChatDialect dialect, string prompt)
     {
-        var key = new StringBuilder()
-            .Append(dialect.Format).Append('\n').Append(dialect.Syntax.ClosingTag(prompt)).Append('\n').Append(dialect.Syntax.EndsReasoning(prompt)).Append('\n')
-            .Append(request.SingleCall).Append('\n').Append(request.RequiredTool ?? "-").Append('\n').Append(request.ResponseSchema?.GetRawText()).Append('\n');
+        var key = new StringBuilder($"{dialect.Format} {dialect.Syntax.EndsReasoning(prompt)} {request.SingleCall}");
+        Add(dialect.Syntax.ClosingTag(prompt));
+        Add(request.RequiredTool);
+        Add(request.ResponseSchema?.GetRawText());
         foreach (var tool in request.Tools)
         {
-            key.Append(tool.Name).Append('\n').Append(tool.JsonSchema.ValueKind == System.Text.Json.JsonValueKind.Undefined ? "" : tool.JsonSchema.GetRawText()).Append('\n');
+            Add(tool.Name);
+            Add(tool.JsonSchema.ValueKind == System.Text.Json.JsonValueKind.Undefined ? null : tool.JsonSchema.GetRawText());
         }
 
         return key.ToString();
+
+        // with its length, so that no text can say what others say together
+        void Add(string? text) => key.Append(' ').Append(text?.Length ?? -1).Append(':').Append(text);
     }
 }

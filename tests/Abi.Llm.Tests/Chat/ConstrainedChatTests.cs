@@ -63,6 +63,27 @@ public sealed class ConstrainedChatTests
         Check(call);
     }
 
+    /// <summary>Grammars are kept for requests that ask for the same; a tool's name can say what another request's two tools say.</summary>
+    [Test]
+    public async Task ANameDoesNotStandForAnothersTools()
+    {
+        var backend = new ScriptedBackend("no");
+        using var client = ScriptedBackend.Client(backend);
+        var (name, age) = (Parameters("name"), Parameters("age"));
+        await AskAsync(Tool("a", name), Tool("b", age));
+        await AskAsync(Tool("a", name), Tool("b", age));
+        await AskAsync(Tool($"a\n{name.GetRawText()}\nb", age));
+        var grammars = backend.Requests.Select(request => request.Options.Grammar).ToArray();
+        Assert.That(grammars[1], Is.Not.Null.And.SameAs(grammars[0]));
+        Assert.That(grammars[2], Is.Not.SameAs(grammars[0]));
+
+        Task AskAsync(params AITool[] tools) => client.GetResponseAsync(Hi, new ChatOptions { Tools = tools, ToolMode = ChatToolMode.RequireAny });
+
+        static AITool Tool(string name, JsonElement parameters) => AIFunctionFactory.CreateDeclaration(name, "", parameters);
+
+        static JsonElement Parameters(string name) => JsonSerializer.SerializeToElement(new { type = "object", properties = new Dictionary<string, object> { [name] = new { type = "string" } } });
+    }
+
     [TestCaseSource(nameof(Templates))]
     public async Task AResponseFormatIsKept(string name)
     {
