@@ -25,18 +25,27 @@ public sealed partial class InferenceEngine
         sequence.Append(snapshot.Tokens);
         sequence.EncoderTokens = snapshot.EncoderTokens;
         sequence.SamplerState = snapshot.SamplerState;
-        await OnThreadAsync(
-            () =>
-            {
-                if (snapshot.Cached > 0 && TryReserve(sequence))
+        try
+        {
+            await OnThreadAsync(
+                () =>
                 {
-                    sequence.Load(snapshot, _pool.Store);
-                    _idle.Add(sequence);
-                }
+                    if (snapshot.Cached > 0 && TryReserve(sequence))
+                    {
+                        sequence.Load(snapshot, _pool.Store);
+                        _idle.Add(sequence);
+                    }
 
-                return true; // without room, the tokens are computed anew when the session is used
-            },
-            cancellationToken).ConfigureAwait(false);
+                    return true; // without room, the tokens are computed anew when the session is used
+                },
+                cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            Release(sequence); // the engine may still get to it
+            throw;
+        }
+
         return new InferenceSession(this, sequence);
     }
 

@@ -221,6 +221,38 @@ public sealed class ExceptionalEndTests
     }
 
     [Test]
+    public async Task ARestoreThatIsGivenUpHoldsNothing()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ReusePrefixes = false });
+        using var saved = new MemoryStream();
+        using (var session = model.CreateSession())
+        {
+            await session.CompleteAsync("abc", Tokens(40));
+            await session.SaveAsync(saved);
+        }
+
+        saved.Position = 0;
+        using var begun = new ManualResetEventSlim();
+        using var go = new ManualResetEventSlim();
+        var running = model.CompleteAsync("b", Tokens(2, new Act(_ =>
+        {
+            begun.Set();
+            go.Wait(Soon);
+        })));
+        Assert.That(begun.Wait(Soon));
+        using var givenUp = new CancellationTokenSource();
+        var restoring = model.RestoreSessionAsync(saved, givenUp.Token);
+        Assert.That(() => saved.Position == saved.Length, Is.True.After(20_000, 10), "it is read, and waits for the engine");
+        await Task.Delay(100);
+        await givenUp.CancelAsync();
+        Assert.That(() => restoring, Throws.InstanceOf<OperationCanceledException>());
+        go.Set();
+        await running;
+        await model.CompleteAsync("b", Tokens(1));
+        Assert.That(model.Engine.Statistics.UsedPages, Is.Zero);
+    }
+
+    [Test]
     public async Task ARefusedRequestLetsGoOfItsAdapters()
     {
         await using var model = await TestModels.LoadAsync("stories-model", "stories-f16.gguf", Exact);
