@@ -350,11 +350,12 @@ public sealed partial class InferenceEngine
             request.Started = request.Started == 0 ? Stopwatch.GetTimestamp() : request.Started;
         }
 
-        StepPlan plan;
+        ReadOnlySpan<float> logits;
         try
         {
-            plan = _batch.HasHooks ? HookedPlan() : _batch.HasAdapters ? AdaptedPlan() : _plan!;
+            var plan = _batch.HasHooks ? HookedPlan() : _batch.HasAdapters ? AdaptedPlan() : _plan!;
             plan.Run(_batch.Inputs, _pool.Store, _stepCancellation.Token);
+            logits = plan.Read(_logits!);
         }
         catch (OperationCanceledException) when (_stepCancellation.IsCancellationRequested)
         {
@@ -377,7 +378,6 @@ public sealed partial class InferenceEngine
             return;
         }
 
-        var logits = plan.Read(_logits!);
         var output = 0;
         lock (_gate)
         {
@@ -494,6 +494,7 @@ public sealed partial class InferenceEngine
     {
         foreach (var request in _batch.Requests)
         {
+            request.Sequence.DropState(); // how far the step came, nobody knows
             MarkFinished(request, exception);
         }
 

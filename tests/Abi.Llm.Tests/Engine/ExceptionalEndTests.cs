@@ -253,6 +253,17 @@ public sealed class ExceptionalEndTests
     }
 
     [Test]
+    public async Task ADeviceThatFailsWhenItIsReadEndsThatStepOnly()
+    {
+        var device = new WatchedDevice();
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact, device);
+        device.OnRead = static () => throw new InvalidTimeZoneException();
+        Assert.That(() => model.CompleteAsync("a", Tokens(3)).WaitAsync(Soon), Throws.TypeOf<AbiException>().With.Message.Contains("step of the model failed"));
+        device.OnRead = null;
+        Assert.That((await model.CompleteAsync("a", Tokens(3)).WaitAsync(Soon)).Tokens, Has.Length.EqualTo(3));
+    }
+
+    [Test]
     public async Task ARefusedRequestLetsGoOfItsAdapters()
     {
         await using var model = await TestModels.LoadAsync("stories-model", "stories-f16.gguf", Exact);

@@ -17,6 +17,9 @@ internal sealed class WatchedDevice : IDevice
     /// <summary>Called after every step, with the graph that was run.</summary>
     public Action<Graph>? OnRan { get; set; }
 
+    /// <summary>Called before what a step computed is read.</summary>
+    public Action? OnRead { get; set; }
+
     /// <summary>Called when a plan is disposed of: what it computed is gone.</summary>
     public Action? OnDisposed { get; set; }
 
@@ -39,7 +42,11 @@ internal sealed class WatchedDevice : IDevice
             device.OnRan?.Invoke(Graph);
         }
 
-        public override ReadOnlySpan<float> Read(Value output) => plan.Read(output);
+        public override ReadOnlySpan<float> Read(Value output)
+        {
+            device.OnRead?.Invoke();
+            return plan.Read(output);
+        }
 
         public override string Describe() => plan.Describe();
 
