@@ -216,7 +216,8 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
 
     private Task UpsertAsync(CollectionSchema schema, IEnumerable<TRecord> records, Dictionary<int, byte[]?>?[]? embedded, CancellationToken cancellationToken)
     {
-        var expires = schema.Definition.TimeToLive is { } life ? Engine.Now + life.Ticks : 0;
+        var now = Engine.Now;
+        var expires = schema.Definition.TimeToLive is { } life && life.Ticks < long.MaxValue - now ? now + life.Ticks : 0; // who says TimeSpan.MaxValue means for ever
         var writer = Begin(schema, out var countAt);
         var count = 0;
         foreach (var record in records)

@@ -142,6 +142,18 @@ public sealed class RecordTests
     }
 
     [Test]
+    public async Task ATimeWithoutEndIsForEver()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["db"]);
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { TimeToLive = TimeSpan.MaxValue });
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync([new() { ["Key"] = "k" }]);
+        Assert.That(await database.DeleteExpiredAsync(), Is.Zero);
+        Assert.That(await collection.GetAsync("k"), Is.Not.Null);
+    }
+
+    [Test]
     public async Task PlacesAreFoundByDistance()
     {
         using var folder = new TemporaryFolder();
