@@ -14,26 +14,35 @@ internal static class Highlighter
         var parts = 0;
         Mark(field, words, query, isWithin: true, marks, joined, ref parts);
         List<(int First, int Last, int Gain)> windows = [];
+        var within = new int[parts + 1]; // of each part, its words from the first to the end of the window
+        var (end, last, total, different) = (0, 0, 0, 0);
         for (var first = 0; first < words.Count; first++)
         {
-            if (marks[first] == 0 || (joined[first] && first > 0))
+            if (marks[first] == 0)
             {
                 continue;
             }
 
-            HashSet<int> different = [];
-            var (last, total) = (first, 0);
-            for (var i = first; i < words.Count && words[i].Start + words[i].Length - words[first].Start <= options.SnippetLength; i++)
+            for (end = Math.Max(end, first); end < words.Count && words[end].Start + words[end].Length - words[first].Start <= options.SnippetLength; end++)
             {
-                if (marks[i] != 0)
+                if (marks[end] != 0)
                 {
-                    different.Add(marks[i]);
                     total++;
-                    last = i;
+                    last = end;
+                    different += within[marks[end]]++ == 0 ? 1 : 0;
                 }
             }
 
-            windows.Add((first, last, (different.Count * 1000) + Math.Min(total, 999)));
+            if (!joined[first] || first == 0)
+            {
+                windows.Add((first, Math.Max(first, last), (different * 1000) + Math.Min(total, 999)));
+            }
+
+            if (first < end)
+            {
+                total--;
+                different -= --within[marks[first]] == 0 ? 1 : 0;
+            }
         }
 
         List<(int First, int Last, int Gain)> chosen = [];
@@ -54,13 +63,15 @@ internal static class Highlighter
         switch (query.Kind)
         {
             case TextQueryKind.Words when isWithin:
-                foreach (var term in Tokenizer.Cut(query.Text, field.Stemming).Select(word => word.Term).Distinct(StringComparer.Ordinal))
+                Dictionary<string, int> terms = new(StringComparer.Ordinal);
+                foreach (var word in Tokenizer.Cut(query.Text, field.Stemming))
                 {
-                    parts++;
-                    for (var i = 0; i < words.Count; i++)
-                    {
-                        marks[i] = marks[i] == 0 && words[i].Term == term ? parts : marks[i];
-                    }
+                    parts += terms.TryAdd(word.Term, parts + 1) ? 1 : 0;
+                }
+
+                for (var i = 0; i < words.Count; i++)
+                {
+                    marks[i] = marks[i] == 0 ? terms.GetValueOrDefault(words[i].Term) : marks[i];
                 }
 
                 break;

@@ -201,6 +201,18 @@ public sealed class TextQueryTests
         }
     }
 
+    /// <summary>All of a long text in one snippet takes the time of its length.</summary>
+    [Test]
+    public void ALongTextIsHighlightedAtOnce()
+    {
+        var text = string.Join(' ', Enumerable.Repeat("cat dog", 100_000));
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var found = Highlighter.Highlight(new DataField("text", DataKind.Text), text, "dog cat", new HighlightOptions { SnippetLength = int.MaxValue }).Single();
+        Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(5)), "each word against each would be minutes");
+        Assert.That(found.Snippet, Is.EqualTo(text));
+        Assert.That(found.Ranges, Has.Length.EqualTo(200_000));
+    }
+
     private static TextQuery Random(Random random, Func<int, string> text, int depth) => random.Next(depth > 0 ? 9 : 4) switch
     {
         0 or 1 => TextQuery.Words(text(4)),
