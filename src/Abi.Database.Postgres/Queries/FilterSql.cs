@@ -50,10 +50,35 @@ internal sealed class FilterSql(CollectionTable table, StatementParameters param
             case FilterOperator.NotEqual:
                 return $"({Compare(FilterOperator.Equal, filter, field, column, type, value)}) IS NOT TRUE";
             case FilterOperator.In:
-                return filter.Values.IsEmpty ? "false" : $"({string.Join(" OR ", filter.Values.Select(one => Compare(FilterOperator.Equal, filter, field, column, type, one)))})";
+                return In(filter, field, column, type);
             default:
                 return Compare(filter.Operator, filter, field, column, type, value);
         }
+    }
+
+    // All values are one parameter, of which a statement has 65,535 at the most; whole numbers against others, and what cannot be compared, go one by one.
+    private string In(Filter filter, DataField field, string column, NpgsqlDbType type)
+    {
+        List<object> together = [];
+        List<string> conditions = [];
+        foreach (var value in filter.Values)
+        {
+            if (field.Kind is DataKind.Boolean or DataKind.Integer or DataKind.Number or DataKind.Date or DataKind.Text && RecordValues.Convert(field.Kind, value) is { } converted and not double.NaN)
+            {
+                together.Add(converted);
+            }
+            else
+            {
+                conditions.Add(Compare(FilterOperator.Equal, filter, field, column, type, value));
+            }
+        }
+
+        if (together.Count > 0)
+        {
+            conditions.Add($"{column} = ANY({parameters.Add(WriteStatements.Column(field.Kind, [.. together]), NpgsqlDbType.Array | type)})");
+        }
+
+        return conditions.Count == 0 ? "false" : $"({string.Join(" OR ", conditions)})";
     }
 
     private string Compare(FilterOperator @operator, Filter filter, DataField field, string column, NpgsqlDbType type, object? value)

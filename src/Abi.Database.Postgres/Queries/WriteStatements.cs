@@ -129,7 +129,8 @@ internal static class WriteStatements
         return $"{flat}[{Plain(from, NpgsqlDbType.Integer, parameters, source, $"{name}f")}:{Plain(to, NpgsqlDbType.Integer, parameters, source, $"{name}t")}]";
     }
 
-    private static Array Column(DataKind kind, object?[] values) => kind switch
+    /// <summary>Values of a field that is no array, as an array that a parameter can be.</summary>
+    public static Array Column(DataKind kind, object?[] values) => kind switch
     {
         DataKind.Boolean => Array.ConvertAll(values, value => (bool?)value),
         DataKind.Integer => Array.ConvertAll(values, value => (long?)value),

@@ -213,6 +213,19 @@ public sealed class CollectionContract(string kind)
         static Dictionary<string, object?> Record(int key, int n) => new() { ["Key"] = key, ["n"] = n };
     }
 
+    /// <summary>More values than a statement of PostgreSQL may have parameters.</summary>
+    [Test]
+    public async Task AFilterMayNameManyValues()
+    {
+        var collection = Database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer, Data = [new DataField("n", DataKind.Integer) { IsIndexed = true }, new DataField("x", DataKind.Number) { IsIndexed = true }, new DataField("text", DataKind.Text) { IsIndexed = true }] });
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(Enumerable.Range(0, 100).Select(i => i == 0 ? new Dictionary<string, object?> { ["Key"] = i } : new() { ["Key"] = i, ["n"] = i * 1_000, ["x"] = i == 1 ? double.NaN : i * 1_000.5, ["text"] = $"t{i * 1_000}" }));
+        var many = Enumerable.Range(0, 70_000).ToArray();
+        Assert.That(await collection.CountAsync(Filter.In("n", many.Cast<object>().Append(75_000.0).Append(0.5))), Is.EqualTo(70));
+        Assert.That(await collection.CountAsync(Filter.In("x", many.Select(i => (object)(i * 0.5)).Append(double.NaN))), Is.EqualTo(33));
+        Assert.That(await collection.CountAsync(Filter.Not(Filter.In("text", many.Select(i => $"t{i}")))), Is.EqualTo(31));
+    }
+
     [Test]
     public async Task SearchesUnderFiltersGiveAllThatIsAskedFor()
     {
