@@ -127,7 +127,7 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
     {
         while (node is UnaryExpression { NodeType: ExpressionType.Convert or ExpressionType.ConvertChecked } convert)
         {
-            node = convert.Operand;
+            node = Operand(convert);
         }
 
         if (node is MemberExpression { Member.Name: "Value", Expression: MemberExpression inner } && Nullable.GetUnderlyingType(inner.Type) is not null)
@@ -144,9 +144,20 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
     private static Expression Unwrap(Expression node) => node switch
     {
         MethodCallExpression { Method.Name: "op_Implicit", Arguments: [var inner] } => Unwrap(inner),
-        UnaryExpression { NodeType: ExpressionType.Convert, Operand: var inner } => Unwrap(inner),
+        UnaryExpression { NodeType: ExpressionType.Convert or ExpressionType.ConvertChecked } convert => Unwrap(Operand(convert)),
         _ => node,
     };
+
+    // What a conversion converts; filters compare that, so one that cuts something off would find other records than the condition says.
+    private static Expression Operand(UnaryExpression convert)
+    {
+        var (from, to) = (Code(convert.Operand.Type), Code(convert.Type));
+        return from is >= TypeCode.SByte and <= TypeCode.Decimal && to is >= TypeCode.SByte and <= TypeCode.UInt64 && from > to
+            ? throw Unsupported(convert, "the conversion may lose something; compute it into a variable first")
+            : convert.Operand;
+
+        static TypeCode Code(Type type) => Type.GetTypeCode(Nullable.GetUnderlyingType(type) ?? type); // in the order of what they hold
+    }
 
     private static object? Value(Expression node, ParameterExpression record)
     {

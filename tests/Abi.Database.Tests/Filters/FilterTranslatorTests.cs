@@ -35,6 +35,22 @@ public sealed class FilterTranslatorTests
     }
 
     [Test]
+    public void ConversionsThatLoseNothingAreSeenThrough()
+    {
+        var (tenth, letter, wide) = (0.1, (byte)7, 1L << 40);
+        Check(r => r.N > tenth, Filter.GreaterThan("N", 0.1));
+        Check(r => r.N == wide, Filter.Equal("N", 1L << 40));
+        Check(r => r.N == letter, Filter.Equal("N", 7));
+        Check(r => r.Maybe == letter, Filter.Equal("Maybe", 7));
+        Check(r => r.Day == DayOfWeek.Friday, Filter.Equal("Day", 5));
+        Check(r => checked((long)r.N) == wide, Filter.Equal("N", 1L << 40));
+        foreach (var condition in (Expression<Func<Thing, bool>>[])[r => (int)r.Price == 3, r => r.N == (int)tenth, r => r.Maybe == (int?)tenth, r => (byte)r.N == letter, r => r.N == checked((int)wide)])
+        {
+            Assert.That(() => Translate(condition), Throws.ArgumentException.With.Message.Contains("may lose"), condition.ToString());
+        }
+    }
+
+    [Test]
     public void TextsAreComparedOrdinallyOrNotAtAll()
     {
         string[] names = ["a", "b"];
@@ -77,6 +93,10 @@ public sealed class FilterTranslatorTests
         public int Hidden { get; set; }
 
         public string Name { get; set; } = "";
+
+        public double Price { get; set; }
+
+        public DayOfWeek Day { get; set; }
 
         public int? Maybe { get; set; }
 
