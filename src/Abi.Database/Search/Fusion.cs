@@ -34,8 +34,11 @@ public static class Fusion
 
     private static double Scaled(IReadOnlyList<(int Slot, double Score)> list, int at, bool isNearSmall)
     {
-        var (first, last) = (list[0].Score, list[^1].Score);
+        var (first, score, last) = (Finite(list[0].Score), Finite(list[at].Score), Finite(list[^1].Score));
         var range = isNearSmall ? last - first : first - last;
-        return range <= 0 ? 1 : isNearSmall ? (last - list[at].Score) / range : (list[at].Score - last) / range;
+        return range <= 0 ? 1 : isNearSmall ? (last - score) / range : (score - last) / range;
+
+        // Floats of vectors that are long enough have no finite product.
+        static double Finite(double score) => Math.Clamp(score, double.MinValue / 2, double.MaxValue / 2);
     }
 }

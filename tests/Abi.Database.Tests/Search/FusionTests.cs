@@ -35,6 +35,16 @@ public sealed class FusionTests
     public void OneAloneIsTheBestOfItsList() =>
         Assert.That(Fuse(new HybridSearchOptions { Fusion = HybridFusion.WeightedScores, TextWeight = 0.5 }, [(1, 3)], [(2, 0)]).Select(item => (item.Slot, item.Score)), Is.EqualTo(((int, double)[])[(1, 1), (2, 0.5)]));
 
+    /// <summary>One vector that is too long for a distance does not take the others' scores from them.</summary>
+    [Test]
+    public void ADistanceWithoutEndIsTheFarthest([Values] bool isOfSimilarity)
+    {
+        var function = isOfSimilarity ? DistanceFunction.DotProductSimilarity : DistanceFunction.EuclideanSquaredDistance;
+        (int, double)[] byVector = isOfSimilarity ? [(1, double.PositiveInfinity), (2, 5), (3, double.NegativeInfinity)] : [(1, 0), (2, double.PositiveInfinity), (3, double.PositiveInfinity)];
+        var fused = Fuse(new HybridSearchOptions { Fusion = HybridFusion.WeightedScores }, byVector, [(3, 9), (2, 1)], function);
+        Assert.That(fused.Select(item => (item.Slot, item.Score)), Is.EqualTo(((int, double)[])(isOfSimilarity ? [(1, 1), (3, 1), (2, 0.5)] : [(1, 1), (3, 1), (2, 0)])));
+    }
+
     [Test]
     public void EqualOnesComeByTheirNumbers() =>
         Assert.That(Fuse(new HybridSearchOptions(), [(9, 1), (4, 2)], [(2, 2), (6, 1)]).Select(item => item.Slot), Is.EqualTo((int[])[2, 9, 4, 6]));
