@@ -39,9 +39,9 @@ internal sealed record CollectionJson(string? Name, int? Records, string? Key, s
     {
         Key = Key is null ? KeyKind.Text : Find(Keys, Key, "key"),
         KeyName = KeyName ?? "Key",
-        TimeToLive = TimeToLiveSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
-        Data = Data.IsDefault ? [] : [.. Data.Select(field => field.ToField())],
-        Vectors = Vectors.IsDefault ? [] : [.. Vectors.Select(field => field.ToField())],
+        TimeToLive = TimeToLiveSeconds is { } seconds ? seconds < TimeSpan.MaxValue.TotalSeconds ? TimeSpan.FromSeconds(Math.Max(0, seconds)) : TimeSpan.MaxValue : null,
+        Data = Data.IsDefault ? [] : [.. Data.Select(field => (field ?? throw NoField()).ToField())],
+        Vectors = Vectors.IsDefault ? [] : [.. Vectors.Select(field => (field ?? throw NoField()).ToField())],
     };
 
     /// <summary>The value of a name.</summary>
@@ -57,6 +57,8 @@ internal sealed record CollectionJson(string? Name, int? Records, string? Key, s
 
         throw new UsageException($"The {what} is '{name}'; it must be one of: {string.Join(", ", names.Select(pair => pair.Name))}.");
     }
+
+    private static UsageException NoField() => new("The definition has null in place of a field.");
 
     private static string NameOf<T>(ImmutableArray<(string Name, T Value)> names, T value)
         where T : struct, Enum => names.First(pair => EqualityComparer<T>.Default.Equals(pair.Value, value)).Name;

@@ -138,15 +138,15 @@ internal sealed class DatabaseSearchCommand : DatabaseCommand
             foreach (var (record, score, vectorScore, textScore, highlights) in hits)
             {
                 writer.WriteStartObject();
-                writer.WriteNumber("score", score);
+                WriteScore(writer, "score", score);
                 if (vectorScore is { } byVector)
                 {
-                    writer.WriteNumber("vector_score", byVector);
+                    WriteScore(writer, "vector_score", byVector);
                 }
 
                 if (textScore is { } byText)
                 {
-                    writer.WriteNumber("text_score", byText);
+                    WriteScore(writer, "text_score", byText);
                 }
 
                 foreach (var field in highlights.GroupBy(found => found.Field, StringComparer.Ordinal))
@@ -193,5 +193,18 @@ internal sealed class DatabaseSearchCommand : DatabaseCommand
         }
 
         console.Output.WriteByte((byte)'\n');
+    }
+
+    // The distance of vectors that are long enough is no number of JSON; it is written as records write such numbers.
+    private static void WriteScore(Utf8JsonWriter writer, string name, double score)
+    {
+        if (double.IsFinite(score))
+        {
+            writer.WriteNumber(name, score);
+        }
+        else
+        {
+            writer.WriteString(name, score.ToString(CultureInfo.InvariantCulture));
+        }
     }
 }

@@ -50,6 +50,35 @@ public sealed class DatabaseCommandTests
     }
 
     [Test]
+    public async Task AScoreThatIsNoNumberOfJsonIsAText()
+    {
+        using var folder = new TemporaryFolder();
+        await CliRun.SucceedAsync("db", "create", folder["s.abi"], "c", "-d", "2", "--distance", "l2");
+        await CliRun.SucceedAsync("db", "add", folder["s.abi"], "c", """{"Key":"a","vector":[3e38,0]}""");
+        var hit = (await CliRun.SucceedAsync("db", "search", folder["s.abi"], "c", "--vector", "0,0", "--json")).Json.GetProperty("results")[0];
+        Assert.That((hit.GetProperty("score").GetString(), hit.GetProperty("record").GetProperty("Key").GetString()), Is.EqualTo(("Infinity", "a")));
+    }
+
+    /// <summary>Made up or edited: never an error of the tool's own.</summary>
+    [TestCase("""{"data":[null]}""", "null in place of a field")]
+    [TestCase("""{"vectors":[null]}""", "null in place of a field")]
+    [TestCase("""{"time_to_live_seconds":-1e300}""", "longer than nothing")]
+    [TestCase("""{"time_to_live_seconds":1e300}""", "")]
+    public async Task ADefinitionIsTakenOrRefused(string definition, string message)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["c.json"], definition);
+        var run = await CliRun.RunAsync("db", "create", folder["d.abi"], "c", "--definition", folder["c.json"]);
+        Assert.That(run.Error, Does.Contain(message).And.Not.Contain("internal error"));
+        Assert.That(run.Code == ExitCode.Success, Is.EqualTo(message.Length == 0));
+        if (message.Length == 0)
+        {
+            File.WriteAllText(folder["again.json"], (await CliRun.SucceedAsync("db", "info", folder["d.abi"], "c", "--json")).Output);
+            await CliRun.SucceedAsync("db", "create", folder["e.abi"], "c", "--definition", folder["again.json"]);
+        }
+    }
+
+    [Test]
     public async Task AnEncryptedDatabaseNeedsItsKeyWhichIsInAFile()
     {
         using var folder = new TemporaryFolder();
