@@ -38,6 +38,7 @@ internal sealed partial class CollectionStore
     private int _unlinked;     // how often that was done
     private int _reclaimed;    // the last of them that the writer has taken slots from
     private int _unlinkAt;     // how many graves make the writer do it itself
+    private int _reclaimable;  // graves, the first ones, that the writer has still to look at since then
 
     public CollectionStore(CollectionSchema schema, int indexThreads, long residentBytes)
     {
@@ -360,12 +361,15 @@ internal sealed partial class CollectionStore
 
     private bool IsStill => Array.Exists(Vectors, index => index.IsStill);
 
+    // Graves that the next sweep of the graphs is for.
+    private int WaitingGraves => _graves.Count - _reclaimable;
+
     private bool HasGraph => Array.Exists(Vectors, index => index.Graph is not null);
 
     // Before slots are needed, so that they are free by then: the work in the background takes deleted records out of the graphs when they are many.
     private void AskToUnlink()
     {
-        if (_graves.Count >= ManyGraves && !Volatile.Read(ref _isUnlinkDue) && Volatile.Read(ref _unlinked) == _reclaimed && HasGraph
+        if (WaitingGraves >= ManyGraves && !Volatile.Read(ref _isUnlinkDue) && Volatile.Read(ref _unlinked) == _reclaimed && HasGraph
             && Deleted[_graves.Peek()] <= _readers.Oldest(Volatile.Read(ref _published)))
         {
             Volatile.Write(ref _isUnlinkDue, true);
@@ -376,7 +380,7 @@ internal sealed partial class CollectionStore
     public void UnlinkWhenOverdue(WriteAdmission admission)
     {
         const int Patience = 4;
-        if (_graves.Count >= Math.Max(_unlinkAt, Patience * ManyGraves) && Volatile.Read(ref _unlinked) == _reclaimed && HasGraph && !IsStill
+        if (WaitingGraves >= Math.Max(_unlinkAt, Patience * ManyGraves) && Volatile.Read(ref _unlinked) == _reclaimed && HasGraph && !IsStill
             && _readers.Oldest(Volatile.Read(ref _published)) is var oldest && Deleted[_graves.Peek()] <= oldest)
         {
             Unlink(oldest, _slots, admission);
@@ -394,24 +398,24 @@ internal sealed partial class CollectionStore
         }
     }
 
-    // Instead of growing: frees the slots of deleted records when they are many and out of the graphs.
+    // Instead of growing: frees the slots of deleted records when they are many and out of the graphs. Some at a time, since their texts are cut into words again and whoever writes waits.
     private bool TryReclaim()
     {
+        const int MostAtOnce = 1024;
         var oldest = _readers.Oldest(Volatile.Read(ref _published));
-        if (_graves.Count < ManyGraves || Deleted[_graves.Peek()] > oldest)
+        if (_reclaimable == 0)
         {
-            return false;
+            var unlinked = Volatile.Read(ref _unlinked);
+            if (_graves.Count < ManyGraves || Deleted[_graves.Peek()] > oldest || (unlinked == _reclaimed && HasGraph))
+            {
+                return false;
+            }
+
+            (_reclaimed, _reclaimable) = (unlinked, _graves.Count);
         }
 
-        var unlinked = Volatile.Read(ref _unlinked);
-        if (unlinked == _reclaimed && HasGraph)
-        {
-            return false;
-        }
-
-        _reclaimed = unlinked;
         TidyKeys(oldest);
-        for (var left = _graves.Count; left > 0; left--)
+        for (var left = Math.Min(_reclaimable, MostAtOnce); left > 0; left--, _reclaimable--)
         {
             var slot = _graves.Dequeue();
             if (Array.Exists(Vectors, index => index.IsFixed(slot)))
@@ -425,7 +429,7 @@ internal sealed partial class CollectionStore
             }
         }
 
-        _unlinkAt = _graves.Count + ManyGraves; // what could not be freed now is not tried again with every record
+        _unlinkAt = WaitingGraves + ManyGraves; // what could not be freed now is not tried again with every record
         return _free.Count > 0;
     }
 

@@ -45,6 +45,31 @@ public sealed class CollectionStoreTests
         Assert.That(Enumerable.Range(0, Records).Count(key => (long)collection.SearchKeys(vectors[key], 1)[0].Key == key), Is.GreaterThan(Records * 0.99));
     }
 
+    /// <summary>Nobody waits for all of what was deleted at once to be let go of: each who needs a slot does a part of it, and what comes later finds the others.</summary>
+    [Test]
+    public async Task DeletedRecordsAreLetGoOfByAndBy()
+    {
+        const int Records = 5000;
+        using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), new DatabaseOptions { Durability = Durability.Os }));
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer, Data = [new DataField("text", DataKind.Text) { IsFullTextIndexed = true }] });
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(Enumerable.Range(0, Records).Select(Record));
+        await collection.DeleteAsync(Enumerable.Range(0, Records).Select(key => (object)(long)key));
+        var store = database.Engine.Find("c")!.Store;
+        var words = store.TextIndexes.Single();
+        Assert.That(words.Words, Is.EqualTo(Records));
+        await collection.UpsertAsync(Record(0));
+        Assert.That(words.Words, Is.InRange(Records * 3 / 4, Records - 1000));
+        await collection.UpsertAsync(Enumerable.Range(1, Records - 1).Select(Record));
+        Assert.That((words.Words, store.View.Slots), Is.EqualTo((Records, Records)));
+        for (var key = 0; key < Records; key++)
+        {
+            Assert.That((await collection.GetAsync((long)key))!["text"], Is.EqualTo($"word{key}"));
+        }
+
+        static Dictionary<string, object?> Record(int key) => new(StringComparer.Ordinal) { ["Key"] = (long)key, ["text"] = $"word{key}" };
+    }
+
     /// <summary>Nothing can be written to a place in an encrypted file that is read page by page. A checkpoint after which many such places are outdated brings what replaced them there.</summary>
     [TestCase(IndexKind.Flat, false)]
     [TestCase(IndexKind.Hnsw, true)]
