@@ -150,6 +150,10 @@ public static class CollectionExchangeExtensions
                 }
 
                 vectors?.Complete();
+
+                // before they take their names: a power cut must not leave an empty file in place of the one before
+                stream.Flush(flushToDisk: true);
+                keys?.Flush(flushToDisk: true);
             }
 
             progress?.Report(count);
