@@ -59,23 +59,22 @@ internal sealed class JinjaRuntime(JinjaLimits limits, DateTimeOffset now, Cance
     }
 
     /// <summary>Counts one operation.</summary>
-    public void Step()
+    public void Step() => Charge(1);
+
+    /// <summary>Counts what takes as long as so many operations.</summary>
+    public void Charge(long steps)
     {
-        if (++_steps > Limits.Steps)
+        var before = _steps;
+        _steps += steps;
+        if (_steps > Limits.Steps)
         {
             throw new JinjaException(JinjaErrorKind.Limit, $"The chat template takes more than {Limits.Steps} steps.");
         }
 
-        if ((_steps & 0xfff) == 0)
+        if ((before ^ _steps) > 0xfff)
         {
             cancellationToken.ThrowIfCancellationRequested();
         }
-    }
-
-    public void Charge(long steps)
-    {
-        _steps += steps;
-        Step();
     }
 
     /// <summary>Counts a value that a function made: text costs a step for every 64 characters.</summary>
@@ -92,14 +91,14 @@ internal sealed class JinjaRuntime(JinjaLimits limits, DateTimeOffset now, Cance
     /// <summary>Counts a value that is about to be looked through, which is quicker than making it.</summary>
     public object? ChargeUsed(object? value)
     {
-        _steps += value switch
+        Charge(value switch
         {
             string text => text.Length >> 10,
             JinjaMarkup markup => markup.Text.Length >> 10,
             JinjaList list => list.Count >> 4,
             JinjaView view => view.Dictionary.Count >> 4,
             _ => 0,
-        };
+        });
         return value;
     }
 
@@ -112,6 +111,12 @@ internal sealed class JinjaRuntime(JinjaLimits limits, DateTimeOffset now, Cance
             throw new JinjaException(JinjaErrorKind.Limit, $"The chat template takes a text apart into more than {most} parts.");
         }
     }
+
+    /// <summary>So many characters are compared.</summary>
+    public static void Look(long characters) => _current?.Charge(characters >> 10);
+
+    /// <summary>A part is looked for in a text, which may take as many comparisons as the product of their lengths.</summary>
+    public static void Search(string text, string part) => _current?.Charge(((long)text.Length * part.Length) >> 16);
 
     public void Enter()
     {
@@ -137,6 +142,9 @@ internal sealed class JinjaRuntime(JinjaLimits limits, DateTimeOffset now, Cance
 
     public void CheckCharacters(long count) => CheckCharacters(count, count);
 
+    /// <summary>Counts what a text has grown by since it had a length.</summary>
+    public void CheckGrowth(StringBuilder builder, int before) => CheckCharacters(builder.Length, builder.Length - before);
+
     public void CheckElements(long count)
     {
         if (count > Limits.Elements)
@@ -144,18 +152,18 @@ internal sealed class JinjaRuntime(JinjaLimits limits, DateTimeOffset now, Cance
             throw new JinjaException(JinjaErrorKind.Limit, $"The chat template makes a list of more than {Limits.Elements} elements.");
         }
 
-        _steps += count;
+        Charge(count);
     }
 
     /// <summary>A text may have so many characters, of which these are new. Long strings cost time too: a step for every 64 new characters.</summary>
-    private void CheckCharacters(long count, long added)
+    public void CheckCharacters(long count, long added)
     {
         if (count > Limits.Characters)
         {
             throw TooMuchText(Limits.Characters);
         }
 
-        _steps += added >> 6;
+        Charge(added >> 6);
     }
 
     private static JinjaException TooMuchText(int most) => new(JinjaErrorKind.Limit, $"The chat template makes more than {most} characters.");

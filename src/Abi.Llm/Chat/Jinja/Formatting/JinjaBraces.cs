@@ -52,7 +52,7 @@ internal sealed class JinjaBraces(IReadOnlyList<object?> positional, Func<string
             {
                 var end = FieldEnd(format, i + 1);
                 var text = Field(format[(i + 1)..end], depth);
-                runtime.CheckCharacters(output.Length + (long)text.Length);
+                runtime.CheckCharacters(output.Length + (long)text.Length, text.Length);
                 output.Append(text);
                 i = end;
             }

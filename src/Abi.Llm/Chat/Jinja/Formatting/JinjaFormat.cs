@@ -203,7 +203,7 @@ internal sealed class JinjaFormat
 
     private void Pad(string sign, string text, int width, bool left, char fill)
     {
-        _runtime.CheckCharacters(Math.Max(width, text.Length) + (long)_output.Length);
+        _runtime.CheckCharacters(Math.Max(width, text.Length) + (long)_output.Length, Math.Max(width, text.Length));
         var padding = Math.Max(width - JinjaText.Length(text) - sign.Length, 0);
         if (left)
         {

@@ -8,7 +8,7 @@ internal static class JinjaTime
 {
     private const int MostWidth = 1000;
 
-    public static string Format(string format, DateTimeOffset time)
+    public static string Format(string format, JinjaRuntime runtime)
     {
         var output = new StringBuilder();
         for (var i = 0; i < format.Length; i++)
@@ -41,9 +41,12 @@ internal static class JinjaTime
                 'O' => "bBCdegGhHIjklmMnpPrRStTuUVwWyzZ".Contains(directive, StringComparison.Ordinal),
                 _ => directive != 'f' || start + 1 == i,
             };
-            output.Append(isKnown && Directive(directive, time) is { } text
+            var before = output.Length;
+            output.Append(isKnown && Directive(directive, runtime.Now) is { } text
                 ? Flagged(text, flag, width, directive)
                 : flag == '^' ? format[start..Math.Min(i + 1, format.Length)].ToUpperInvariant() : format[start..Math.Min(i + 1, format.Length)]);
+            runtime.Step();
+            runtime.CheckGrowth(output, before);
         }
 
         return output.ToString();

@@ -34,7 +34,7 @@ internal static partial class JinjaFilters
     {
         JinjaList list => Enumerable.Reverse(list),
         JinjaRange { Count: 0 } => [],
-        JinjaRange range => new JinjaRange(range[range.Count - 1], range.Start - range.Step, -range.Step).Items(),
+        JinjaRange range => range.Reversed().Items(),
         string or JinjaMarkup or JinjaDictionary or JinjaView => JinjaOperators.Iterate(value).Reverse(),
         JinjaUndefined => [],
         _ => null,
@@ -203,7 +203,7 @@ internal static partial class JinjaFilters
 
     private static object? Extreme(object? value, JinjaArguments arguments, string operation)
     {
-        var key = Key(arguments.Get(1, null), arguments.Flag(0, false));
+        var key = Key(arguments.Runtime, arguments.Get(1, null), arguments.Flag(0, false));
         var items = JinjaOperators.ToList(value, arguments.Runtime);
         if (items.Count == 0)
         {
@@ -225,8 +225,8 @@ internal static partial class JinjaFilters
         // Several attributes, parted by commas, are compared one after another.
         var caseSensitive = arguments.Flag(1, false);
         var keys = arguments.Get(2, null) is string attributes
-            ? attributes.Split(',').Select(attribute => Key(attribute, caseSensitive)).ToList()
-            : [Key(arguments.Get(2, null), caseSensitive)];
+            ? attributes.Split(',').Select(attribute => Key(arguments.Runtime, attribute, caseSensitive)).ToList()
+            : [Key(arguments.Runtime, arguments.Get(2, null), caseSensitive)];
         return JinjaSorting.Sort(JinjaOperators.ToList(value, arguments.Runtime), item => new JinjaList(keys.Select(key => key(item))), arguments.Flag(0, false), arguments.Runtime);
     }
 
@@ -239,14 +239,14 @@ internal static partial class JinjaFilters
             _ => throw JinjaError.Other("FilterArgumentError: You can only sort by either \"key\" or \"value\""),
         };
         var dictionary = value as JinjaDictionary ?? throw JinjaError.Other($"AttributeError: '{JinjaOperators.TypeName(value)}' object has no attribute 'items'");
-        var fold = Key(null, arguments.Flag(0, false));
+        var fold = Key(arguments.Runtime, null, arguments.Flag(0, false));
         return JinjaSorting.Sort(new JinjaList(new JinjaView("items", dictionary).Items()), item => fold(((JinjaList)item!)[position]), arguments.Flag(2, false), arguments.Runtime);
     }
 
     private static JinjaList GroupBy(object? value, JinjaArguments arguments)
     {
         var (attribute, fallback) = (arguments.Get(0, null), arguments.GetMarked(1, null));
-        var key = Key(attribute, arguments.Flag(2, false), fallback);
+        var key = Key(arguments.Runtime, attribute, arguments.Flag(2, false), fallback);
         var groups = new JinjaList();
         JinjaList? members = null;
         object? current = null;
@@ -268,7 +268,7 @@ internal static partial class JinjaFilters
 
     private static IEnumerable<object?> Unique(object? value, JinjaArguments arguments)
     {
-        var key = Key(arguments.Get(1, null), arguments.Flag(0, false));
+        var key = Key(arguments.Runtime, arguments.Get(1, null), arguments.Flag(0, false));
         var seen = new JinjaDictionary();
         foreach (var item in JinjaOperators.Iterate(value))
         {
@@ -283,9 +283,9 @@ internal static partial class JinjaFilters
     }
 
     /// <summary>What items are ordered by: an attribute, strings without their case unless asked.</summary>
-    private static Func<object?, object?> Key(object? attribute, bool caseSensitive, object? fallback = null) => item =>
+    private static Func<object?, object?> Key(JinjaRuntime runtime, object? attribute, bool caseSensitive, object? fallback = null) => item =>
     {
         var value = JinjaMarkup.Unwrap(JinjaMembers.GetPath(item, attribute, fallback));
-        return value is string text && !caseSensitive ? JinjaUnicode.Lower(text) : value;
+        return value is string text && !caseSensitive ? runtime.Bound(JinjaUnicode.Lower(text)) : value;
     };
 }

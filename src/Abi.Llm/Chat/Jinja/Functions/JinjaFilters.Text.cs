@@ -52,6 +52,7 @@ internal static partial class JinjaFilters
         var lines = JinjaStringMethods.SplitLines(text, keepEnds: false);
         for (var i = 0; i < lines.Count; i++)
         {
+            var before = builder.Length;
             builder.Append(i > 0 ? "\n" : "");
             if (i == 0 ? first : blank || lines[i].Length > 0)
             {
@@ -59,7 +60,7 @@ internal static partial class JinjaFilters
             }
 
             builder.Append(lines[i]);
-            arguments.Runtime.CheckCharacters(builder.Length);
+            arguments.Runtime.CheckGrowth(builder, before);
         }
 
         return value is JinjaMarkup ? new JinjaMarkup(builder.ToString()) : builder.ToString();

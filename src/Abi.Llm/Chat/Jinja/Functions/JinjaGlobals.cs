@@ -13,7 +13,7 @@ internal static class JinjaGlobals
         new("dict", "/ source? **", arguments => MakeDictionary(arguments)),
         new("namespace", "/ source? **", MakeNamespace),
         new("raise_exception", "message", arguments => throw new JinjaException(JinjaErrorKind.Raised, JinjaText.ToText(arguments[0]))),
-        new("strftime_now", "format", arguments => JinjaTime.Format(arguments.RequireText(0), arguments.Runtime.Now)),
+        new("strftime_now", "format", arguments => JinjaTime.Format(arguments.RequireText(0), arguments.Runtime)),
         new("joiner", "sep?", MakeJoiner),
         new("cycler", "/ *", arguments => arguments.Positional.Count > 0 ? new JinjaCycler(arguments.Positional) : throw JinjaError.Other("RuntimeError: at least one item has to be provided")),
         new("lipsum", "n? html? min? max?", _ => throw JinjaError.Other("lipsum() makes random text and is not available in chat templates")),

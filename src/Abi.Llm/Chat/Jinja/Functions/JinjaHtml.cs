@@ -29,18 +29,22 @@ internal static class JinjaHtml
             return Quote(value, '/', runtime);
         }
 
-        var pairs = JinjaOperators.ToList(value is JinjaDictionary dictionary ? new JinjaView("items", dictionary) : value, runtime).Select(item =>
-            JinjaOperators.ToList(item, runtime) is { Count: 2 } pair
-                ? Quote(pair[0], '+', runtime) + "=" + Quote(pair[1], '+', runtime)
+        var query = new StringBuilder();
+        foreach (var item in JinjaOperators.ToList(value is JinjaDictionary dictionary ? new JinjaView("items", dictionary) : value, runtime))
+        {
+            runtime.Write(query, JinjaOperators.ToList(item, runtime) is { Count: 2 } pair
+                ? $"{(query.Length > 0 ? "&" : "")}{Quote(pair[0], '+', runtime)}={Quote(pair[1], '+', runtime)}"
                 : throw JinjaError.Value("values to unpack are not two"));
-        return runtime.Bound(string.Join('&', pairs));
+        }
+
+        return query.ToString();
     }
 
     /// <summary>A mapping as attributes of an element.</summary>
     public static object XmlAttributes(object? value, JinjaArguments arguments)
     {
         var dictionary = value as JinjaDictionary ?? throw (value is JinjaUndefined undefined ? undefined.Error() : JinjaError.Other($"AttributeError: '{JinjaOperators.TypeName(value)}' object has no attribute 'items'"));
-        List<string> attributes = [];
+        var attributes = new StringBuilder();
         foreach (var (key, item) in dictionary.Entries.Where(entry => entry.Value is not (null or JinjaUndefined)))
         {
             var name = JinjaMarkup.Unwrap(key) as string ?? throw JinjaError.Type($"expected string or bytes-like object, got '{JinjaOperators.TypeName(key)}'");
@@ -49,10 +53,10 @@ internal static class JinjaHtml
                 throw JinjaError.Value($"Invalid character in attribute name: {JinjaText.Represent(name)}");
             }
 
-            attributes.Add($"{JinjaMarkup.Escape(key)}=\"{JinjaMarkup.Escape(item)}\"");
+            arguments.Runtime.Write(attributes, $"{(attributes.Length > 0 ? " " : "")}{JinjaMarkup.Escape(key)}=\"{JinjaMarkup.Escape(item)}\"");
         }
 
-        var text = string.Join(' ', attributes);
+        var text = attributes.ToString();
         text = arguments.Flag(0, true) && text.Length > 0 ? " " + text : text;
         return arguments.Runtime.EscapesOutput ? new JinjaMarkup(text) : text;
     }

@@ -11,7 +11,7 @@ internal static partial class JinjaStringMethods
             return -1L;
         }
 
-        var at = fromEnd ? LastIndex(range, part) : range.IndexOf(part, StringComparison.Ordinal);
+        var at = fromEnd ? JinjaText.LastIndexOf(range, part) : JinjaText.IndexOf(range, part);
         return at < 0 ? -1L : start + JinjaText.Length(range[..at]);
     }
 
@@ -30,6 +30,7 @@ internal static partial class JinjaStringMethods
             return JinjaText.Length(range) + 1;
         }
 
+        JinjaRuntime.Search(range, part);
         long count = 0;
         for (var i = range.IndexOf(part, StringComparison.Ordinal); i >= 0; i = range.IndexOf(part, i + part.Length, StringComparison.Ordinal))
         {
@@ -72,6 +73,4 @@ internal static partial class JinjaStringMethods
 
         long Bound(object? index) => JinjaNumbers.ToInteger(index, "slice indices") is var i && i < 0 ? Math.Max(i + length, 0) : i;
     }
-
-    private static int LastIndex(string text, string part) => part.Length == 0 ? text.Length : text.LastIndexOf(part, StringComparison.Ordinal);
 }

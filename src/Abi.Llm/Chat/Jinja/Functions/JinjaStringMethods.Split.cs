@@ -34,7 +34,7 @@ internal static partial class JinjaStringMethods
             throw JinjaError.Value("empty separator");
         }
 
-        var at = fromEnd ? text.LastIndexOf(separator, StringComparison.Ordinal) : text.IndexOf(separator, StringComparison.Ordinal);
+        var at = fromEnd ? JinjaText.LastIndexOf(text, separator) : JinjaText.IndexOf(text, separator);
         return at >= 0 ? new JinjaList([text[..at], separator, text[(at + separator.Length)..]], isTuple: true)
             : new JinjaList(fromEnd ? ["", "", text] : [text, "", ""], isTuple: true);
     }
@@ -57,6 +57,7 @@ internal static partial class JinjaStringMethods
             throw JinjaError.Value("empty separator");
         }
 
+        JinjaRuntime.Search(text, mark);
         List<string> parts = [];
         if (fromEnd)
         {

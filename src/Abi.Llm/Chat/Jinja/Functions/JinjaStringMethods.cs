@@ -108,19 +108,21 @@ internal static partial class JinjaStringMethods
         {
             foreach (var character in JinjaText.Characters(text))
             {
+                var before = builder.Length;
                 builder.Append(count == 0 ? "" : replacement).Append(character);
                 count -= count > 0 ? 1 : 0;
-                runtime.CheckCharacters(builder.Length);
+                runtime.CheckGrowth(builder, before);
             }
 
             return runtime.Bound(builder.Append(count == 0 ? "" : replacement).ToString());
         }
 
+        JinjaRuntime.Search(text, old);
         var position = 0;
         for (var found = text.IndexOf(old, StringComparison.Ordinal); found >= 0 && count != 0; found = text.IndexOf(old, position, StringComparison.Ordinal))
         {
             builder.Append(text, position, found - position);
-            runtime.CheckCharacters(builder.Length + (long)replacement.Length);
+            runtime.CheckCharacters(builder.Length + (long)replacement.Length, replacement.Length);
             builder.Append(replacement);
             position = found + old.Length;
             count--;
@@ -144,9 +146,10 @@ internal static partial class JinjaStringMethods
         foreach (var item in JinjaOperators.Iterate(items))
         {
             runtime.Step();
+            var before = builder.Length;
             builder.Append(isFirst ? "" : separator).Append(text(item));
             isFirst = false;
-            runtime.CheckCharacters(builder.Length);
+            runtime.CheckGrowth(builder, before);
         }
 
         return builder.ToString();
@@ -206,7 +209,7 @@ internal static partial class JinjaStringMethods
             if (character == "\t")
             {
                 var spaces = size > 0 ? size - (column % size) : 0;
-                runtime.CheckCharacters(builder.Length + spaces);
+                runtime.CheckCharacters(builder.Length + spaces, spaces);
                 builder.Append(' ', (int)spaces);
                 column += spaces;
                 continue;
@@ -232,6 +235,7 @@ internal static partial class JinjaStringMethods
                 JinjaList list => code < list.Count ? mapped = list[(int)code] : null,
                 _ => throw JinjaError.Type($"'{JinjaOperators.TypeName(table)}' object is not subscriptable"),
             };
+            var before = builder.Length;
             builder.Append(mapped switch
             {
                 null => "",
@@ -241,7 +245,7 @@ internal static partial class JinjaStringMethods
                 long other => char.ConvertFromUtf32((int)other),
                 _ => throw JinjaError.Type("character mapping must return integer, None or str"),
             });
-            runtime.CheckCharacters(builder.Length);
+            runtime.CheckGrowth(builder, before);
         }
 
         return builder.ToString();

@@ -40,8 +40,9 @@ internal static class JinjaUrlizer
         foreach (var word in Split(JinjaMarkup.Escape(value)))
         {
             arguments.Runtime.Step();
+            var before = output.Length;
             output.Append(Link(word, limit, attributes, schemes));
-            arguments.Runtime.CheckCharacters(output.Length);
+            arguments.Runtime.CheckGrowth(output, before);
         }
 
         return arguments.Runtime.EscapesOutput ? new JinjaMarkup(output.ToString()) : output.ToString();

@@ -11,14 +11,20 @@ internal static class JinjaWordWrap
         var text = JinjaMarkup.Unwrap(value) as string
             ?? throw (value is JinjaUndefined undefined ? undefined.Error() : JinjaError.Other($"AttributeError: '{JinjaOperators.TypeName(value)}' object has no attribute 'splitlines'"));
         var lines = new List<string>();
+        string Joined(List<string> parts)
+        {
+            arguments.Runtime.CheckCharacters(parts.Sum(part => (long)part.Length) + ((long)newline.Length * parts.Count));
+            return string.Join(newline, parts);
+        }
+
         foreach (var line in JinjaStringMethods.SplitLines(text, keepEnds: false))
         {
             arguments.Runtime.Charge(line.Length / 16);
             var characters = JinjaText.Characters(line);
-            lines.Add(string.Join(newline, Fill(characters, Chunks(characters, breaksOnHyphens), width, breaksLongWords, breaksOnHyphens)));
+            lines.Add(Joined(Fill(characters, Chunks(characters, breaksOnHyphens), width, breaksLongWords, breaksOnHyphens)));
         }
 
-        return arguments.Runtime.Bound(string.Join(newline, lines));
+        return Joined(lines);
     }
 
     private static List<string> Fill(List<string> text, List<(int Start, int End)> chunks, long width, bool breaksLongWords, bool breaksOnHyphens)

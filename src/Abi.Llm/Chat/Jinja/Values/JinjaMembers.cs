@@ -69,7 +69,7 @@ internal static class JinjaMembers
         by = Math.Clamp(by, -count - 1, count + 1);
         switch (target)
         {
-            case JinjaRange range: return new JinjaRange(range[from], range[to], range.Step * by);
+            case JinjaRange range: return range.Slice(from, to, by);
             case JinjaList list: return new JinjaList(Indices(from, to, by).Select(i => list[i]), list.IsTuple);
             default:
                 var text = (string)target;
@@ -195,9 +195,9 @@ internal static class JinjaMembers
 
     private static object? OfRange(JinjaRange range, string name) => name switch
     {
-        "start" => range.Start,
-        "stop" => range.Stop,
-        "step" => range.Step,
+        "start" => JinjaNumbers.Normalize(range.Start),
+        "stop" => JinjaNumbers.Normalize(range.Stop),
+        "step" => JinjaNumbers.Normalize(range.Step),
         "index" => new JinjaCallable(name, "/ value", a => range.IndexOf(a[0]) is var i and >= 0 ? i : throw JinjaError.Value($"{JinjaText.Represent(a[0])} is not in range")),
         "count" => new JinjaCallable(name, "/ value", a => range.IndexOf(a[0]) >= 0 ? 1L : 0L),
         _ => JinjaSignature.Absent,

@@ -54,7 +54,9 @@ internal static class JinjaOperators
         switch (a, b)
         {
             case (null, null) or (JinjaUndefined, JinjaUndefined): return true;
-            case (string x, string y): return string.Equals(x, y, StringComparison.Ordinal);
+            case (string x, string y):
+                JinjaRuntime.Look(x.Length == y.Length ? x.Length : 0);
+                return string.Equals(x, y, StringComparison.Ordinal);
             case (JinjaList x, JinjaList y):
                 JinjaRuntime.Descend();
                 return ReferenceEquals(x, y) || (x.IsTuple == y.IsTuple && x.Count == y.Count && x.Zip(y).All(pair => AreSame(pair.First, pair.Second)));
@@ -112,7 +114,7 @@ internal static class JinjaOperators
         (container, item) = (JinjaMarkup.Unwrap(container), JinjaMarkup.Unwrap(item));
         return container switch
         {
-            string text => item is string part ? text.Contains(part, StringComparison.Ordinal) : throw JinjaError.Type($"'in <string>' requires string as left operand, not {TypeName(item)}"),
+            string text => item is string part ? JinjaText.IndexOf(text, part) >= 0 : throw JinjaError.Type($"'in <string>' requires string as left operand, not {TypeName(item)}"),
             JinjaDictionary dictionary => dictionary.TryGet(item, out _),
             JinjaView view => view.Contains(item),
             JinjaRange range => range.IndexOf(item) >= 0,
@@ -266,6 +268,7 @@ internal static class JinjaOperators
             i++;
         }
 
+        JinjaRuntime.Look(i);
         if (i == a.Length || i == b.Length)
         {
             return a.Length.CompareTo(b.Length);

@@ -1,13 +1,22 @@
 namespace Abi.Llm.Chat.Jinja;
 
 /// <summary>What <c>range</c> makes: numbers by start, end and step, none of them stored.</summary>
-internal sealed record JinjaRange(long Start, long Stop, long Step)
+/// <remarks>The elements have 64 bits; ends and steps of slices may need more.</remarks>
+internal sealed record JinjaRange(Int128 Start, Int128 Stop, Int128 Step)
 {
     public long Count { get; } = (long)Int128.Min(long.MaxValue, Step > 0
-        ? Stop > Start ? ((Int128)Stop - Start + Step - 1) / Step : 0
-        : Stop < Start ? ((Int128)Start - Stop - (Int128)Step - 1) / -(Int128)Step : 0);
+        ? Stop > Start ? (Stop - Start + Step - 1) / Step : 0
+        : Stop < Start ? (Start - Stop - Step - 1) / -Step : 0);
 
-    public long this[long index] => Start + (index * Step);
+    /// <summary>A step that is greater than the distance of any two elements.</summary>
+    private static Int128 LargestStep => Int128.One << 100;
+
+    public long this[long index] => (long)At(index);
+
+    /// <summary>The elements from one index to another, by a step of indices.</summary>
+    public JinjaRange Slice(long from, long to, long by) => new(At(from), At(to), Int128.Clamp(Step * by, -LargestStep, LargestStep));
+
+    public JinjaRange Reversed() => Slice(Count - 1, -1, -1);
 
     public IEnumerable<object?> Items()
     {
@@ -32,6 +41,8 @@ internal sealed record JinjaRange(long Start, long Stop, long Step)
         var offset = (Int128)(value is double d ? (long)d : JinjaNumbers.ToInteger(value, "range")) - Start;
         return offset % Step == 0 && offset / Step is var index && index >= 0 && index < Count ? (long)index : -1;
     }
+
+    private Int128 At(long index) => Start + (index * Step);
 
     public bool IsSame(JinjaRange other) => Count == other.Count && (Count == 0 || (Start == other.Start && (Count == 1 || Step == other.Step)));
 

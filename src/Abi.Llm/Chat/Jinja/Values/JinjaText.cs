@@ -35,6 +35,20 @@ internal static class JinjaText
         return length;
     }
 
+    /// <summary>The first place of a part; below zero when there is none.</summary>
+    public static int IndexOf(string text, string part)
+    {
+        JinjaRuntime.Search(text, part);
+        return text.IndexOf(part, StringComparison.Ordinal);
+    }
+
+    /// <summary>The last place of a part; below zero when there is none.</summary>
+    public static int LastIndexOf(string text, string part)
+    {
+        JinjaRuntime.Search(text, part);
+        return part.Length == 0 ? text.Length : text.LastIndexOf(part, StringComparison.Ordinal);
+    }
+
     /// <summary>The code points of a string, each as a string.</summary>
     public static List<string> Characters(string text)
     {
