@@ -116,6 +116,31 @@ public sealed class JinjaHostileTests
         Assert.That(JinjaTemplate.Parse(template).Render(variables, DateTimeOffset.UnixEpoch), Is.EqualTo(expected));
     }
 
+    [TestCase("{% set ", "(", "")]
+    [TestCase("{% for ", "(", "")]
+    [TestCase("{{ ", "(", "")]
+    [TestCase("{{ ", "[", "")]
+    [TestCase("{{ ", "{1:", "")]
+    [TestCase("{{ ", "not ", "")]
+    [TestCase("{{ ", "- ", "")]
+    [TestCase("{{ ", "x is x(", "")]
+    [TestCase("", "{% if x %}", "")]
+    [TestCase("", "{% macro x(a=", "")]
+    public void DeepNestsAreRefusedBeforeTheStackEnds(string before, string nest, string after) =>
+        Assert.That(() => JinjaTemplate.Parse(before + string.Concat(Enumerable.Repeat(nest, 200_000)) + after), Throws.TypeOf<JinjaException>());
+
+    [Test]
+    public void ParsingTakesLinearTime()
+    {
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var numbers = Enumerable.Range(0, 200_000);
+        JinjaTemplate.Parse("{{ " + string.Concat(numbers.Select(_ => "'ab' ")) + "}}");
+        JinjaTemplate.Parse("{% macro m(" + string.Join(", ", numbers.Select(i => $"p{i:000000}")) + ") %}{% endmacro %}");
+        JinjaTemplate.Parse("{{ f(" + string.Join(", ", numbers.Select(i => $"p{i:000000}=1")) + ") }}");
+        Assert.That(() => JinjaTemplate.Parse("{{ 1|a" + string.Concat(numbers.Select(_ => ".a")) + " }}"), Throws.TypeOf<JinjaException>());
+        Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(10)));
+    }
+
     [Test]
     public void TheStepOfASliceMayBeTooLargeForANumber() =>
         Assert.That(

@@ -61,13 +61,13 @@ internal sealed partial class JinjaParser
 
     private string DottedName(string what)
     {
-        var name = Expect(JinjaTokenKind.Name, what).Text;
+        List<string> names = [Expect(JinjaTokenKind.Name, what).Text];
         while (SkipOperator("."))
         {
-            name += "." + Expect(JinjaTokenKind.Name, what).Text;
+            names.Add(Expect(JinjaTokenKind.Name, what).Text);
         }
 
-        return name;
+        return string.Join('.', names);
     }
 
     private ArgumentList Arguments()
@@ -76,6 +76,7 @@ internal sealed partial class JinjaParser
         ExpectOperator("(");
         List<JinjaExpression> positional = [];
         List<(string Name, JinjaExpression Value)> named = [];
+        HashSet<string> names = new(StringComparer.Ordinal);
         JinjaExpression? spread = null;
         JinjaExpression? spreadNamed = null;
         var isFirst = true;
@@ -93,7 +94,7 @@ internal sealed partial class JinjaParser
             isFirst = false;
             var isNamed = Current.Kind == JinjaTokenKind.Name && Next is { Kind: JinjaTokenKind.Operator, Text: "=" };
             var isRight = spreadNamed is null && (isNamed || IsOperator("**") || (spread is null && (IsOperator("*") || named.Count == 0)));
-            if (!isRight || (isNamed && named.Exists(argument => argument.Name == Current.Text)))
+            if (!isRight || (isNamed && !names.Add(Current.Text)))
             {
                 throw Error("invalid syntax for function call expression");
             }

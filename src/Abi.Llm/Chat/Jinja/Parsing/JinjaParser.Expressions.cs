@@ -158,13 +158,13 @@ internal sealed partial class JinjaParser
         {
             case JinjaTokenKind.Name: return Name(token);
             case JinjaTokenKind.String:
-                var text = token.Text;
+                List<string> parts = [token.Text];
                 while (Current.Kind == JinjaTokenKind.String)
                 {
-                    text += _tokens[_position++].Text;
+                    parts.Add(_tokens[_position++].Text);
                 }
 
-                return new ConstantExpression(text, token.Line);
+                return new ConstantExpression(string.Concat(parts), token.Line);
             case JinjaTokenKind.Integer:
                 return new ConstantExpression(JinjaNumbers.ParseInteger(token.Text, 0) ?? throw Error($"the number {token.Text} has too many digits"), token.Line);
             case JinjaTokenKind.Float:

@@ -71,6 +71,7 @@ internal sealed partial class JinjaParser
     private List<(string, JinjaExpression?)> Parameters()
     {
         List<(string Name, JinjaExpression? Default)> parameters = [];
+        HashSet<string> names = new(StringComparer.Ordinal);
         ExpectOperator("(");
         while (!IsOperator(")"))
         {
@@ -80,7 +81,7 @@ internal sealed partial class JinjaParser
             }
 
             var name = AssignableName();
-            _ = parameters.Exists(parameter => parameter.Name == name) ? throw Error($"duplicate argument '{name}'") : 0;
+            _ = names.Add(name) ? 0 : throw Error($"duplicate argument '{name}'");
             _names.Declare(name);
             var fallback = SkipOperator("=") ? Expression() : null;
             _ = fallback is null && parameters is [.., (_, not null)] ? throw Error("non-default argument follows default argument") : 0;
@@ -124,8 +125,10 @@ internal sealed partial class JinjaParser
         var line = Current.Line;
         if (SkipOperator("("))
         {
+            Enter();
             var inner = IsOperator(")") ? new JinjaTarget(null, null, [], line) : Target(withAttribute: false);
             ExpectOperator(")");
+            _depth--;
             return inner;
         }
 
