@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.AI;
@@ -16,17 +17,13 @@ internal static class ChatJson
     /// <summary>A value as JSON: JSON as it is, primitives, lists and dictionaries; anything else by the serializer that Microsoft.Extensions.AI configures.</summary>
     public static JsonNode? Node(object? value, int depth = 0)
     {
-        if (depth > MaximumDepth)
-        {
-            throw new ChatTemplateException($"A value of the conversation is nested deeper than {MaximumDepth}.");
-        }
-
+        CheckDepth(depth);
         return value switch
         {
             null => null,
-            JsonNode node => node.DeepClone(),
-            JsonElement element => Node(element),
-            JsonDocument document => Node(document.RootElement),
+            JsonNode node => OfElement(Element(node)),
+            JsonElement element => OfElement(element),
+            JsonDocument document => OfElement(document.RootElement),
             string text => JsonValue.Create(text),
             bool flag => JsonValue.Create(flag),
             int number => JsonValue.Create(number),
@@ -69,11 +66,72 @@ internal static class ChatJson
 
     private static JsonSerializerOptions JsonSerializerOptions { get; } = new(AIJsonUtilities.DefaultOptions) { WriteIndented = false, MaxDepth = MaximumDepth * 4 };
 
-    private static JsonNode? Node(JsonElement element) => element.ValueKind switch
+    /// <summary>JSON text in which an escaped half of a surrogate pair without its other half is U+FFFD: models and tools write such, and no text can hold it.</summary>
+    public static string Sound(string json)
     {
-        JsonValueKind.Null or JsonValueKind.Undefined => null,
-        JsonValueKind.Object => JsonObject.Create(element),
-        JsonValueKind.Array => JsonArray.Create(element),
-        _ => JsonValue.Create(element),
-    };
+        StringBuilder? sound = null;
+        var from = 0;
+        for (var at = json.IndexOf('\\', StringComparison.Ordinal); at >= 0 && at + 1 < json.Length; at = json.IndexOf('\\', at))
+        {
+            var escaped = Escaped(json, at);
+            if (!char.IsSurrogate(escaped))
+            {
+                at += 2;
+            }
+            else if (char.IsSurrogatePair(escaped, Escaped(json, at + 6)))
+            {
+                at += 12;
+            }
+            else
+            {
+                (sound ??= new StringBuilder(json.Length)).Append(json, from, at - from).Append("\\ufffd");
+                from = at += 6;
+            }
+        }
+
+        return sound is null ? json : sound.Append(json, from, json.Length - from).ToString();
+    }
+
+    /// <summary>The character of an escape by its number; NUL where there is none.</summary>
+    private static char Escaped(string json, int at) =>
+        at + 6 <= json.Length && json[at] == '\\' && json[at + 1] == 'u' && ushort.TryParse(json.AsSpan(at + 2, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code) ? (char)code : '\0';
+
+    private static JsonNode? OfElement(JsonElement element)
+    {
+        if (element.ValueKind is JsonValueKind.Object or JsonValueKind.Array or JsonValueKind.String && element.GetRawText() is var json && Sound(json) is var sound && !ReferenceEquals(sound, json))
+        {
+            using var document = JsonDocument.Parse(sound, new JsonDocumentOptions { MaxDepth = MaximumDepth * 4 });
+            return OfElement(document.RootElement, 0);
+        }
+
+        return OfElement(element, 0);
+    }
+
+    /// <remarks>Of equal names in one object the last counts; nodes that .NET makes of an element refuse them.</remarks>
+    private static JsonNode? OfElement(JsonElement element, int depth)
+    {
+        CheckDepth(depth);
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.Null or JsonValueKind.Undefined: return null;
+            case JsonValueKind.Array: return new JsonArray([.. element.EnumerateArray().Select(item => OfElement(item, depth + 1))]);
+            case JsonValueKind.Object:
+                var node = new JsonObject();
+                foreach (var property in element.EnumerateObject())
+                {
+                    node[property.Name] = OfElement(property.Value, depth + 1);
+                }
+
+                return node;
+            default: return JsonValue.Create(element.Clone());
+        }
+    }
+
+    private static void CheckDepth(int depth)
+    {
+        if (depth > MaximumDepth)
+        {
+            throw new ChatTemplateException($"A value of the conversation is nested deeper than {MaximumDepth}.");
+        }
+    }
 }

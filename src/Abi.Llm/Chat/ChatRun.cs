@@ -44,7 +44,7 @@ internal sealed class ChatRun : IAsyncDisposable
             if (!await _pieces.MoveNextAsync().ConfigureAwait(false))
             {
                 _isOver = true;
-                if (Update(_parser.Finish(), null) is { } rest)
+                if (Update(_parser.Finish(isCut: _outcome is { FinishReason: not FinishReason.StopToken }), null) is { } rest)
                 {
                     return rest;
                 }

@@ -18,6 +18,9 @@ public sealed class ChatJsonTests
         yield return new TestCaseData(new Guid("00000000-0000-0000-0000-000000000001"), "00000000-0000-0000-0000-000000000001");
         yield return new TestCaseData(JsonDocument.Parse("\"text\"").RootElement, "text");
         yield return new TestCaseData(JsonDocument.Parse("""{"a":[1,null,"Łódź <b>"]}""").RootElement, """{"a": [1, null, "Łódź <b>"]}""");
+        yield return new TestCaseData(JsonDocument.Parse("""{"a":{"b":1,"b":2},"a":[{"c":3,"c":4}]}""").RootElement, """{"a": [{"c": 4}]}""");
+        yield return new TestCaseData(JsonDocument.Parse("""["\ud83d\ude00 \ud83d", {"\ude00": 1}]""").RootElement, "[\"😀 \uFFFD\", {\"\uFFFD\": 1}]");
+        yield return new TestCaseData(JsonDocument.Parse("\"cut \\ud83d\"").RootElement, "cut \uFFFD").SetName("{m}(half of a pair)");
         yield return new TestCaseData(JsonNode.Parse("[1,2]"), "[1, 2]");
         yield return new TestCaseData(new Dictionary<string, string> { ["k"] = "v" }, """{"k": "v"}""");
         yield return new TestCaseData(new Dictionary<string, object?> { ["k"] = new[] { 1, 2 } }, """{"k": [1, 2]}""");

@@ -17,7 +17,8 @@ internal abstract class CallReader
     public abstract List<ParsedCall>? Read();
 
     /// <summary>Whether the end of the output may end the call.</summary>
-    public virtual bool MayEndHere => false;
+    /// <param name="isCut">Whether the output was cut off there.</param>
+    public virtual bool MayEndHere(bool isCut) => false;
 
     /// <summary>Reads a list of calls, or a single one.</summary>
     protected static List<ParsedCall>? ReadCalls(string json)
@@ -49,7 +50,7 @@ internal abstract class CallReader
     }
 
     /// <summary>Reads the arguments of a call whose name is known.</summary>
-    protected static Dictionary<string, object?>? ReadArguments(string json)
+    public static Dictionary<string, object?>? ReadArguments(string json)
     {
         using var document = Parse(json);
         return document is null ? null : Arguments(document.RootElement);
@@ -59,7 +60,7 @@ internal abstract class CallReader
     {
         try
         {
-            return JsonDocument.Parse(json, JsonOptions);
+            return JsonDocument.Parse(ChatJson.Sound(json), JsonOptions);
         }
         catch (JsonException)
         {

@@ -50,16 +50,17 @@ internal abstract class ChatOutputParser
     }
 
     /// <summary>Ends the output.</summary>
+    /// <param name="isCut">Whether it was cut off there: then the end of the output ends no call.</param>
     /// <returns>What was held back.</returns>
-    public List<AIContent> Finish()
+    public List<AIContent> Finish(bool isCut = false)
     {
-        End();
+        End(isCut);
         return Drain();
     }
 
     protected abstract void Take(char c);
 
-    protected abstract void End();
+    protected abstract void End(bool isCut);
 
     /// <summary>Gives out text or reasoning.</summary>
     protected void Write(ReadOnlySpan<char> text, bool isReasoning)

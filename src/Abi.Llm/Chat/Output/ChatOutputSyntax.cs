@@ -51,7 +51,7 @@ internal sealed record ChatOutputSyntax
             ToolCallFormat.LlamaJson => syntax.With("<|python_tag|>", tools => new PythonTagReader(tools)) with { HasBareCalls = true },
             ToolCallFormat.Mistral => syntax.With("[TOOL_CALLS]", _ => new MistralCallReader()),
             ToolCallFormat.Functionary => syntax.With("<function=", tools => new FunctionCallReader(tools), "</function>").With("<|python_tag|>", tools => new PythonTagReader(tools)),
-            ToolCallFormat.FunctionParameters => syntax.With("<function=", tools => new FunctionCallReader(tools), "<tool_call>", "</tool_call>"),
+            ToolCallFormat.FunctionParameters => syntax.With("<function=", tools => new FunctionCallReader(tools), "</function>", "<tool_call>", "</tool_call>"),
             ToolCallFormat.CommandR => syntax.With("Action:", _ => new JsonCallReader(hasFence: true), "```") with { NoCalls = ["directly-answer", "directly_answer"] },
             ToolCallFormat.CommandAction => syntax.With("<|START_ACTION|>", _ => new JsonCallReader(), "<|END_ACTION|>"),
             ToolCallFormat.DeepSeek => syntax.With("<｜tool▁call▁begin｜>", _ => new DeepSeekCallReader(), "<｜tool▁calls▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>", "```"),

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 
 namespace Abi.Llm.Chat.Output;
 
@@ -53,7 +52,7 @@ internal sealed class HarmonyOutputParser(ToolTypes tools, IEnumerable<string> k
         }
     }
 
-    protected override void End()
+    protected override void End(bool isCut)
     {
         if (!_isInBody)
         {
@@ -71,7 +70,7 @@ internal sealed class HarmonyOutputParser(ToolTypes tools, IEnumerable<string> k
             Body(c);
         }
 
-        EndMessage(isCut: true);
+        EndMessage(isLast: true, isCut);
     }
 
     /// <summary>A header begins with a mark, a role, a recipient or a channel, and is short.</summary>
@@ -126,7 +125,7 @@ internal sealed class HarmonyOutputParser(ToolTypes tools, IEnumerable<string> k
             var held = _held.ToString();
             if (Array.IndexOf(Ends, held) is var end and >= 0)
             {
-                EndMessage(isCut: false);
+                EndMessage(isLast: false, isCut: false);
                 _isInBody = false;
                 _held.Clear();
                 _header.Clear().Append(Ends[end] == "<|start|>" ? held : string.Empty);
@@ -161,7 +160,7 @@ internal sealed class HarmonyOutputParser(ToolTypes tools, IEnumerable<string> k
         }
     }
 
-    private void EndMessage(bool isCut)
+    private void EndMessage(bool isLast, bool isCut)
     {
         if (_recipient is not { } name)
         {
@@ -170,11 +169,11 @@ internal sealed class HarmonyOutputParser(ToolTypes tools, IEnumerable<string> k
 
         _recipient = null;
         var text = _call.ToString();
-        if (CallCount < MaximumCalls && Arguments(name, text) is { } arguments)
+        if (CallCount < MaximumCalls && Arguments(name, text, isCut) is { } arguments)
         {
             Write(new ParsedCall(name, arguments));
         }
-        else if (isCut)
+        else if (isLast)
         {
             WriteIncomplete(text);
         }
@@ -184,32 +183,17 @@ internal sealed class HarmonyOutputParser(ToolTypes tools, IEnumerable<string> k
         }
     }
 
-    private static Dictionary<string, object?>? Arguments(string name, string text)
+    /// <summary>The arguments of a call; null when there are none that it can be made with. Only JSON tells of itself that it is whole.</summary>
+    private static Dictionary<string, object?>? Arguments(string name, string text, bool isCut)
     {
-        if (string.IsNullOrWhiteSpace(text))
+        if (!string.IsNullOrWhiteSpace(text) && CallReader.ReadArguments(text) is { } arguments)
         {
-            return [];
+            return arguments;
         }
 
-        try
-        {
-            using var document = JsonDocument.Parse(text, new JsonDocumentOptions { AllowTrailingCommas = true, MaxDepth = 64 });
-            if (document.RootElement.ValueKind == JsonValueKind.Object)
-            {
-                Dictionary<string, object?> arguments = new(StringComparer.Ordinal);
-                foreach (var property in document.RootElement.EnumerateObject())
-                {
-                    arguments[property.Name] = property.Value.Clone();
-                }
-
-                return arguments;
-            }
-        }
-        catch (JsonException)
-        {
-            // code for an interpreter, or nothing that can be called with
-        }
-
-        return name == "python" ? new Dictionary<string, object?>(StringComparer.Ordinal) { ["code"] = ToolTypes.Text(text) } : null;
+        return isCut ? null
+            : string.IsNullOrWhiteSpace(text) ? []
+            : name == "python" ? new Dictionary<string, object?>(StringComparer.Ordinal) { ["code"] = ToolTypes.Text(text) }
+            : null;
     }
 }

@@ -92,16 +92,17 @@ internal sealed class MarkedOutputParser : ChatOutputParser
         }
     }
 
-    protected override void End()
+    protected override void End(bool isCut)
     {
         if (_reader is not null)
         {
-            var calls = _reader.MayEndHere ? _reader.Read() : null;
+            var mayEnd = _reader.MayEndHere(isCut);
+            var calls = mayEnd ? _reader.Read() : null;
             if (calls is not null)
             {
                 WriteCalls(calls);
             }
-            else if (_reader.MayEndHere)
+            else if (mayEnd)
             {
                 ReleaseRaw();
             }

@@ -11,7 +11,8 @@ internal sealed class PythonTagReader(ToolTypes tools) : CallReader
     private readonly StringBuilder _code = new();
     private readonly JsonScanner _scanner = new();
 
-    public override bool MayEndHere => !_scanner.HasStarted;
+    /// <remarks>Code that was cut off may do anything; a call that has its closing bracket is whole.</remarks>
+    public override bool MayEndHere(bool isCut) => !_scanner.HasStarted && (!isCut || ReadInvocation(_code.ToString().TrimEnd()) is not null);
 
     public override ReaderProgress Feed(char c)
     {

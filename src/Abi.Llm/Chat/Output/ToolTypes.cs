@@ -27,7 +27,7 @@ internal sealed class ToolTypes(IEnumerable<AIFunctionDeclaration> tools)
 
         try
         {
-            using var document = JsonDocument.Parse(text);
+            using var document = JsonDocument.Parse(ChatJson.Sound(text));
             return document.RootElement.Clone();
         }
         catch (JsonException)

@@ -40,6 +40,7 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.Functionary, "<|python_tag|>1 + 1", "[python{code=\"1 + 1\"}]")]
     [TestCase(ToolCallFormat.Functionary, "<function=>x", "<function=>x")]
     [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=get_weather>\n<parameter=city>\n12\n</parameter>\n<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>", "[get_weather{city=\"12\",days=3}]")]
+    [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=get_weather>\n{\"city\": \"x\"}\n</function>\n</tool_call>", "[get_weather{city=\"x\"}]")]
     [TestCase(ToolCallFormat.Glm, "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Bonn</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>", "[get_weather{city=\"Bonn\",days=3}]")]
     [TestCase(ToolCallFormat.CommandR, "I will look.\nAction:\n```json\n[\n    {\n        \"tool_name\": \"add\",\n        \"parameters\": {\"a\": 1}\n    }\n]```", "I will look.[add{a=1}]")]
     [TestCase(ToolCallFormat.CommandR, "Action: ```json\n[{\"tool_name\": \"directly-answer\", \"parameters\": {}}]\n```", "")]
@@ -59,6 +60,12 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.Harmony, "<|channel|>analysis to=python code<|message|>print(1)<|call|>", "[python{code=\"print(1)\"}]")]
     [TestCase(ToolCallFormat.Harmony, "No channel at all", "No channel at all")]
     [TestCase(ToolCallFormat.Harmony, "<|channel|>fin", "")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\", \"arguments\": {\"\\ud83d\": [\"\\ud83d\\ude00 \\ud83d!\", {\"a\": \"\\\\ud83d\"}]}}</tool_call>", "[add{\uFFFD=[\"\\ud83d\\ude00 \\ufffd!\", {\"a\": \"\\\\ud83d\"}]}]")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"\\udc00\", \"id\": \"\\ud800\", \"arguments\": {}}</tool_call>", "[\uFFFD{}]")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\", \"arguments\": \"{\\\"a\\\": \\\"\\\\ud83d\\\"}\"}</tool_call>", "[add{a=\"\\ufffd\"}]")]
+    [TestCase(ToolCallFormat.Glm, "<tool_call>add\n<arg_key>a</arg_key>\n<arg_value>\"\\ud83d\"</arg_value>\n</tool_call>", "[add{a=\"\\ufffd\"}]")]
+    [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>{\"\\ud83d\": \"\\ude00\"}<|call|>", "[add{\uFFFD=\"\\ufffd\"}]")]
+    [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|><|call|>", "[add{}]")]
     [TestCase(ToolCallFormat.None, "<tool_call>{\"name\": \"add\"}</tool_call>", "<tool_call>{\"name\": \"add\"}</tool_call>")]
     public void EveryFormatIsReadHoweverItIsCut(ToolCallFormat format, string output, string expected) =>
         ParserRun.CheckEverySplit(() => ParserRun.Parser(string.Empty, format), output, expected);
@@ -74,6 +81,20 @@ public sealed class ChatOutputParserTests
     [TestCase("Yes.", "<think>\n\n</think>\n\n", "Yes.")]
     public void ReasoningIsKeptApart(string output, string prompt, string expected) =>
         ParserRun.CheckEverySplit(() => ParserRun.Parser(Think, ToolCallFormat.Hermes, prompt), output, expected);
+
+    /// <summary>A call that only an end of the output ends is carried out when the model ended it, and not when it was cut.</summary>
+    [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.Harmony, "<|channel|>analysis to=python code<|message|>remove('/tmp", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>{\"a\": 1}", "[add{a=1}]")]
+    [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>remove('/tmp", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.Functionary, "<|python_tag|>remove('/tmp", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>get_weather.call(city=\"Bonn, DE\", days=3)", "[get_weather{city=\"Bonn, DE\",days=3}]")]
+    [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>get_weather.call(city=\"Bonn, DE\", da", "!incomplete_tool_call!")]
+    public void ACallThatWasCutIsNotMade(ToolCallFormat format, string output, string expected)
+    {
+        var parser = ParserRun.Parser(string.Empty, format);
+        Assert.That(ParserRun.Describe([.. parser.Push(output), .. parser.Finish(isCut: true)]), Is.EqualTo(expected));
+    }
 
     [Test]
     public void WrappersOfAnswersAreLeftOut() =>
