@@ -12,6 +12,9 @@ internal sealed record LocalResponse(int Status, byte[] Body)
     /// <summary>Nothing more comes, but the connection stays open.</summary>
     public bool Stalls { get; init; }
 
+    /// <summary>Nothing comes at all, but the connection stays open.</summary>
+    public bool IsSilent { get; init; }
+
     /// <summary>An answer to a request for a file, or for the rest of it, as a server with ranges gives.</summary>
     public static LocalResponse OfFile(LocalRequest request, byte[] file, string? tag = "\"1\"")
     {

@@ -87,6 +87,11 @@ internal sealed class LocalServer : IAsyncDisposable
 
     private async Task WriteAsync(NetworkStream stream, LocalResponse response)
     {
+        if (response.IsSilent)
+        {
+            await Task.Delay(Timeout.Infinite, _stop.Token);
+        }
+
         var head = new StringBuilder().Append(CultureInfo.InvariantCulture, $"HTTP/1.1 {response.Status} X\r\nConnection: close\r\nContent-Length: {response.Body.Length}\r\n");
         foreach (var (name, value) in response.Headers)
         {

@@ -17,7 +17,7 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
     private long? _length = file.ByteLength;
     private string? _sha256 = file.Sha256;
     private string? _validator;
-    private long _started = Stopwatch.GetTimestamp();
+    private readonly long _started = Stopwatch.GetTimestamp();
     private long _received;
 
     /// <summary>Opens the file that bytes are written to; tests put a full disk here.</summary>
@@ -27,32 +27,48 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
     /// <exception cref="DownloadException">It cannot be had; what came so far is kept, and the next attempt goes on from there.</exception>
     public async Task<DownloadedFile> RunAsync(CancellationToken cancellationToken)
     {
+        try
+        {
+            return await DownloadAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // from the disk: what the network throws while a body is read has been made another exception
+            throw new DownloadException($"'{_partial.Path}' cannot be written or made '{target}': {e.Message} Is the disk full, or is another download of the same file running? What came so far is kept.", innerException: e);
+        }
+    }
+
+    private async Task<DownloadedFile> DownloadAsync(CancellationToken cancellationToken)
+    {
         if (File.Exists(target) && _length is not null && await IsTargetWholeAsync(cancellationToken).ConfigureAwait(false))
         {
             return Present();
         }
 
-        var isFresh = false;
         var failures = 0;
+        var restarts = 0;
         while (true)
         {
             var before = PartialLength();
             try
             {
-                if (await AttemptAsync(isFresh, cancellationToken).ConfigureAwait(false) is { } done)
+                if (await AttemptAsync(cancellationToken).ConfigureAwait(false) is { } done)
                 {
                     return done;
                 }
 
-                // The whole of it was there and was wrong: once more from the start, then it is the server's fault.
-                isFresh = true;
+                // What an earlier attempt left was of another file: once more from the start.
+                if (restarts++ > options.Retries)
+                {
+                    throw new DownloadException($"{HttpSource.Describe(file.Url)} is another file each time that it is asked for.");
+                }
             }
-            catch (Exception e) when (IsTransient(e, cancellationToken))
+            catch (Exception e) when (e is HttpRequestException or RetryLaterException or TruncatedException)
             {
                 failures = PartialLength() > before ? 0 : failures + 1;
                 if (failures > options.Retries)
                 {
-                    throw new DownloadException($"The download of {Describe(file.Url)} broke off {failures} times without a byte in between: {e.Message} What came so far is kept; run it again to go on.", (e as DownloadException)?.StatusCode, e);
+                    throw new DownloadException($"The download of {HttpSource.Describe(file.Url)} broke off {failures} times without a byte in between: {e.Message} What came so far is kept; run it again to go on.", (e as DownloadException)?.StatusCode, e);
                 }
 
                 var delay = TimeSpan.FromTicks(options.RetryDelay.Ticks << Math.Min(Math.Max(failures - 1, 0), 6));
@@ -61,18 +77,12 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
         }
     }
 
-    private static bool IsTransient(Exception exception, CancellationToken cancellationToken) =>
-        exception is HttpRequestException or RetryLaterException or TruncatedException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested);
-
-    private static string Describe(Uri url) => url.GetLeftPart(UriPartial.Path); // what follows may be a signature
-
     /// <summary>One request.</summary>
     /// <returns>The file; null when a resumed download turned out wrong, and has to begin anew.</returns>
-    private async Task<DownloadedFile?> AttemptAsync(bool isFresh, CancellationToken cancellationToken)
+    private async Task<DownloadedFile?> AttemptAsync(CancellationToken cancellationToken)
     {
-        var note = _partial.Read();
-        _validator ??= note?.Validator;
-        var offset = isFresh ? 0 : _partial.ResumeLength(file.Url, _length, _sha256, _validator);
+        _validator ??= _partial.Read()?.Validator;
+        var offset = _partial.ResumeLength(file.Url, _length, _sha256, _validator);
         if (offset > 0 && offset == _length)
         {
             return await FinishAsync(isResumed: true, cancellationToken).ConfigureAwait(false);
@@ -98,13 +108,18 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
         {
             offset = 0; // it has changed, or the server cannot go on in the middle
         }
-        else if (response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From != offset)
+        else if (offset > 0 && _partial.ResumeLength(file.Url, _length, _sha256, answer.Validator) != offset)
         {
-            throw new DownloadException($"{Describe(file.Url)} was asked for bytes from {offset} and answers with {response.Content.Headers.ContentRange?.ToString() ?? "no range"}.");
+            // the rest of another file, whatever it was asked for
+            _partial.Delete();
+            return null;
+        }
+        else if (response.Content.Headers.ContentRange?.From != offset)
+        {
+            throw new DownloadException($"{HttpSource.Describe(file.Url)} was asked for bytes from {offset} and answers with {response.Content.Headers.ContentRange?.ToString() ?? "no range"}.");
         }
 
         CheckRoom(offset);
-        _partial.Write(file.Url, _length, _sha256, _validator);
         await CopyAsync(response, offset, cancellationToken).ConfigureAwait(false);
         return await FinishAsync(isResumed: offset > 0, cancellationToken).ConfigureAwait(false);
     }
@@ -129,7 +144,7 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
         {
             if (file.Name.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) && response.Content.Headers.ContentType?.MediaType == "text/html")
             {
-                throw new DownloadException($"{Describe(file.Url)} is a web page, not a model. Give the address of the file itself.", status);
+                throw new DownloadException($"{HttpSource.Describe(file.Url)} is a web page, not a model. Give the address of the file itself.", status);
             }
 
             return;
@@ -141,7 +156,7 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
             throw new RetryLaterException($"The server answers {(int)status} ({status}).", wait > TimeSpan.FromMinutes(2) ? TimeSpan.FromMinutes(2) : wait);
         }
 
-        throw Refusal(status, Describe(file.Url), options);
+        throw Refusal(status, HttpSource.Describe(file.Url), options);
     }
 
     /// <summary>The error of an answer that will not change by asking again.</summary>
@@ -159,12 +174,12 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
     {
         if (file.ByteLength is { } expected && answer.ByteLength is { } found && expected != found)
         {
-            throw new DownloadException($"{Describe(file.Url)} has {found} bytes; the list of the repository says {expected}.");
+            throw new DownloadException($"{HttpSource.Describe(file.Url)} has {found} bytes; the list of the repository says {expected}.");
         }
 
-        _length ??= answer.ByteLength;
-        _sha256 ??= answer.Sha256;
-        _validator = answer.Validator ?? _validator;
+        _length = file.ByteLength ?? answer.ByteLength ?? _length;
+        _sha256 = file.Sha256 ?? answer.Sha256 ?? _sha256;
+        _validator = answer.Validator ?? (answer.Response.StatusCode == HttpStatusCode.PartialContent ? _validator : null);
     }
 
     private void CheckRoom(long offset)
@@ -177,7 +192,7 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
         long free;
         try
         {
-            free = new DriveInfo(Path.GetFullPath(target)).AvailableFreeSpace;
+            free = new DriveInfo(Path.GetDirectoryName(Path.GetFullPath(target))!).AvailableFreeSpace;
         }
         catch (Exception e) when (e is IOException or ArgumentException or UnauthorizedAccessException)
         {
@@ -192,100 +207,39 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
 
     private async Task CopyAsync(HttpResponseMessage response, long offset, CancellationToken cancellationToken)
     {
-        using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        stall.CancelAfter(options.StallTimeout);
-        var content = await response.Content.ReadAsStreamAsync(stall.Token).ConfigureAwait(false);
+        var content = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = content.ConfigureAwait(false);
-        var output = OpenPartial(offset);
+        var output = OpenFile(_partial.Path, offset > 0 ? FileMode.Open : FileMode.Create);
+        await using var __ = output.ConfigureAwait(false);
+
+        // Noted only when the file is ours, and bytes of another one are gone: a note must never speak of bytes that it does not belong to.
+        _partial.Write(file.Url, _length, _sha256, _validator);
+        output.Seek(offset, SeekOrigin.Begin);
         var buffer = new byte[BufferBytes];
         var position = offset;
-        try
+        progress(position, _length, 0);
+        int count;
+        while ((count = await source.ReadAsync(content, buffer, cancellationToken).ConfigureAwait(false)) > 0)
         {
-            progress(position, _length, 0);
-            while (true)
+            if (position + count > _length)
             {
-                stall.CancelAfter(options.StallTimeout);
-                var count = await ReadAsync(content, buffer, stall.Token).ConfigureAwait(false);
-                if (count == 0)
-                {
-                    break;
-                }
-
-                if (position + count > _length)
-                {
-                    throw new DownloadException($"{Describe(file.Url)} sends more than the {_length} bytes that it promised.");
-                }
-
-                await WriteAsync(output, buffer.AsMemory(0, count), cancellationToken).ConfigureAwait(false);
-                position += count;
-                _received += count;
-                progress(position, _length, _received / Math.Max(Stopwatch.GetElapsedTime(_started).TotalSeconds, 1e-9));
+                throw new DownloadException($"{HttpSource.Describe(file.Url)} sends more than the {_length} bytes that it promised.");
             }
-        }
-        finally
-        {
-            await CloseAsync(output).ConfigureAwait(false);
+
+            await output.WriteAsync(buffer.AsMemory(0, count), cancellationToken).ConfigureAwait(false);
+            position += count;
+            _received += count;
+            progress(position, _length, _received / Math.Max(Stopwatch.GetElapsedTime(_started).TotalSeconds, 1e-9));
         }
 
         if (position < _length)
         {
             throw new TruncatedException($"It ended after {position} of {_length} bytes.");
         }
-    }
 
-    private static async Task<int> ReadAsync(Stream content, byte[] buffer, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await content.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
-        }
-        catch (IOException e)
-        {
-            // from the network: reading a response throws what its socket threw
-            throw new TruncatedException($"The connection broke: {e.Message}", e);
-        }
+        // A name that survives a loss of power must not stand over bytes that did not.
+        (output as FileStream)?.Flush(flushToDisk: true);
     }
-
-    private Stream OpenPartial(long offset)
-    {
-        try
-        {
-            var stream = OpenFile(_partial.Path, offset > 0 ? FileMode.Open : FileMode.Create);
-            stream.Seek(offset, SeekOrigin.Begin);
-            return stream;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw CannotWrite(e);
-        }
-    }
-
-    private async Task WriteAsync(Stream output, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await output.WriteAsync(bytes, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw CannotWrite(e);
-        }
-    }
-
-    private async Task CloseAsync(Stream output)
-    {
-        try
-        {
-            await output.DisposeAsync().ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw CannotWrite(e);
-        }
-    }
-
-    private DownloadException CannotWrite(Exception e) =>
-        new($"'{_partial.Path}' cannot be written: {e.Message} Is the disk full, or is another download of the same file running? What came so far is kept.", innerException: e);
 
     /// <summary>Checks the whole file and gives it its name.</summary>
     private async Task<DownloadedFile?> FinishAsync(bool isResumed, CancellationToken cancellationToken)
@@ -296,18 +250,10 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
             _partial.Delete();
             return isResumed
                 ? null
-                : throw new DownloadException($"{Describe(file.Url)} is damaged: its SHA-256 is {found}, and it should be {expected}. It was thrown away; run it again, and if that does not help, tell whoever keeps the file.");
+                : throw new DownloadException($"{HttpSource.Describe(file.Url)} is damaged: its SHA-256 is {found}, and it should be {expected}. It was thrown away; run it again, and if that does not help, tell whoever keeps the file.");
         }
 
-        try
-        {
-            _partial.Commit();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new DownloadException($"'{target}' cannot be written: {e.Message}", innerException: e);
-        }
-
+        _partial.Commit();
         return new DownloadedFile(target, file.Url, length, _sha256, WasPresent: false);
     }
 

@@ -14,7 +14,7 @@ internal sealed class HttpSource(HttpClient client, ModelDownloaderOptions optio
     /// <param name="prepare">Sets headers.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="DownloadException">The redirects lead nowhere.</exception>
-    /// <exception cref="HttpRequestException">The server cannot be reached.</exception>
+    /// <exception cref="HttpRequestException">The server cannot be reached, or does not answer.</exception>
     public async Task<HttpAnswer> GetAsync(Uri url, Action<HttpRequestMessage>? prepare, CancellationToken cancellationToken)
     {
         string? sha256 = null;
@@ -29,7 +29,7 @@ internal sealed class HttpSource(HttpClient client, ModelDownloaderOptions optio
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
             }
 
-            var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+            var response = await SendAsync(request, cancellationToken).ConfigureAwait(false);
             sha256 ??= Sha256Of(response);
             length ??= Header(response, "X-Linked-Size") is { } text && long.TryParse(text, out var size) && size >= 0 ? size : null;
             if (response.StatusCode is not (HttpStatusCode.MovedPermanently or HttpStatusCode.Found or HttpStatusCode.SeeOther or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect))
@@ -39,16 +39,58 @@ internal sealed class HttpSource(HttpClient client, ModelDownloaderOptions optio
 
             var target = response.Headers.Location;
             response.Dispose();
-            var next = target is null ? throw new DownloadException($"{url} redirects without saying where to.") : new Uri(url, target);
+            if (target is null || !Uri.TryCreate(url, target, out var next))
+            {
+                throw new DownloadException($"{Describe(url)} redirects without saying where to.");
+            }
+
             if (next.Scheme is not ("http" or "https") || (url.Scheme == "https" && next.Scheme == "http"))
             {
-                throw new DownloadException($"{url} redirects to {next.GetLeftPart(UriPartial.Path)}, which is less safe; it is not followed.");
+                throw new DownloadException($"{Describe(url)} redirects to {Describe(next)}, which is less safe; it is not followed.");
             }
 
             url = next;
         }
 
-        throw new DownloadException($"{url} redirects more than {MostRedirects} times.");
+        throw new DownloadException($"{Describe(url)} redirects more than {MostRedirects} times.");
+    }
+
+    /// <summary>An address for a message: what follows its path may be a signature.</summary>
+    public static string Describe(Uri url) => url.GetLeftPart(UriPartial.Path);
+
+    /// <summary>Reads from the body of an answer.</summary>
+    /// <returns>The number of bytes; 0 at the end.</returns>
+    /// <exception cref="TruncatedException">The connection broke, or nothing came for too long.</exception>
+    public async Task<int> ReadAsync(Stream content, byte[] buffer, CancellationToken cancellationToken)
+    {
+        using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        stall.CancelAfter(options.StallTimeout);
+        try
+        {
+            return await content.ReadAsync(buffer, stall.Token).ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            throw new TruncatedException($"The connection broke: {e.Message}", e);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TruncatedException($"Nothing came for {options.StallTimeout.TotalSeconds:0.###} s.", e);
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        stall.CancelAfter(options.StallTimeout);
+        try
+        {
+            return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stall.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new HttpRequestException($"{Describe(request.RequestUri!)} does not answer.", e);
+        }
     }
 
     private static string? Header(HttpResponseMessage response, string name) => response.Headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;

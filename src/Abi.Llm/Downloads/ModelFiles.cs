@@ -79,6 +79,6 @@ internal static partial class ModelFiles
             && !file.Contains("mmproj", StringComparison.OrdinalIgnoreCase) && !file.Contains("imatrix", StringComparison.OrdinalIgnoreCase);
     }
 
-    [GeneratedRegex(@"^(?<prefix>.*)-(?<no>\d{5})-of-(?<count>\d{5})\.gguf$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^(?<prefix>.*)-(?<no>[0-9]{5})-of-(?<count>[0-9]{5})\.gguf$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Part();
 }

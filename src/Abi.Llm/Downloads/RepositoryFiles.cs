@@ -61,7 +61,7 @@ internal sealed class RepositoryFiles(HttpSource source, ModelDownloaderOptions 
                     return answer;
                 }
 
-                failure = FileDownload.Refusal(answer.Response.StatusCode, url.GetLeftPart(UriPartial.Path), options);
+                failure = FileDownload.Refusal(answer.Response.StatusCode, HttpSource.Describe(url), options);
                 answer.Dispose();
             }
             catch (HttpRequestException e)
@@ -89,19 +89,23 @@ internal sealed class RepositoryFiles(HttpSource source, ModelDownloaderOptions 
         await using var _ = stream.ConfigureAwait(false);
         using var bytes = new MemoryStream();
         var buffer = new byte[1 << 16];
-        int count;
-        while ((count = await stream.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0)
-        {
-            bytes.Write(buffer, 0, count);
-            if (bytes.Length > MostBytes)
-            {
-                throw Strange(repository);
-            }
-        }
-
         try
         {
+            int count;
+            while ((count = await source.ReadAsync(stream, buffer, cancellationToken).ConfigureAwait(false)) > 0)
+            {
+                bytes.Write(buffer, 0, count);
+                if (bytes.Length > MostBytes)
+                {
+                    throw Strange(repository);
+                }
+            }
+
             return JsonDocument.Parse(bytes.ToArray());
+        }
+        catch (TruncatedException e)
+        {
+            throw new DownloadException($"{options.Endpoint.Host} broke off while it listed the files of {repository}: {e.Message}", innerException: e);
         }
         catch (JsonException)
         {

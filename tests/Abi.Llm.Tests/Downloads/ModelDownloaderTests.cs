@@ -89,6 +89,115 @@ public sealed class ModelDownloaderTests
         Assert.That(File.ReadAllBytes(model.Path), Is.EqualTo(other));
     }
 
+    /// <summary>Not every server looks at If-Range: what it sends then must not be put behind bytes of another file.</summary>
+    [TestCase("\"2\"", 0)]
+    [TestCase(null, 50_000)]
+    public async Task TheRestOfAnotherFileIsNotTaken(string? tag, int longer)
+    {
+        var other = Bytes(2, File1.Length + longer);
+        var first = true;
+        await using var server = new LocalServer(request =>
+        {
+            request = request with { Headers = request.Headers.Where(header => header.Key != "If-Range").ToDictionary(StringComparer.OrdinalIgnoreCase) };
+            var isFirst = first;
+            first = false;
+            return isFirst ? LocalResponse.OfFile(request, File1, tag is null ? null : "\"1\"") with { BreakAfter = 300_000 } : LocalResponse.OfFile(request, other, tag);
+        });
+        using var downloader = Downloader(server);
+        var model = await downloader.DownloadAsync(ModelReference.Parse($"{server.Address}m.gguf"), _folder);
+        Assert.That(File.ReadAllBytes(model.Path), Is.EqualTo(other));
+    }
+
+    /// <summary>The note of a new version is not written while bytes of the old one are there: a process may end between the two.</summary>
+    [Test]
+    public async Task ANoteNeverSpeaksOfBytesOfAnotherFile()
+    {
+        var other = Bytes(2, File1.Length);
+        var target = Path.Combine(_folder, "m.gguf");
+        File.WriteAllBytes($"{target}.partial", File1[..300_000]);
+        await using var server = new LocalServer(request => LocalResponse.OfFile(request, other, "\"2\""));
+        new PartialFile(target).Write(new Uri($"{server.Address}m.gguf"), File1.Length, null, "\"1\"");
+        using (var held = new ModelDownloader(new ModelDownloaderOptions { Endpoint = server.Address }) { OpenFile = (_, _) => throw new IOException("held by another process") })
+        {
+            Assert.That(async () => await held.DownloadAsync(ModelReference.Parse($"{server.Address}m.gguf"), _folder), Throws.TypeOf<DownloadException>().With.Message.Contains("held by another"));
+        }
+
+        using var downloader = Downloader(server);
+        var model = await downloader.DownloadAsync(ModelReference.Parse($"{server.Address}m.gguf"), _folder);
+        Assert.That(File.ReadAllBytes(model.Path), Is.EqualTo(other));
+    }
+
+    [Test]
+    public async Task AFileIsOnTheDiskBeforeItHasItsName()
+    {
+        await using var server = new LocalServer(request => LocalResponse.OfFile(request, File1));
+        var target = Path.Combine(_folder, "m.gguf");
+        var flushed = false;
+        using var downloader = new ModelDownloader(new ModelDownloaderOptions { Endpoint = server.Address })
+        {
+            OpenFile = (path, mode) => new FlushedDisk(path, mode, () => flushed = !File.Exists(target)),
+        };
+        await downloader.DownloadAsync(ModelReference.Parse($"{server.Address}m.gguf"), _folder);
+        Assert.That(flushed, Is.True);
+    }
+
+    [Test]
+    public async Task WhatHasNoRoomIsNotBegun()
+    {
+        await using var server = new LocalServer(request => LocalResponse.OfFile(request, File1) is var response && response.Headers is var headers
+            ? response with { Headers = [.. headers, ("X-Linked-Size", "1000000000000000000")] } : response);
+        using var downloader = Downloader(server);
+        var error = Assert.ThrowsAsync<DownloadException>(() => downloader.DownloadAsync(ModelReference.Parse($"{server.Address}m.gguf"), _folder));
+        Assert.That(error!.Message, Does.Contain("not enough room"));
+        Assert.That(Left(), Is.Empty);
+    }
+
+    [Test]
+    public async Task AServerThatDoesNotAnswerIsGivenUp()
+    {
+        await using var server = new LocalServer(request => new LocalResponse(200, []) { IsSilent = true });
+        using var downloader = new ModelDownloader(new ModelDownloaderOptions { Endpoint = server.Address, RetryDelay = TimeSpan.FromMilliseconds(1), Retries = 1, StallTimeout = TimeSpan.FromMilliseconds(200) });
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        Assert.That(async () => await downloader.DownloadAsync(ModelReference.Parse($"{server.Address}m.gguf"), _folder, null, patience.Token), Throws.TypeOf<DownloadException>().With.Message.Contains("not answer"));
+        Assert.That(async () => await downloader.ResolveAsync(ModelReference.Parse("owner/repo"), patience.Token), Throws.TypeOf<DownloadException>().With.Message.Contains("not answer"));
+        Assert.That(server.Requests, Has.Count.EqualTo(4));
+    }
+
+    [Test]
+    public async Task AListThatStallsIsGivenUp()
+    {
+        await using var server = new LocalServer(request => LocalResponse.OfText("[]") with { BreakAfter = 1, Stalls = true });
+        using var downloader = new ModelDownloader(new ModelDownloaderOptions { Endpoint = server.Address, StallTimeout = TimeSpan.FromMilliseconds(200) });
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        Assert.That(async () => await downloader.ResolveAsync(ModelReference.Parse("owner/repo"), patience.Token), Throws.TypeOf<DownloadException>().With.Message.Contains("broke off"));
+    }
+
+    [Test]
+    public async Task ANoteThatCannotBeWrittenIsSaid()
+    {
+        await using var server = new LocalServer(request => LocalResponse.OfFile(request, File1));
+        using var downloader = Downloader(server);
+        Directory.CreateDirectory(Path.Combine(_folder, "m.gguf.partial.json"));
+        Assert.That(async () => await downloader.DownloadAsync(ModelReference.Parse($"{server.Address}m.gguf"), _folder), Throws.TypeOf<DownloadException>());
+    }
+
+    [Test]
+    public async Task DigitsOfOtherScriptsCountNoParts()
+    {
+        await using var server = Hub(("m-Q8_0-00001-of-\u0660\u0660\u0660\u0660\u0662.gguf", File1, null));
+        using var downloader = Downloader(server);
+        Assert.That((await downloader.ResolveAsync(ModelReference.Parse("owner/repo"))).Length, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task ARedirectToNowhereIsSaid()
+    {
+        await using var server = new LocalServer(request => LocalResponse.Redirect("//["));
+        using var downloader = Downloader(server);
+        var error = Assert.ThrowsAsync<DownloadException>(() => downloader.DownloadAsync(ModelReference.Parse($"{server.Address}m.gguf?signature=secret"), _folder));
+        Assert.That(error!.Message, Does.Contain("without saying where to").And.Not.Contain("secret"));
+    }
+
     [Test]
     public async Task AServerWithoutRangesBeginsAnew()
     {
@@ -410,6 +519,18 @@ public sealed class ModelDownloaderTests
             }
 
             await base.WriteAsync(buffer, cancellationToken);
+        }
+    }
+
+    private sealed class FlushedDisk(string path, FileMode mode, Action flushed) : FileStream(path, mode, FileAccess.ReadWrite, FileShare.None, 1)
+    {
+        public override void Flush(bool flushToDisk)
+        {
+            base.Flush(flushToDisk);
+            if (flushToDisk)
+            {
+                flushed();
+            }
         }
     }
 }
