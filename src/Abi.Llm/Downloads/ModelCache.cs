@@ -1,6 +1,9 @@
+using System.Security.Cryptography;
+using System.Text;
+
 namespace Abi.Llm.Downloads;
 
-/// <summary>The folder that models are kept in, one folder a repository.</summary>
+/// <summary>The folder that models are kept in, one folder a repository and revision, or a folder of a host.</summary>
 public static class ModelCache
 {
     /// <summary>The folder: <c>ABI_CACHE</c>, or <c>abi/models</c> in the user's cache folder (<c>XDG_CACHE_HOME</c>, <c>~/.cache</c>, or local application data on Windows).</summary>
@@ -27,7 +30,15 @@ public static class ModelCache
     {
         ArgumentNullException.ThrowIfNull(reference);
         directory ??= Directory;
-        return reference.Repository is { } repository ? Path.Combine([directory, .. repository.Split('/')]) : Path.Combine(directory, reference.Url!.Host);
+        if (reference.Url is { } url)
+        {
+            // files of one name lie at several addresses of a host
+            var address = SHA256.HashData(Encoding.UTF8.GetBytes(HttpSource.Describe(new Uri(url, "."))));
+            return Path.Combine(directory, url.IdnHost.Replace(':', '-'), Convert.ToHexStringLower(address)[..16]);
+        }
+
+        var folder = Path.Combine([directory, .. reference.Repository!.Split('/')]);
+        return reference.Revision == "main" ? folder : $"{folder}@{Uri.EscapeDataString(reference.Revision)}";
     }
 
     /// <summary>The file of a model that was downloaded before; of a split model, the first part. Null when it was not.</summary>

@@ -55,6 +55,18 @@ public sealed class ModelReferenceTests
     }
 
     [Test]
+    public void EveryAddressAndEveryRevisionHasAFolderOfItsOwn()
+    {
+        string[] folders =
+        [
+            .. new[] { "owner/repo", "https://host/a/m.gguf", "https://host/b/m.gguf", "https://host/a%2Fb/m.gguf", "http://host/a/m.gguf", "http://[::1]:80/a/m.gguf" }.Select(text => ModelCache.DirectoryOf(ModelReference.Parse(text), "cache")),
+            ModelCache.DirectoryOf(ModelReference.Parse("owner/repo") with { Revision = "refs/pr/2" }, "cache"),
+        ];
+        Assert.That(folders, Is.Unique.And.All.StartsWith("cache").And.All.Not.Contains(".."));
+        Assert.That(ModelCache.DirectoryOf(ModelReference.Parse("https://host/a/m-00001-of-00002.gguf?x=1"), "cache"), Is.EqualTo(folders[1]), "parts of a model lie together");
+    }
+
+    [Test]
     [NonParallelizable]
     public void AModelOptionMayNameAPulledModel()
     {
