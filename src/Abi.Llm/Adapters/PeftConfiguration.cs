@@ -9,11 +9,21 @@ internal sealed class PeftConfiguration
     private const int MaximumBytes = 1 << 20;
     private readonly string _path;
     private readonly JsonElement _root;
+    private readonly float? _alpha;
+    private readonly bool _isStabilised;
+    private readonly List<(Regex Module, float Alpha)> _patterns = [];
 
     private PeftConfiguration(string path, JsonElement root)
     {
         _path = path;
         _root = root;
+        Check();
+        _alpha = _root.TryGetProperty("lora_alpha", out var alpha) ? Number("lora_alpha", alpha) : null;
+        _isStabilised = Flag("use_rslora");
+        if (_root.TryGetProperty("alpha_pattern", out var patterns) && patterns.ValueKind == JsonValueKind.Object)
+        {
+            _patterns.AddRange(patterns.EnumerateObject().Select(pattern => (ModulePattern(pattern.Name), Number("alpha_pattern", pattern.Value))));
+        }
     }
 
     public static PeftConfiguration Read(string path)
@@ -26,9 +36,7 @@ internal sealed class PeftConfiguration
             }
 
             using var document = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = 16 });
-            var configuration = new PeftConfiguration(path, document.RootElement.Clone());
-            configuration.Check();
-            return configuration;
+            return new PeftConfiguration(path, document.RootElement.Clone());
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
@@ -43,8 +51,9 @@ internal sealed class PeftConfiguration
     /// <summary>The scale of a module's change: alpha / rank, or alpha / √rank for rank-stabilised adapters.</summary>
     public float Scale(string module, int rank)
     {
-        var alpha = Pattern("alpha_pattern", module) ?? (_root.TryGetProperty("lora_alpha", out var value) ? value.GetSingle() : rank);
-        return alpha / (Flag("use_rslora") ? MathF.Sqrt(rank) : rank);
+        var own = _patterns.FindIndex(pattern => pattern.Module.IsMatch(module));
+        var alpha = own >= 0 ? _patterns[own].Alpha : _alpha ?? rank;
+        return alpha / (_isStabilised ? MathF.Sqrt(rank) : rank);
     }
 
     private void Check()
@@ -66,32 +75,20 @@ internal sealed class PeftConfiguration
 
     private bool Flag(string key) => _root.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.True;
 
-    private float? Pattern(string key, string module)
-    {
-        if (_root.TryGetProperty(key, out var patterns) && patterns.ValueKind == JsonValueKind.Object)
-        {
-            foreach (var pattern in patterns.EnumerateObject())
-            {
-                // a key is a module's ending, or a regular expression for it
-                if (module.EndsWith(pattern.Name, StringComparison.Ordinal) || IsMatch(module, pattern.Name))
-                {
-                    return pattern.Value.GetSingle();
-                }
-            }
-        }
+    private float Number(string key, JsonElement value) => value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out var number) && float.IsFinite(number)
+        ? number
+        : throw new ModelFormatException($"'{key}' of the adapter's configuration has the value {value.GetRawText()}; it must be a number", _path);
 
-        return null;
-    }
-
-    private bool IsMatch(string module, string pattern)
+    /// <summary>What a key of a pattern means: the whole name of a module or its ending behind a point, which may be a regular expression.</summary>
+    private Regex ModulePattern(string key)
     {
         try
         {
-            return Regex.IsMatch(module, $@"(.*\.)?({pattern})$", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+            return new Regex($@"^(.*\.)?({key})$", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
         }
-        catch (Exception exception) when (exception is ArgumentException or NotSupportedException or RegexMatchTimeoutException)
+        catch (Exception exception) when (exception is ArgumentException or NotSupportedException)
         {
-            throw new ModelFormatException($"The pattern '{pattern}' of the adapter's configuration cannot be read", _path, innerException: exception);
+            throw new ModelFormatException($"The pattern '{key}' of the adapter's configuration cannot be read", _path, innerException: exception);
         }
     }
 }

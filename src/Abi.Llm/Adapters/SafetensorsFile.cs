@@ -61,9 +61,14 @@ internal sealed unsafe class SafetensorsFile : IDisposable
             throw Error($"Tensor '{name}' has {shape.Length} dimensions; a matrix is needed");
         }
 
+        if (end - start > int.MaxValue || shape[0] > int.MaxValue || shape[1] > int.MaxValue)
+        {
+            throw Error($"Tensor '{name}' of [{shape[0]}, {shape[1]}] is larger than the matrix of an adapter can be");
+        }
+
         // the product cannot overflow: the lengths were checked against the bytes that are there
         var values = new float[shape[0] * shape[1]];
-        BlockFormat.Get(format).Decode(new ReadOnlySpan<byte>((byte*)_file.Address + _dataStart + start, checked((int)(end - start))), values);
+        BlockFormat.Get(format).Decode(new ReadOnlySpan<byte>((byte*)_file.Address + _dataStart + start, (int)(end - start)), values);
         return new FloatMatrix((int)shape[0], (int)shape[1], values);
     }
 

@@ -213,6 +213,12 @@ public sealed class LoraAdapterTests
             var tensors = await File.ReadAllBytesAsync(Path.Combine(AdapterPath("lora-peft"), "adapter_model.safetensors"));
             await WriteAsync("""{ "peft_type": "LORA", "lora_alpha": 16, "r": 8, "use_dora": true }""", tensors);
             Assert.That(async () => await model.LoadAdapterAsync(folder.FullName), Throws.TypeOf<UnsupportedModelException>().With.Message.Contains("use_dora"));
+            foreach (var wrong in new[] { "\"lora_alpha\": \"16\"", "\"lora_alpha\": null", "\"lora_alpha\": 1e99", "\"alpha_pattern\": {\"q_proj\": \"x\"}", "\"alpha_pattern\": {\"\\ud800\": 1}", "\"alpha_pattern\": {\"(\": 1}" })
+            {
+                await WriteAsync($"{{ \"peft_type\": \"LORA\", {wrong} }}", tensors);
+                Assert.That(async () => await model.LoadAdapterAsync(folder.FullName), Throws.TypeOf<ModelFormatException>().With.Message.Contains("configuration"), wrong);
+            }
+
             var random = new Random(1);
             for (var round = 0; round < 60; round++)
             {
