@@ -49,6 +49,7 @@ internal sealed class CharacterMap
         var replacements = bytes[(4 + (int)size)..].ToArray();
         var bad = Array.FindIndex(units, unit => unit >= LeafValue && (unit & ~LeafValue) >= (uint)replacements.Length);
         return replacements[^1] != 0 ? throw Broken("does not end its last replacement with a zero")
+            : LongestReplacement(replacements) is var longest && longest > Vocabulary.LongestMatch ? throw Broken($"has a replacement of {longest} bytes; {Vocabulary.LongestMatch} are allowed")
             : bad >= 0 ? throw Broken($"refers in unit {bad} to replacement {units[bad] & ~LeafValue}, but they have {replacements.Length} bytes")
             : new CharacterMap(units, replacements);
     }
@@ -67,7 +68,8 @@ internal sealed class CharacterMap
         }
 
         var node = Offset(_units[0]);
-        for (var i = 0; i < text.Length && text[i] != 0; i++)
+        // a broken table may lead round and round
+        for (var i = 0; i < Math.Min(text.Length, Vocabulary.LongestMatch) && text[i] != 0; i++)
         {
             node ^= text[i];
             // A child carries its label; a unit of a value carries the top bit and so matches none.
@@ -87,6 +89,19 @@ internal sealed class CharacterMap
         }
 
         return length;
+    }
+
+    private static int LongestReplacement(ReadOnlySpan<byte> replacements)
+    {
+        var longest = 0;
+        for (var rest = replacements; !rest.IsEmpty;)
+        {
+            var length = rest.IndexOf((byte)0);
+            longest = Math.Max(longest, length);
+            rest = rest[(length + 1)..];
+        }
+
+        return longest;
     }
 
     private static uint Offset(uint unit) => (unit >> 10) << (int)((unit & 0x200) >> 6);

@@ -150,6 +150,15 @@ public sealed class HostileVocabularyTests
         Refused(metadata.With("tokenizer.ggml.precompiled_charsmap", GgufValue.Of("text")), "tokenizer.ggml.precompiled_charsmap");
         Refused(metadata.With("tokenizer.ggml.precompiled_charsmap", GgufValue.Of([1f])), "tokenizer.ggml.precompiled_charsmap");
 
+        // a unit that is its own child for 'a', and a replacement that would make megabytes of every letter
+        byte[] endless = [0, 4, 0, 0, .. Enumerable.Range(0, 256).SelectMany(_ => new byte[] { (byte)'a', 0, 0, 0 }), 0];
+        var round = Tokenizer.FromMetadata(metadata.With("tokenizer.ggml.precompiled_charsmap", new GgufValue(GgufValueType.Array, GgufValueType.UInt8, endless.Length, endless, hasShortLengths: false)));
+        var clock = Stopwatch.StartNew();
+        round.CountTokens([.. Enumerable.Repeat((byte)'a', 300_000)]);
+        Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(20)));
+        byte[] large = [4, 0, 0, 0, 0, 0, 0, 0, .. Enumerable.Repeat((byte)'x', 5000), 0];
+        Refused(metadata.With("tokenizer.ggml.precompiled_charsmap", new GgufValue(GgufValueType.Array, GgufValueType.UInt8, large.Length, large, hasShortLengths: false)), "tokenizer.ggml.precompiled_charsmap");
+
         // A table of noise matches whatever it matches, and never leaves its bounds.
         var random = new Random(1);
         for (var i = 0; i < 300; i++)
