@@ -40,6 +40,9 @@ internal static class AdditionalChatOptions
     /// <summary>The key of the template's variables.</summary>
     public const string TemplateVariables = "chat_template_kwargs";
 
+    /// <summary>Variables that stand for the conversation and the model; texts in others would otherwise be taken for these.</summary>
+    private static readonly string[] Reserved = ["messages", "tools", "bos_token", "eos_token"];
+
     /// <summary>The keys that are known, in order.</summary>
     public static IEnumerable<string> Keys => Readers.Keys.Append(TemplateVariables).Order(StringComparer.Ordinal);
 
@@ -53,7 +56,9 @@ internal static class AdditionalChatOptions
             }
             else if (key == TemplateVariables)
             {
-                variables = variables.SetItems(Entries(key, value));
+                variables = variables.SetItems(Entries(key, value).Select(entry => Reserved.Contains(entry.Key)
+                    ? throw Wrong(key, $"'{entry.Key}' is what the client itself gives the template; say it with the request's messages and options.")
+                    : entry));
             }
             else if (!ignoresUnknown)
             {

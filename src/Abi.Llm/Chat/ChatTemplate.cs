@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Abi.Llm.Chat.Jinja;
 using Abi.Llm.Gguf;
@@ -17,6 +18,9 @@ public sealed class ChatTemplate
 {
     /// <summary>The metadata key of a model's template; variants have a name behind it, such as <c>tokenizer.chat_template.tool_use</c>.</summary>
     public const string MetadataKey = "tokenizer.chat_template";
+
+    /// <summary>The most characters of a template: parsing takes time and memory, which nobody can end.</summary>
+    private const int MostCharacters = 1 << 20;
 
     private readonly JinjaTemplate _template;
     private readonly Lazy<ChatTemplateCapabilities> _capabilities;
@@ -59,6 +63,11 @@ public sealed class ChatTemplate
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(beginText);
         ArgumentNullException.ThrowIfNull(endText);
+        if (source.Length > MostCharacters)
+        {
+            throw new ChatTemplateException($"The chat template has {source.Length} characters; at most {MostCharacters} are allowed.");
+        }
+
         try
         {
             return new ChatTemplate(source, beginText, endText);
@@ -179,7 +188,7 @@ public sealed class ChatTemplate
         };
         foreach (var (name, value) in options.Variables)
         {
-            root[name] = ChatJson.Node(value);
+            root[name] = variables.Other(ChatJson.Node(value));
         }
 
         var text = _template.Render(ChatJson.Element(root), options.Now ?? TimeProvider.System.GetLocalNow(), cancellationToken);
@@ -287,7 +296,7 @@ public sealed class ChatTemplate
         for (var mark = '\uFDD0'; mark <= '\uFDEF'; mark++)
         {
             var taken = mark;
-            if (!messages.Any(message => message.Contents.Any(content => Holds(content, taken))) && !options.Tools.Any(tool => Holds(tool.Name, taken) || Holds(tool.Description, taken) || Holds(tool.JsonSchema.GetRawText(), taken)))
+            if (!options.Variables.Values.Any(value => Holds(ChatJson.Write(ChatJson.Node(value)), taken)) && !messages.Any(message => message.Contents.Any(content => Holds(content, taken))) && !options.Tools.Any(tool => Holds(tool.Name, taken) || Holds(tool.Description, taken) || (tool.JsonSchema.ValueKind != JsonValueKind.Undefined && Holds(tool.JsonSchema.GetRawText(), taken))))
             {
                 return mark;
             }

@@ -21,15 +21,7 @@ internal sealed partial class ChatTemplateProbe
         _endText = endText;
     }
 
-    public static ChatTemplateCapabilities Run(string source, string beginText, string endText)
-    {
-        if (source.Length > Limits.Characters)
-        {
-            throw new ChatTemplateException($"The chat template has {source.Length} characters; at most {Limits.Characters} are allowed.");
-        }
-
-        return new ChatTemplateProbe(source, beginText, endText).Run(source);
-    }
+    public static ChatTemplateCapabilities Run(string source, string beginText, string endText) => new ChatTemplateProbe(source, beginText, endText).Run(source);
 
     private ChatTemplateCapabilities Run(string source)
     {

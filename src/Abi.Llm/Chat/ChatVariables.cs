@@ -382,6 +382,9 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
 
     private static string? Join(string? first, string second, string between) => string.IsNullOrEmpty(first) ? second : second.Length == 0 ? first : first + between + second;
 
+    /// <summary>Another variable of the template, whose texts are not the template's own either.</summary>
+    public JsonNode? Other(JsonNode? value) => value is null ? null : Guard(value);
+
     private string Guard(string text) => guard is null ? text : guard.Mark(text, mark);
 
     private JsonNode Guard(JsonNode node)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text;
 using Abi.Llm.Tokenizers;
 
@@ -16,44 +17,22 @@ internal sealed class ContentGuard
 {
     private static readonly ConditionalWeakTable<Tokenizer, ContentGuard> Guards = [];
 
-    private readonly Dictionary<char, int>[] _children; // per node: character → node
-    private readonly bool[] _ends;                      // per node: whether a text ends there
-    private readonly HashSet<string> _tails = new(StringComparer.Ordinal);
+    private readonly ByteTrie _forward = new();  // the texts, two bytes a character
+    private readonly ByteTrie _backward = new(); // the same from their ends
     private readonly string[] _texts;
     private readonly int _longest;
 
     private ContentGuard(IEnumerable<string> texts)
     {
         _texts = [.. texts];
-        List<Dictionary<char, int>> children = [[]];
-        List<bool> ends = [false];
-        foreach (var text in _texts)
+        for (var i = 0; i < _texts.Length; i++)
         {
-            var node = 0;
-            foreach (var c in text)
-            {
-                if (!children[node].TryGetValue(c, out var next))
-                {
-                    next = children.Count;
-                    children[node].Add(c, next);
-                    children.Add([]);
-                    ends.Add(false);
-                }
-
-                node = next;
-            }
-
-            ends[node] = true;
-            for (var start = 1; start < text.Length; start++)
-            {
-                _tails.Add(text[start..]);
-            }
-
-            _longest = Math.Max(_longest, text.Length);
+            var characters = _texts[i].ToCharArray();
+            _forward.Add(MemoryMarshal.AsBytes<char>(characters), i);
+            Array.Reverse(characters);
+            _backward.Add(MemoryMarshal.AsBytes<char>(characters), i);
+            _longest = Math.Max(_longest, characters.Length);
         }
-
-        _children = [.. children];
-        _ends = [.. ends];
     }
 
     /// <summary>The guard of a tokenizer.</summary>
@@ -74,11 +53,11 @@ internal sealed class ContentGuard
             var node = 0;
             var at = start;
             var isFound = false;
-            while (at < text.Length && _children[node].TryGetValue(text[at], out node))
+            while (at < text.Length && (node = Next(_forward, node, text[at])) >= 0)
             {
                 at++;
-                isFound |= _ends[node];
-                if (at == start + 1 && _ends[node])
+                isFound |= _forward.Value(node) >= 0;
+                if (at == start + 1 && isFound)
                 {
                     (places ??= []).Add(start);
                 }
@@ -150,10 +129,9 @@ internal sealed class ContentGuard
         }
 
         var head = text.AsSpan(first);
-        var lookup = _tails.GetAlternateLookup<ReadOnlySpan<char>>();
         for (var length = 1; length < _longest && length <= head.Length; length++)
         {
-            if (lookup.Contains(head[..length]))
+            if (IsTail(head[..length]))
             {
                 (places ??= []).Add(first + Math.Min(1, length - 1));
             }
@@ -173,6 +151,20 @@ internal sealed class ContentGuard
         }
     }
 
+    /// <summary>Whether a steering text ends in this.</summary>
+    private bool IsTail(ReadOnlySpan<char> text)
+    {
+        var node = 0;
+        for (var i = text.Length - 1; i >= 0 && node >= 0; i--)
+        {
+            node = Next(_backward, node, text[i]);
+        }
+
+        return node >= 0;
+    }
+
+    private static int Next(ByteTrie trie, int node, char c) => trie.Next(node, (byte)c) is var half and >= 0 ? trie.Next(half, (byte)(c >> 8)) : -1;
+
     private static bool IsBlank(ReadOnlySpan<char> text) => text.IsEmpty || text.IsWhiteSpace();
 
     /// <summary>Words are left alone: template logic compares them ("string", "object"), and no template spells a control token around a word of its input.</summary>
@@ -189,12 +181,13 @@ internal sealed class ContentGuard
         return true;
     }
 
+    /// <remarks>Texts that are too long to be looked for become no tokens.</remarks>
     private static IEnumerable<string> SteeringTexts(Tokenizer tokenizer)
     {
         for (var id = 0; id < tokenizer.VocabularySize; id++)
         {
             var kind = tokenizer.KindOf(id);
-            if (kind is TokenKind.Control or TokenKind.Unknown or TokenKind.UserDefined && tokenizer.TokenBytes(id, special: true) is { IsEmpty: false } bytes && IsSteering(kind, bytes))
+            if (kind is TokenKind.Control or TokenKind.Unknown or TokenKind.UserDefined && tokenizer.TokenBytes(id, special: true) is { IsEmpty: false, Length: <= Vocabulary.LongestMatch } bytes && IsSteering(kind, bytes))
             {
                 yield return Encoding.UTF8.GetString(bytes);
             }

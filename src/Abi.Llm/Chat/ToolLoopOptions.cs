@@ -15,7 +15,7 @@ public sealed record ToolLoopOptions
     /// <summary>Whether calls of one round run at the same time; the functions must allow it.</summary>
     public bool AllowConcurrentCalls { get; init; }
 
-    /// <summary>How long one call may take; unset, as long as the caller's token allows. The model is told of one that took too long.</summary>
+    /// <summary>How long one call may take; unset, as long as the caller's token allows. The model is told of one that took too long. A function that does not heed its token is waited for all the same.</summary>
     public TimeSpan? CallTimeout { get; init; }
 
     /// <summary>Whether an exception of a function ends the request; otherwise the model is told that the call failed.</summary>

@@ -95,6 +95,10 @@ public sealed class AbiChatClientTests
             await Refused(new() { AdditionalProperties = new() { ["min-p"] = 0.1 } }, "AdditionalProperties[\"min-p\"]");
             await Refused(new() { AdditionalProperties = new() { ["min_p"] = "much" } }, "AdditionalProperties[\"min_p\"]");
             Assert.That((await Ask(new() { AdditionalProperties = new() { ["chat_template_kwargs"] = JsonDocument.Parse("{\"enable_thinking\": false}").RootElement } })).Prompt, Does.EndWith("</think>\n\n"));
+            foreach (var reserved in new[] { "messages", "tools", "bos_token", "eos_token" })
+            {
+                await Refused(new() { AdditionalProperties = new() { ["chat_template_kwargs"] = new Dictionary<string, object?> { [reserved] = "x" } } }, "AdditionalProperties[\"chat_template_kwargs\"]");
+            }
         },
     };
 
