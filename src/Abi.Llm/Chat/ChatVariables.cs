@@ -26,42 +26,40 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
     public JsonArray Messages(IReadOnlyList<ChatMessage> messages, bool folds, string? folded)
     {
         List<JsonObject> result = [];
-        var held = capabilities.SystemMessages ? null : folded;
+        List<string> first = []; // texts that go into the system message at the beginning
+        List<string> held = capabilities.SystemMessages || folded is null ? [] : [folded];
         foreach (var message in messages)
         {
             var isSystem = IsSystem(message) && folds;
             var shows = capabilities.SystemMessages && (result.Count == 0 || capabilities.LateSystemMessages);
             if (isSystem && !shows)
             {
-                if (capabilities.SystemMessages && result.Count == 1 && IsSystem(messages[0]))
-                {
-                    AddText(result[0], Guard(TextOf(message)), atEnd: true);
-                }
-                else
-                {
-                    held = Join(held, Guard(TextOf(message)), "\n\n");
-                }
-
+                (capabilities.SystemMessages && result.Count == 1 && IsSystem(messages[0]) ? first : held).Add(Guard(TextOf(message)));
                 continue;
             }
 
-            var first = result.Count;
+            var before = result.Count;
             Add(result, message, isSystem && !capabilities.DeveloperRole ? ChatRole.System.Value : message.Role.Value, folds);
-            if (held is not null && result.Skip(first).FirstOrDefault(IsUser) is { } user)
+            if (held.Count > 0 && result.Skip(before).FirstOrDefault(IsUser) is { } user)
             {
-                AddText(user, held, atEnd: false);
-                held = null;
+                AddText(user, Joined(held), atEnd: false);
+                held.Clear();
             }
         }
 
-        if (held is not null)
+        if (first.Count > 0)
+        {
+            AddText(result[0], Joined(first), atEnd: true);
+        }
+
+        if (held.Count > 0)
         {
             if (!result.Exists(IsUser))
             {
                 throw new ChatTemplateException("The chat template does not show every system message, and there is no user message that its text could go into.");
             }
 
-            AddUserText(result, held);
+            AddUserText(result, Joined(held));
         }
 
         return new JsonArray([.. folded is not null && capabilities.SystemMessages ? WithSystem(result, folded) : result]);
@@ -379,6 +377,8 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
 
         return message.Text;
     }
+
+    private static string Joined(List<string> texts) => string.Join("\n\n", texts.Where(text => text.Length > 0));
 
     private static string? Join(string? first, string second, string between) => string.IsNullOrEmpty(first) ? second : second.Length == 0 ? first : first + between + second;
 

@@ -282,6 +282,19 @@ public sealed class ChatTemplateTests
         Assert.That(TemplateFixtures.Load("openai").Render(messages), Does.Contain("because\n\nI will look."));
     }
 
+    /// <summary>Texts that are folded into one message are joined once, not one after another.</summary>
+    [TestCase("{% for m in messages %}{% if m.role == 'system' and not loop.first %}{{ raise_exception('no') }}{% endif %}{{ m.content }}|{% endfor %}", 1)]
+    [TestCase("{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}{% endif %}{{ m.content }}|{% endfor %}", 0)]
+    public void ManySystemMessagesTakeLinearTime(string source, int systemMessages)
+    {
+        var template = ChatTemplate.Parse(source);
+        ChatMessage[] messages = [.. Enumerable.Range(0, 20_000).Select(i => new ChatMessage(ChatRole.System, new string('x', 498))), new(ChatRole.User, "Hi")];
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var text = template.Render(messages, new ChatRenderOptions { Unsupported = UnsupportedByTemplate.FoldIn });
+        Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(10)));
+        Assert.That(text, Does.EndWith(systemMessages > 0 ? "x|Hi|" : "x\n\nHi|").And.Length.EqualTo((20_000 * 500) + 2 + (systemMessages > 0 ? 0 : 1)));
+    }
+
     [Test]
     public void ContentThatCannotBeShownIsRefusedByName()
     {
