@@ -131,30 +131,39 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         var descent = Rent(1);
         var nearest = Descend(query, (int)entry, top, level, descent);
         _walks.Add(descent);
-        Span<int> chosen = stackalloc int[2 * 128];
-        Span<int> copiesAmong = stackalloc int[2 * 128];
-        for (var at = Math.Min(level, top); at >= 0; at--)
+        var highest = Math.Min(level, top);
+        Span<int> chosen = stackalloc int[(highest + 1) * Connections];
+        Span<int> counts = stackalloc int[highest + 1];
+        Span<int> copiesAmong = stackalloc int[Connections];
+        for (var at = highest; at >= 0; at--)
         {
             var walk = Rent(ConstructionEffort);
-            walk.Visited[slot] = walk.Stamp; // others may have linked to it already
+            walk.Visited[slot] = walk.Stamp;
             var count = at == 0 ? WalkBase(query, nearest, ConstructionEffort, walk) : WalkUpper(query, nearest, at, ConstructionEffort, walk);
             nearest = walk.Pool[0] & ~ScoredSlot.Mark;
-            var links = Choose(new ReadOnlySpan<ulong>(walk.Pool, count), Connections, OwnCopies, chosen, slot);
-            var copies = CopiesAmong(chosen[..links], slot, copiesAmong);
+            var own = chosen.Slice(at * Connections, Connections);
+            var links = Choose(new ReadOnlySpan<ulong>(walk.Pool, count), Connections, OwnCopies, own, slot);
+            var copies = CopiesAmong(own[..links], slot, copiesAmong);
             if (copies == links && links > 0)
             {
-                links = TakeWaysOut(slot, at, chosen, links);
+                links = TakeWaysOut(slot, at, own, links);
             }
 
-            WriteFirst(slot, at, chosen[..links]);
+            counts[at] = links;
+            _walks.Add(walk);
+        }
+
+        // From below: whoever comes down by a node finds ways on. Otherwise what others link meanwhile would hang on this one alone.
+        for (var at = 0; at <= highest; at++)
+        {
+            var own = chosen.Slice(at * Connections, counts[at]);
+            Write(slot, at, own);
 
             // The others, too, though they lead to a copy already: that one may be deleted.
-            for (var i = 0; i < links; i++)
+            foreach (var link in own)
             {
-                LinkBack(chosen[i], slot, at);
+                LinkBack(link, slot, at);
             }
-
-            _walks.Add(walk);
         }
 
         memory.Return();
@@ -302,30 +311,6 @@ internal sealed unsafe partial class HnswGraph<TDistance>
 
     // How many of all its links may: room for two behind its own, so that copies form a tree and no chain.
     private int MostCopies(int links) => Math.Min(Math.Max(links / 2, OwnCopies + 2), links - 1);
-
-    // Others may have met the node on a level above, and linked to it already: what it leads to since stays, as far as there is room.
-    private void WriteFirst(int slot, int level, ReadOnlySpan<int> chosen)
-    {
-        Lock(slot);
-        var links = LinksOf(slot, level);
-        Span<int> all = stackalloc int[links.Length];
-        chosen.CopyTo(all);
-        var count = chosen.Length;
-        foreach (var link in links)
-        {
-            if (link < 0 || count == all.Length)
-            {
-                break;
-            }
-
-            all[count] = link;
-            count += chosen.Contains(link) ? 0 : 1;
-        }
-
-        all[..count].CopyTo(links);
-        links[count..].Fill(-1);
-        Unlock(slot);
-    }
 
     private void Write(int slot, int level, ReadOnlySpan<int> chosen)
     {
