@@ -152,7 +152,7 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
     private static Expression Operand(UnaryExpression convert)
     {
         var (from, to) = (Code(convert.Operand.Type), Code(convert.Type));
-        return from is >= TypeCode.SByte and <= TypeCode.Decimal && to is >= TypeCode.SByte and <= TypeCode.UInt64 && from > to
+        return from is >= TypeCode.SByte and <= TypeCode.Decimal && to is >= TypeCode.SByte and <= TypeCode.Single && from > to
             ? throw Unsupported(convert, "the conversion may lose something; compute it into a variable first")
             : convert.Operand;
 

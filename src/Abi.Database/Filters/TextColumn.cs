@@ -23,6 +23,7 @@ internal sealed class TextColumn(DataField field) : FieldColumn(field)
         if (before != 0 && --_uses[before] == 0)
         {
             _numbers.TryRemove(_texts[before], out _);
+            _texts[before] = "";
             _free.Push(before);
         }
     }

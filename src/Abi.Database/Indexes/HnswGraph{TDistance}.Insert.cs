@@ -138,7 +138,7 @@ internal sealed unsafe partial class HnswGraph<TDistance>
         for (var at = highest; at >= 0; at--)
         {
             var walk = Rent(ConstructionEffort);
-            walk.Visited[slot] = walk.Stamp;
+            walk.Visited[slot] = walk.Stamp; // it is no neighbour of its own
             var count = at == 0 ? WalkBase(query, nearest, ConstructionEffort, walk) : WalkUpper(query, nearest, at, ConstructionEffort, walk);
             nearest = walk.Pool[0] & ~ScoredSlot.Mark;
             var own = chosen.Slice(at * Connections, Connections);
