@@ -12,6 +12,7 @@ internal sealed class PushdownBuilder
     private const int ReturnNode = 0;
     private readonly GrammarRules _rules;
     private readonly RuleShapes _shapes;
+    private readonly SolidText _solid;
     private readonly Func<GrammarNode.Token, int[]> _tokens;
     private readonly bool[] _usable; // [256]
     private readonly List<PushdownNode> _nodes = [];
@@ -23,6 +24,7 @@ internal sealed class PushdownBuilder
     {
         _rules = rules;
         _shapes = new RuleShapes(rules);
+        _solid = new SolidText(rules);
         _usable = usable;
         _tokens = tokens;
     }
@@ -39,8 +41,8 @@ internal sealed class PushdownBuilder
         var start = builder.StartOf(rules.Root);
         while (builder._pending.TryDequeue(out var next))
         {
-            builder._rule = next.Rule;
-            builder._nodes[next.Start].Targets = [builder.Lower(rules[next.Rule], ReturnNode)];
+            builder._rule = builder._solid.Original(next.Rule);
+            builder._nodes[next.Start].Targets = [builder.Lower(builder._solid.Body(next.Rule), ReturnNode)];
         }
 
         var nodes = builder._nodes.ToArray();
@@ -54,7 +56,7 @@ internal sealed class PushdownBuilder
     {
         if (!_starts.TryGetValue(rule, out var start))
         {
-            start = Add(new PushdownNode { Kind = NodeKind.Split, Rule = rule });
+            start = Add(new PushdownNode { Kind = NodeKind.Split, Rule = _solid.Original(rule) });
             _starts.Add(rule, start);
             _pending.Enqueue((rule, start));
         }
@@ -216,7 +218,7 @@ internal sealed class PushdownBuilder
             return minimum == 1 ? body : loop;
         }
 
-        var size = _shapes.SizeOf(repeat.Body);
+        var size = Math.Max(1, _shapes.SizeOf(repeat.Body)); // nothing takes time, too
         if (maximum is { } most && (most == 1 || size * most <= LargestCopies))
         {
             var node = next;
@@ -233,9 +235,9 @@ internal sealed class PushdownBuilder
         }
 
         var solid = repeat.Body;
-        if (SolidText.IsNullable(repeat.Body, _rules))
+        if (_solid.IsNullable(repeat.Body))
         {
-            solid = SolidText.Of(repeat.Body, _rules);
+            solid = _solid.Of(repeat.Body);
             minimum = 0;
         }
 

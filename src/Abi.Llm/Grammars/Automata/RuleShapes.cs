@@ -25,7 +25,7 @@ internal sealed class RuleShapes
     }
 
     /// <summary>Whether a use of the rule becomes a copy of it.</summary>
-    public bool IsInlined(int rule) => !_isRecursive[rule] && _sizes[rule] <= LargestInlined && _depths[rule] <= GrammarLimits.Nesting;
+    public bool IsInlined(int rule) => rule < _sizes.Length && !_isRecursive[rule] && _sizes[rule] <= LargestInlined && _depths[rule] <= GrammarLimits.Nesting;
 
     /// <summary>About how many nodes a piece takes.</summary>
     public long SizeOf(GrammarNode node) => Measure(node).Size;

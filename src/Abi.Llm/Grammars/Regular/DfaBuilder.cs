@@ -24,6 +24,7 @@ internal sealed class DfaBuilder
 
     private int Lower(GrammarNode node, int next)
     {
+        Count(1); // repetitions of nothing add no nodes
         switch (node)
         {
             case GrammarNode.Class set:
@@ -139,8 +140,9 @@ internal sealed class DfaBuilder
 
         int StateOf(int[] targets, bool isFirst)
         {
+            // before the first character a beginning may still follow an end
             var closed = Close(targets, isFirst, isLast: false);
-            var key = string.Join(',', closed);
+            var key = (isFirst && _begins.Count > 0 && _ends.Count > 0 ? "^" : "") + string.Join(',', closed);
             if (!known.TryGetValue(key, out var state))
             {
                 state = sets.Count;
@@ -153,10 +155,6 @@ internal sealed class DfaBuilder
                 known.Add(key, state);
                 sets.Add(closed);
                 accepting.Add(Array.BinarySearch(Close(targets, isFirst, isLast: true), 0) >= 0);
-            }
-            else if (!accepting[state])
-            {
-                accepting[state] = Array.BinarySearch(Close(targets, isFirst, isLast: true), 0) >= 0;
             }
 
             return state;

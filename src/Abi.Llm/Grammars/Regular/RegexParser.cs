@@ -57,7 +57,7 @@ internal sealed class RegexParser
         {
             var start = _at;
             var part = ParseAtom();
-            if (part is GrammarNode.Anchor && Current is '*' or '+' or '?' or '{' && !IsAtEnd)
+            if (_text[start] is '^' or '$' && Current is '*' or '+' or '?' or '{' && !IsAtEnd)
             {
                 throw Error("An anchor cannot be repeated", start);
             }
