@@ -12,7 +12,7 @@ internal readonly record struct ExactNumber(BigInteger Digits, int Scale) : ICom
     {
         var exponentAt = text.AsSpan().IndexOfAny('e', 'E');
         var exponent = 0;
-        if (exponentAt >= 0 && (!int.TryParse(text.AsSpan(exponentAt + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out exponent) || Math.Abs(exponent) > LargestExponent))
+        if (exponentAt >= 0 && (!int.TryParse(text.AsSpan(exponentAt + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out exponent) || exponent is < -LargestExponent or > LargestExponent))
         {
             throw new GrammarException($"The number {text} at {path} is out of the range that can be honoured.");
         }

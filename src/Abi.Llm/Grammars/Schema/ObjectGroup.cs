@@ -8,18 +8,13 @@ namespace Abi.Llm.Grammars.Schema;
 /// <param name="Additional">For all others; null when the schema does not say.</param>
 internal sealed record ObjectGroup(IReadOnlyList<KeyValuePair<string, SchemaNode>> Properties, IReadOnlyList<(string Source, Dfa Automaton, SchemaNode Schema)> Patterns, SchemaNode? Additional)
 {
+    private readonly ILookup<string, SchemaNode> _byName = Properties.ToLookup(property => property.Key, property => property.Value, StringComparer.Ordinal);
+
     /// <summary>Adds what it says of a name; whether it says anything.</summary>
     public void Collect(string name, List<SchemaNode> schemas)
     {
-        var isMatched = false;
-        foreach (var (key, schema) in Properties)
-        {
-            if (key == name)
-            {
-                isMatched = true;
-                schemas.Add(schema);
-            }
-        }
+        var isMatched = _byName.Contains(name);
+        schemas.AddRange(_byName[name]);
 
         foreach (var (_, automaton, schema) in Patterns)
         {

@@ -59,5 +59,5 @@ internal sealed record SchemaBranch(JsonKind Kind)
 
     public SchemaBranch WithText(Dfa text) => this with { Text = Text?.Intersect(text) ?? text };
 
-    public SchemaBranch WithRequired(string name) => Required.Contains(name, StringComparer.Ordinal) ? this : this with { Required = [.. Required, name] };
+    public SchemaBranch WithRequired(params string[] names) => this with { Required = [.. Required.Union(names, StringComparer.Ordinal)] };
 }

@@ -10,9 +10,11 @@ namespace Abi.Llm.Grammars.Schema;
 internal sealed class SchemaBranches(SchemaDocument document)
 {
     private const int MostBranches = 2000;
+    private const long MostWork = 2_000_000;
 
     private readonly HashSet<int> _open = [];
     private int _depth;
+    private long _work;
 
     /// <summary>The ways to satisfy all of the schemas.</summary>
     public List<SchemaBranch> Of(IEnumerable<SchemaNode> schemas)
@@ -38,6 +40,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
             return [];
         }
 
+        Count(1 + branches.Count, node);
         if (!_open.Add(node.Id))
         {
             throw new GrammarException($"The schema at {node.Path} refers to itself before any value begins; it has no meaning.");
@@ -123,7 +126,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
                 return On(JsonKind.Object, branch => branch with { Objects = [.. branch.Objects, group] });
             case "required":
                 var names = Texts(node, keyword, value);
-                return On(JsonKind.Object, branch => names.Aggregate(branch, (result, text) => result.WithRequired(text)));
+                return On(JsonKind.Object, branch => branch.WithRequired(names));
             case "minProperties":
                 return On(JsonKind.Object, branch => branch.AtLeast(Count(node, keyword, value)));
             case "maxProperties":
@@ -172,6 +175,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
             throw new GrammarException($"Schemas refer to one another more than {GrammarLimits.Nesting} deep at {node.Path}.");
         }
 
+        Count(1 + branches.Count, node);
         List<SchemaBranch> result = [];
         List<SchemaBranch> On(JsonKind kind, Func<SchemaBranch, SchemaBranch?> change) =>
             [.. branches.Where(branch => branch.Kind == kind).Select(change).Where(branch => branch is not null).Select(branch => branch!)];
@@ -209,6 +213,16 @@ internal sealed class SchemaBranches(SchemaDocument document)
 
         _depth--;
         return Prune(result, node);
+    }
+
+    /// <summary>Schemas that use one another twice and twice again take time without giving more ways.</summary>
+    private void Count(int work, SchemaNode node)
+    {
+        _work += work;
+        if (_work > MostWork)
+        {
+            throw new GrammarException($"Schemas refer to one another too many times at {node.Path}; use fewer references, allOf, anyOf, oneOf and if together.");
+        }
     }
 
     private static SchemaBranch Without(SchemaBranch branch, string name) =>
@@ -322,7 +336,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
             if (dependency.Value.ValueKind == JsonValueKind.Array)
             {
                 var names = Texts(node, keyword, dependency.Value);
-                present = [.. present.Select(branch => names.Aggregate(branch, (result, name) => result.WithRequired(name)))];
+                present = [.. present.Select(branch => branch.WithRequired(names))];
             }
             else
             {

@@ -128,10 +128,15 @@ internal sealed partial class SchemaGrammar
             values.AddRange((way.Values ?? [.. fixedValues.RootElement.Clone().EnumerateArray()]).Where(value => Allows(way, value, 0)));
         }
 
-        JsonElement[] distinct = [.. values.Where((value, i) => !values.Take(i).Any(other => JsonElement.DeepEquals(value, other)))];
-        if (distinct.Length > LargestUnique)
+        List<JsonElement> distinct = [];
+        foreach (var value in values.Where(value => !distinct.Exists(other => JsonElement.DeepEquals(value, other))))
         {
-            throw new GrammarException($"'uniqueItems' at {path} can be honoured for up to {LargestUnique} different values; the items have {distinct.Length}.");
+            if (distinct.Count == LargestUnique)
+            {
+                throw new GrammarException($"'uniqueItems' at {path} can be honoured for up to {LargestUnique} different values; the items have more.");
+            }
+
+            distinct.Add(value);
         }
 
         var made = new Dictionary<int, int>();
@@ -153,7 +158,7 @@ internal sealed partial class SchemaGrammar
                 options.Add(count == 0 ? GrammarNode.Empty : _space);
             }
 
-            for (var i = 0; i < distinct.Length && count < (branch.Maximum ?? int.MaxValue); i++)
+            for (var i = 0; i < distinct.Count && count < (branch.Maximum ?? int.MaxValue); i++)
             {
                 if ((taken >> i & 1) == 0)
                 {

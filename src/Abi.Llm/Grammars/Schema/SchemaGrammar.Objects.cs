@@ -23,11 +23,12 @@ internal sealed partial class SchemaGrammar
     private GrammarNode Object(SchemaBranch branch, string path)
     {
         List<string> names = [.. branch.Objects.SelectMany(group => group.Properties).Select(property => property.Key).Concat(branch.Required).Distinct(StringComparer.Ordinal)];
+        HashSet<string> required = new(branch.Required, StringComparer.Ordinal);
         List<(GrammarNode Member, bool IsRequired)> members = [];
         foreach (var name in names)
         {
             var schemas = PropertySchemas(branch, name);
-            var isRequired = branch.Required.Contains(name, StringComparer.Ordinal);
+            var isRequired = required.Contains(name);
             if (!IsName(branch, name) || schemas.Exists(schema => schema.IsFalse))
             {
                 if (isRequired)
@@ -59,18 +60,30 @@ internal sealed partial class SchemaGrammar
         var needed = Math.Max(0, branch.Minimum - members.Count(member => member.IsRequired));
         var distinct = needed > 0 && extras.Count > 0 ? Distinct(extras, needed) : [];
         var made = new Dictionary<(int, int, int), int>();
-        return GrammarNode.Join(GrammarNode.Text("{"), _space, new GrammarNode.Reference(From(0, 0, 0)), GrammarNode.Text("}"));
+        var pending = new Queue<(int Rule, int Place, int Count, int Others)>(); // no recursion: properties may be many thousands
+        var first = From(0, 0, 0);
+        while (pending.TryDequeue(out var next))
+        {
+            _rules[next.Rule] = new GrammarNode.Choice([.. Options(next.Place, next.Count, next.Others)]);
+        }
+
+        return GrammarNode.Join(GrammarNode.Text("{"), _space, new GrammarNode.Reference(first), GrammarNode.Text("}"));
 
         // a place among the known properties, how many were written (as far as it matters), how many of them were others
         int From(int place, int count, int others)
         {
-            if (made.TryGetValue((place, count, others), out var known))
+            if (!made.TryGetValue((place, count, others), out var index))
             {
-                return known;
+                index = _rules.Add($"{path}/properties");
+                made.Add((place, count, others), index);
+                pending.Enqueue((index, place, count, others));
             }
 
-            var index = _rules.Add($"{path}/properties");
-            made.Add((place, count, others), index);
+            return index;
+        }
+
+        List<GrammarNode> Options(int place, int count, int others)
+        {
             List<GrammarNode> options = [];
             var comma = count == 0 ? GrammarNode.Empty : GrammarNode.Join(GrammarNode.Text(","), _space);
             var mayFollow = branch.Maximum is null || count < branch.Maximum;
@@ -105,8 +118,7 @@ internal sealed partial class SchemaGrammar
                 }
             }
 
-            _rules[index] = new GrammarNode.Choice([.. options]);
-            return index;
+            return options;
         }
     }
 

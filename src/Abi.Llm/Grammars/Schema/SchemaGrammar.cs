@@ -33,15 +33,23 @@ internal sealed partial class SchemaGrammar
             throw new ArgumentException($"{nameof(JsonSchemaOptions.MaximumDigits)} is {options.MaximumDigits}; it must be 1 to 100.", nameof(options));
         }
 
-        var document = new SchemaDocument(schema);
-        var grammar = new SchemaGrammar(document, options);
-        grammar._rules.Root = grammar.RuleOf([document.Root]);
-        while (grammar._pending.TryDequeue(out var next))
+        try
         {
-            grammar._rules[next.Rule] = grammar.Value(next.Schemas);
-        }
+            var document = new SchemaDocument(schema);
+            var grammar = new SchemaGrammar(document, options);
+            grammar._rules.Root = grammar.RuleOf([document.Root]);
+            while (grammar._pending.TryDequeue(out var next))
+            {
+                grammar._rules[next.Rule] = grammar.Value(next.Schemas);
+            }
 
-        return grammar._rules;
+            return grammar._rules;
+        }
+        catch (InvalidOperationException exception)
+        {
+            // what reading JSON throws for a value of another kind, and for half a surrogate pair
+            throw new GrammarException($"The schema holds a value of another kind than its keyword has, or half a surrogate pair: {exception.Message}");
+        }
     }
 
     /// <summary>The value that all schemas hold of, as a use of its rule.</summary>
