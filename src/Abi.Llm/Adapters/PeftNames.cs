@@ -64,7 +64,7 @@ internal static partial class PeftNames
     };
 
     /// <summary>Architectures whose conversion to GGUF reorders the rows of queries and keys, since their files rotate neighbouring columns and the originals halves.</summary>
-    private static readonly HashSet<string> Reordered = new(StringComparer.Ordinal) { "llama", "mistral3", "granite", "granitemoe", "minicpm", "olmo", "baichuan", "smollm3", "deepseek", "internlm2", "arctic", "xverse", "orion" };
+    private static readonly HashSet<string> Reordered = new(StringComparer.Ordinal) { "llama", "arcee", "arctic", "baichuan", "deci", "deepseek", "granite", "granitehybrid", "granitemoe", "internlm2", "minicpm", "mistral3", "muse-glimmer", "nanbeige", "olmo", "smollm3", "xverse" };
 
     /// <summary>
     /// The GGUF name of a module (<c>model.layers.3.self_attn.q_proj</c> → <c>blk.3.attn_q.weight</c>) and which of its experts the module is, 0 where there are none; null when it has no name.
