@@ -61,6 +61,7 @@ internal sealed class PeftConfiguration
         Refuse(_root.TryGetProperty("peft_type", out var type) && !string.Equals(type.GetString(), "LORA", StringComparison.OrdinalIgnoreCase), $"'peft_type' is '{(type.ValueKind == JsonValueKind.String ? type.GetString() : string.Empty)}'; only LORA");
         Refuse(Flag("fan_in_fan_out"), "'fan_in_fan_out' is set; transposed matrices (Conv1D)");
         Refuse(Flag("use_dora"), "'use_dora' is set; DoRA");
+        Refuse(_root.TryGetProperty("alora_invocation_tokens", out var invocation) && invocation.ValueKind != JsonValueKind.Null, "'alora_invocation_tokens' is set; activated LoRA");
         Refuse(_root.TryGetProperty("bias", out var bias) && bias.ValueKind == JsonValueKind.String && bias.GetString() != "none", "'bias' is not 'none'; trained biases");
         Refuse(_root.TryGetProperty("modules_to_save", out var modules) && modules.ValueKind == JsonValueKind.Array && modules.GetArrayLength() > 0, "'modules_to_save' names whole modules; they");
 

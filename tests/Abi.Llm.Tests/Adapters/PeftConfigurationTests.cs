@@ -26,4 +26,22 @@ public sealed class PeftConfigurationTests
             File.Delete(path);
         }
     }
+
+    /// <summary>An activated adapter counts from its invocation on; applied everywhere it would be another adapter.</summary>
+    [Test]
+    public void AnActivatedAdapterIsRefused()
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(path, """{ "lora_alpha": 16, "alora_invocation_tokens": null }""");
+            Assert.That(PeftConfiguration.Read(path).Scale("q_proj", 8), Is.EqualTo(2));
+            File.WriteAllText(path, """{ "lora_alpha": 16, "alora_invocation_tokens": [1, 2] }""");
+            Assert.That(() => PeftConfiguration.Read(path), Throws.TypeOf<UnsupportedModelException>().With.Message.Contains("activated LoRA"));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
 }
