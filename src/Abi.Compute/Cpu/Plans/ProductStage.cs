@@ -12,8 +12,8 @@ internal sealed unsafe class ProductStage(StepFrame frame, int block, RowSpace r
 {
     private const int ChunkBytes = 96 << 10; // of weights: some microseconds at memory speed
     private const int ChunksPerWorker = 64; // enough to even out, without paying for more
-    private const int CallerAheadBytes = 8 << 10; // the caller has the rows between two products to do
-    private const int WorkerAheadBytes = 48 << 10; // what memory gives meanwhile
+    private const int AheadBytes = 128 << 10; // fits every second cache, and is what memory gives in a wait of some microseconds
+    private const int TurnBytes = 4 << 10;
     private readonly List<Range> _ranges = [];
     private RangeShares _shares = new([], frame.Workers);
 
@@ -72,26 +72,25 @@ internal sealed unsafe class ProductStage(StepFrame frame, int block, RowSpace r
         return _ranges.Count;
     }
 
-    public override void Execute(int chunk, int worker)
-    {
-        Compute(_ranges[_shares.Claim(worker)], worker); // there are as many ranges as chunks
-        if (Next is not null && _shares.IsEmpty)
-        {
-            Next.Prefetch(worker);
-        }
-    }
+    public override void Execute(int chunk, int worker) => Compute(_ranges[_shares.Claim(worker)], worker); // there are as many ranges as chunks
+
+    /// <summary>Asks memory for what this worker reads next, which would give nothing else until then.</summary>
+    public override bool WhileWaiting(int worker, int turn) => Next is not null && Next.Prefetch(worker, turn * TurnBytes);
 
     /// <summary>The bytes of an output of all parts: about one a weight, a little less for most formats.</summary>
     private static long RowBytes(ProductGroup group) => (long)group.Parts.Count * group.Parts[0].Matrix.Columns;
 
-    private void Prefetch(int worker)
+    private bool Prefetch(int worker, int offset)
     {
         var (first, end) = _shares[worker];
-        if (first < end)
+        if (first == end || offset >= AheadBytes)
         {
-            var range = _ranges[first];
-            range.Group.Parts[0].Matrix.Prefetch(range.First, worker == 0 ? CallerAheadBytes : WorkerAheadBytes);
+            return false;
         }
+
+        var range = _ranges[first];
+        range.Group.Parts[0].Matrix.Prefetch(range.First, offset, TurnBytes);
+        return true;
     }
 
     private void Compute(Range range, int worker)

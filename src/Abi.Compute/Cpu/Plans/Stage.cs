@@ -16,6 +16,9 @@ internal abstract class Stage(StepFrame frame, int block) : ITeamWork
     /// <inheritdoc/>
     public abstract void Execute(int chunk, int worker);
 
+    /// <inheritdoc/>
+    public virtual bool WhileWaiting(int worker, int turn) => false;
+
     /// <summary>What it does, in one line.</summary>
     public abstract string Describe();
 

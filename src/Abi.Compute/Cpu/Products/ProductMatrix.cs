@@ -43,8 +43,9 @@ internal abstract unsafe class ProductMatrix : IDisposable
 
     /// <summary>Asks memory for what <see cref="Multiply"/> reads first of the outputs from <paramref name="first"/> on, so that it is there when it is needed.</summary>
     /// <param name="first">The first output.</param>
+    /// <param name="offset">How many bytes of that were asked for before.</param>
     /// <param name="bytes">How much at most.</param>
-    public abstract void Prefetch(int first, int bytes);
+    public abstract void Prefetch(int first, long offset, int bytes);
 
     /// <summary>Frees what it holds; a second call does nothing.</summary>
     public abstract void Dispose();

@@ -43,9 +43,6 @@ internal sealed class RangeShares
     /// <summary>How many ranges there are.</summary>
     public int Count { get; }
 
-    /// <summary>Whether every range is claimed.</summary>
-    public bool IsEmpty => MostLeft() < 0;
-
     /// <summary>The ranges of a worker's own share.</summary>
     public (int First, int End) this[int worker] => (_firsts[worker], _firsts[worker + 1]);
 

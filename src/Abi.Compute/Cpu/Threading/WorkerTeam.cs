@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Abi.Compute.Telemetry;
@@ -119,6 +120,7 @@ public sealed class WorkerTeam : IDisposable
                 work.Execute(chunk, _number);
             }
 
+            _ = work.WhileWaiting(_number, 0);
             return;
         }
 
@@ -135,9 +137,9 @@ public sealed class WorkerTeam : IDisposable
         }
 
         _isWorking = true;
-        TakeChunks(0);
+        TakeChunks(0, out _);
         _isWorking = false;
-        AwaitOthers(chunks);
+        AwaitOthers(work, chunks);
         _work = null;
         if (_error is { } error)
         {
@@ -151,16 +153,20 @@ public sealed class WorkerTeam : IDisposable
         _isWorking = true;
         _number = worker;
         long seen = 0;
-        while (Await(seen))
+        ITeamWork? last = null;
+        while (Await(seen, ref last, worker))
         {
             seen = Volatile.Read(ref _counters.State) >> 32;
-            TakeChunks(worker);
+            TakeChunks(worker, out last);
         }
     }
 
     /// <summary>Takes chunks of the work that is published, until none is left.</summary>
-    private void TakeChunks(int worker)
+    /// <param name="worker">This thread's number.</param>
+    /// <param name="work">The work, if there was a chunk of it.</param>
+    private void TakeChunks(int worker, out ITeamWork? work)
     {
+        work = null;
         var done = 0;
         var chunks = 0;
         while (true)
@@ -181,11 +187,12 @@ public sealed class WorkerTeam : IDisposable
             // the work cannot end, nor another begin, before this chunk is counted as done
             chunks = count;
             done++;
+            work = _work!;
             if (_error is null)
             {
                 try
                 {
-                    _work!.Execute(next, worker);
+                    work.Execute(next, worker);
                 }
                 catch (Exception exception)
                 {
@@ -203,8 +210,10 @@ public sealed class WorkerTeam : IDisposable
         }
     }
 
-    private void AwaitOthers(int chunks)
+    private void AwaitOthers(ITeamWork work, int chunks)
     {
+        var turn = 1;
+        var hasMore = work.WhileWaiting(0, 0);
         if (Volatile.Read(ref _counters.Done) == chunks)
         {
             return;
@@ -221,7 +230,11 @@ public sealed class WorkerTeam : IDisposable
                     return;
                 }
 
-                Thread.SpinWait(1);
+                hasMore = hasMore && work.WhileWaiting(0, turn++);
+                if (!hasMore)
+                {
+                    Thread.SpinWait(1);
+                }
             }
         }
         while (Stopwatch.GetTimestamp() - start < limit);
@@ -240,39 +253,16 @@ public sealed class WorkerTeam : IDisposable
     }
 
     /// <summary>Waits for a work after the one seen last; false when the team ends.</summary>
-    private bool Await(long seen)
+    /// <param name="seen">The number of the work seen last.</param>
+    /// <param name="work">The work, if this thread did any of it; none afterwards, so that a thread that sleeps keeps nothing alive.</param>
+    /// <param name="worker">This thread's number.</param>
+    private bool Await(long seen, ref ITeamWork? work, int worker)
     {
-        if (!IsCrowded)
+        var isThere = !IsCrowded && Spin(seen, work, worker);
+        work = null;
+        if (isThere)
         {
-            var start = Stopwatch.GetTimestamp();
-            var last = start;
-            while (true)
-            {
-                for (var i = 0; i < 32; i++)
-                {
-                    if (Volatile.Read(ref _counters.State) >> 32 != seen)
-                    {
-                        return true;
-                    }
-
-                    Thread.SpinWait(1);
-                }
-
-                var now = Stopwatch.GetTimestamp();
-                if (now - last > Stopwatch.Frequency / 2000)
-                {
-                    // this thread was put off its processor while it spun: someone else wants it
-                    Volatile.Write(ref _crowdedUntil, now + (CrowdedMilliseconds * Stopwatch.Frequency / 1000));
-                    break;
-                }
-
-                if (now - start > (Volatile.Read(ref _isLeased) ? _leasedSpinTicks : _spinTicks))
-                {
-                    break;
-                }
-
-                last = now;
-            }
+            return true;
         }
 
         lock (_sleep)
@@ -285,6 +275,46 @@ public sealed class WorkerTeam : IDisposable
 
             Interlocked.Decrement(ref _sleeping);
             return Volatile.Read(ref _counters.State) >> 32 != seen || !_isStopping;
+        }
+    }
+
+    /// <summary>Waits for a work after the one seen last for a moment; whether it came.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)] // what its frame holds is let go of at its end
+    private bool Spin(long seen, ITeamWork? work, int worker)
+    {
+        var turn = 0;
+        var start = Stopwatch.GetTimestamp();
+        var last = start;
+        while (true)
+        {
+            for (var i = 0; i < 32; i++)
+            {
+                if (Volatile.Read(ref _counters.State) >> 32 != seen)
+                {
+                    return true;
+                }
+
+                if (work is null || !work.WhileWaiting(worker, turn++))
+                {
+                    work = null;
+                    Thread.SpinWait(1);
+                }
+            }
+
+            var now = Stopwatch.GetTimestamp();
+            if (now - last > Stopwatch.Frequency / 2000)
+            {
+                // this thread was put off its processor while it spun: someone else wants it
+                Volatile.Write(ref _crowdedUntil, now + (CrowdedMilliseconds * Stopwatch.Frequency / 1000));
+                return false;
+            }
+
+            if (now - start > (Volatile.Read(ref _isLeased) ? _leasedSpinTicks : _spinTicks))
+            {
+                return false;
+            }
+
+            last = now;
         }
     }
 

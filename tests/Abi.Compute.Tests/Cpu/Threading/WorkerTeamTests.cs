@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Abi.Compute.Cpu.Threading;
 
 namespace Abi.Compute.Tests.Cpu.Threading;
@@ -131,6 +133,82 @@ public sealed class WorkerTeamTests
         }
 
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+    }
+
+    [TestCase(1)]
+    [TestCase(2)]
+    public void WhoFindsNoChunkIsAskedInTurnUntilThereIsNoMore(int threads)
+    {
+        const int Turns = 5;
+        Assume.That(Environment.ProcessorCount, Is.GreaterThanOrEqualTo(threads), "more threads than processors sleep at once");
+        using var team = new WorkerTeam(threads);
+        using var lease = team.Lease();
+        var (most, watch) = (0, Stopwatch.StartNew());
+        do
+        {
+            var work = new Waiting(threads, Turns);
+            lease.Run(work, 40);
+            Assert.That(work.Asked(0), Is.InRange(1, Turns), "the caller is asked at least once");
+            Thread.SpinWait(1000);
+            most = Math.Max(most, work.Asked(threads - 1));
+            Assert.That(work.IsWrong, Is.False, "turns follow each other, and none comes after there is no more");
+        }
+        while (threads > 1 && most < Turns && watch.Elapsed.TotalSeconds < 30); // a thread whose core others want sleeps at once
+
+        Assert.That(most, Is.EqualTo(threads > 1 ? Turns : 1));
+    }
+
+    [Test]
+    public void AThreadThatSleepsKeepsNoWorkAlive()
+    {
+        using var team = new WorkerTeam(2);
+        var work = RunAndForget(team);
+        Thread.Sleep(50); // longer than anybody spins
+        GC.Collect();
+        Assert.That(work.IsAlive, Is.False);
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        static WeakReference RunAndForget(WorkerTeam team)
+        {
+            using var lease = team.Lease();
+            var work = new Waiting(2, int.MaxValue);
+            for (var round = 0; round < 1000 && work.Asked(1) == 0; round++)
+            {
+                lease.Run(work, 1000);
+            }
+
+            return new WeakReference(work);
+        }
+    }
+
+    private sealed class Waiting(int threads, int turns) : ITeamWork
+    {
+        private readonly int[] _asked = new int[threads];
+        private readonly bool[] _isDone = new bool[threads];
+
+        public bool IsWrong { get; private set; }
+
+        public int Asked(int worker) => Volatile.Read(ref _asked[worker]);
+
+        public void Execute(int chunk, int worker)
+        {
+            _asked[worker] = 0;
+            _isDone[worker] = false;
+            Thread.SpinWait(20);
+        }
+
+        public bool WhileWaiting(int worker, int turn)
+        {
+            if (_isDone[worker] || turn != _asked[worker])
+            {
+                IsWrong = true;
+                return false;
+            }
+
+            Volatile.Write(ref _asked[worker], turn + 1);
+            _isDone[worker] = turn + 1 == turns;
+            return !_isDone[worker];
+        }
     }
 
     private sealed class Counting(int threads) : ITeamWork

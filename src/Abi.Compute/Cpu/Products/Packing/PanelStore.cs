@@ -114,12 +114,12 @@ internal sealed unsafe class PanelStore : IDisposable
     }
 
     /// <summary>Asks for the beginning of a panel and what follows it, down to the second cache.</summary>
-    public void Prefetch(int panel, int bytes)
+    public void Prefetch(int panel, long offset, int bytes)
     {
         if (Sse.IsSupported)
         {
-            var start = this[panel];
-            for (var end = start + Math.Min(bytes, Bytes - (panel * _panelBytes)); start < end; start += 64)
+            var start = this[panel] + offset;
+            for (var end = start + Math.Min(bytes, Bytes - (panel * _panelBytes) - offset); start < end; start += 64)
             {
                 Sse.Prefetch1(start);
             }

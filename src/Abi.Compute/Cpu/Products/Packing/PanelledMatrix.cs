@@ -76,7 +76,7 @@ internal abstract unsafe class PanelledMatrix : ProductMatrix
         GC.KeepAlive(Weight);
     }
 
-    public override void Prefetch(int first, int bytes) => _store?.Prefetch(first / Panel.Outputs, bytes);
+    public override void Prefetch(int first, long offset, int bytes) => _store?.Prefetch(first / Panel.Outputs, offset, bytes);
 
     public override void Dispose() => _store?.Dispose();
 
