@@ -137,6 +137,9 @@ public sealed class GrammarTests
     [TestCase("(^a|b$)c?", "b", true)]
     [TestCase("x*?y+?", "xxyy", true)]
     [TestCase("a{0,1000000}", "aaa", true)]
+    [TestCase("[\\w-.]+@[\\w.-]+", "a.b-c@d-e.f", true)]
+    [TestCase("[+-\\d]{2}", "+-", true)]
+    [TestCase("[+-\\d]{2}", "1,", false)]
     public void ExpressionsMatchWholeTexts(string pattern, string text, bool accepted) => Assert.That(GrammarTesting.Accepts(Grammar.FromRegex(pattern), text), Is.EqualTo(accepted));
 
     [TestCase("(?=a)b", "Look-ahead")]

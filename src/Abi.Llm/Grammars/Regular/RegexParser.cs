@@ -238,18 +238,20 @@ internal sealed class RegexParser
             if (Current == '-' && _at + 1 < _text.Length && _text[_at + 1] != ']')
             {
                 _at++;
-                ParseMember(out var last);
+                var second = ParseMember(out var last);
                 if (single < 0 || last < 0)
                 {
-                    throw Error("A range needs a character at both ends", at);
+                    // [\w-.]: no range, so the hyphen is itself (ECMA-262, annex B.1.2)
+                    set.AddRange([.. first.Ranges, ('-', '-'), .. second.Ranges]);
                 }
-
-                if (last < single)
+                else if (last < single)
                 {
                     throw Error($"The range U+{single:X4} to U+{last:X4} runs backwards", at);
                 }
-
-                set.Add((single, last));
+                else
+                {
+                    set.Add((single, last));
+                }
             }
             else
             {
