@@ -36,8 +36,11 @@ internal sealed partial class CollectionStore
     private long _published;
     private bool _isUnlinkDue; // set by the writer, cleared by the work in the background
     private int _unlinked;     // how often that was done
-    private int _reclaimed;    // the last of them that the writer has taken slots from
-    private int _unlinkAt;     // how many graves make the writer do it itself
+    private int _noticed;      // the last of them that the writer knows of
+    private int _reclaimed;    // and that it has taken slots from
+    private int _unswept;      // graves since then
+    private int _asked;        // those of them that the work which is due is for
+    private int _unlinkAt;     // how many of them make the writer do it itself
     private int _reclaimable;  // graves, the first ones, that the writer has still to look at since then
 
     public CollectionStore(CollectionSchema schema, int indexThreads, long residentBytes)
@@ -299,6 +302,7 @@ internal sealed partial class CollectionStore
 
         Deleted[slot] = sequence;
         _graves.Enqueue(slot);
+        _unswept++;
         _outdated.Enqueue((slot, KeyIndex.Hash(key)));
         if (_outdated.Count >= ManyOutdated && Deleted[_outdated.Peek().Slot] <= _published)
         {
@@ -361,17 +365,14 @@ internal sealed partial class CollectionStore
 
     private bool IsStill => Array.Exists(Vectors, index => index.IsStill);
 
-    // Graves that the next sweep of the graphs is for.
-    private int WaitingGraves => _graves.Count - _reclaimable;
-
     private bool HasGraph => Array.Exists(Vectors, index => index.Graph is not null);
 
-    // Before slots are needed, so that they are free by then: the work in the background takes deleted records out of the graphs when they are many.
+    // Before slots are needed, so that they are free by then, and walks do not lead through them: the work in the background takes deleted records out of the graphs when they are many.
     private void AskToUnlink()
     {
-        if (WaitingGraves >= ManyGraves && !Volatile.Read(ref _isUnlinkDue) && Volatile.Read(ref _unlinked) == _reclaimed && HasGraph
-            && Deleted[_graves.Peek()] <= _readers.Oldest(Volatile.Read(ref _published)))
+        if (!Volatile.Read(ref _isUnlinkDue) && HasGraph && NoticeUnlinked() >= ManyGraves && Deleted[_graves.Peek()] <= _readers.Oldest(Volatile.Read(ref _published)))
         {
+            _asked = _unswept;
             Volatile.Write(ref _isUnlinkDue, true);
         }
     }
@@ -380,12 +381,24 @@ internal sealed partial class CollectionStore
     public void UnlinkWhenOverdue(WriteAdmission admission)
     {
         const int Patience = 4;
-        if (WaitingGraves >= Math.Max(_unlinkAt, Patience * ManyGraves) && Volatile.Read(ref _unlinked) == _reclaimed && HasGraph && !IsStill
+        if (HasGraph && NoticeUnlinked() >= Math.Max(_unlinkAt, Patience * ManyGraves) && !IsStill
             && _readers.Oldest(Volatile.Read(ref _published)) is var oldest && Deleted[_graves.Peek()] <= oldest)
         {
             Unlink(oldest, _slots, admission);
+            _asked = _unswept;
             Interlocked.Increment(ref _unlinked);
         }
+    }
+
+    // What was due was done. How many graves wait for the next time.
+    private int NoticeUnlinked()
+    {
+        if (Volatile.Read(ref _unlinked) is var unlinked && unlinked != _noticed)
+        {
+            (_noticed, _unswept, _asked) = (unlinked, _unswept - _asked, 0);
+        }
+
+        return _unswept = Math.Min(_unswept, _graves.Count);
     }
 
     // Long before their slots are used again, no key leads to deleted records that nobody can see: whoever wants the last version of a record that is written again and again does not look through all.
@@ -426,10 +439,11 @@ internal sealed partial class CollectionStore
             if (Deleted[slot] > oldest || !Release(slot))
             {
                 _graves.Enqueue(slot);
+                _unswept++;
             }
         }
 
-        _unlinkAt = WaitingGraves + ManyGraves; // what could not be freed now is not tried again with every record
+        _unlinkAt = NoticeUnlinked() + ManyGraves; // what could not be freed now is not tried again with every record
         return _free.Count > 0;
     }
 

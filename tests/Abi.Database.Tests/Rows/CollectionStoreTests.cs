@@ -45,6 +45,27 @@ public sealed class CollectionStoreTests
         Assert.That(Enumerable.Range(0, Records).Count(key => (long)collection.SearchKeys(vectors[key], 1)[0].Key == key), Is.GreaterThan(Records * 0.99));
     }
 
+    /// <summary>Also when nothing is added that their slots are wanted for.</summary>
+    [Test]
+    public async Task DeletedRecordsLeaveTheGraphHoweverManyTheyAre()
+    {
+        const int Records = 3000, Batch = 50, Left = 200;
+        using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), new DatabaseOptions { Durability = Durability.Os }));
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 8) { IndexKind = IndexKind.Hnsw }] });
+        await collection.EnsureCollectionExistsAsync();
+        var random = new Random(5);
+        await collection.UpsertAsync(Enumerable.Range(0, Records).Select(key => new Dictionary<string, object?> { ["Key"] = (long)key, ["v"] = new[] { random.NextSingle(), 1, 2, 3, 4, 5, 6, 7 } }));
+        await database.WaitForIndexAsync();
+        for (var key = Left; key < Records; key += Batch)
+        {
+            await collection.DeleteAsync(Enumerable.Range(key, Batch).Select(key => (object)(long)key));
+            await database.WaitForIndexAsync();
+        }
+
+        // A twentieth of the slots may be deleted before they are taken out.
+        Assert.That(database.Engine.Find("c")!.Store.Vectors[0].Graph!.Count, Is.InRange(Left, Left + (Records / 20) + Batch));
+    }
+
     /// <summary>Nobody waits for all of what was deleted at once to be let go of: each who needs a slot does a part of it, and what comes later finds the others.</summary>
     [Test]
     public async Task DeletedRecordsAreLetGoOfByAndBy()
