@@ -31,7 +31,7 @@ internal sealed class BackupFolder : IDisposable
         {
             foreach (var chain in All(root).Where(chain => chain.IsOf(database) && !IsWhole(root, chain)))
             {
-                Delete(chain);
+                DeleteLeftover(chain);
             }
         }
         catch
@@ -189,6 +189,19 @@ internal sealed class BackupFolder : IDisposable
     }
 
     private List<BackupChain> Own() => Chains(_root).FindAll(chain => chain.IsOf(_database));
+
+    // One that counts for nothing and cannot be deleted, such as another user's, only takes room: it is left to the next backup.
+    private void DeleteLeftover(BackupChain chain)
+    {
+        try
+        {
+            Delete(chain);
+        }
+        catch (IOException)
+        {
+            // it stays
+        }
+    }
 
     // Without its manifest it is none: never half of one.
     private void Delete(BackupChain chain)

@@ -152,7 +152,8 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
     private static Expression Operand(UnaryExpression convert)
     {
         var (from, to) = (Code(convert.Operand.Type), Code(convert.Type));
-        return from is >= TypeCode.SByte and <= TypeCode.Decimal && to is >= TypeCode.SByte and <= TypeCode.Single && from > to
+        var losesSign = from is TypeCode.SByte or TypeCode.Int16 or TypeCode.Int32 or TypeCode.Int64 && to is TypeCode.Byte or TypeCode.UInt16 or TypeCode.UInt32 or TypeCode.UInt64;
+        return losesSign || (from is >= TypeCode.SByte and <= TypeCode.Decimal && to is >= TypeCode.SByte and <= TypeCode.Single && from > to)
             ? throw Unsupported(convert, "the conversion may lose something; compute it into a variable first")
             : convert.Operand;
 

@@ -121,6 +121,31 @@ public sealed class BackupRetentionTests
         Assert.That(deletions.Select(i => root.Journal[i + 1].Kind), Is.All.EqualTo(MemoryStorage.StepKind.FlushFolder));
     }
 
+    /// <summary>What a backup that was cut short has left and nobody may delete only takes room.</summary>
+    [Test]
+    public async Task ALeftoverThatCannotBeDeletedKeepsNobodyFromBackups()
+    {
+        var root = new MemoryStorage();
+        var history = await History.RunAsync(3, seed: 2);
+        using var engine = new DatabaseEngine(history.Storage, History.Options());
+        engine.Backup(root, new BackupOptions());
+        var leftover = root.Folders().Single();
+        root.OpenFolder(leftover, create: false).Delete(Manifest.FileName);
+        var refused = 0;
+        root.Fails = (_, what) => what == "delete" && ++refused > 0;
+        for (var i = 1; i <= 2; i++)
+        {
+            engine.Backup(root, new BackupOptions { Keep = 5, IsFull = true });
+            Assert.That(refused, Is.EqualTo(i));
+            Assert.That(BackupFolder.Chains(root), Has.Count.EqualTo(i));
+        }
+
+        root.Fails = null;
+        engine.Backup(root, new BackupOptions { Keep = 5 });
+        Assert.That(root.Folders(), Does.Not.Contain(leftover).And.Count.EqualTo(2));
+        Assert.That(Verification.RunAll(root, null).IsSound);
+    }
+
     /// <summary>Each call to the disk of the backups fails once: there is a sound backup all the time.</summary>
     [Test]
     public async Task AFailureLeavesASoundBackup()

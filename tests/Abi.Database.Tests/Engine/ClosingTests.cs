@@ -47,6 +47,37 @@ public sealed class ClosingTests
         Assert.That(await again.GetDynamicCollection("c").CountAsync(), Is.EqualTo(12));
     }
 
+    /// <summary>What is closed in order is there after a power cut, also when the checkpoint at closing fails.</summary>
+    [Test]
+    public async Task ACheckpointThatFailsDoesNotKeepTheLogFromItsLastFlush()
+    {
+        const int Records = 12;
+        var disk = new MemoryStorage();
+        var options = History.Options(Durability.Group);
+        options.LogSegmentBytes = 4 << 20;
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, options)))
+        {
+            var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("text", DataKind.Text)] });
+            await collection.EnsureCollectionExistsAsync();
+            for (var i = 0; i < Records; i++)
+            {
+                await collection.UpsertAsync(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = $"{i}", ["text"] = new string('x', 100_000) }); // enough to be saved at closing
+            }
+
+            var failures = 0;
+            disk.Fails = (_, what) => what == "create" && ++failures > 0;
+            database.Dispose();
+            Assert.That(failures, Is.GreaterThan(0));
+        }
+
+        disk.Fails = null;
+        for (var seed = 0; seed < 12; seed++)
+        {
+            using var again = new VectorDatabase(new DatabaseEngine(disk.CutAfter(disk.Journal.Count, new Random(seed)), options));
+            Assert.That(await again.GetDynamicCollection("c").CountAsync(), Is.EqualTo(Records), $"power cut {seed}");
+        }
+    }
+
     /// <summary>After closing nobody flushes any more: of a commit that comes behind its last flush the writer is told that it is not there, and one that is acknowledged is there after a power cut.</summary>
     [Test]
     public async Task WhatIsAcknowledgedIsInTheLastFlush()

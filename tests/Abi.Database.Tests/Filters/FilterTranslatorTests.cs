@@ -44,7 +44,7 @@ public sealed class FilterTranslatorTests
         Check(r => r.Maybe == letter, Filter.Equal("Maybe", 7));
         Check(r => r.Day == DayOfWeek.Friday, Filter.Equal("Day", 5));
         Check(r => checked((long)r.N) == wide, Filter.Equal("N", 1L << 40));
-        foreach (var condition in (Expression<Func<Thing, bool>>[])[r => (int)r.Price == 3, r => (float)r.Price == 0.1f, r => r.Price > (float)tenth, r => r.N == (int)tenth, r => r.Maybe == (int?)tenth, r => (byte)r.N == letter, r => r.N == checked((int)wide)])
+        foreach (var condition in (Expression<Func<Thing, bool>>[])[r => (int)r.Price == 3, r => (float)r.Price == 0.1f, r => r.Price > (float)tenth, r => r.N == (int)tenth, r => r.Maybe == (int?)tenth, r => (byte)r.N == letter, r => r.N == checked((int)wide), r => (uint)r.N > 5u, r => (ulong)r.N > 5ul, r => checked((uint)r.N) == letter])
         {
             Assert.That(() => Translate(condition), Throws.ArgumentException.With.Message.Contains("may lose"), condition.ToString());
         }
