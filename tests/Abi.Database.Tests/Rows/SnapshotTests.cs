@@ -13,17 +13,8 @@ public sealed class SnapshotTests
 {
     private const int Keys = 300;
 
-    private static readonly CollectionDefinition Definition = new()
-    {
-        Key = KeyKind.Integer,
-        Data = [new DataField("number", DataKind.Integer) { IsIndexed = true }, new DataField("name", DataKind.Text) { IsIndexed = true, IsFullTextIndexed = true }],
-        Vectors = [new VectorField("v", 4) { IndexKind = IndexKind.Hnsw, DistanceFunction = DistanceFunction.EuclideanSquaredDistance }],
-    };
-
-    [TestCase(1)]
-    [TestCase(2)]
-    [TestCase(3)]
-    public Task OldSnapshotsShowWhatThereWas(int seed) => RunAsync(seed, 600);
+    [Test]
+    public Task OldSnapshotsShowWhatThereWas([Values(1, 2, 3)] int seed, [Values(IndexKind.Hnsw, IndexKind.Flat)] IndexKind index) => RunAsync(seed, 600, index);
 
     [Test]
     [Explicit("long: 100 runs, others each time")]
@@ -31,15 +22,20 @@ public sealed class SnapshotTests
     {
         for (var run = 0; run < 100; run++)
         {
-            await RunAsync(Random.Shared.Next(), 1500);
+            await RunAsync(Random.Shared.Next(), 1500, run % 2 == 0 ? IndexKind.Hnsw : IndexKind.Flat);
         }
     }
 
-    private static async Task RunAsync(int seed, int steps)
+    private static async Task RunAsync(int seed, int steps, IndexKind kind)
     {
         var random = new Random(seed);
         using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), new DatabaseOptions { Durability = Durability.Os }));
-        var collection = database.GetDynamicCollection("c", Definition);
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition
+        {
+            Key = KeyKind.Integer,
+            Data = [new DataField("number", DataKind.Integer) { IsIndexed = true }, new DataField("name", DataKind.Text) { IsIndexed = true, IsFullTextIndexed = true }],
+            Vectors = [new VectorField("v", 4) { IndexKind = kind, DistanceFunction = DistanceFunction.EuclideanSquaredDistance }],
+        });
         await collection.EnsureCollectionExistsAsync();
         var store = database.Engine.Find("c")!.Store;
         Dictionary<long, (long Number, string Name, float[] Vector)> model = [];
