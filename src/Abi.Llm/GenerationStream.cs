@@ -16,7 +16,7 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
 {
     private readonly object _gate = new(); // a monitor: Lock and the slim events make parts of themselves at the first contention, in the middle of a generation
     private readonly EngineRequest _request;
-    private readonly Waiter _waiter = new();
+    private Waiter _waiter = new();
     private readonly int _limit;
     private Entry[] _entries; // a ring: [_entryCount] from _firstEntry
     private int _firstEntry;
@@ -172,13 +172,7 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
                 return new ValueTask<bool>(false);
             }
 
-            if (_isWaiting)
-            {
-                throw new InvalidOperationException("A generation has one reader: another wait is under way.");
-            }
-
-            _isWaiting = true;
-            return _waiter.Start();
+            return StartWait();
         }
     }
 
@@ -277,7 +271,7 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
 
     internal void Push(ReadOnlySpan<byte> utf8, ReadOnlySpan<HeldToken> tokens)
     {
-        bool wakes;
+        Waiter? waiter;
         lock (_gate)
         {
             if (_end + utf8.Length > _bytes.Length)
@@ -310,18 +304,15 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
                 last = last with { End = _written };
             }
 
-            wakes = Signal();
+            waiter = Signal();
         }
 
-        if (wakes)
-        {
-            _waiter.Queue(true);
-        }
+        waiter?.Queue(true);
     }
 
     internal void Complete(GenerationOutcome outcome, Exception? exception)
     {
-        bool wakes;
+        Waiter? waiter;
         bool hasData;
         lock (_gate)
         {
@@ -329,14 +320,11 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
             _error = exception is null ? null : ExceptionDispatchInfo.Capture(exception);
             _isComplete = true;
             hasData = _entryCount > 0 || _end > _start;
-            wakes = Signal();
+            waiter = Signal();
             _over?.TrySetResult();
         }
 
-        if (wakes)
-        {
-            _waiter.Queue(hasData, hasData ? null : exception);
-        }
+        waiter?.Queue(hasData, hasData ? null : exception);
     }
 
     private async ValueTask WaitForMoreAsync()
@@ -355,26 +343,37 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
                 return; // something came since the reader looked
             }
 
-            if (_isWaiting)
-            {
-                throw new InvalidOperationException("A generation has one reader: another wait is under way.");
-            }
-
             // tokens without text may be there already: only news ends this wait
-            _isWaiting = true;
-            wait = _waiter.Start();
+            wait = StartWait();
         }
 
         await wait.ConfigureAwait(false);
     }
 
-    private bool Signal()
+    private ValueTask<bool> StartWait()
+    {
+        if (_isWaiting)
+        {
+            throw new InvalidOperationException("A generation has one reader: another wait is under way.");
+        }
+
+        _isWaiting = true;
+        if (!_waiter.IsFree)
+        {
+            _waiter = new Waiter(); // a wait that was given up is still to be ended
+        }
+
+        return _waiter.Start();
+    }
+
+    // Who is to be woken, outside of the gate.
+    private Waiter? Signal()
     {
         _news++;
         Monitor.PulseAll(_gate);
-        var wakes = _isWaiting;
+        var waiter = _isWaiting ? _waiter : null;
         _isWaiting = false;
-        return wakes;
+        return waiter;
     }
 
     private int Take(Span<byte> utf8, out bool wakes)
@@ -465,9 +464,14 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
         private ManualResetValueTaskSourceCore<bool> _core;
         private bool _result;
         private Exception? _exception;
+        private volatile bool _isFree = true;
+
+        /// <summary>Whether the last wait was ended, and whoever waited has been told.</summary>
+        public bool IsFree => _isFree;
 
         public ValueTask<bool> Start()
         {
+            _isFree = false;
             _core.Reset();
             return new ValueTask<bool>(this, _core.Version);
         }
@@ -491,7 +495,15 @@ public sealed class GenerationStream : IAsyncDisposable, IDisposable
             }
         }
 
-        public bool GetResult(short token) => _core.GetResult(token);
+        public bool GetResult(short token)
+        {
+            if (_core.GetStatus(token) != ValueTaskSourceStatus.Pending)
+            {
+                _isFree = true;
+            }
+
+            return _core.GetResult(token);
+        }
 
         public ValueTaskSourceStatus GetStatus(short token) => _core.GetStatus(token);
 
