@@ -31,13 +31,13 @@ public sealed class ControlVector
 
     /// <summary>Makes one of directions.</summary>
     /// <param name="directions">By layer, from 0: [width], the same for all.</param>
-    /// <exception cref="ArgumentException">There is none, one is empty, or they differ in width.</exception>
+    /// <exception cref="ArgumentException">There is none, one is empty or has numbers that are not finite, or they differ in width.</exception>
     public static ControlVector Create(IReadOnlyDictionary<int, float[]> directions)
     {
         ArgumentNullException.ThrowIfNull(directions);
-        return directions.Count > 0 && directions.All(entry => entry.Key >= 0 && entry.Value is { Length: > 0 } && entry.Value.Length == directions.First().Value.Length)
+        return directions.Count > 0 && directions.All(entry => entry.Key >= 0 && entry.Value is { Length: > 0 } && entry.Value.Length == directions.First().Value.Length && IsFinite(entry.Value))
             ? new ControlVector(directions.ToDictionary(entry => entry.Key, entry => (float[])entry.Value.Clone()))
-            : throw new ArgumentException("A control vector needs directions of one width, for layers from 0 on.", nameof(directions));
+            : throw new ArgumentException("A control vector needs directions of one width, of finite numbers, for layers from 0 on.", nameof(directions));
     }
 
     /// <summary>Reads a GGUF file as llama.cpp writes it: tensors <c>direction.N</c> of float32, each for the output of layer N.</summary>
@@ -75,11 +75,19 @@ public sealed class ControlVector
                 throw new ModelFormatException($"The control vector's tensor '{tensor.Name}' has {tensor.Count} floats, others {directions.First().Value.Length}", path);
             }
 
-            directions.Add(layer, tensor.ToFloats());
+            var direction = tensor.ToFloats();
+            if (!IsFinite(direction))
+            {
+                throw new ModelFormatException($"The control vector's tensor '{tensor.Name}' has numbers that are not finite", path);
+            }
+
+            directions.Add(layer, direction);
         }
 
         return directions.Count > 0 ? new ControlVector(directions) : throw new ModelFormatException($"There is no control vector in the file: it has no tensor '{Prefix}N'", path);
     }
+
+    private static bool IsFinite(float[] direction) => Array.TrueForAll(direction, float.IsFinite);
 
     internal bool TryGet(int layer, out ReadOnlySpan<float> direction)
     {

@@ -162,6 +162,10 @@ public sealed class ActivationHookTests
                 Assert.That(() => ControlVector.Load(path), Throws.TypeOf<ModelFormatException>().With.Message.Contains("control vector"));
             }
 
+            WriteFloats([0, float.NaN], ("direction.1", 2));
+            Assert.That(() => ControlVector.Load(path), Throws.TypeOf<ModelFormatException>().With.Message.Contains("not finite"));
+            Assert.That(() => ControlVector.Create(new Dictionary<int, float[]> { [0] = [1, float.PositiveInfinity] }), Throws.ArgumentException.With.Message.Contains("finite"));
+
             await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact);
             var narrow = ControlVector.Create(new Dictionary<int, float[]> { [0] = [1, 2, 3] });
             Assert.That(() => model.Engine.Start([3], Tokens(1) with { ControlVectors = [new ControlVectorUse(narrow)] }), Throws.ArgumentException.With.Message.Contains("3 floats"));
@@ -173,13 +177,15 @@ public sealed class ActivationHookTests
             File.Delete(path);
         }
 
-        void Write(params (string Name, int Length)[] tensors)
+        void Write(params (string Name, int Length)[] tensors) => WriteFloats([.. Enumerable.Range(0, 64).Select(i => (float)i)], tensors);
+
+        void WriteFloats(float[] floats, params (string Name, int Length)[] tensors)
         {
             var metadata = new Dictionary<string, GgufValue> { ["general.architecture"] = GgufValue.Of("controlvector") };
             var writer = new GgufWriter(new GgufMetadata(metadata));
             foreach (var (name, length) in tensors)
             {
-                writer.Add(name, TensorType.F32, [length], MemoryMarshal.AsBytes(Enumerable.Range(0, length).Select(i => (float)i).ToArray().AsSpan()).ToArray());
+                writer.Add(name, TensorType.F32, [length], MemoryMarshal.AsBytes(floats.AsSpan(0, length)).ToArray());
             }
 
             writer.Write(path);
