@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Globalization;
 using System.Linq.Expressions;
 using System.Reflection;
 
@@ -92,7 +93,7 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
                 return Filter.StartsWith(field, Value(call.Arguments[0], record)?.ToString()!); // a text or a character
             case nameof(string.Contains):
                 // field.Contains(value) or values.Contains(field), as a method or an extension
-                var source = Unwrap(call.Object ?? call.Arguments[0]);
+                var source = call.Object ?? call.Arguments[0];
                 var argument = call.Object is null ? call.Arguments[1] : call.Arguments[0];
                 RequireOrdinal(call, call.Object is null ? 2 : 1, record);
                 if (Field(source, record) is { } container)
@@ -125,44 +126,73 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
 
     private string? Field(Expression node, ParameterExpression record)
     {
-        while (node is UnaryExpression { NodeType: ExpressionType.Convert or ExpressionType.ConvertChecked } convert)
+        var inside = node;
+        List<UnaryExpression> conversions = [];
+        while (Inside(inside) is { } next)
         {
-            node = Operand(convert);
+            if (inside is UnaryExpression convert)
+            {
+                conversions.Add(convert);
+            }
+
+            inside = next;
         }
 
-        if (node is MemberExpression { Member.Name: "Value", Expression: MemberExpression inner } && Nullable.GetUnderlyingType(inner.Type) is not null)
+        if (inside is MemberExpression { Member.Name: "Value", Expression: MemberExpression inner } && Nullable.GetUnderlyingType(inner.Type) is not null)
         {
-            node = inner;
+            inside = inner;
         }
 
-        return node is MemberExpression { Expression: ParameterExpression parameter } member && parameter == record
-            ? fieldOf(member.Member.Name) ?? throw Unsupported(node, $"the property '{member.Member.Name}' is no field")
-            : null;
+        if (inside is not MemberExpression { Expression: ParameterExpression parameter } member || parameter != record)
+        {
+            return null;
+        }
+
+        // filters compare what is converted, so a conversion that cuts something off would find other records than the condition says
+        return conversions.Find(MayLose) is { } lossy ? throw Lossy(lossy) : fieldOf(member.Member.Name) ?? throw Unsupported(node, $"the property '{member.Member.Name}' is no field");
     }
 
-    // Array.Contains may have been bound to a span: op_Implicit(array).
-    private static Expression Unwrap(Expression node) => node switch
+    // What is converted; null for what is no conversion. Array.Contains may have been bound to a span: op_Implicit(array).
+    private static Expression? Inside(Expression node) => node switch
     {
-        MethodCallExpression { Method.Name: "op_Implicit", Arguments: [var inner] } => Unwrap(inner),
-        UnaryExpression { NodeType: ExpressionType.Convert or ExpressionType.ConvertChecked } convert => Unwrap(Operand(convert)),
-        _ => node,
+        MethodCallExpression { Method.Name: "op_Implicit", Arguments: [var inner] } => inner,
+        UnaryExpression { NodeType: ExpressionType.Convert or ExpressionType.ConvertChecked } convert => convert.Operand,
+        _ => null,
     };
 
-    // What a conversion converts; filters compare that, so one that cuts something off would find other records than the condition says.
-    private static Expression Operand(UnaryExpression convert)
+    private static bool MayLose(UnaryExpression convert)
     {
         var (from, to) = (Code(convert.Operand.Type), Code(convert.Type));
         var losesSign = from is TypeCode.SByte or TypeCode.Int16 or TypeCode.Int32 or TypeCode.Int64 && to is TypeCode.Byte or TypeCode.UInt16 or TypeCode.UInt32 or TypeCode.UInt64;
-        return losesSign || (from is >= TypeCode.SByte and <= TypeCode.Decimal && to is >= TypeCode.SByte and <= TypeCode.Single && from > to)
-            ? throw Unsupported(convert, "the conversion may lose something; compute it into a variable first")
-            : convert.Operand;
+        return losesSign || (from is >= TypeCode.SByte and <= TypeCode.Decimal && to is >= TypeCode.SByte and <= TypeCode.Single && from > to);
+    }
 
-        static TypeCode Code(Type type) => Type.GetTypeCode(Nullable.GetUnderlyingType(type) ?? type); // in the order of what they hold
+    private static TypeCode Code(Type type) => Type.GetTypeCode(Nullable.GetUnderlyingType(type) ?? type); // numbers in the order of what they hold
+
+    // Whether a number is the same as the other type has it.
+    private static bool Keeps(object value, TypeCode type)
+    {
+        try
+        {
+            var code = Type.GetTypeCode(value.GetType());
+            var converted = Convert.ChangeType(value, type, CultureInfo.InvariantCulture);
+            return Convert.ChangeType(converted, code, CultureInfo.InvariantCulture).Equals(Convert.ChangeType(value, code, CultureInfo.InvariantCulture)); // an enumeration becomes its number
+        }
+        catch (OverflowException)
+        {
+            return false;
+        }
     }
 
     private static object? Value(Expression node, ParameterExpression record)
     {
-        switch (Unwrap(node))
+        if (Inside(node) is { } inner)
+        {
+            var value = Value(inner, record);
+            return value is not null && node is UnaryExpression convert && MayLose(convert) && !Keeps(value, Code(convert.Type)) ? throw Lossy(convert) : value;
+        }
+
+        switch (node)
         {
             case ConstantExpression constant:
                 return constant.Value;
@@ -180,6 +210,8 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
                 throw Unsupported(node, "it is not a value known beforehand; compute it into a variable first");
         }
     }
+
+    private static ArgumentException Lossy(UnaryExpression convert) => Unsupported(convert, "the conversion may lose something; compute it into a variable first");
 
     private static ArgumentException Unsupported(Expression node, string why) => new($"The condition '{node}' cannot become a filter: {why}.");
 }

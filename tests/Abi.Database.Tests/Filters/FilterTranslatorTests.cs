@@ -50,6 +50,23 @@ public sealed class FilterTranslatorTests
         }
     }
 
+    /// <summary>Of a value that is known it is seen whether it loses anything.</summary>
+    [Test]
+    public void ConversionsOfKnownValuesThatKeepThemAreSeenThrough()
+    {
+        var (index, negative, half, three, day, none) = (7, -1, 0.5, 3.0, DayOfWeek.Friday, (int?)null);
+        Check(r => r.Count == (uint)index, Filter.Equal("Count", 7));
+        Check(r => (uint)index == r.Count, Filter.Equal("Count", 7));
+        Check(r => r.Count > (uint)day, Filter.GreaterThan("Count", day));
+        Check(r => r.Count == (uint?)none, Filter.Equal("Count", null));
+        Check(r => r.N == (int)three, Filter.Equal("N", 3));
+        Check(r => r.Price > (float)half, Filter.GreaterThan("Price", 0.5));
+        foreach (var condition in (Expression<Func<Thing, bool>>[])[r => r.Count == (uint)negative, r => r.Count == checked((uint)negative), r => r.N == (int)half])
+        {
+            Assert.That(() => Translate(condition), Throws.ArgumentException.With.Message.Contains("may lose"), condition.ToString());
+        }
+    }
+
     [Test]
     public void TextsAreComparedOrdinallyOrNotAtAll()
     {
@@ -89,6 +106,8 @@ public sealed class FilterTranslatorTests
         public int N { get; set; }
 
         public int Other { get; set; }
+
+        public uint Count { get; set; }
 
         public int Hidden { get; set; }
 
