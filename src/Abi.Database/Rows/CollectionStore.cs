@@ -36,10 +36,11 @@ internal sealed partial class CollectionStore
     private long _published;
     private bool _isUnlinkDue; // set by the writer, cleared by the work in the background
     private int _unlinked;     // how often that was done
-    private int _noticed;      // the last of them that the writer knows of
+    private long _unlinkedTo;  // the last deletion that it was done for
+    private int _noticed;      // the last time that the writer knows of
     private int _reclaimed;    // and that it has taken slots from
-    private int _unswept;      // graves since then
-    private int _asked;        // those of them that the work which is due is for
+    private int _unswept;      // graves that it was not done for
+    private long _worthAt;     // the deletion from which on that is worth while: that of the last of so many as make it due
     private int _unlinkAt;     // how many of them make the writer do it itself
     private int _reclaimable;  // graves, the first ones, that the writer has still to look at since then
 
@@ -144,6 +145,7 @@ internal sealed partial class CollectionStore
 
         Volatile.Write(ref _view, new CollectionView(_sequence, _slots, _live));
         Volatile.Write(ref _published, _sequence);
+        AskToUnlink();
     }
 
     /// <summary>Registers a reader; every read lies between this and <see cref="EndRead"/>.</summary>
@@ -218,7 +220,6 @@ internal sealed partial class CollectionStore
         if (Volatile.Read(ref _isUnlinkDue))
         {
             Unlink(oldest, Volatile.Read(ref _slots), admission); // behind every slot that was linked above
-            Interlocked.Increment(ref _unlinked);
             Volatile.Write(ref _isUnlinkDue, false);
         }
 
@@ -242,6 +243,9 @@ internal sealed partial class CollectionStore
         {
             index.Unlink(slot => Deleted[slot] <= oldest, slots, IndexThreads, admission);
         }
+
+        Volatile.Write(ref _unlinkedTo, oldest);
+        Interlocked.Increment(ref _unlinked);
     }
 
     private void Upsert(ref ByteReader reader, long sequence)
@@ -301,15 +305,13 @@ internal sealed partial class CollectionStore
         }
 
         Deleted[slot] = sequence;
-        _graves.Enqueue(slot);
-        _unswept++;
+        Bury(slot);
         _outdated.Enqueue((slot, KeyIndex.Hash(key)));
         if (_outdated.Count >= ManyOutdated && Deleted[_outdated.Peek().Slot] <= _published)
         {
             TidyKeys(_readers.Oldest(Volatile.Read(ref _published)));
         }
 
-        AskToUnlink();
         _live--;
         ForEachText(slot, static (text, value, _) => text.Remove(value));
     }
@@ -370,9 +372,8 @@ internal sealed partial class CollectionStore
     // Before slots are needed, so that they are free by then, and walks do not lead through them: the work in the background takes deleted records out of the graphs when they are many.
     private void AskToUnlink()
     {
-        if (!Volatile.Read(ref _isUnlinkDue) && HasGraph && NoticeUnlinked() >= ManyGraves && Deleted[_graves.Peek()] <= _readers.Oldest(Volatile.Read(ref _published)))
+        if (!Volatile.Read(ref _isUnlinkDue) && HasGraph && NoticeUnlinked() >= ManyGraves && _worthAt <= _readers.Oldest(Volatile.Read(ref _published)))
         {
-            _asked = _unswept;
             Volatile.Write(ref _isUnlinkDue, true);
         }
     }
@@ -382,23 +383,43 @@ internal sealed partial class CollectionStore
     {
         const int Patience = 4;
         if (HasGraph && NoticeUnlinked() >= Math.Max(_unlinkAt, Patience * ManyGraves) && !IsStill
-            && _readers.Oldest(Volatile.Read(ref _published)) is var oldest && Deleted[_graves.Peek()] <= oldest)
+            && _readers.Oldest(Volatile.Read(ref _published)) is var oldest && _worthAt <= oldest)
         {
             Unlink(oldest, _slots, admission);
-            _asked = _unswept;
-            Interlocked.Increment(ref _unlinked);
         }
     }
 
-    // What was due was done. How many graves wait for the next time.
+    private void Bury(int slot)
+    {
+        _graves.Enqueue(slot);
+        CountUnswept(Deleted[slot]);
+    }
+
+    private void CountUnswept(long deletion)
+    {
+        if (_unswept++ < ManyGraves)
+        {
+            _worthAt = Math.Max(_worthAt, deletion);
+        }
+    }
+
+    // How many graves no work was done for: those since the last time, and those that somebody could still read then.
     private int NoticeUnlinked()
     {
         if (Volatile.Read(ref _unlinked) is var unlinked && unlinked != _noticed)
         {
-            (_noticed, _unswept, _asked) = (unlinked, _unswept - _asked, 0);
+            (_noticed, _unswept, _worthAt) = (unlinked, 0, 0);
+            var last = Volatile.Read(ref _unlinkedTo);
+            foreach (var slot in _graves)
+            {
+                if (Deleted[slot] > last)
+                {
+                    CountUnswept(Deleted[slot]);
+                }
+            }
         }
 
-        return _unswept = Math.Min(_unswept, _graves.Count);
+        return _unswept;
     }
 
     // Long before their slots are used again, no key leads to deleted records that nobody can see: whoever wants the last version of a record that is written again and again does not look through all.
@@ -416,6 +437,7 @@ internal sealed partial class CollectionStore
     {
         const int MostAtOnce = 1024;
         var oldest = _readers.Oldest(Volatile.Read(ref _published));
+        _ = NoticeUnlinked();
         if (_reclaimable == 0)
         {
             var unlinked = Volatile.Read(ref _unlinked);
@@ -438,12 +460,11 @@ internal sealed partial class CollectionStore
 
             if (Deleted[slot] > oldest || !Release(slot))
             {
-                _graves.Enqueue(slot);
-                _unswept++;
+                Bury(slot);
             }
         }
 
-        _unlinkAt = NoticeUnlinked() + ManyGraves; // what could not be freed now is not tried again with every record
+        _unlinkAt = _unswept + ManyGraves; // what could not be freed now is not tried again with every record
         return _free.Count > 0;
     }
 

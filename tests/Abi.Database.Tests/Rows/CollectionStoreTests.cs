@@ -46,24 +46,45 @@ public sealed class CollectionStoreTests
     }
 
     /// <summary>Also when nothing is added that their slots are wanted for.</summary>
-    [Test]
-    public async Task DeletedRecordsLeaveTheGraphHoweverManyTheyAre()
+    /// <param name="records">How many are deleted.</param>
+    /// <param name="batch">How many at a time.</param>
+    /// <param name="isRead">Whether a reader holds what was there after the first batch until all are deleted.</param>
+    [TestCase(2800, 50, false)]
+    [TestCase(2800, 50, true)]
+    [TestCase(300, 300, false)]
+    public async Task DeletedRecordsLeaveTheGraphHoweverManyTheyAre(int records, int batch, bool isRead)
     {
-        const int Records = 3000, Batch = 50, Left = 200;
+        const int Records = 3000;
         using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), new DatabaseOptions { Durability = Durability.Os }));
         var collection = database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 8) { IndexKind = IndexKind.Hnsw }] });
         await collection.EnsureCollectionExistsAsync();
         var random = new Random(5);
-        await collection.UpsertAsync(Enumerable.Range(0, Records).Select(key => new Dictionary<string, object?> { ["Key"] = (long)key, ["v"] = new[] { random.NextSingle(), 1, 2, 3, 4, 5, 6, 7 } }));
+        await collection.UpsertAsync(Enumerable.Range(0, Records).Select(Record));
         await database.WaitForIndexAsync();
-        for (var key = Left; key < Records; key += Batch)
+        var store = database.Engine.Find("c")!.Store;
+        int? place = null;
+        for (var key = 0; key < records; key += batch)
         {
-            await collection.DeleteAsync(Enumerable.Range(key, Batch).Select(key => (object)(long)key));
+            await collection.DeleteAsync(Enumerable.Range(key, batch).Select(key => (object)(long)key));
+            await database.WaitForIndexAsync();
+            if (isRead)
+            {
+                place ??= store.BeginRead().Place;
+            }
+        }
+
+        if (place is { } held)
+        {
+            Assert.That(store.Vectors[0].Graph!.Count, Is.EqualTo(Records), "the reader sees them");
+            store.EndRead(held);
+            await collection.UpsertAsync(Record(Records - 1));
             await database.WaitForIndexAsync();
         }
 
         // A twentieth of the slots may be deleted before they are taken out.
-        Assert.That(database.Engine.Find("c")!.Store.Vectors[0].Graph!.Count, Is.InRange(Left, Left + (Records / 20) + Batch));
+        Assert.That(store.Vectors[0].Graph!.Count, Is.InRange(Records - records, Records - records + (batch == records ? 0 : (Records / 20) + batch)));
+
+        Dictionary<string, object?> Record(int key) => new() { ["Key"] = (long)key, ["v"] = new[] { random.NextSingle(), 1, 2, 3, 4, 5, 6, 7 } };
     }
 
     /// <summary>Nobody waits for all of what was deleted at once to be let go of: each who needs a slot does a part of it, and what comes later finds the others.</summary>
