@@ -197,11 +197,7 @@ internal sealed partial class DatabaseEngine : IDisposable
         {
             if (_log is not null && Failure is null)
             {
-                if (ShouldSaveAtClose())
-                {
-                    Checkpoint(isClosing: true);
-                }
-
+                SaveAtClose();
                 lock (_commitGate)
                 {
                     _isLogClosed = true; // nothing is acknowledged that this does not flush
@@ -228,6 +224,22 @@ internal sealed partial class DatabaseEngine : IDisposable
             _storage.Encryption?.Dispose();
             _storage.Dispose();
             _checkpointGate.Release();
+        }
+    }
+
+    // What was committed since it began is flushed also when it fails.
+    private void SaveAtClose()
+    {
+        try
+        {
+            if (ShouldSaveAtClose())
+            {
+                Checkpoint(isClosing: true);
+            }
+        }
+        catch (Exception)
+        {
+            // Nothing is lost: the log has all of it.
         }
     }
 
