@@ -16,6 +16,7 @@ internal sealed unsafe class ProductStage(StepFrame frame, int block, RowSpace r
     private const int TurnBytes = 4 << 10;
     private readonly List<Range> _ranges = [];
     private RangeShares _shares = new([], frame.Workers);
+    private Range[] _beginnings = []; // by worker: what its share has of the group that it begins in
 
     public RowSpace Rows { get; } = rows;
 
@@ -47,6 +48,7 @@ internal sealed unsafe class ProductStage(StepFrame frame, int block, RowSpace r
         }
 
         _shares = new RangeShares(CollectionsMarshal.AsSpan(costs), Frame.Workers);
+        _beginnings = [.. Enumerable.Range(0, Frame.Workers).Select(Beginning)];
     }
 
     /// <summary>The outputs of a range.</summary>
@@ -80,17 +82,18 @@ internal sealed unsafe class ProductStage(StepFrame frame, int block, RowSpace r
     /// <summary>The bytes of an output of all parts: about one a weight, a little less for most formats.</summary>
     private static long RowBytes(ProductGroup group) => (long)group.Parts.Count * group.Parts[0].Matrix.Columns;
 
-    private bool Prefetch(int worker, int offset)
+    private Range Beginning(int worker)
     {
         var (first, end) = _shares[worker];
-        if (first == end || offset >= AheadBytes)
-        {
-            return false;
-        }
+        var share = _ranges[first..end];
+        return share.Count == 0 ? default : share[0] with { Count = share.TakeWhile(range => range.Group == share[0].Group).Sum(range => range.Count) };
+    }
 
-        var range = _ranges[first];
-        range.Group.Parts[0].Matrix.Prefetch(range.First, offset, TurnBytes);
-        return true;
+    // No more than its own: the rest of the memory is for those whose it is.
+    private bool Prefetch(int worker, int offset)
+    {
+        var own = _beginnings[worker];
+        return own.Count > 0 && offset < AheadBytes && own.Group.Parts[0].Matrix.Prefetch(own.First, own.Count, offset, TurnBytes);
     }
 
     private void Compute(Range range, int worker)

@@ -41,11 +41,13 @@ internal abstract unsafe class ProductMatrix : IDisposable
     /// <param name="scratch">[<see cref="ScratchBytes"/>], the caller's alone meanwhile.</param>
     public abstract void Multiply(byte** x, float** y, int rows, int first, int count, byte* scratch);
 
-    /// <summary>Asks memory for what <see cref="Multiply"/> reads first of the outputs from <paramref name="first"/> on, so that it is there when it is needed.</summary>
-    /// <param name="first">The first output.</param>
-    /// <param name="offset">How many bytes of that were asked for before.</param>
-    /// <param name="bytes">How much at most.</param>
-    public abstract void Prefetch(int first, long offset, int bytes);
+    /// <summary>Asks memory for a piece of what <see cref="Multiply"/> reads of the outputs [first, first + count), so that it is there when it is needed.</summary>
+    /// <param name="first">The first output, a multiple of <see cref="Granularity"/>.</param>
+    /// <param name="count">The number of outputs.</param>
+    /// <param name="offset">Where the piece begins, in bytes, a multiple of 64.</param>
+    /// <param name="bytes">How long it is at most.</param>
+    /// <returns>Whether there is more behind it.</returns>
+    public abstract bool Prefetch(int first, int count, int offset, int bytes);
 
     /// <summary>Frees what it holds; a second call does nothing.</summary>
     public abstract void Dispose();

@@ -23,7 +23,7 @@ internal sealed unsafe class SharedMatrixHandle(ProductMatrix matrix, Action rel
 
     public override void Multiply(byte** x, float** y, int rows, int first, int count, byte* scratch) => matrix.Multiply(x, y, rows, first, count, scratch);
 
-    public override void Prefetch(int first, long offset, int bytes) => matrix.Prefetch(first, offset, bytes);
+    public override bool Prefetch(int first, int count, int offset, int bytes) => matrix.Prefetch(first, count, offset, bytes);
 
     public override void Dispose() => Interlocked.Exchange(ref _release, null)?.Invoke();
 }

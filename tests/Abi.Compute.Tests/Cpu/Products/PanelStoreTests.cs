@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Abi.Compute.Cpu.Products.Packing;
 using Abi.Compute.Formats;
 using Abi.Compute.Memory;
@@ -23,6 +24,25 @@ public sealed unsafe class PanelStoreTests
         store.Finish(0);
         Assert.That(store.Claim(0), Is.EqualTo(PanelClaim.Made));
         Assert.That(store.Claim(1, atOnce: true), Is.EqualTo(PanelClaim.Make), "the other panel is new still");
+    }
+
+    /// <summary>What is asked for ahead ends with the panels that are meant: what is behind them is another thread's.</summary>
+    [Test]
+    public void PanelsAreAskedForPieceByPiece([Values(1, 2)] int panels)
+    {
+        const int Piece = 4096, PanelBytes = 64 * RowBytes;
+        Assume.That(Sse.IsSupported, "only x86 asks");
+        using var buffer = new NativeBuffer(RowBytes * 256);
+        var weight = new WeightTensor("w", TensorType.Q8_0, [2048, 256], buffer, 0);
+        using var store = new PanelStore(weight, weight.Address, weight.ByteLength, PanelBytes, PanelBytes);
+        var pieces = 1;
+        while (store.Prefetch(1, panels, (pieces - 1) * Piece, Piece))
+        {
+            pieces++;
+        }
+
+        Assert.That(pieces, Is.EqualTo(((panels * PanelBytes) + Piece - 1) / Piece));
+        Assert.That(store.Prefetch(1, panels, panels * PanelBytes, Piece), Is.False);
     }
 
     [Test]

@@ -113,17 +113,27 @@ internal sealed unsafe class PanelStore : IDisposable
         }
     }
 
-    /// <summary>Asks for the beginning of a panel and what follows it, down to the second cache.</summary>
-    public void Prefetch(int panel, long offset, int bytes)
+    /// <summary>Asks for a piece of some panels, down to the second cache.</summary>
+    /// <param name="panel">The first panel.</param>
+    /// <param name="panels">How many.</param>
+    /// <param name="offset">Where the piece begins in them, a multiple of 64.</param>
+    /// <param name="bytes">How long it is at most.</param>
+    /// <returns>Whether there is more of them behind it.</returns>
+    public bool Prefetch(int panel, int panels, int offset, int bytes)
     {
-        if (Sse.IsSupported)
+        var left = (panels * _panelBytes) - offset;
+        if (!Sse.IsSupported || left <= 0)
         {
-            var start = this[panel] + offset;
-            for (var end = start + Math.Min(bytes, Bytes - (panel * _panelBytes) - offset); start < end; start += 64)
-            {
-                Sse.Prefetch1(start);
-            }
+            return false;
         }
+
+        var start = this[panel] + offset;
+        for (var end = start + Math.Min(bytes, left); start < end; start += 64)
+        {
+            Sse.Prefetch1(start);
+        }
+
+        return left > bytes;
     }
 
     public void Dispose()

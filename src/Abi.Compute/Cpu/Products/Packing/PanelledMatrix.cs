@@ -76,7 +76,8 @@ internal abstract unsafe class PanelledMatrix : ProductMatrix
         GC.KeepAlive(Weight);
     }
 
-    public override void Prefetch(int first, long offset, int bytes) => _store?.Prefetch(first / Panel.Outputs, offset, bytes);
+    public override bool Prefetch(int first, int count, int offset, int bytes) =>
+        _store is not null && _store.Prefetch(first / Panel.Outputs, (count + Panel.Outputs - 1) / Panel.Outputs, offset, bytes);
 
     public override void Dispose() => _store?.Dispose();
 
