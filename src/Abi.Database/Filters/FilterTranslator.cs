@@ -1,4 +1,6 @@
 using System.Collections;
+using System.Collections.Frozen;
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Linq.Expressions;
 using System.Reflection;
@@ -6,8 +8,8 @@ using System.Reflection;
 namespace Abi.Database.Filters;
 
 /// <summary>
-/// Turns a condition written as C# into a <see cref="Filter"/>: comparisons of a property with a value, &amp;&amp;, ||, !, a bool property, text.StartsWith, text.Contains, array.Contains(element),
-/// values.Contains(property). Nothing is compiled: values are read out of the expression.
+/// Turns a condition written as C# into a <see cref="Filter"/>: comparisons of a property with a value, &amp;&amp;, ||, !, a bool property, property.HasValue, text.StartsWith, text.Contains,
+/// array.Contains(element), values.Contains(property). Nothing is compiled: values are read out of the expression.
 /// </summary>
 /// <param name="fieldOf">The field of a property, or null.</param>
 internal sealed class FilterTranslator(Func<string, string?> fieldOf)
@@ -33,6 +35,8 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
                 return Compare(comparison, record);
             case MethodCallExpression call:
                 return Call(call, record);
+            case MemberExpression { Member.Name: nameof(Nullable<>.HasValue), Expression: { } maybe } when Nullable.GetUnderlyingType(maybe.Type) is not null && Field(maybe, record) is { } field:
+                return Filter.Exists(field);
             case MemberExpression when Field(node, record) is { } field:
                 return Filter.Equal(field, true);
             default:
@@ -72,14 +76,15 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
 
         var field = Field(left, record) ?? throw Unsupported(node, "neither side is a field of the record");
         var value = Value(right, record);
-        return kind switch
+        return (kind, value) switch
         {
-            ExpressionType.Equal => Filter.Equal(field, value),
-            ExpressionType.NotEqual => Filter.NotEqual(field, value),
-            ExpressionType.LessThan => Filter.LessThan(field, value!),
-            ExpressionType.LessThanOrEqual => Filter.LessThanOrEqual(field, value!),
-            ExpressionType.GreaterThan => Filter.GreaterThan(field, value!),
-            ExpressionType.GreaterThanOrEqual => Filter.GreaterThanOrEqual(field, value!),
+            (ExpressionType.Equal, _) => Filter.Equal(field, value),
+            (ExpressionType.NotEqual, _) => Filter.NotEqual(field, value),
+            (ExpressionType.LessThan or ExpressionType.LessThanOrEqual or ExpressionType.GreaterThan or ExpressionType.GreaterThanOrEqual, null) => Filter.Or(), // nothing is less or greater than nothing
+            (ExpressionType.LessThan, _) => Filter.LessThan(field, value),
+            (ExpressionType.LessThanOrEqual, _) => Filter.LessThanOrEqual(field, value),
+            (ExpressionType.GreaterThan, _) => Filter.GreaterThan(field, value),
+            (ExpressionType.GreaterThanOrEqual, _) => Filter.GreaterThanOrEqual(field, value),
             _ => throw Unsupported(node, "this operator is not known"),
         };
     }
@@ -101,8 +106,10 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
                     return Filter.Contains(container, Value(argument, record) switch { char character => character.ToString(), var value => value! });
                 }
 
-                if (Field(argument, record) is { } element && Value(source, record) is IEnumerable values)
+                // not text.Contains(field): a text has parts, no elements
+                if (Field(argument, record) is { } element && Value(source, record) is IEnumerable and not string and var values)
                 {
+                    RequireOrdinal(call, ComparerOf(values));
                     return Filter.In(element, values.Cast<object>());
                 }
 
@@ -112,17 +119,36 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
         throw Unsupported(call, "this call is not known");
     }
 
-    // Filters know one way to compare texts; another would find other records than the condition says.
+    // Of sets of texts: they compare as they were told when they were made.
+    private static object? ComparerOf(IEnumerable values) => values switch
+    {
+        HashSet<string> set => set.Comparer,
+        FrozenSet<string> set => set.Comparer,
+        ImmutableHashSet<string> set => set.KeyComparer,
+        SortedSet<string> set => set.Comparer,
+        ImmutableSortedSet<string> set => set.KeyComparer,
+        _ => null,
+    };
+
     private static void RequireOrdinal(MethodCallExpression call, int first, ParameterExpression record)
     {
         foreach (var argument in call.Arguments.Skip(first))
         {
-            if (Value(argument, record) is { } comparison and not StringComparison.Ordinal && !ReferenceEquals(comparison, StringComparer.Ordinal))
-            {
-                throw Unsupported(call, "filters compare texts by the numbers of their characters, which is StringComparison.Ordinal");
-            }
+            RequireOrdinal(call, Value(argument, record));
         }
     }
+
+    // Filters know one way to compare texts; another would find other records than the condition says.
+    private static void RequireOrdinal(MethodCallExpression call, object? comparison)
+    {
+        if (comparison is not (null or StringComparison.Ordinal) && comparison != StringComparer.Ordinal && !IsUsual<string>(comparison))
+        {
+            throw Unsupported(call, "filters compare texts by the numbers of their characters, which is StringComparison.Ordinal");
+        }
+    }
+
+    // What sets have that were told none.
+    private static bool IsUsual<T>(object comparison) => comparison == EqualityComparer<T>.Default || comparison == Comparer<T>.Default;
 
     private string? Field(Expression node, ParameterExpression record)
     {
@@ -164,32 +190,55 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
     {
         var (from, to) = (Code(convert.Operand.Type), Code(convert.Type));
         var losesSign = from is TypeCode.SByte or TypeCode.Int16 or TypeCode.Int32 or TypeCode.Int64 && to is TypeCode.Byte or TypeCode.UInt16 or TypeCode.UInt32 or TypeCode.UInt64;
-        return losesSign || (from is >= TypeCode.SByte and <= TypeCode.Decimal && to is >= TypeCode.SByte and <= TypeCode.Single && from > to);
+        return losesSign || (IsNumber(from) && to is >= TypeCode.SByte and <= TypeCode.Single && from > to);
     }
 
-    private static TypeCode Code(Type type) => Type.GetTypeCode(Nullable.GetUnderlyingType(type) ?? type); // numbers in the order of what they hold
+    // Numbers in the order of what they hold.
+    private static TypeCode Code(Type type) => Type.GetTypeCode(Nullable.GetUnderlyingType(type) ?? type) is var code && code == TypeCode.Char ? TypeCode.UInt16 : code;
 
-    // Whether a number is the same as the other type has it.
-    private static bool Keeps(object value, TypeCode type)
+    private static bool IsNumber(TypeCode code) => code is >= TypeCode.SByte and <= TypeCode.Decimal;
+
+    // What the conversion makes of a known value.
+    private static object? Converted(object? value, UnaryExpression convert)
     {
+        var (from, to) = (Code(convert.Operand.Type), Code(convert.Type));
+        if (value is null)
+        {
+            return null;
+        }
+
+        if (convert.Method is { } method)
+        {
+            return method.Invoke(null, BindingFlags.DoNotWrapExceptions, null, [value], CultureInfo.InvariantCulture);
+        }
+
+        if (!IsNumber(from) || !IsNumber(to))
+        {
+            return value;
+        }
+
         try
         {
-            var code = Type.GetTypeCode(value.GetType());
-            var converted = Convert.ChangeType(value, type, CultureInfo.InvariantCulture);
-            return Convert.ChangeType(converted, code, CultureInfo.InvariantCulture).Equals(Convert.ChangeType(value, code, CultureInfo.InvariantCulture)); // an enumeration becomes its number
+            var number = Convert.ChangeType(value is char character ? (ushort)character : value, from, CultureInfo.InvariantCulture); // also of an enumeration
+            var converted = Convert.ChangeType(number, to, CultureInfo.InvariantCulture);
+            if (!MayLose(convert) || Convert.ChangeType(converted, from, CultureInfo.InvariantCulture).Equals(number))
+            {
+                return converted;
+            }
         }
         catch (OverflowException)
         {
-            return false;
+            // it does not fit at all
         }
+
+        throw Lossy(convert);
     }
 
     private static object? Value(Expression node, ParameterExpression record)
     {
         if (Inside(node) is { } inner)
         {
-            var value = Value(inner, record);
-            return value is not null && node is UnaryExpression convert && MayLose(convert) && !Keeps(value, Code(convert.Type)) ? throw Lossy(convert) : value;
+            return node is UnaryExpression convert ? Converted(Value(inner, record), convert) : Value(inner, record);
         }
 
         switch (node)
