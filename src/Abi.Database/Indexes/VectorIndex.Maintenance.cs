@@ -12,6 +12,7 @@ internal sealed unsafe partial class VectorIndex
 
     private readonly Lock _graphGate = new(); // insertions and removals, never searches
     private volatile bool _isStill;
+    private long _changes; // nodes that came into the graph or went out of it
 
     /// <summary>Whether the graph is being written: whoever wants to change it would wait for a file.</summary>
     public bool IsStill => _isStill;
@@ -68,6 +69,8 @@ internal sealed unsafe partial class VectorIndex
                 States[slot] = SlotState.Linked;
             }
 
+            Volatile.Write(ref _changes, _changes + linked.Count);
+
             bool more;
             lock (_viewGate)
             {
@@ -122,16 +125,17 @@ internal sealed unsafe partial class VectorIndex
             }
 
             var isRemoved = new bool[(slots + NativeColumn.Mask) & ~NativeColumn.Mask];
-            var any = false;
+            var count = 0;
             for (var slot = 0; slot < slots; slot++)
             {
                 if (States[slot] == SlotState.Linked && !graph.IsFixed(slot) && isGone(slot))
                 {
-                    isRemoved[slot] = any = true;
+                    isRemoved[slot] = true;
+                    count++;
                 }
             }
 
-            if (!any)
+            if (count == 0)
             {
                 return;
             }
@@ -144,6 +148,8 @@ internal sealed unsafe partial class VectorIndex
                     States[slot] = SlotState.Loose;
                 }
             }
+
+            Volatile.Write(ref _changes, _changes + count);
         }
     }
 

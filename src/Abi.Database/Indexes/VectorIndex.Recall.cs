@@ -9,20 +9,22 @@ internal sealed unsafe partial class VectorIndex
 {
     private const int Samples = 128;
     private const int LargestEffort = 4096;
+    private const int LargestCount = 100;
     private const int TruthBlock = 1024; // vectors that every sample is compared with in turn
 
     private readonly Lock _recallGate = new();
     private readonly Dictionary<(double Recall, int Count), int> _efforts = [];
-    private int _effortsFor; // the graph's size when they were found
+    private long _effortsAt; // the changes of the graph before they were found
     private (int Slot, int[] Nearest)[] _truth = [];
+    private long _truthAt;
 
     /// <summary>
     /// The least effort that reaches a recall on held-out queries: vectors of the collection itself, each hidden from the walk that looks for its neighbours. Found when first
-    /// asked for, and again when the graph has grown or shrunk by a quarter.
+    /// asked for, and again when a quarter of the graph has come or gone since.
     /// </summary>
-    private int EffortFor(NearIndex graph, double recall, int count)
+    internal int EffortFor(NearIndex graph, double recall, int count)
     {
-        (recall, count) = (Math.Ceiling(recall * 1000) / 1000, Math.Clamp(count, 1, 100)); // whatever is asked for, what is kept has an end
+        (recall, count) = (Math.Ceiling(recall * 1000) / 1000, Math.Clamp(count, 1, LargestCount)); // whatever is asked for, what is kept has an end
         if (!_recallGate.TryEnter())
         {
             return Math.Max(UsualEffort * 2, 2 * count); // somebody is measuring: nobody waits for that
@@ -30,12 +32,11 @@ internal sealed unsafe partial class VectorIndex
 
         try
         {
-            var nodes = graph.Count;
-            if (Math.Abs(nodes - _effortsFor) * 4L > nodes)
+            var changes = Volatile.Read(ref _changes);
+            if ((changes - _effortsAt) * 4 > graph.Count)
             {
                 _efforts.Clear();
-                _truth = [];
-                _effortsFor = nodes;
+                _effortsAt = changes;
             }
 
             if (!_efforts.TryGetValue((recall, count), out var effort))
@@ -53,9 +54,10 @@ internal sealed unsafe partial class VectorIndex
 
     private int Measure(NearIndex graph, double recall, int count)
     {
-        if (_truth.Length == 0 || _truth[0].Nearest.Length < count)
+        // Of those that came since some are nearer, and those that went cannot be found: a few make no difference among as many samples.
+        if (Volatile.Read(ref _changes) is var changes && (_truth.Length == 0 || (changes - _truthAt) * 2048 > graph.Count))
         {
-            _truth = FindTruth(graph, count);
+            (_truth, _truthAt) = (FindTruth(graph), changes);
         }
 
         if (_truth.Length == 0)
@@ -116,7 +118,7 @@ internal sealed unsafe partial class VectorIndex
         return (double)hits / Math.Max(all, 1);
     }
 
-    private (int Slot, int[] Nearest)[] FindTruth(NearIndex graph, int count)
+    private (int Slot, int[] Nearest)[] FindTruth(NearIndex graph)
     {
         List<int> linked = [];
         for (var slot = 0; linked.Count < graph.Count && States.Has(slot); slot++)
@@ -131,7 +133,7 @@ internal sealed unsafe partial class VectorIndex
         List<(int Slot, TopK Best)> truth = [];
         for (var i = step / 2; i < linked.Count && truth.Count < Samples; i += step)
         {
-            truth.Add((linked[i], new TopK(count)));
+            truth.Add((linked[i], new TopK(LargestCount)));
         }
 
         // Every vector is fetched once: it may be on disk.
