@@ -5,8 +5,10 @@ namespace Abi.Database.Embeddings;
 /// <summary>Makes vectors of texts by a generator, in batches, each text of a call once. Thread-safe, as generators are.</summary>
 public sealed class TextEmbedder
 {
-    private readonly Lazy<IEmbeddingGenerator<string, Embedding<float>>> _generator;
+    private readonly Lock _gate = new();
+    private readonly Func<IEmbeddingGenerator<string, Embedding<float>>> _source;
     private readonly TextEmbeddingOptions _options;
+    private IEmbeddingGenerator<string, Embedding<float>>? _generator;
 
     /// <summary>Makes an embedder; stores outside this assembly give it to their converters of records.</summary>
     /// <param name="generator">Gives the generator when it is first needed: a container's may have a model to load.</param>
@@ -15,8 +17,7 @@ public sealed class TextEmbedder
     {
         ArgumentNullException.ThrowIfNull(generator);
         ArgumentNullException.ThrowIfNull(options);
-        _generator = new Lazy<IEmbeddingGenerator<string, Embedding<float>>>(generator, LazyThreadSafetyMode.PublicationOnly);
-        _options = options;
+        (_source, _options) = (generator, options);
     }
 
     /// <summary>The embedder that a database's options ask for; null for none.</summary>
@@ -52,7 +53,7 @@ public sealed class TextEmbedder
 
     private async Task<ReadOnlyMemory<float>[]> GenerateAsync(VectorField field, string[] texts, CancellationToken cancellationToken)
     {
-        var generator = _generator.Value;
+        var generator = Generator();
         var embeddings = await generator.GenerateAsync(texts, _options.Generation, cancellationToken).ConfigureAwait(false);
         if (embeddings.Count != texts.Length)
         {
@@ -72,6 +73,15 @@ public sealed class TextEmbedder
         }
 
         return vectors;
+    }
+
+    // Whoever comes meanwhile waits: a model is loaded once. One that could not be made is asked for again.
+    private IEmbeddingGenerator<string, Embedding<float>> Generator()
+    {
+        lock (_gate)
+        {
+            return _generator ??= _source();
+        }
     }
 
     private static string Name(IEmbeddingGenerator<string, Embedding<float>> generator) =>

@@ -18,8 +18,12 @@ internal sealed class LetterGenerator(int dimensions = 26) : IEmbeddingGenerator
     {
         cancellationToken.ThrowIfCancellationRequested();
         string[] texts = [.. values];
-        Calls.Add(texts);
-        Options.Add(options);
+        lock (Calls)
+        {
+            Calls.Add(texts);
+            Options.Add(options);
+        }
+
         return Task.FromResult(new GeneratedEmbeddings<Embedding<float>>(Change([.. texts.Select(text => new Embedding<float>(VectorOf(text, dimensions)))])));
     }
 
