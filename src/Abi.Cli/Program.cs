@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 using Abi.Cli;
 using Abi.Cli.Terminal;
 
-using var console = CliConsole.OfProcess();
 using var stop = new CancellationTokenSource();
+using var console = CliConsole.OfProcess(stop.Token);
 var isStopping = false;
 
 // Ctrl-C ends what the command lets it end alone, if there is such a thing. Otherwise the first signal ends the command in good order; a second one is the system's own way.

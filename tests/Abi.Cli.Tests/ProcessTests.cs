@@ -126,6 +126,28 @@ public sealed class ProcessTests
         }
     }
 
+    /// <summary>A read of a pipe waits until something comes; whoever interrupts the command does not.</summary>
+    [TestCase("INT")]
+    [TestCase("TERM")]
+    public async Task ASignalEndsACommandThatWaitsForInput(string signal)
+    {
+        RequireInterrupts();
+        using var process = Start([], "tokenize", "stories", "--jsonl", "-");
+        try
+        {
+            await process.StandardInput.WriteLineAsync("{\"text\":\"Once\"}");
+            await process.StandardInput.FlushAsync();
+            Assert.That(await process.StandardOutput.ReadLineAsync(), Does.StartWith("{\"ids\":[1,"), "it is answered, and the next line waited for");
+            await SignalAsync(process, signal);
+            await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(20)).Token);
+            Assert.That((process.ExitCode, await process.StandardError.ReadToEndAsync()), Is.EqualTo((130, "abi: cancelled.\n")));
+        }
+        finally
+        {
+            process.Kill();
+        }
+    }
+
     /// <summary>The beginning of what comes, 20 characters or more.</summary>
     private static async Task<string> ReadSomeAsync(StreamReader reader)
     {
@@ -141,9 +163,11 @@ public sealed class ProcessTests
         return new string(buffer, 0, length);
     }
 
-    private static async Task InterruptAsync(Process process)
+    private static Task InterruptAsync(Process process) => SignalAsync(process, "INT");
+
+    private static async Task SignalAsync(Process process, string signal)
     {
-        using var kill = Process.Start("kill", ["-INT", $"{process.Id}"]);
+        using var kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"]);
         await kill.WaitForExitAsync();
     }
 

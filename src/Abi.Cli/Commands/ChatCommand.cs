@@ -105,8 +105,7 @@ internal sealed class ChatCommand : Command
                 console.Error.Flush();
             }
 
-            // a console's read cannot be cancelled: wait for either
-            var line = await (next ?? ReadAsync()).WaitAsync(cancellationToken).ConfigureAwait(false);
+            var line = await (next ?? ReadAsync()).ConfigureAwait(false);
             if (line is null or "/quit" or "/exit")
             {
                 return;

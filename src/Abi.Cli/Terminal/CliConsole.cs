@@ -46,7 +46,8 @@ internal sealed class CliConsole : IDisposable
     public bool ReadsTerminal { get; }
 
     /// <summary>The process's own streams.</summary>
-    public static CliConsole OfProcess()
+    /// <param name="stop">Ends the command, also while it waits for input.</param>
+    public static CliConsole OfProcess(CancellationToken stop)
     {
         if (OperatingSystem.IsWindows() && !Console.IsOutputRedirected)
         {
@@ -54,7 +55,7 @@ internal sealed class CliConsole : IDisposable
         }
 
         var error = new StreamWriter(Console.OpenStandardError(), Utf8, bufferSize: 1024) { AutoFlush = true, NewLine = "\n" };
-        return new CliConsole(Console.OpenStandardInput(), Console.OpenStandardOutput(), error, !Console.IsErrorRedirected, !Console.IsInputRedirected);
+        return new CliConsole(new InterruptibleInput(Console.OpenStandardInput(), stop), Console.OpenStandardOutput(), error, !Console.IsErrorRedirected, !Console.IsInputRedirected);
     }
 
     /// <summary>Runs a part of a command, such as an answer of a conversation, that Ctrl-C ends alone: the command goes on. A second Ctrl-C ends the command.</summary>
