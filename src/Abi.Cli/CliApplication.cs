@@ -59,50 +59,80 @@ internal static class CliApplication
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] arguments, CliConsole console, CancellationToken cancellationToken = default)
     {
-        var code = ExitCode.Failed;
         Command? command = null;
         try
         {
-            code = await RunCheckedAsync(arguments, console, found => command = found, cancellationToken).ConfigureAwait(false);
-        }
-        catch (UsageException e)
-        {
-            console.Error.WriteLine($"abi: {e.Message}");
-            console.Error.WriteLine(command is null ? "`abi --help` lists the commands." : $"{HelpWriter.Usage(command)}\n`abi {command.FullName} --help` tells more.");
-            code = ExitCode.Usage;
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            console.Error.WriteLine("abi: cancelled.");
-            code = ExitCode.Cancelled;
-        }
-        catch (Exception e) when (e is AbiException or IOException or UnauthorizedAccessException or ArgumentException or OutOfMemoryException or NotSupportedException)
-        {
-            console.Error.WriteLine($"abi: {Describe(e)}");
+            var code = await RunCheckedAsync(arguments, console, found => command = found, cancellationToken).ConfigureAwait(false);
+            console.Out.Flush();
+            console.Output.Flush();
+            return code;
         }
         catch (Exception e)
         {
-            // What is left is a fault of ours: the trace helps whoever reports it, so it is one variable away.
-            console.Error.WriteLine($"abi: internal error ({e.GetType().Name}): {e.Message}");
-            console.Error.WriteLine(Environment.GetEnvironmentVariable("ABI_DEBUG") is { Length: > 0 } ? e.ToString() : "Set ABI_DEBUG=1 to see where, and please report it.");
-        }
+            var (code, message) = Explain(e, command, cancellationToken.IsCancellationRequested);
+            if (e is not ClosedOutputException)
+            {
+                Attempt(() => console.Error.WriteLine($"abi: {message}"));
+            }
 
-        console.Out.Flush();
-        console.Output.Flush();
-        console.Error.Flush();
-        return code;
+            Attempt(console.Out.Flush);
+            Attempt(console.Output.Flush);
+            return code;
+        }
     }
 
-    /// <summary>The message, the cause where the message does not tell it, and what to do about it here where that is another thing than in code.</summary>
-    private static string Describe(Exception exception) => exception switch
+    /// <summary>Writes what is left to write after a failure. Where that cannot be written either, the exit code alone says it.</summary>
+    private static void Attempt(Action write)
     {
-        ContextFullException => $"{exception.Message} Here, -c sets the context and --context-full what happens when it is full.",
-        GrammarException when exception.Message.Contains(nameof(GenerationOptions.MaximumTokens), StringComparison.Ordinal) => $"{exception.Message} Here, -n sets the most tokens and -c the context.",
+        try
+        {
+            write();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
+
+    private static (int Code, string Message) Explain(Exception exception, Command? command, bool isCancelled) => exception switch
+    {
+        UsageException => (ExitCode.Usage, $"{Plain(exception.Message)}\n{(command is null ? "`abi --help` lists the commands." : $"{HelpWriter.Usage(command)}\n`abi {command.FullName} --help` tells more.")}"),
+        OperationCanceledException when isCancelled => (ExitCode.Cancelled, "cancelled."),
+        AbiException or IOException or UnauthorizedAccessException or ArgumentException or OutOfMemoryException or NotSupportedException => (ExitCode.Failed, Plain(Describe(exception, command))),
+        // What is left is a fault of ours: the trace helps whoever reports it, so it is one variable away.
+        _ => (ExitCode.Failed, $"internal error ({exception.GetType().Name}): {exception.Message}\n{(Environment.GetEnvironmentVariable("ABI_DEBUG") is { Length: > 0 } ? exception.ToString() : "Set ABI_DEBUG=1 to see where, and please report it.")}"),
+    };
+
+    /// <summary>The message, the cause where the message does not tell it, and what to do about it here where that is another thing than in code.</summary>
+    private static string Describe(Exception exception, Command? command) => exception switch
+    {
+        ContextFullException => $"{exception.Message}{Here(command, ("-c", "sets the context"), ("--context-full", "what happens when it is full"), ("--truncate", "cuts a text that is longer"))}",
+        GrammarException when exception.Message.Contains(nameof(GenerationOptions.MaximumTokens), StringComparison.Ordinal) => $"{exception.Message}{Here(command, ("-n", "sets the most tokens"), ("-c", "the context"))}",
         ChatTemplateException when exception.Message.Contains("(ChatTemplate.Parse", StringComparison.Ordinal) => $"{exception.Message} Here, --chat-template-file names a template, and `abi generate` takes plain text.",
+        DatabaseKeyException { Problem: DatabaseKeyProblem.Missing } => $"{exception.Message}{Here(command, ("--key-file", "names the file of a key"), ("--passphrase-file", "that of a passphrase"))}",
         DatabaseException when exception.Message.Contains("no embedding generator", StringComparison.Ordinal) => $"{exception.Message} Here, -m names the model that embeds.",
-        AbiException { InnerException: { } cause } when cause is not (IOException or UnauthorizedAccessException) && !exception.Message.Contains(cause.Message, StringComparison.Ordinal) => $"{exception.Message} {cause.Message}",
+        DatabaseException when exception.Message.Contains("Open it for writing", StringComparison.Ordinal) => $"{exception.Message} Here, `abi db create` does.",
+        AbiException when exception.Message.Contains("allow quantising again", StringComparison.Ordinal) => $"{exception.Message}{Here(command, ("--allow-requantize", "allows it"))}",
+        AbiException { InnerException: { } cause } when cause is not (IOException or UnauthorizedAccessException or ContextFullException) && !exception.Message.Contains(cause.Message, StringComparison.Ordinal) => $"{exception.Message} {cause.Message}",
         _ => exception.Message,
     };
+
+    /// <summary>What the options that the command has do about it.</summary>
+    private static string Here(Command? command, params ReadOnlySpan<(string Option, string Does)> remedies)
+    {
+        var text = "";
+        foreach (var (name, does) in remedies)
+        {
+            if (command?.AllOptions.Any(option => option.Names.Contains(name, StringComparer.Ordinal)) == true)
+            {
+                text += $"{(text.Length == 0 ? " Here, " : " and ")}{name} {does}";
+            }
+        }
+
+        return text.Length == 0 ? text : $"{text}.";
+    }
+
+    /// <summary>A message without what the framework adds for those who write code.</summary>
+    private static string Plain(string message) => message.IndexOf(" (Parameter '", StringComparison.Ordinal) is var end and > 0 ? message[..end] : message;
 
     private static Task<int> RunCheckedAsync(string[] arguments, CliConsole console, Action<Command> found, CancellationToken cancellationToken)
     {

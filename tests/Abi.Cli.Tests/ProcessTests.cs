@@ -148,6 +148,29 @@ public sealed class ProcessTests
         }
     }
 
+    /// <summary>When the reader of its output goes, a command ends, as other tools do behind <c>| head</c>.</summary>
+    [Test]
+    public async Task ACommandEndsWhenNobodyReadsItsOutput()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Ignore("The state of the pipe is asked for with poll.");
+        }
+
+        using var process = Start([], "generate", "stories", "-p", "Once upon a time", "--temp", "0", "--ignore-eos", "--context-full", "shift");
+        try
+        {
+            await ReadSomeAsync(process.StandardOutput);
+            process.StandardOutput.Close();
+            await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
+            Assert.That((process.ExitCode, await process.StandardError.ReadToEndAsync()), Is.EqualTo((1, "")));
+        }
+        finally
+        {
+            process.Kill();
+        }
+    }
+
     /// <summary>The beginning of what comes, 20 characters or more.</summary>
     private static async Task<string> ReadSomeAsync(StreamReader reader)
     {

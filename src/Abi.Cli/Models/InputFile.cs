@@ -21,7 +21,7 @@ internal static class InputFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new AbiException(File.Exists(path) || Directory.Exists(path) ? $"The file '{path}' cannot be read: {e.Message}" : $"There is no file '{path}'.", e);
+            throw new AbiException(Directory.Exists(path) ? $"'{path}' is a folder; a file was expected." : File.Exists(path) ? $"The file '{path}' cannot be read: {e.Message}" : $"There is no file '{path}'.", e);
         }
     }
 

@@ -55,7 +55,8 @@ internal sealed class CliConsole : IDisposable
         }
 
         var error = new StreamWriter(Console.OpenStandardError(), Utf8, bufferSize: 1024) { AutoFlush = true, NewLine = "\n" };
-        return new CliConsole(new InterruptibleInput(Console.OpenStandardInput(), stop), Console.OpenStandardOutput(), error, !Console.IsErrorRedirected, !Console.IsInputRedirected);
+        var output = OperatingSystem.IsWindows() ? Console.OpenStandardOutput() : new WatchedOutput(Console.OpenStandardOutput());
+        return new CliConsole(new InterruptibleInput(Console.OpenStandardInput(), stop), output, error, !Console.IsErrorRedirected, !Console.IsInputRedirected);
     }
 
     /// <summary>Runs a part of a command, such as an answer of a conversation, that Ctrl-C ends alone: the command goes on. A second Ctrl-C ends the command.</summary>

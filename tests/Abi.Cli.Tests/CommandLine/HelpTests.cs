@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using Abi.Cli.CommandLine;
+using Abi.Cli.Terminal;
 
 namespace Abi.Cli.Tests.CommandLine;
 
@@ -83,6 +84,32 @@ public sealed class HelpTests
 
     [Test]
     public async Task TheVersionIsPrinted() => Assert.That((await CliRun.SucceedAsync("--version")).Output, Does.Match(@"^abi \d+\.\d+\.\d+\n$"));
+
+    /// <summary>A full disk, a stream that is closed: no exception of the tool's own, and no success.</summary>
+    [Test]
+    public async Task WhatCannotBeWrittenIsAFailureOfTheCommandAlone()
+    {
+        using var full = new FullStream();
+        using var error = new StringWriter { NewLine = "\n" };
+        using (var console = new CliConsole(Stream.Null, full, error))
+        {
+            Assert.That(await CliApplication.RunAsync(["--version"], console), Is.EqualTo(ExitCode.Failed));
+        }
+
+        Assert.That(error.ToString(), Is.EqualTo("abi: no space\n"));
+        using var silent = new StreamWriter(full) { AutoFlush = true };
+        using (var console = new CliConsole(Stream.Null, Stream.Null, silent))
+        {
+            Assert.That(await CliApplication.RunAsync(["frobnicate"], console), Is.EqualTo(ExitCode.Usage));
+        }
+    }
+
+    private sealed class FullStream : MemoryStream
+    {
+        public override void Write(ReadOnlySpan<byte> buffer) => throw new IOException("no space");
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new IOException("no space");
+    }
 
     private static string CultureInvariant(FormattableString text) => FormattableString.Invariant(text);
 

@@ -58,7 +58,9 @@ public sealed class EmbedTests
         var line = await CliRun.RunAsync("{\"words\":\"a\"}\n"u8.ToArray(), default, "embed", "stories", "--jsonl", "-", "--pooling", "mean");
         Assert.That(line.Error, Does.Contain("Line 1").And.Contains("neither name"));
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "embed", "stories", "--ids", "70000")).Error, Does.Contain("70000"));
-        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "embed", "stories", "--ids", string.Join(',', Enumerable.Repeat(5, 600)))).Error, Does.Contain("context"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "embed", "stories", "--ids", string.Join(',', Enumerable.Repeat(5, 600)))).Error, Does.Contain("Here, -c sets the context and --truncate").And.Not.Contain("--context-full"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "embed", "stories", "--ids", "5", "--pooling", "mean", "--dimensions", "9999")).Error, Does.Contain("256 components").And.Not.Contain("(Parameter"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "embed", "stories", "--jsonl", Path.GetTempPath())).Error, Does.Contain("is a folder"));
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "generate", Fixtures.Path("models", "bert.gguf"), "--ids", "5")).Error, Does.Contain("encoder"));
     }
 }
