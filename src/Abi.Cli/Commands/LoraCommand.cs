@@ -30,7 +30,7 @@ internal sealed class LoraCommand : Command
 
     /// <inheritdoc/>
     public override string Remarks => """
-        To apply an adapter without merging it, give --lora to generate, logits or perplexity.
+        To apply an adapter without merging it, give --lora to generate, chat, logits or perplexity.
         """;
 
     /// <inheritdoc/>
@@ -43,6 +43,7 @@ internal sealed class LoraCommand : Command
         }
 
         var (input, output) = (ModelSource.Resolve(arguments.Get(Input)), arguments.Get(OutputFile));
+        Output.OutputFile.RequireOther(input, output);
         IReadOnlyList<string> changed;
         using (var bar = new ProgressBar(console))
         {

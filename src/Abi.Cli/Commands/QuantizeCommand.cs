@@ -65,6 +65,7 @@ internal sealed class QuantizeCommand : Command
         }
         else
         {
+            Output.OutputFile.RequireOther(input, output);
             using var bar = new ProgressBar(console);
             var progress = new DirectProgress<QuantizationProgress>(so => bar.Report(so.Fraction, so.TensorsDone < so.TensorCount ? $"{so.Tensor} {so.From} → {so.To}" : "writing"));
             conversions = await Task.Run(() => ModelQuantizer.Quantize(input, output, target, options, progress, cancellationToken), cancellationToken).ConfigureAwait(false);

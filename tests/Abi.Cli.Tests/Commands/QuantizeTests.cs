@@ -75,6 +75,30 @@ public sealed class QuantizeTests
         Assert.That(Directory.GetFiles(folder.Path), Is.Empty);
     }
 
+    /// <summary>Who quantises onto the original has lost it.</summary>
+    [Test]
+    public async Task TheOriginalIsNotWrittenOver()
+    {
+        using var folder = new TemporaryFolder();
+        var (input, adapter) = (folder["f32.gguf"], Fixtures.Path("stories-model", "lora", "stories-lora.gguf"));
+        File.Copy(Fixtures.Path("quantized-models", "f32.gguf"), input);
+        var bytes = File.ReadAllBytes(input);
+        List<string> others = [input, Path.Combine(folder.Path, ".", "f32.gguf")];
+        if (!OperatingSystem.IsWindows())
+        {
+            File.CreateSymbolicLink(folder["link.gguf"], input);
+            others.Add(folder["link.gguf"]);
+        }
+
+        foreach (var output in others)
+        {
+            Assert.That((await CliRun.FailAsync(ExitCode.Usage, "quantize", input, output, "Q4_0")).Error, Does.Contain("Name another file"));
+            Assert.That((await CliRun.FailAsync(ExitCode.Usage, "lora", input, output, "--lora", adapter)).Error, Does.Contain("Name another file"));
+        }
+
+        Assert.That(File.ReadAllBytes(input), Is.EqualTo(bytes));
+    }
+
     [Test]
     public async Task WhatIsWrongIsSaid()
     {
@@ -82,7 +106,7 @@ public sealed class QuantizeTests
         var input = Fixtures.Path("quantized-models", "f32.gguf");
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "quantize", input, folder["o"], "Q4_K_X")).Error, Does.Contain("did you mean 'Q4_K_").And.Contain("Q8_0"));
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "quantize", input, folder["o"])).Error, Does.Contain("TYPE is missing"));
-        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "quantize", "stories", folder["o"], "Q4_0")).Error, Does.Contain("Q8_0 already"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "quantize", "stories", folder["o"], "Q4_0")).Error, Does.Contain("Q8_0 already").And.Contain("Here, --allow-requantize"));
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "quantize", input, folder["o"], "IQ1_S")).Error, Does.Contain("importance"));
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "quantize", input, folder["o"], "Q4_0", "--output-tensor-type", "Q99")).Error, Does.Contain("Q99"));
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "quantize", folder["none"], folder["o"], "Q4_0")).Error, Does.Contain("no model file"));
