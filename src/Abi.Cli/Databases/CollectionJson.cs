@@ -1,10 +1,12 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 using Abi.Cli.CommandLine;
 using Abi.Database;
 
 namespace Abi.Cli.Databases;
 
 /// <summary>A collection as <c>db info --json</c> prints it and <c>db create --definition</c> reads it.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record CollectionJson(string? Name, int? Records, string? Key, string? KeyName, double? TimeToLiveSeconds, ImmutableArray<DataFieldJson> Data, ImmutableArray<VectorFieldJson> Vectors, string? Damage)
 {
     /// <summary>The names of distance functions on the command line.</summary>

@@ -1,10 +1,12 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using Abi.Cli.CommandLine;
 using Abi.Database;
 
 namespace Abi.Cli.Databases;
 
 /// <summary>A data field in JSON, and as <c>--field NAME:KIND[,indexed][,text][,boost=N][,stemming=english]</c>.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record DataFieldJson(string Name, string Kind, bool Indexed = false, bool Text = false, double Boost = 1, string? Stemming = null)
 {
     /// <summary>The field.</summary>

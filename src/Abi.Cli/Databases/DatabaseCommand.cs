@@ -19,8 +19,11 @@ internal abstract class DatabaseCommand : Command
     protected static Task<VectorDatabase> WriteAsync(ParsedArguments arguments, EmbeddingModel? model, CancellationToken cancellationToken)
     {
         var path = arguments.Get(DatabaseArguments.Path);
-        return Directory.Exists(path) ? OpenAsync(arguments, DatabaseAccess.ReadWrite, model, cancellationToken) : throw new AbiException($"There is no database at '{path}'. `abi db create` makes one.");
+        return IsDatabase(path) ? OpenAsync(arguments, DatabaseAccess.ReadWrite, model, cancellationToken) : throw new AbiException($"There is no database at '{path}'. `abi db create` makes one.");
     }
+
+    // Opening to write would make a database in any folder. One that has lost its manifest still has its log, and is refused for what it lacks.
+    private static bool IsDatabase(string path) => Directory.Exists(path) && (File.Exists(Path.Combine(path, "abi.manifest")) || Directory.EnumerateFiles(path, "log-*.abi").Any());
 
     /// <summary>A collection that exists.</summary>
     /// <exception cref="AbiException">It does not; those that do are named.</exception>

@@ -53,6 +53,17 @@ internal sealed class DatabaseCreateCommand : DatabaseCommand
     public override async Task<int> RunAsync(ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
     {
         var name = arguments.Find(Collection);
+        Option[] described = [Dimensions, VectorName, Distance, Element, Index, Connections, Effort, Quantized, Source, Field, Key, KeyName, TimeToLive];
+        if (name is null && described.Append(Definition).FirstOrDefault(arguments.Has) is { } meant)
+        {
+            throw new UsageException($"'{meant.Name}' says what a collection is like, and COLLECTION is missing.");
+        }
+
+        if (arguments.Has(Definition) && described.FirstOrDefault(arguments.Has) is { } other)
+        {
+            throw new UsageException($"'{other.Name}' does not go together with '{Definition.Name}', which says it all.");
+        }
+
         var definition = name is null ? null : arguments.Get(Definition) is { } file ? Read(file, console) : Describe(arguments);
         var path = arguments.Get(DatabaseArguments.Path);
         var database = await OpenAsync(arguments, DatabaseAccess.ReadWrite, null, cancellationToken).ConfigureAwait(false);

@@ -34,11 +34,16 @@ internal sealed class DatabaseExportCommand : DatabaseCommand
     /// <inheritdoc/>
     public override async Task<int> RunAsync(ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
     {
+        var path = arguments.Get(File);
+        if (path == "-" && (arguments.Get(Format) is not ("auto" or "jsonl") || arguments.Has(KeyFile) || arguments.Get(ModelOptions.Json)))
+        {
+            throw new UsageException("'-' is stdout, which takes the records as JSON lines and nothing else.");
+        }
+
         var database = await ReadAsync(arguments, null, cancellationToken).ConfigureAwait(false);
         await using var close = database.ConfigureAwait(false);
         var (collection, definition) = await CollectionAsync(database, arguments.Get(DatabaseArguments.Collection), cancellationToken).ConfigureAwait(false);
         var filter = FilterParser.Parse(arguments.Get(DatabaseArguments.Filter), definition);
-        var path = arguments.Get(File);
         if (path == "-")
         {
             await foreach (var record in collection.ListAsync(new ListOptions { Filter = filter, IncludeVectors = !arguments.Get(NoVectors) }, cancellationToken).ConfigureAwait(false))

@@ -40,6 +40,12 @@ internal sealed class DatabaseImportCommand : DatabaseCommand
     /// <inheritdoc/>
     public override async Task<int> RunAsync(ParsedArguments arguments, CliConsole console, CancellationToken cancellationToken)
     {
+        var path = arguments.Get(File);
+        if (path == "-" && arguments.Get(Format) is not ("auto" or "jsonl"))
+        {
+            throw new UsageException("'-' is stdin, which is read as JSON lines; vectors come from a file.");
+        }
+
         var model = await EmbeddingModel.OpenAsync(arguments, cancellationToken).ConfigureAwait(false);
         await using var unload = ((IAsyncDisposable?)model ?? Stream.Null).ConfigureAwait(false);
         var database = await WriteAsync(arguments, model, cancellationToken).ConfigureAwait(false);
@@ -53,7 +59,6 @@ internal sealed class DatabaseImportCommand : DatabaseCommand
             KeyFile = arguments.Get(KeyFile),
             BatchSize = arguments.Get(BatchSize),
         };
-        var path = arguments.Get(File);
         var start = Stopwatch.GetTimestamp();
         long count;
         using (var bar = new ProgressBar(console))

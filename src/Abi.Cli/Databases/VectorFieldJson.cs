@@ -1,8 +1,10 @@
+using System.Text.Json.Serialization;
 using Abi.Database;
 
 namespace Abi.Cli.Databases;
 
 /// <summary>A vector field in JSON.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record VectorFieldJson(
     string Name, int Dimensions, string? Element = null, string? Distance = null, string? Index = null, int? Connections = null, int? ConstructionEffort = null, bool Quantized = false, string? SourceField = null)
 {

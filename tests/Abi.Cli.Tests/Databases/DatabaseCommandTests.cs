@@ -62,6 +62,8 @@ public sealed class DatabaseCommandTests
     /// <summary>Made up or edited: never an error of the tool's own.</summary>
     [TestCase("""{"data":[null]}""", "null in place of a field")]
     [TestCase("""{"vectors":[null]}""", "null in place of a field")]
+    [TestCase("""{"vectorz":[]}""", "vectorz")]
+    [TestCase("""{"data":[{"name":"a","kind":"text","indexd":true}]}""", "indexd")]
     [TestCase("""{"time_to_live_seconds":-1e300}""", "longer than nothing")]
     [TestCase("""{"time_to_live_seconds":1e300}""", "")]
     public async Task ADefinitionIsTakenOrRefused(string definition, string message)
@@ -261,7 +263,21 @@ public sealed class DatabaseCommandTests
         using var folder = new TemporaryFolder();
         var path = folder["n.abi"];
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "import", path, "notes", "x.jsonl")).Error, Does.Contain("no database at").And.Contain("db create"));
-        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "info", path)).Error, Does.Contain("no database"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "info", path)).Error, Does.Contain("no database").And.Contain("Here, `abi db create`"));
+
+        // a folder of something else stays what it is
+        Directory.CreateDirectory(folder["photos"]);
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "compact", folder["photos"])).Error, Does.Contain("no database at"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "add", folder["photos"], "notes", "{}")).Error, Does.Contain("no database at"));
+        Assert.That(Directory.GetFiles(folder["photos"]), Is.Empty);
+
+        // options that would say nothing
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "create", path, "-d", "3")).Error, Does.Contain("'--dimensions'").And.Contain("COLLECTION is missing"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "create", path, "c", "--definition", "x.json", "--field", "a:text")).Error, Does.Contain("'--field' does not go together"));
+        Assert.That(Directory.Exists(path), Is.False);
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "export", path, "notes", "-", "--format", "npy")).Error, Does.Contain("JSON lines"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "export", path, "notes", "-", "--keys", "k")).Error, Does.Contain("JSON lines"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "import", path, "notes", "-", "--format", "fvecs")).Error, Does.Contain("JSON lines"));
         await CreateAsync(folder, path);
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "create", path, "notes")).Error, Does.Contain("has a collection 'notes' already"));
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "get", path, "nots", "a")).Error, Does.Contain("It has: notes."));
