@@ -132,7 +132,7 @@ internal sealed class ChatCommand : Command
                     Obey(line, history, console);
                 }
             }
-            catch (Exception exception) when (exception is AbiException or IOException or UnauthorizedAccessException)
+            catch (Exception exception) when (exception is AbiException or UnauthorizedAccessException or (IOException and not ClosedOutputException))
             {
                 console.Error.WriteLine(exception.Message); // the conversation goes on
             }
@@ -189,8 +189,9 @@ internal sealed class ChatCommand : Command
         try
         {
             var lines = JsonSerializer.Deserialize(File.ReadAllBytes(path), CliJson.Results.ChatLineArray) ?? [];
+            List<ChatMessage> messages = [.. lines.Select(line => line is { Role: { } role, Content: { } content } ? new ChatMessage(new ChatRole(role), content) : throw new JsonException("a message has no role or no content."))];
             history.Clear();
-            history.AddRange(lines.Select(message => new ChatMessage(new ChatRole(message.Role), message.Content)));
+            history.AddRange(messages);
         }
         catch (Exception exception) when (exception is JsonException or ArgumentException)
         {

@@ -41,6 +41,14 @@ public sealed class ChatTests
         Assert.That(run.Code, Is.Zero, run.Error);
         Assert.That(run.Error, Does.Contain("no message yet").And.Contain("'/nonsense' is not a command").And.Contain("absent.json"));
         Assert.That(run.Output.Trim(), Is.Not.Empty);
+
+        // a file that holds no conversation leaves the present one as it is
+        await File.WriteAllTextAsync(folder["edited.json"], """[{"role":"user","content":"x"},null]""");
+        await File.WriteAllTextAsync(folder["half.json"], """[{"role":"user"}]""");
+        var after = await TalkAsync(template, "One day", "/load " + folder["edited.json"], "/load " + folder["half.json"], "/history");
+        Assert.That(after.Code, Is.Zero, after.Error);
+        Assert.That(after.Error, Does.Contain("edited.json holds no conversation").And.Contain("half.json holds no conversation").And.Contain("user: One day").And.Not.Contain("user: x"));
+
         // the story model has no template of its own
         Assert.That((await CliRun.FailAsync(1, "chat", "stories", "-p", "x", "-st")).Error, Does.Contain("no chat template").And.Contain("--chat-template-file"));
         await CliRun.FailAsync(2, "chat", "stories", "-st");
