@@ -38,11 +38,11 @@ internal static class CommandLineParser
             {
                 if (option.IsSwitch)
                 {
-                    Add(options, option, option.Parse(string.Empty, argument));
+                    Add(options, option, option.Parse(string.Empty, argument), argument);
                 }
                 else if (i + 1 < arguments.Length)
                 {
-                    Add(options, option, option.Parse(arguments[++i], argument));
+                    Add(options, option, option.Parse(arguments[++i], argument), argument);
                 }
                 else
                 {
@@ -55,7 +55,7 @@ internal static class CommandLineParser
             }
             else if (argument.IndexOf('=', StringComparison.Ordinal) is var at and > 0 && table.TryGetValue(argument[..at], out option) && !option.IsSwitch)
             {
-                Add(options, option, option.Parse(argument[(at + 1)..], argument[..at]));
+                Add(options, option, option.Parse(argument[(at + 1)..], argument[..at]), argument[..at]);
             }
             else
             {
@@ -74,7 +74,7 @@ internal static class CommandLineParser
         return best is null ? "." : $"; did you mean '{best}'?";
     }
 
-    private static void Add(Dictionary<Option, List<object>> options, Option option, object value)
+    private static void Add(Dictionary<Option, List<object>> options, Option option, object value, string spelling)
     {
         if (!options.TryGetValue(option, out var values))
         {
@@ -82,7 +82,7 @@ internal static class CommandLineParser
         }
         else if (!option.IsRepeatable && !option.IsSwitch)
         {
-            throw new UsageException($"'{option.Name}' is given twice.");
+            throw new UsageException($"'{spelling}' is given twice.");
         }
 
         values.Add(value);

@@ -58,19 +58,24 @@ internal sealed class BenchCommand : Command
             throw new UsageException("There is nothing to test: give -p, -n or -pg above 0.");
         }
 
+        var (depth, parallel) = (arguments.Get(Depths).Max(), arguments.Get(Parallels).Max());
+        var length = (long)depth + tests.Max(test => (long)test.Prompt + test.Generate) + 2;
+        var capacity = 2d * parallel * (length + 64); // the bases and their forks, each with the pages of a whole context
+        if (capacity > int.MaxValue)
+        {
+            throw new UsageException($"The tests need room for {capacity:F0} tokens; {int.MaxValue} are the most. Give a smaller -p, -n, -pg, -d or -npl.");
+        }
+
         var isJson = arguments.Get(ModelOptions.Json) || arguments.Get(Format) == "json";
         List<BenchRow> rows = [];
         foreach (var threads in arguments.Get(Threads))
         {
-            var (depth, parallel) = (arguments.Get(Depths).Max(), arguments.Get(Parallels).Max());
-            var length = depth + tests.Max(test => test.Prompt + test.Generate) + 2;
             var loaded = await LoadedModel.OpenAsync(
                 arguments, console,
                 engine => engine with
                 {
-                    ContextLength = length,
-                    // the bases and their forks, each with the pages of a whole context
-                    CacheTokens = checked(2 * parallel * (length + 64)),
+                    ContextLength = (int)length,
+                    CacheTokens = (int)capacity,
                     MaximumSequences = 2 * parallel,
                     ReusePrefixes = false,
                     CacheType = ModelOptions.ReadCacheType(arguments.Get(CacheType)),

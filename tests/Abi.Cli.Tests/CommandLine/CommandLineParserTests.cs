@@ -56,6 +56,7 @@ public sealed class CommandLineParserTests
     [TestCase("'--text' needs a value", "a", "--text")]
     [TestCase("no option '--tekst'; did you mean '--text'?", "a", "--tekst")]
     [TestCase("no option '--unlike-anything'.", "a", "--unlike-anything")]
+    [TestCase("'-n' is given twice", "a", "-n", "1", "-n", "2")]
     [TestCase("'--count' is given twice", "a", "-n", "1", "--count", "2")]
     [TestCase("'-n' needs N, but got 'x'", "a", "-n", "x")]
     [TestCase("'--count' needs N, but got '99999999999'", "a", "--count", "99999999999")]

@@ -36,6 +36,11 @@ public sealed class BenchTests
         Assert.That(run.Lines.Select(line => line.Length).Distinct().Count(), Is.EqualTo(1));
     }
 
+    [TestCase("-d", "2147483647")]
+    [TestCase("-pg", "2147483647,2147483647")]
+    [TestCase("-npl", "2147483647")]
+    public async Task MoreThanCanBeCountedIsWrongUsage(params string[] test) => Assert.That((await CliRun.FailAsync(ExitCode.Usage, ["bench", "stories", "-p", "1", "-n", "1", .. test])).Error, Does.Contain("are the most"));
+
     [Test]
     public async Task NothingToTestIsWrongUsage() => Assert.That((await CliRun.FailAsync(ExitCode.Usage, "bench", "stories", "-p", "0", "-n", "0")).Error, Does.Contain("nothing to test"));
 }
