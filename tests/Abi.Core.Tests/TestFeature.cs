@@ -32,6 +32,7 @@ public class TestFeature(string name, TestOptions options, List<string> journal)
     public ValueTask DisposeAsync()
     {
         Write("dispose");
+        options.OnDispose?.Invoke();
         GC.SuppressFinalize(this);
         return ValueTask.CompletedTask;
     }

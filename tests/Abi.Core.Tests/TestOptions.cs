@@ -16,6 +16,8 @@ public class TestOptions
 
     internal Func<CancellationToken, Task>? OnStop { get; set; }
 
+    internal Action? OnDispose { get; set; }
+
     internal Func<Task<FeatureHealth>>? OnHealth { get; set; }
 
     public static void Bind(IConfigurationSection section, TestOptions options) => section.Bind(options, binder => binder.ErrorOnUnknownConfiguration = true);

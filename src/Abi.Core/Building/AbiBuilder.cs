@@ -2,6 +2,8 @@ using System.ComponentModel;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace Abi;
@@ -97,8 +99,10 @@ public sealed class AbiBuilder
         }
 
         var provider = Services.BuildServiceProvider();
+        ILogger logger = NullLogger.Instance;
         try
         {
+            logger = provider.GetRequiredService<ILoggerFactory>().CreateLogger(LifecycleLog.Category);
             var framework = provider.GetRequiredService<AbiFramework>();
             framework.Own(provider);
             await framework.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -106,7 +110,16 @@ public sealed class AbiBuilder
         }
         catch
         {
-            await provider.DisposeAsync().ConfigureAwait(false);
+            try
+            {
+                await provider.DisposeAsync().ConfigureAwait(false);
+            }
+            catch (Exception error)
+            {
+                // What went wrong at the start is what the caller hears of.
+                LifecycleLog.DisposeFailed(logger, error);
+            }
+
             throw;
         }
     }

@@ -13,7 +13,12 @@ internal static class FeatureCatalog
     /// <summary>The switch that a build with the feature's property set to false leaves in the program's runtimeconfig.json.</summary>
     internal static bool IsCompiledOut(string feature) => AppContext.TryGetSwitch($"Abi.Features.{feature}", out var enabled) && !enabled;
 
-    internal static string PackageOf(string feature) => feature == "Postgres" ? "Abi.Database.Postgres" : $"Abi.{feature}";
+    internal static string PackageOf(string feature) => feature switch
+    {
+        "Postgres" => "Abi.Database.Postgres",
+        "ModelHost" => "Abi.Llm",
+        _ => $"Abi.{feature}",
+    };
 
     internal static string PropertyOf(string feature) => $"AbiEnable{feature}";
 }

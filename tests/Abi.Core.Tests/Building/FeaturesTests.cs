@@ -27,6 +27,16 @@ public sealed class FeaturesTests
         Assert.That(() => abi.Alpha, Throws.TypeOf<FeatureDisabledException>().With.Message.Contains("AddAlpha").And.Property("Status").EqualTo(FeatureStatus.Off));
     }
 
+    /// <summary>A package may bring several features, and have another name than its feature.</summary>
+    [TestCase("ModelHost", "Abi.Llm")]
+    [TestCase("Postgres", "Abi.Database.Postgres")]
+    [TestCase("Database", "Abi.Database")]
+    public async Task AFeatureThatWasNotAddedNamesItsPackage(string feature, string package)
+    {
+        await using var abi = await AbiBuilder.Create().BuildAsync();
+        Assert.That(() => abi.GetFeature<Alpha>(feature), Throws.TypeOf<FeatureDisabledException>().With.Message.Contains($"the package {package} and call Add{feature} "));
+    }
+
     [Test]
     public void TheStubsExceptionNamesFeatureAndProperty()
     {

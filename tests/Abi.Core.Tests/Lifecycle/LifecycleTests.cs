@@ -43,6 +43,14 @@ public sealed class LifecycleTests
     }
 
     [Test]
+    public void AFailureWhileDisposingDoesNotHideWhyTheStartFailed()
+    {
+        var failure = new InvalidDataException("no model");
+        var builder = AbiBuilder.Create().AddAlpha(alpha => alpha.OnDispose = () => throw new IOException("disk")).AddBeta(beta => beta.OnStart = _ => throw failure);
+        Assert.That(async () => await builder.BuildAsync(), Throws.Exception.SameAs(failure));
+    }
+
+    [Test]
     public async Task AFailedStartCanBeTriedAgain()
     {
         var fail = false;
