@@ -13,14 +13,11 @@ internal sealed class ToolTypes(IEnumerable<AIFunctionDeclaration> tools)
 
     public bool Has(string name) => _tools.ContainsKey(name);
 
-    /// <summary>A value that was written as text: text where the schema says so, else JSON if it is JSON, else text.</summary>
+    /// <summary>A value that was written as text: JSON if it is JSON of a type that the schema names besides text, or of any type where it names no text; else text.</summary>
     public object? Value(string tool, string parameter, string text)
     {
-        if (_tools.TryGetValue(tool, out var declaration)
-            && declaration.JsonSchema.ValueKind == JsonValueKind.Object
-            && declaration.JsonSchema.TryGetProperty("properties", out var properties) && properties.ValueKind == JsonValueKind.Object
-            && properties.TryGetProperty(parameter, out var schema) && schema.ValueKind == JsonValueKind.Object
-            && schema.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && type.ValueEquals("string"))
+        var types = Types(tool, parameter);
+        if (types is ["string"])
         {
             return Text(text);
         }
@@ -28,13 +25,50 @@ internal sealed class ToolTypes(IEnumerable<AIFunctionDeclaration> tools)
         try
         {
             using var document = JsonDocument.Parse(ChatJson.Sound(text));
-            return document.RootElement.Clone();
+            if (!types.Contains("string") || types.Any(type => IsOf(document.RootElement, type)))
+            {
+                return document.RootElement.Clone();
+            }
         }
         catch (JsonException)
         {
-            return Text(text);
+            // not JSON, so text
         }
+
+        return Text(text);
     }
+
+    /// <summary>The types that a parameter's schema names; none where it names none.</summary>
+    private string?[] Types(string tool, string parameter)
+    {
+        if (!_tools.TryGetValue(tool, out var declaration)
+            || declaration.JsonSchema.ValueKind != JsonValueKind.Object
+            || !declaration.JsonSchema.TryGetProperty("properties", out var properties) || properties.ValueKind != JsonValueKind.Object
+            || !properties.TryGetProperty(parameter, out var schema) || schema.ValueKind != JsonValueKind.Object
+            || !schema.TryGetProperty("type", out var type))
+        {
+            return [];
+        }
+
+        return type.ValueKind switch
+        {
+            JsonValueKind.String => [type.GetString()],
+            JsonValueKind.Array => [.. type.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(item => item.GetString())],
+            _ => [],
+        };
+    }
+
+    /// <summary>Whether JSON that is not in quotes is of a type; what is in quotes is text with quotes.</summary>
+    private static bool IsOf(JsonElement value, string? type) => type switch
+    {
+        "null" => value.ValueKind == JsonValueKind.Null,
+        "boolean" => value.ValueKind is JsonValueKind.True or JsonValueKind.False,
+        "integer" => value.ValueKind == JsonValueKind.Number && value.TryGetDecimal(out var number) && number == decimal.Truncate(number),
+        "number" => value.ValueKind == JsonValueKind.Number,
+        "object" => value.ValueKind == JsonValueKind.Object,
+        "array" => value.ValueKind == JsonValueKind.Array,
+        _ => false,
+    };
 
     /// <summary>Text as a JSON value, like every other argument.</summary>
     public static JsonElement Text(string text)

@@ -66,6 +66,8 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.Glm, "<tool_call>add\n<arg_key>a</arg_key>\n<arg_value>\"\\ud83d\"</arg_value>\n</tool_call>", "[add{a=\"\\ufffd\"}]")]
     [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>{\"\\ud83d\": \"\\ude00\"}<|call|>", "[add{\uFFFD=\"\\ufffd\"}]")]
     [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|><|call|>", "[add{}]")]
+    [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=find>\n<parameter=text>\n12\n</parameter>\n<parameter=count>\n12\n</parameter>\n<parameter=place>\nnull\n</parameter>\n</function>\n</tool_call>", "[find{text=\"12\",count=12,place=null}]")]
+    [TestCase(ToolCallFormat.FunctionParameters, "<function=find><parameter=count>12.5</parameter><parameter=text>true</parameter><parameter=place>{\"a\": 1}</parameter></function>", "[find{count=\"12.5\",text=\"true\",place={\"a\": 1}}]")]
     [TestCase(ToolCallFormat.None, "<tool_call>{\"name\": \"add\"}</tool_call>", "<tool_call>{\"name\": \"add\"}</tool_call>")]
     public void EveryFormatIsReadHoweverItIsCut(ToolCallFormat format, string output, string expected) =>
         ParserRun.CheckEverySplit(() => ParserRun.Parser(string.Empty, format), output, expected);

@@ -9,9 +9,13 @@ namespace Abi.Llm.Tests.Chat.Output;
 /// <summary>Runs a parser over an output and writes down what came: text as it is, reasoning in (…), calls in [name{…}], errors in !…!.</summary>
 internal static class ParserRun
 {
+    /// <summary>Types as C# writes them: of a text that may be null, of one or the other, of anything.</summary>
+    private static readonly AIFunctionDeclaration Find = AIFunctionFactory.CreateDeclaration(
+        "find", "Finds.", JsonDocument.Parse("""{"properties":{"text":{"type":["string","null"]},"count":{"type":["string","integer"]},"place":{}}}""").RootElement);
+
     public static ChatOutputParser Parser(string template, ToolCallFormat format, string prompt = "", bool hasTools = true, params string[] knownIds)
     {
-        var tools = new ToolTypes(hasTools ? [TemplateFixtures.Weather, TemplateFixtures.Add, AIFunctionFactory.CreateDeclaration("python", "Runs code.", JsonDocument.Parse("{}").RootElement)] : []);
+        var tools = new ToolTypes(hasTools ? [TemplateFixtures.Weather, TemplateFixtures.Add, Find, AIFunctionFactory.CreateDeclaration("python", "Runs code.", JsonDocument.Parse("{}").RootElement)] : []);
         return format == ToolCallFormat.Harmony ? new HarmonyOutputParser(tools, knownIds) : new MarkedOutputParser(ChatOutputSyntax.Of(template, format), tools, prompt, knownIds);
     }
 
