@@ -16,6 +16,9 @@ internal abstract class CallReader
     /// <summary>The calls after <see cref="ReaderProgress.Done"/>, or at the end of the output; null when they cannot be read.</summary>
     public abstract List<ParsedCall>? Read();
 
+    /// <summary>Whether more than a name has been read: until then, what the model itself ended is text that spoke of such a mark.</summary>
+    public abstract bool HasBegun { get; }
+
     /// <summary>Whether the end of the output may end the call.</summary>
     /// <param name="isCut">Whether the output was cut off there.</param>
     public virtual bool MayEndHere(bool isCut) => false;

@@ -10,6 +10,8 @@ internal sealed class DeepSeekCallReader : CallReader
     private readonly StringBuilder _head = new();
     private readonly JsonScanner _scanner = new();
 
+    public override bool HasBegun => _scanner.HasStarted;
+
     public override ReaderProgress Feed(char c)
     {
         if (_scanner.HasStarted)

@@ -12,6 +12,8 @@ internal sealed class FunctionCallReader(ToolTypes types) : CallReader
     private readonly JsonScanner _scanner = new();
     private bool _hasName;
 
+    public override bool HasBegun => _scanner.HasStarted || _body.Length > 0;
+
     public override ReaderProgress Feed(char c)
     {
         if (_scanner.HasStarted)

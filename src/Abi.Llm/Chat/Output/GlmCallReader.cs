@@ -6,21 +6,65 @@ namespace Abi.Llm.Chat.Output;
 internal sealed class GlmCallReader(ToolTypes types) : CallReader
 {
     private const string End = "</tool_call>";
+    private const string Key = "<arg_key>";
+    private const string Value = "<arg_value>";
+    private const string ValueEnd = "</arg_value>";
+    private const int MaximumName = 256;
     private readonly StringBuilder _text = new();
+    private readonly StringBuilder _tag = new(); // the first one
+    private bool _isInValue;
+
+    public override bool HasBegun => _tag.Length > 0;
 
     public override ReaderProgress Feed(char c)
     {
+        if (_tag.Length == 0 && c != '<' ? !MayBeName(c) : !MayBeTag(c))
+        {
+            return ReaderProgress.Failed;
+        }
+
         _text.Append(c);
-        return c == '>' && TaggedText.EndsWith(_text, End) ? ReaderProgress.Done : ReaderProgress.More;
+        if (c != '>')
+        {
+            return ReaderProgress.More;
+        }
+
+        if (!_isInValue && TaggedText.EndsWith(_text, End))
+        {
+            return ReaderProgress.Done;
+        }
+
+        _isInValue = TaggedText.EndsWith(_text, Value) || (_isInValue && !TaggedText.EndsWith(_text, ValueEnd));
+        return ReaderProgress.More;
+    }
+
+    /// <summary>The name is one word.</summary>
+    private bool MayBeName(char c)
+    {
+        var name = _text.ToString();
+        return name.Length < MaximumName && c != '{' && (char.IsWhiteSpace(c) || string.IsNullOrWhiteSpace(name) || !char.IsWhiteSpace(name[^1]));
+    }
+
+    /// <summary>Behind the name comes a key or the end; what comes behind a key is looked at when all is there.</summary>
+    private bool MayBeTag(char c)
+    {
+        var tag = _tag.ToString();
+        if (tag is Key or End)
+        {
+            return true;
+        }
+
+        tag = _tag.Append(c).ToString();
+        return Key.StartsWith(tag, StringComparison.Ordinal) || End.StartsWith(tag, StringComparison.Ordinal);
     }
 
     public override List<ParsedCall>? Read()
     {
         var text = _text.ToString().AsSpan();
-        text = text.EndsWith(End) ? text[..^End.Length] : text;
-        var first = text.IndexOf("<arg_key>");
+        text = text[..^End.Length];
+        var first = text.IndexOf(Key);
         var name = (first < 0 ? text : text[..first]).Trim().ToString();
-        if (name.Length == 0 || name.Any(c => char.IsWhiteSpace(c) || c is '{' or '<'))
+        if (name.Length == 0)
         {
             return null;
         }
@@ -29,7 +73,7 @@ internal sealed class GlmCallReader(ToolTypes types) : CallReader
         text = first < 0 ? default : text[first..].Trim();
         while (!text.IsEmpty)
         {
-            if (!TaggedText.Take(ref text, "<arg_key>", "</arg_key>", out var key) || !TaggedText.Take(ref text, "<arg_value>", "</arg_value>", out var value))
+            if (!TaggedText.Take(ref text, Key, "</arg_key>", out var key) || !TaggedText.Take(ref text, Value, ValueEnd, out var value))
             {
                 return null;
             }

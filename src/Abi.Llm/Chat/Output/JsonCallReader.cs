@@ -8,6 +8,8 @@ internal sealed class JsonCallReader(string begins = "{[", bool hasFence = false
     private readonly JsonScanner _scanner = new();
     private string _fence = string.Empty;
 
+    public override bool HasBegun => _scanner.HasStarted;
+
     public override ReaderProgress Feed(char c)
     {
         if (_scanner.HasStarted)

@@ -102,7 +102,7 @@ internal sealed class MarkedOutputParser : ChatOutputParser
             {
                 WriteCalls(calls);
             }
-            else if (mayEnd)
+            else if (mayEnd || (!isCut && !_reader.HasBegun))
             {
                 ReleaseRaw();
             }

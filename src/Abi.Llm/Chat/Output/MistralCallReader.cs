@@ -5,6 +5,8 @@ internal sealed class MistralCallReader : CallReader
 {
     private CallReader? _reader;
 
+    public override bool HasBegun => _reader is { HasBegun: true };
+
     public override ReaderProgress Feed(char c)
     {
         if (_reader is null)

@@ -12,6 +12,8 @@ internal sealed class NamedCallReader(string[] separators, Func<string, string?>
     private readonly JsonScanner _scanner = new();
     private string? _name;
 
+    public override bool HasBegun => _scanner.HasStarted;
+
     public override ReaderProgress Feed(char c)
     {
         if (_scanner.HasStarted)

@@ -14,6 +14,8 @@ internal sealed class PythonTagReader(ToolTypes tools) : CallReader
     /// <remarks>Code that was cut off may do anything; a call that has its closing bracket is whole.</remarks>
     public override bool MayEndHere(bool isCut) => !_scanner.HasStarted && (!isCut || ReadInvocation(_code.ToString().TrimEnd()) is not null);
 
+    public override bool HasBegun => _scanner.HasStarted;
+
     public override ReaderProgress Feed(char c)
     {
         if (_scanner.HasStarted)

@@ -66,8 +66,18 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.Glm, "<tool_call>add\n<arg_key>a</arg_key>\n<arg_value>\"\\ud83d\"</arg_value>\n</tool_call>", "[add{a=\"\\ufffd\"}]")]
     [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>{\"\\ud83d\": \"\\ude00\"}<|call|>", "[add{\uFFFD=\"\\ufffd\"}]")]
     [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|><|call|>", "[add{}]")]
+    [TestCase(ToolCallFormat.Functools, "They are in functools", "They are in functools")]
+    [TestCase(ToolCallFormat.CommandR, "Action:", "Action:")]
+    [TestCase(ToolCallFormat.DeepSeek, "<｜tool▁call▁begin｜>function<｜tool▁sep｜>add", "<｜tool▁call▁begin｜>function<｜tool▁sep｜>add")]
+    [TestCase(ToolCallFormat.Kimi, "<|tool_call_begin|>", "<|tool_call_begin|>")]
+    [TestCase(ToolCallFormat.Mistral, "[TOOL_CALLS]", "[TOOL_CALLS]")]
+    [TestCase(ToolCallFormat.Functionary, "<function=add>", "<function=add>")]
     [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=find>\n<parameter=text>\n12\n</parameter>\n<parameter=count>\n12\n</parameter>\n<parameter=place>\nnull\n</parameter>\n</function>\n</tool_call>", "[find{text=\"12\",count=12,place=null}]")]
     [TestCase(ToolCallFormat.FunctionParameters, "<function=find><parameter=count>12.5</parameter><parameter=text>true</parameter><parameter=place>{\"a\": 1}</parameter></function>", "[find{count=\"12.5\",text=\"true\",place={\"a\": 1}}]")]
+    [TestCase(ToolCallFormat.Glm, "The tag <tool_call> begins a call, </tool_call> ends it.", "The tag <tool_call> begins a call, </tool_call> ends it.")]
+    [TestCase(ToolCallFormat.Glm, "<tool_call>, <tool_call>{x} and <tool_call>add<b>", "<tool_call>, <tool_call>{x} and <tool_call>add<b>")]
+    [TestCase(ToolCallFormat.Glm, "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>a</tool_call>b</arg_value>\n</tool_call>ok<tool_call>add</tool_call>", "[get_weather{city=\"a</tool_call>b\"}]ok[add{}]")]
+    [TestCase(ToolCallFormat.Glm, "<tool_call>add\n<arg_key>a", "!incomplete_tool_call!")]
     [TestCase(ToolCallFormat.None, "<tool_call>{\"name\": \"add\"}</tool_call>", "<tool_call>{\"name\": \"add\"}</tool_call>")]
     public void EveryFormatIsReadHoweverItIsCut(ToolCallFormat format, string output, string expected) =>
         ParserRun.CheckEverySplit(() => ParserRun.Parser(string.Empty, format), output, expected);
