@@ -1,9 +1,10 @@
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Abi.Llm.Chat.Output;
 
 /// <summary>Reads what stands behind <c>&lt;|python_tag|&gt;</c>: a call as JSON, a call like <c>name.call(key="value")</c>, or code up to the end.</summary>
-internal sealed class PythonTagReader(ToolTypes tools) : CallReader
+internal sealed partial class PythonTagReader(ToolTypes tools) : CallReader
 {
     private const string Invocation = ".call(";
     private static readonly string[] Interpreters = ["python", "ipython", "code_interpreter", "python_interpreter"];
@@ -58,31 +59,47 @@ internal sealed class PythonTagReader(ToolTypes tools) : CallReader
         }
 
         var name = code[..at].ToString();
-        var rest = code[(at + Invocation.Length)..^1].Trim();
+        var text = code[(at + Invocation.Length)..^1].TrimEnd().TrimEnd(',').TrimEnd().ToString();
         Dictionary<string, object?> arguments = new(StringComparer.Ordinal);
-        while (!rest.IsEmpty)
+        if (text.Length == 0)
         {
-            var equals = rest.IndexOf('=');
-            if (equals <= 0)
+            return new ParsedCall(name, arguments);
+        }
+
+        // an argument goes up to the next comma that has a key behind it and is not inside quotes
+        var keys = KeyPattern().Matches(text);
+        if (keys.Count == 0 || keys[0].Index > 0)
+        {
+            return null;
+        }
+
+        for (var i = 0; i < keys.Count;)
+        {
+            var (key, start) = (keys[i].Groups["key"].Value, keys[i].Index + keys[i].Length);
+            var isQuoted = start < text.Length && text[start] == '"';
+            int end;
+            bool isWhole;
+            do
+            {
+                i++;
+                for (end = i < keys.Count ? keys[i].Index : text.Length; end > start && char.IsWhiteSpace(text[end - 1]); end--)
+                {
+                }
+
+                isWhole = !isQuoted || (end > start + 1 && text[end - 1] == '"' && (i == keys.Count || text[end - 2] != '\\'));
+            }
+            while (i < keys.Count && !isWhole);
+            if (!isWhole)
             {
                 return null;
             }
 
-            var key = rest[..equals].Trim().ToString();
-            rest = rest[(equals + 1)..].TrimStart();
-            var isQuoted = rest.StartsWith("\"");
-            var end = isQuoted ? rest[1..].IndexOf('"') : rest.IndexOf(',');
-            if (isQuoted && end < 0)
-            {
-                return null;
-            }
-
-            var value = (isQuoted ? rest.Slice(1, end) : end < 0 ? rest : rest[..end]).ToString();
-            arguments[key] = isQuoted ? ToolTypes.Text(value) : tools.Value(name, key, value.Trim());
-            rest = isQuoted ? rest[(end + 2)..] : end < 0 ? default : rest[end..];
-            rest = rest.TrimStart().TrimStart(',').TrimStart();
+            arguments[key] = isQuoted ? ToolTypes.Text(text[(start + 1)..(end - 1)].Replace("\\\"", "\"", StringComparison.Ordinal)) : tools.Value(name, key, text[start..end]);
         }
 
         return new ParsedCall(name, arguments);
     }
+
+    [GeneratedRegex(@"(^|,)\s*(?<key>\w+)\s*=\s*", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+    private static partial Regex KeyPattern();
 }

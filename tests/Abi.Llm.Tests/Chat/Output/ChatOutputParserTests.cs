@@ -78,6 +78,9 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.Glm, "<tool_call>, <tool_call>{x} and <tool_call>add<b>", "<tool_call>, <tool_call>{x} and <tool_call>add<b>")]
     [TestCase(ToolCallFormat.Glm, "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>a</tool_call>b</arg_value>\n</tool_call>ok<tool_call>add</tool_call>", "[get_weather{city=\"a</tool_call>b\"}]ok[add{}]")]
     [TestCase(ToolCallFormat.Glm, "<tool_call>add\n<arg_key>a", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>get_weather.call(city=\"a \\\"b=c\\\", d=\", days=3)", "[get_weather{city=\"a \\\"b=c\\\", d=\",days=3}]")]
+    [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>get_weather.call(days=[1, 2], city=\"x\",)", "[get_weather{days=[1, 2],city=\"x\"}]")]
+    [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>get_weather.call(city=\"x)", "[python{code=\"get_weather.call(city=\\\"x)\"}]")]
     [TestCase(ToolCallFormat.None, "<tool_call>{\"name\": \"add\"}</tool_call>", "<tool_call>{\"name\": \"add\"}</tool_call>")]
     public void EveryFormatIsReadHoweverItIsCut(ToolCallFormat format, string output, string expected) =>
         ParserRun.CheckEverySplit(() => ParserRun.Parser(string.Empty, format), output, expected);
