@@ -11,7 +11,7 @@ internal sealed class MarkedOutputParser : ChatOutputParser
     private readonly ToolTypes _tools;
     private readonly string _firsts;               // the characters that marks begin with
     private readonly StringBuilder _held = new();  // may become a mark
-    private readonly StringBuilder _space = new(); // white space that counts only if text follows
+    private readonly StringBuilder _space = new(); // white space, and marks around calls, that count only if text follows
     private readonly StringBuilder _raw = new();   // the call being read, its mark included
     private CallReader? _reader;
     private bool _isBare;
@@ -74,21 +74,8 @@ internal sealed class MarkedOutputParser : ChatOutputParser
                 return;
             }
 
-            var first = _held[0];
+            TakeText(_held[0]); // no bare call: no mark begins with a brace, and none comes behind other text
             _held.Remove(0, 1);
-            TakeText(first);
-            if (_reader is not null)
-            {
-                // a bare call began; what was held belongs to it
-                var rest = _held.ToString();
-                _held.Clear();
-                foreach (var next in rest)
-                {
-                    Take(next);
-                }
-
-                return;
-            }
         }
     }
 
@@ -118,12 +105,6 @@ internal sealed class MarkedOutputParser : ChatOutputParser
         foreach (var c in _held.ToString())
         {
             TakeText(c);
-            if (_reader is not null)
-            {
-                WriteIncomplete(_raw.ToString());
-                _reader = null;
-                return;
-            }
         }
 
         if (_reasoningClose is null && !_dropsSpace)
@@ -160,7 +141,7 @@ internal sealed class MarkedOutputParser : ChatOutputParser
 
         foreach (var mark in _syntax.Dropped)
         {
-            // fences and closing tags mean something next to calls only
+            // fences mean something behind calls only
             if (_isAfterCall || (!_syntax.Calls.IsEmpty && mark != "```") || ChatOutputSyntax.IsWrapper(mark))
             {
                 yield return mark;
@@ -202,16 +183,26 @@ internal sealed class MarkedOutputParser : ChatOutputParser
             }
         }
 
-        if (_syntax.Dropped.AsSpan().Contains(mark))
+        if (!_syntax.Dropped.AsSpan().Contains(mark))
+        {
+            foreach (var c in mark)
+            {
+                TakeText(c); // one call too many
+            }
+
+            return;
+        }
+
+        if (_isAfterCall || ChatOutputSyntax.IsWrapper(mark))
         {
             _dropsSpace |= _isAtStart;
             return;
         }
 
-        foreach (var c in mark)
-        {
-            TakeText(c); // one call too many
-        }
+        // it is part of a call that follows at once, else of the text
+        _ = _dropsSpace ? _space.Clear() : _space;
+        _dropsSpace = false;
+        _space.Append(mark);
     }
 
     private void Boundary()

@@ -17,8 +17,8 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\", \"arguments\": \"{\\\"a\\\": 1}\"}</tool_call>", "[add{a=1}]")]
     [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1}}", "[add{a=1}]")]
     [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1", "!incomplete_tool_call!")]
-    [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"nom\": \"add\"}</tool_call>", "<tool_call>{\"nom\": \"add\"}")]
-    [TestCase(ToolCallFormat.Hermes, "<tool_call>{oops}</tool_call> x", "<tool_call>{oops} x")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"nom\": \"add\"}</tool_call>", "<tool_call>{\"nom\": \"add\"}</tool_call>")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{oops}</tool_call> x", "<tool_call>{oops}</tool_call> x")]
     [TestCase(ToolCallFormat.Hermes, "a <tool_call> tag, <tool_cal, < and <<tool_call>{\"name\": \"add\"}</tool_call>", "a <tool_call> tag, <tool_cal, < and <[add{}]")]
     [TestCase(ToolCallFormat.Hermes, "<tool_call><tool_call>{\"name\": \"add\"}</tool_call>", "<tool_call>[add{}]")]
     [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": \"line\nbreak\"}}</tool_call>", "[add{a=\"line\\u000abreak\"}]")]
@@ -66,12 +66,16 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.Glm, "<tool_call>add\n<arg_key>a</arg_key>\n<arg_value>\"\\ud83d\"</arg_value>\n</tool_call>", "[add{a=\"\\ufffd\"}]")]
     [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>{\"\\ud83d\": \"\\ude00\"}<|call|>", "[add{\uFFFD=\"\\ufffd\"}]")]
     [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|><|call|>", "[add{}]")]
+    [TestCase(ToolCallFormat.Hermes, "The end tag </tool_call> is text, and so is <tool_call>", "The end tag </tool_call> is text, and so is <tool_call>")]
+    [TestCase(ToolCallFormat.Hermes, "ends with </tool_call>", "ends with </tool_call>")]
     [TestCase(ToolCallFormat.Functools, "They are in functools", "They are in functools")]
     [TestCase(ToolCallFormat.CommandR, "Action:", "Action:")]
     [TestCase(ToolCallFormat.DeepSeek, "<｜tool▁call▁begin｜>function<｜tool▁sep｜>add", "<｜tool▁call▁begin｜>function<｜tool▁sep｜>add")]
     [TestCase(ToolCallFormat.Kimi, "<|tool_call_begin|>", "<|tool_call_begin|>")]
     [TestCase(ToolCallFormat.Mistral, "[TOOL_CALLS]", "[TOOL_CALLS]")]
     [TestCase(ToolCallFormat.Functionary, "<function=add>", "<function=add>")]
+    [TestCase(ToolCallFormat.FunctionParameters, "It opens with <tool_call>, then <function=name> and ends with </function> and </tool_call>.", "It opens with <tool_call>, then <function=name> and ends with </function> and </tool_call>.")]
+    [TestCase(ToolCallFormat.FunctionParameters, "I look.\n<tool_call>\n<function=add>\n</function>\n</tool_call>\nSo.", "I look.[add{}]So.")]
     [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=find>\n<parameter=text>\n12\n</parameter>\n<parameter=count>\n12\n</parameter>\n<parameter=place>\nnull\n</parameter>\n</function>\n</tool_call>", "[find{text=\"12\",count=12,place=null}]")]
     [TestCase(ToolCallFormat.FunctionParameters, "<function=find><parameter=count>12.5</parameter><parameter=text>true</parameter><parameter=place>{\"a\": 1}</parameter></function>", "[find{count=\"12.5\",text=\"true\",place={\"a\": 1}}]")]
     [TestCase(ToolCallFormat.Glm, "The tag <tool_call> begins a call, </tool_call> ends it.", "The tag <tool_call> begins a call, </tool_call> ends it.")]
@@ -216,6 +220,7 @@ public sealed class ChatOutputParserTests
             "<tool_call>", "</tool_call>", "{\"name\": \"add\", \"arguments\": {\"a\": 1}}", "<think>", "</think>", " ", "\n", "text", "{", "}", "[", "]", "\"", "<", "[TOOL_CALLS]", "<function=add>", "</function>", "<|python_tag|>",
             "<|channel|>", "final", "analysis", "<|message|>", "<|end|>", "<|start|>assistant", " to=functions.add", "Action:", "```json", "```", "<|tool_call|>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", ";",
         ];
+        var textsOnly = 0;
         foreach (var format in Enum.GetValues<ToolCallFormat>())
         {
             for (var round = 0; round < 150; round++)
@@ -223,6 +228,31 @@ public sealed class ChatOutputParserTests
                 var output = string.Concat(Enumerable.Range(0, random.Next(1, 12)).Select(_ => parts[random.Next(parts.Length)]));
                 var whole = ParserRun.Of(ParserRun.Parser(Think, format), output);
                 Assert.That(ParserRun.Of(ParserRun.Parser(Think, format), output.Select(c => c.ToString())), Is.EqualTo(whole), $"{format}: {output}");
+                var cuts = output.Select(_ => random.Next(4)).ToArray();
+                Assert.That(ParserRun.Of(ParserRun.Parser(Think, format), Pieces(output, cuts)), Is.EqualTo(whole), $"{format}: {output}");
+                var plain = ParserRun.Parser(string.Empty, format);
+                var contents = plain.Push(output).Concat(plain.Finish()).ToList();
+                if (format != ToolCallFormat.Harmony && contents.TrueForAll(content => content is TextContent))
+                {
+                    textsOnly++;
+                    Assert.That(string.Concat(contents), Is.EqualTo(output), $"{format}: text that is no call stays as it is");
+                }
+            }
+        }
+
+        Assert.That(textsOnly, Is.GreaterThan(500));
+
+        // a cut stands before a character whose number is 0
+        static IEnumerable<string> Pieces(string text, int[] cuts)
+        {
+            var from = 0;
+            for (var at = 1; at <= text.Length; at++)
+            {
+                if (at == text.Length || cuts[at] == 0)
+                {
+                    yield return text[from..at];
+                    from = at;
+                }
             }
         }
     }
