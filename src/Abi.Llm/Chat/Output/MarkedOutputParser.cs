@@ -1,9 +1,10 @@
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Abi.Llm.Chat.Output;
 
 /// <summary>Takes output apart by marks that begin and end its parts.</summary>
-internal sealed class MarkedOutputParser : ChatOutputParser
+internal sealed partial class MarkedOutputParser : ChatOutputParser
 {
     private static readonly string[] BareKeys = ["\"name\"", "\"type\"", "\"function\"", "\"parameters\"", "\"arguments\"", "\"id\""];
 
@@ -315,15 +316,21 @@ internal sealed class MarkedOutputParser : ChatOutputParser
         _isAfterCall = false;
     }
 
-    /// <summary>Whether an object that has just begun may still have the keys of a call: its first key decides.</summary>
+    /// <summary>Whether an object that has just begun may still be a call: its first key decides, and a tool's name where that comes early.</summary>
     private bool CouldBeBareCall()
     {
-        if (_raw.Length > 64)
+        if (_raw.Length > 256)
         {
             return true; // decided before
         }
 
-        var text = _raw.ToString().AsSpan(1).TrimStart();
+        var raw = _raw.ToString();
+        if (raw[^1] == '"' && NamePattern().Match(raw) is { Success: true } name && !_tools.Has(name.Groups["tool"].Value))
+        {
+            return false;
+        }
+
+        var text = raw.AsSpan(1).TrimStart();
         foreach (var key in BareKeys)
         {
             if (text.StartsWith(key) || key.AsSpan().StartsWith(text))
@@ -334,4 +341,7 @@ internal sealed class MarkedOutputParser : ChatOutputParser
 
         return false;
     }
+
+    [GeneratedRegex("""^\{\s*("(id|type)"\s*:\s*"[^"\\]*"\s*,\s*)*"(name|function)"\s*:\s*"(?<tool>[^"\\]*)"$""", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+    private static partial Regex NamePattern();
 }

@@ -85,6 +85,9 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>get_weather.call(city=\"a \\\"b=c\\\", d=\", days=3)", "[get_weather{city=\"a \\\"b=c\\\", d=\",days=3}]")]
     [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>get_weather.call(days=[1, 2], city=\"x\",)", "[get_weather{days=[1, 2],city=\"x\"}]")]
     [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>get_weather.call(city=\"x)", "[python{code=\"get_weather.call(city=\\\"x)\"}]")]
+    [TestCase(ToolCallFormat.LlamaJson, "{\"name\": \"Bob\", \"age\": ", "{\"name\": \"Bob\", \"age\": ")]
+    [TestCase(ToolCallFormat.LlamaJson, "{\"id\": \"1\", \"type\": \"function\", \"function\": {\"name\": \"add\", \"arguments\": {\"a\": 1}}}", "[add{a=1}]")]
+    [TestCase(ToolCallFormat.LlamaJson, "{\"parameters\": {\"name\": \"Bob\"}, \"name\": \"add\"}", "[add{name=\"Bob\"}]")]
     [TestCase(ToolCallFormat.None, "<tool_call>{\"name\": \"add\"}</tool_call>", "<tool_call>{\"name\": \"add\"}</tool_call>")]
     public void EveryFormatIsReadHoweverItIsCut(ToolCallFormat format, string output, string expected) =>
         ParserRun.CheckEverySplit(() => ParserRun.Parser(string.Empty, format), output, expected);
