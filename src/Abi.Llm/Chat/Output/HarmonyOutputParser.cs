@@ -11,6 +11,7 @@ internal sealed class HarmonyOutputParser(ToolTypes tools, IEnumerable<string> k
     private const string Message = "<|message|>";
     private const string Channel = "<|channel|>";
     private const int MaximumHeader = 512;
+    private static readonly string[] Beginnings = ["<|", "assistant<|", "assistant to=", "to="]; // of a header
     private static readonly string[] Ends = ["<|end|>", "<|call|>", "<|return|>", "<|start|>"];
 
     private readonly StringBuilder _header = new();
@@ -57,9 +58,9 @@ internal sealed class HarmonyOutputParser(ToolTypes tools, IEnumerable<string> k
         if (!_isInBody)
         {
             var rest = _header.ToString();
-            if (!rest.Contains("<|", StringComparison.Ordinal))
+            if (!rest.Contains("<|", StringComparison.Ordinal) && !string.IsNullOrWhiteSpace(rest))
             {
-                Write(rest.Trim(), isReasoning: false);
+                Write(rest, isReasoning: false);
             }
 
             return;
@@ -81,21 +82,8 @@ internal sealed class HarmonyOutputParser(ToolTypes tools, IEnumerable<string> k
             return false;
         }
 
-        if (_header.Length > 12)
-        {
-            return true; // decided before
-        }
-
-        var text = _header.ToString().AsSpan().TrimStart();
-        foreach (var beginning in new[] { "<|", "assistant<|", "assistant to=", "to=" })
-        {
-            if (text.StartsWith(beginning) || beginning.AsSpan().StartsWith(text))
-            {
-                return true;
-            }
-        }
-
-        return false;
+        var text = _header.ToString().TrimStart();
+        return Array.Exists(Beginnings, beginning => text.StartsWith(beginning, StringComparison.Ordinal) || beginning.StartsWith(text, StringComparison.Ordinal));
     }
 
     private void Begin(string header)
