@@ -43,6 +43,9 @@ public sealed record ChatTemplateCapabilities
     /// <summary>Whether system messages are shown after the first too.</summary>
     public bool LateSystemMessages { get; init; }
 
+    /// <summary>Whether a call is shown by its id alone, which has to hold the tool's name, as <c>functions.name:0</c> does.</summary>
+    internal bool CallIdsNameTools { get; init; }
+
     /// <summary>Whether a conversation without tools has to have an empty list of them; otherwise it has none.</summary>
     internal bool ToolsAsEmptyList { get; init; }
 

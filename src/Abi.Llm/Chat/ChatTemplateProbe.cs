@@ -45,7 +45,8 @@ internal sealed partial class ChatTemplateProbe
             ToolCalls = calls is not null,
             ArgumentsAsText = calls?.AsText ?? false,
             CallsWithoutContent = calls?.WithoutContent ?? false,
-            NineCharacterCallIds = calls?.NeedsNine ?? false,
+            NineCharacterCallIds = calls?.Ids == CallIds.Nine,
+            CallIdsNameTools = calls?.Ids == CallIds.Names,
             ParallelToolCalls = calls is not null && Shows(
                 [User(asParts), Calls(calls, "call_needle", "other_needle"), Result("result-needle", asParts), Result("result-needle", asParts)], [Tool()], "call_needle", "other_needle"),
             ToolResults = Shows([User(asParts), calls is null ? Text("assistant", "text", asParts) : Calls(calls, "call_needle"), Result("result-needle", asParts)], [Tool()], "result-needle"),
@@ -60,13 +61,13 @@ internal sealed partial class ChatTemplateProbe
     /// <summary>The shape of a call that the template shows whole: arguments neither escaped twice nor in Python's spelling.</summary>
     private CallShape? FindCallShape(bool asParts)
     {
-        foreach (var needsNine in new[] { false, true })
+        foreach (var ids in new[] { CallIds.Any, CallIds.Nine, CallIds.Names })
         {
             foreach (var withoutContent in new[] { false, true })
             {
                 foreach (var asText in new[] { false, true })
                 {
-                    var shape = new CallShape(asText, withoutContent, needsNine);
+                    var shape = new CallShape(asText, withoutContent, ids);
                     if (Render([User(asParts), Calls(shape, "call_needle")], [Tool()]) is { } text
                         && text.Contains("call_needle", StringComparison.Ordinal) && text.Contains("value-needle", StringComparison.Ordinal)
                         && !text.Contains("\\\"key_needle", StringComparison.Ordinal) && !text.Contains("'key_needle'", StringComparison.Ordinal)
@@ -140,7 +141,7 @@ internal sealed partial class ChatTemplateProbe
         {
             calls.Add((JsonNode)new JsonObject
             {
-                ["id"] = shape.NeedsNine ? "call00001" : "call_00001_probe",
+                ["id"] = shape.Ids switch { CallIds.Nine => "call00001", CallIds.Names => $"functions.{name}:0", _ => "call_00001_probe" },
                 ["type"] = "function",
                 ["function"] = new JsonObject
                 {
@@ -181,5 +182,12 @@ internal sealed partial class ChatTemplateProbe
     [GeneratedRegex(@"message\.thinking\b|message\[['""]thinking['""]\]", RegexOptions.NonBacktracking)]
     private static partial Regex MessageThinkingPattern();
 
-    private sealed record CallShape(bool AsText, bool WithoutContent, bool NeedsNine);
+    private enum CallIds
+    {
+        Any,
+        Nine,
+        Names,
+    }
+
+    private sealed record CallShape(bool AsText, bool WithoutContent, CallIds Ids);
 }

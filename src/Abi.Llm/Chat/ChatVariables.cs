@@ -14,6 +14,7 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
 {
     private const string DeveloperRole = "developer";
     private readonly Dictionary<string, string> _names = new(StringComparer.Ordinal); // call id → tool's name
+    private readonly Dictionary<string, string> _namingIds = new(StringComparer.Ordinal); // call id → an id that holds the tool's name and counts the calls
     private JsonObject? _foldedResults; // the last message that results were folded into
 
     /// <summary>Whether a message instructs rather than takes part.</summary>
@@ -202,6 +203,7 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
         foreach (var call in calls)
         {
             _names[call.CallId] = call.Name;
+            _namingIds.TryAdd(call.CallId, $"functions.{call.Name}:{_namingIds.Count}");
         }
 
         if (calls.Count > 0 && folds && !capabilities.ToolCalls)
@@ -299,9 +301,14 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
         };
     }
 
-    /// <summary>Ids that the template takes: where it asks for nine characters, others become nine that depend on them alone.</summary>
+    /// <summary>Ids that the template takes: where it asks for nine characters, others become nine that depend on them alone; where it shows a call by its id alone, that names the tool.</summary>
     private string CallId(string id)
     {
+        if (capabilities.CallIdsNameTools)
+        {
+            return Guard(_namingIds.GetValueOrDefault(id, id));
+        }
+
         if (!capabilities.NineCharacterCallIds || (id.Length == 9 && id.All(char.IsAsciiLetterOrDigit)))
         {
             return Guard(id);

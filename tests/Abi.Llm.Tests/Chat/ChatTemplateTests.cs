@@ -257,6 +257,27 @@ public sealed class ChatTemplateTests
         Assert.That(text, Does.Match("\"id\": \"([0-9a-z]{9})\".*\"call_id\": \"\\1\""));
     }
 
+    /// <summary>As Kimi K2's does: without the name in the id the model would not see what it has called.</summary>
+    [Test]
+    public void IdsNameTheToolWhereATemplateShowsACallByItsIdAlone()
+    {
+        var template = ChatTemplate.Parse(
+            "{{ tools | tojson if tools }}{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'tool' %}Return of {{ m.tool_call_id }}: {% endif %}{{ m.content }}"
+            + "{% for c in m.tool_calls or [] %}<|tool_call_begin|>{{ c.id }}<|tool_call_argument_begin|>{{ c.function.arguments | tojson }}<|tool_call_end|>{% endfor %}{% endfor %}");
+        Assert.That((template.ToolCallFormat, template.Capabilities.ToolCalls, template.Capabilities.ToolResults), Is.EqualTo((ToolCallFormat.Kimi, true, true)));
+        var text = template.Render(
+            [
+                new(ChatRole.User, "Go"),
+                new(ChatRole.Assistant, [new FunctionCallContent("abc", "f", new Dictionary<string, object?>()), new FunctionCallContent("def", "g", new Dictionary<string, object?> { ["x"] = 1 })]),
+                new(ChatRole.Tool, [new FunctionResultContent("def", "two"), new FunctionResultContent("abc", "one")]),
+                new(ChatRole.Assistant, [new FunctionCallContent("ghi", "f", new Dictionary<string, object?>())]),
+            ],
+            new ChatRenderOptions { AddGenerationPrompt = false });
+        Assert.That(text, Is.EqualTo(
+            "<|user|>Go<|assistant|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_call_begin|>functions.g:1<|tool_call_argument_begin|>{\"x\": 1}<|tool_call_end|>"
+            + "<|tool|>Return of functions.g:1: two<|tool|>Return of functions.f:0: one<|assistant|><|tool_call_begin|>functions.f:2<|tool_call_argument_begin|>{}<|tool_call_end|>"));
+    }
+
     [Test]
     public void AParameterWithoutADescriptionDoesNotStopATemplateThatWantsOne()
     {
