@@ -111,12 +111,13 @@ internal abstract class EngineRequest(Sequence sequence, CancellationToken cance
     }
 
     /// <summary>Takes the guesses back.</summary>
-    public void DropDrafts()
+    /// <param name="kept">How many of them may stay: the first.</param>
+    public void DropDrafts(int kept = 0)
     {
-        if (Drafted > 0)
+        if (Drafted > kept)
         {
-            var count = sequence.Count - Drafted;
-            Drafted = 0;
+            var count = sequence.Count - Drafted + kept;
+            Drafted = kept;
             sequence.CutTokens(count);
             sequence.AlignState(count);
         }

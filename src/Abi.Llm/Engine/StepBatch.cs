@@ -21,7 +21,8 @@ internal sealed class StepBatch(CheckpointCache? checkpoints = null)
     public List<EngineRequest> Requests { get; } = [];
 
     /// <summary>
-    /// Fills the step: first the row of every sequence that generates, with its guesses, then prompts, the oldest of the highest priority first, which share what is left evenly with their equals.
+    /// Fills the step: first the row of every sequence that generates, with as many of its guesses as leave a row to each of the others, then prompts, the oldest of the highest priority first,
+    /// which share what is left evenly with their equals.
     /// </summary>
     /// <param name="active">The requests, in the order of admission.</param>
     /// <param name="maximumRows">The most rows.</param>
@@ -32,8 +33,9 @@ internal sealed class StepBatch(CheckpointCache? checkpoints = null)
     {
         Clear();
         _prompts.Clear();
-        foreach (var request in active)
+        for (var i = 0; i < active.Count; i++)
         {
+            var request = active[i];
             if (request.IsHeld || request.Sequence.Pending == 0 || request.IsFollowing())
             {
                 continue;
@@ -41,10 +43,8 @@ internal sealed class StepBatch(CheckpointCache? checkpoints = null)
 
             if (request.Drafted > 0 && request.Sequence.Pending == request.Drafted + 1)
             {
-                if (Inputs.RowCount + request.Sequence.Pending > maximumRows || Inputs.OutputCount + request.Sequence.Pending > maximumOutputs)
-                {
-                    request.DropDrafts();
-                }
+                var further = active.Count - i - 1;
+                request.DropDrafts(kept: Math.Max(0, Math.Min(maximumRows - Inputs.RowCount, maximumOutputs - Inputs.OutputCount) - 1 - further));
             }
             else if (request.Sequence.Pending > 1)
             {
@@ -76,9 +76,10 @@ internal sealed class StepBatch(CheckpointCache? checkpoints = null)
             var rows = Math.Min(request.Sequence.Pending, Math.Max(left / equals, 1));
             rows = checkpoints?.Rows(request.Sequence.Cached, request.Sequence.Count, rows) ?? rows;
 
-            // rows whose output is wanted come last; no more of them than the plan gives
+            // rows whose output is wanted come last; no more of them than the plan gives, which equals share too
             var plain = Math.Clamp(request.FirstOutput - request.Sequence.Cached, 0, rows);
-            rows = Math.Min(rows, plain + maximumOutputs - Inputs.OutputCount);
+            var outputs = maximumOutputs - Inputs.OutputCount;
+            rows = Math.Min(rows, plain + Math.Min(outputs, Math.Max(outputs / equals, 1)));
             if (rows > 0)
             {
                 Add(request, rows);

@@ -320,6 +320,41 @@ public sealed class SchedulingTests
         await WaitUntil(() => model.Engine.Statistics is { UsedPages: 0, IdleSequences: 0 });
     }
 
+    /// <summary>Guesses fill a step that is as small as this one; whoever has more of them than there are rows would leave none to others until its end.</summary>
+    [Test]
+    public async Task GuessesOfOneTakeNoRowThatAnotherGoesOnWith()
+    {
+        const int Length = 100;
+        using var device = new CannedDevice();
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, MaximumSequences = 4, MaximumRows = 8 }, device);
+        List<int> order = []; // on the engine's thread
+        var gate = new Gate();
+        var streams = new List<GenerationStream>();
+        int[] text = [.. Enumerable.Range(0, 8 + Length).Select(Round.Token)]; // guessed right from the beginning on
+        for (var i = 0; i < 4; i++)
+        {
+            ILogitProcessor[] processors = [new Round(), new Note(i, order)];
+            streams.Add(model.Engine.Start(text.AsSpan(0, 8), new GenerationOptions
+            {
+                MaximumTokens = Length, BufferedTokens = Length, IgnoreEndOfGeneration = true, Speculation = new SpeculationOptions { MaximumTokens = 7 },
+                Sampling = new SamplingOptions { Temperature = 0, Processors = i == 0 ? [gate, .. processors] : [.. processors] },
+            }));
+        }
+
+        gate.Open();
+        foreach (var stream in streams)
+        {
+            Assert.That((await InferenceEngineTests.Read(stream)).Ids, Is.EqualTo(text[8..]));
+            Assert.That(stream.Outcome!.AcceptedTokens, Is.GreaterThan(0));
+            await stream.DisposeAsync();
+        }
+
+        for (var i = 1; i < 4; i++)
+        {
+            Assert.That(order.Take(order.LastIndexOf(0)).Count(who => who == i), Is.GreaterThan(5), $"tokens of {i} before the end of the first");
+        }
+    }
+
     private static async Task WaitUntil(Func<bool> condition)
     {
         for (var i = 0; i < 3000 && !condition(); i++)
@@ -352,6 +387,14 @@ public sealed class SchedulingTests
     private sealed class Note(int who, List<int> order) : ILogitProcessor
     {
         public void Process(ReadOnlySpan<int> history, Span<float> logits) => order.Add(who);
+    }
+
+    /// <summary>Has eight tokens follow each other for ever.</summary>
+    private sealed class Round : ILogitProcessor
+    {
+        public static int Token(int position) => 5 + (position % 8);
+
+        public void Process(ReadOnlySpan<int> history, Span<float> logits) => logits[Token(history.Length)] = 1000;
     }
 
     /// <summary>A token a millisecond at most.</summary>
