@@ -7,10 +7,11 @@ internal sealed class EvaluationRequest(Sequence sequence, int firstOutput, Logi
     : EngineRequest(sequence, cancellationToken)
 {
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _handedOver; // the tokens below are not wanted again when their state is lost and computed anew
 
     public Task Completion => _completion.Task;
 
-    public override int FirstOutput => firstOutput;
+    public override int FirstOutput => Math.Max(firstOutput, _handedOver);
 
     public override bool OnStep(ReadOnlySpan<float> logits, Candidates candidates)
     {
@@ -19,7 +20,9 @@ internal sealed class EvaluationRequest(Sequence sequence, int firstOutput, Logi
             var width = logits.Length / OutputsInStep;
             for (var row = 0; row < OutputsInStep; row++)
             {
-                handler(Sequence.Cached - OutputsInStep + row, logits.Slice(row * width, width));
+                var position = Sequence.Cached - OutputsInStep + row;
+                _handedOver = position + 1;
+                handler(position, logits.Slice(row * width, width));
             }
         }
 

@@ -355,6 +355,30 @@ public sealed class SchedulingTests
         }
     }
 
+    [Test]
+    public async Task AnEvaluationThatGaveItsPlaceAwayHandsOverEachTokenOnce()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, MaximumSequences = 1, MaximumRows = 8, ReusePrefixes = false });
+        var ids = TestModels.Ids(40, model.Engine.VocabularySize, 1);
+        var alone = await model.ComputeLogitsAsync(ids, all: true);
+        var positions = new List<int>();
+        var logits = new List<float>();
+        GenerationStream? urgent = null;
+        await model.Engine.EvaluateAsync(ids, 3, (position, row) =>
+        {
+            positions.Add(position);
+            logits.AddRange(row);
+            if (position == 20 && urgent is null)
+            {
+                urgent = model.Engine.Start([3], Tokens(2) with { Priority = 1 });
+            }
+        });
+        Assert.That((await InferenceEngineTests.Read(urgent!)).Ids, Has.Length.EqualTo(2));
+        Assert.That(model.Engine.Statistics.Preemptions, Is.EqualTo(1));
+        Assert.That(positions, Is.EqualTo(Enumerable.Range(3, 37)));
+        Assert.That(logits, Is.EqualTo(alone[(3 * model.Engine.VocabularySize)..]), "to the bit");
+    }
+
     private static async Task WaitUntil(Func<bool> condition)
     {
         for (var i = 0; i < 3000 && !condition(); i++)
