@@ -11,7 +11,7 @@ public sealed partial class InferenceEngine
 {
     private readonly ConcurrentDictionary<EmbeddingPooling, Graph> _embeddingGraphs = [];
     private readonly Dictionary<EmbeddingPooling, EmbeddingPlan> _embeddingPlans = []; // changed by the engine's thread under the lock
-    private readonly List<EmbeddingRequest> _embeddings = [];                          // those with texts that no step has taken; first come, first served
+    private readonly List<EmbeddingRequest> _embeddings = [];                          // those with texts that no step has taken; the first leads the next step
     private readonly List<(EmbeddingRequest Request, int Text)> _embeddingStep = [];   // what the step that runs computes
     private readonly List<int[]> _embeddingTexts = [];                                 // the same, as ids
 
@@ -166,10 +166,12 @@ public sealed partial class InferenceEngine
         }
     }
 
-    /// <summary>Fills a step from the oldest request on, with texts of one pooling. Null when there is nothing to do.</summary>
+    /// <summary>
+    /// Fills a step from the first request on, with texts of its pooling. It goes behind the others if it has more, so that nobody waits for all texts of another. Null when there is nothing to do.
+    /// </summary>
     private EmbeddingPlan? TakeTexts()
     {
-        EmbeddingPooling pooling;
+        EmbeddingRequest first;
         int length;
         lock (_gate)
         {
@@ -178,10 +180,11 @@ public sealed partial class InferenceEngine
                 return null;
             }
 
-            pooling = _embeddings[0].Pooling;
-            length = _embeddings[0].Texts[_embeddings[0].Taken].Length;
+            first = _embeddings[0];
+            length = first.Texts[first.Taken].Length;
         }
 
+        var pooling = first.Pooling;
         var plan = PlanFor(pooling, length);
         lock (_gate)
         {
@@ -197,6 +200,11 @@ public sealed partial class InferenceEngine
                     _embeddingTexts.Add(request.Texts[request.Taken]);
                     _embeddingStep.Add((request, request.Taken++));
                 }
+            }
+
+            if (_embeddings.Remove(first))
+            {
+                _embeddings.Add(first);
             }
 
             _embeddings.RemoveAll(static request => request.Taken == request.Texts.Count);

@@ -160,6 +160,36 @@ public sealed class EmbeddingTests
         Assert.That((await model.Engine.EmbedAsync(texts[..1], mean))[0].Values.ToArray(), Is.EqualTo((await kept)[0].Values.ToArray()));
     }
 
+    /// <summary>One caller adds a whole library, another searches it.</summary>
+    [TestCase(EmbeddingPooling.Mean)]
+    [TestCase(EmbeddingPooling.Last)]
+    public async Task AFewTextsDoNotWaitForAllOfAnother(EmbeddingPooling pooling)
+    {
+        using var device = new WatchedDevice();
+        using var model = new Encoder("llama.gguf", device: device);
+        var texts = Enumerable.Range(0, 60).Select(i => new ReadOnlyMemory<int>(TestModels.Ids(100, model.Engine.VocabularySize, i))).ToArray();
+        Task<EmbeddingResult>? search = null;
+        var steps = 0;
+        var isFound = false;
+        device.OnRun = _ =>
+        {
+            switch (++steps)
+            {
+                case 1:
+                    search = model.EmbedAsync(TestModels.Ids(100, model.Engine.VocabularySize, 99), new EmbeddingOptions { Pooling = pooling });
+                    break;
+                case 4:
+                    isFound = search!.Wait(TimeSpan.FromSeconds(5), CancellationToken.None);
+                    break;
+            }
+        };
+        var library = await model.Engine.EmbedAsync(texts, new EmbeddingOptions { Pooling = EmbeddingPooling.Mean });
+        Assert.That(steps, Is.GreaterThan(10));
+        Assert.That(isFound, Is.True);
+        device.OnRun = null;
+        Assert.That(library[59].Values.ToArray(), Is.EqualTo((await model.Engine.EmbedAsync(texts[59..], new EmbeddingOptions { Pooling = EmbeddingPooling.Mean }))[0].Values.ToArray()));
+    }
+
     [Test]
     public void DisposingEndsWhatRuns()
     {
