@@ -71,8 +71,8 @@ internal sealed class AdaptivePSelector : Selector
 
     public override void ReadState(BinaryReader reader)
     {
-        _weightedSum = reader.ReadSingle();
-        _totalWeight = reader.ReadSingle();
+        _weightedSum = ReadFinite(reader);
+        _totalWeight = ReadFinite(reader);
         _random.ReadState(reader);
     }
 }

@@ -44,7 +44,7 @@ internal sealed class Mirostat2Selector : Selector
 
     public override void ReadState(BinaryReader reader)
     {
-        _mu = reader.ReadSingle();
+        _mu = ReadFinite(reader);
         _random.ReadState(reader);
     }
 }

@@ -53,7 +53,7 @@ internal sealed class MirostatSelector : Selector
 
     public override void ReadState(BinaryReader reader)
     {
-        _mu = reader.ReadSingle();
+        _mu = ReadFinite(reader);
         _random.ReadState(reader);
     }
 }

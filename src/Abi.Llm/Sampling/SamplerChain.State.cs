@@ -41,7 +41,7 @@ public sealed partial class SamplerChain
 
             _selector.ReadState(reader);
         }
-        catch (Exception exception) when (exception is EndOfStreamException or InvalidDataException or FormatException)
+        catch (Exception exception) when (exception is IOException or InvalidDataException or FormatException)
         {
             throw new AbiException("The session's sampler state is damaged. Start without it.", exception);
         }

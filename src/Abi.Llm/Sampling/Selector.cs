@@ -13,5 +13,9 @@ internal abstract class Selector
     public abstract void WriteState(BinaryWriter writer);
 
     /// <summary>Goes on from where the writer was.</summary>
+    /// <exception cref="InvalidDataException">It is no such state.</exception>
     public abstract void ReadState(BinaryReader reader);
+
+    /// <summary>Reads a number that candidates are compared with.</summary>
+    protected static float ReadFinite(BinaryReader reader) => reader.ReadSingle() is var value && float.IsFinite(value) ? value : throw new InvalidDataException($"{value} is no bound or mean.");
 }

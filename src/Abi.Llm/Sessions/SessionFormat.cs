@@ -94,7 +94,7 @@ internal static class SessionFormat
 
         var stateKind = Encoding.UTF8.GetString(Bytes(reader, Count(reader.Read7BitEncodedInt(), 256, "bytes of the kind of state")));
         var tokens = ReadIds(reader, shape, shape.ContextLength + 1, "tokens");
-        var encoderTokens = ReadIds(reader, shape, shape.ContextLength, "encoder tokens");
+        var encoderTokens = ReadIds(reader, shape, shape.Windows.Length > 1 ? shape.ContextLength : 0, "encoder tokens");
         var samplerBytes = Count(reader.ReadInt32(), MaximumSamplerState, "bytes of sampler state");
         var samplerState = samplerBytes == 0 ? null : Bytes(reader, samplerBytes);
         var cached = Count(reader.ReadInt32(), tokens.Length, "computed tokens");

@@ -7,6 +7,25 @@ public sealed class SamplerChainTests
 {
     private static readonly float[] Logits = [.. Enumerable.Range(0, 5000).Select(i => MathF.Sin(i * 12.9898f) * 7)];
 
+    /// <summary>It comes from files, whose checksum says nothing about who made them.</summary>
+    [Test]
+    public void StateThatNoChainSavedIsRefusedByName([Values(MirostatMode.Version1, MirostatMode.Version2)] MirostatMode mirostat)
+    {
+        var chain = SamplerChain.Create(new SamplingOptions { Seed = 1, Mirostat = mirostat }, 100);
+        var state = chain.SaveState();
+        chain.RestoreState(state);
+
+        var nameless = state.ToArray();
+        nameless.AsSpan(0, 4).Fill(0xff); // with what follows a length below zero
+        nameless[4] = 0x0f;
+        var bound = state.ToArray();
+        BitConverter.TryWriteBytes(bound.AsSpan(1 + state[0] + sizeof(long)), float.NaN);
+        foreach (var damaged in new[] { nameless, bound, state[..^1], [] })
+        {
+            Assert.That(() => chain.RestoreState(damaged), Throws.TypeOf<AbiException>().With.Message.Contains("damaged"));
+        }
+    }
+
     [Test]
     public void SameSeedSameTokensAndUnsetSeedVaries()
     {

@@ -39,6 +39,14 @@ public sealed class SessionFormatTests
         Refused(passed, Shape with { Windows = [3, 0] });
     }
 
+    [Test]
+    public void TokensForAnEncoderThatTheModelHasNotAreRefused()
+    {
+        var snapshot = Whole with { Cached = 0, Groups = [] };
+        Assert.That(Read(snapshot, Shape).EncoderTokens, Is.EqualTo(Whole.EncoderTokens));
+        Assert.That(() => Read(snapshot, Shape with { Windows = [0] }), Throws.TypeOf<SessionFormatException>().With.Message.Contains("2 encoder tokens; 0 to 0"));
+    }
+
     private static void Refused(SessionSnapshot snapshot, SessionShape shape) =>
         Assert.That(() => Read(snapshot, shape), Throws.TypeOf<SessionFormatException>().With.Message.Contains("does not fit its tokens"));
 
