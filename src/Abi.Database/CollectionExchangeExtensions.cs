@@ -115,7 +115,8 @@ public static class CollectionExchangeExtensions
             throw new ArgumentException($"The vectors of '{field.Name}' are {field.Element}; {format} files hold floats. Export JSON lines.", nameof(options));
         }
 
-        var (temporary, temporaryKeys) = ($"{path}.partial", options.KeyFile is { } keyFile && field is not null ? $"{keyFile}.partial" : null);
+        var ending = $".{Guid.NewGuid():N}.partial"; // of its own: another export to the same file may go on beside it
+        var (temporary, temporaryKeys) = (path + ending, options.KeyFile is { } keyFile && field is not null ? keyFile + ending : null);
         try
         {
             long count;
