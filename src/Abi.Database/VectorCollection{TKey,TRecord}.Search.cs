@@ -30,7 +30,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
         using var operation = DatabaseOperation.Begin("search", Name);
         var (field, query) = await DatabaseOperation.WatchAsync(operation, () => ToQueryAsync(options.VectorField, vector, cancellationToken)).ConfigureAwait(false);
         var store = Handle.Store;
-        var index = store.Vectors[store.Schema.VectorIndex(field.Name)];
+        var index = IndexOf(store, field);
         var (place, view) = store.BeginRead();
         try
         {
@@ -140,7 +140,7 @@ public sealed partial class VectorCollection<TKey, TRecord>
         using var operation = DatabaseOperation.Begin("hybrid_search", Name);
         var (field, query) = await DatabaseOperation.WatchAsync(operation, () => ToQueryAsync(options.VectorField, vector, cancellationToken)).ConfigureAwait(false);
         var store = Handle.Store;
-        var index = store.Vectors[store.Schema.VectorIndex(field.Name)];
+        var index = IndexOf(store, field);
         var (place, view) = store.BeginRead();
         try
         {
@@ -170,6 +170,15 @@ public sealed partial class VectorCollection<TKey, TRecord>
         var schema = Handle.Store.Schema;
         var field = schema.Vectors[schema.VectorIndex(name)];
         return (field, await _records.ToQueryAsync(schema, field, vector, cancellationToken).ConfigureAwait(false));
+    }
+
+    // Embedding a text takes its time: a collection that is another one by now would be searched for a vector of other dimensions.
+    private static VectorIndex IndexOf(CollectionStore store, VectorField field)
+    {
+        var index = store.Vectors[store.Schema.VectorIndex(field.Name)];
+        return ReferenceEquals(index.Field, field) || index.Field == field
+            ? index
+            : throw new DatabaseException($"The collection '{store.Schema.Name}' was made anew while the search was being prepared, with another vector '{field.Name}'. Search again.");
     }
 
     private (List<TextIndex> Fields, List<(int Slot, double Score)> Best) ByText(CollectionStore store, CollectionView view, Filter? filter, IReadOnlyList<string> names, TextScoring scoring, TextQuery query, int count)

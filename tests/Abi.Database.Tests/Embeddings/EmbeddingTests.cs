@@ -122,6 +122,39 @@ public sealed class EmbeddingTests
         }
     }
 
+    /// <summary>The vector that was made of the text for the old field is not searched for in the new one.</summary>
+    [TestCase(20)]
+    [TestCase(30)]
+    public async Task ACollectionThatIsMadeAnewWhileATextIsEmbeddedIsNotSearched(int dimensions)
+    {
+        using var folder = new TemporaryFolder();
+        using var generator = new LetterGenerator();
+        await using var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["db"] }.WithEmbeddings(generator));
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("body", DataKind.Text) { IsFullTextIndexed = true }], Vectors = [new VectorField("v", 26)] });
+        foreach (var search in (Func<IAsyncEnumerable<object>>[])[() => collection.SearchAsync("text", 1), () => collection.HybridSearchAsync("text", 1)])
+        {
+            await database.EnsureCollectionDeletedAsync("c");
+            await collection.EnsureCollectionExistsAsync();
+            generator.Change = embeddings =>
+            {
+                database.EnsureCollectionDeletedAsync("c").GetAwaiter().GetResult();
+                var anew = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("body", DataKind.Text) { IsFullTextIndexed = true }], Vectors = [new VectorField("v", dimensions)] });
+                anew.EnsureCollectionExistsAsync().GetAwaiter().GetResult();
+                anew.UpsertAsync(new Dictionary<string, object?> { ["Key"] = "k", ["v"] = LetterGenerator.VectorOf("text", dimensions) }).GetAwaiter().GetResult();
+                return embeddings;
+            };
+            Assert.That(
+                async () =>
+                {
+                    await foreach (var found in search())
+                    {
+                        Assert.Fail($"found {found}");
+                    }
+                },
+                Throws.TypeOf<DatabaseException>().With.Message.Contains("made anew"));
+        }
+    }
+
     [Test]
     public async Task TheSourceIsPartOfTheDefinition()
     {
