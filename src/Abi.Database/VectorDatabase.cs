@@ -55,13 +55,14 @@ public sealed partial class VectorDatabase : IVectorDatabase
     public static Task<VectorDatabase> OpenAsync(string path, CancellationToken cancellationToken = default) => OpenAsync(new DatabaseOptions { Path = path }, cancellationToken);
 
     /// <summary>Opens a database.</summary>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
     /// <exception cref="DatabaseException">Another process writes to it, it is not there and is to be read only, or it is encrypted and the vectors of a graph in memory do not fit <see cref="DatabaseOptions.DecryptedBytes"/>.</exception>
     /// <exception cref="DatabaseKeyException">It is encrypted and the key is missing or wrong, or a key was given and it is not encrypted. Nothing was changed.</exception>
     /// <exception cref="DatabaseCorruptException">Its manifest or the middle of its log is damaged. (A damaged collection does not stop the others: see <see cref="RecoveryReport.Warnings"/>.)</exception>
     public static Task<VectorDatabase> OpenAsync(DatabaseOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        ArgumentException.ThrowIfNullOrWhiteSpace(options.Path, nameof(options));
+        options.Validate();
         return Task.Run(() => new VectorDatabase(new DatabaseEngine(new DiskStorage(options.Path, create: options.Access == DatabaseAccess.ReadWrite), options)), cancellationToken);
     }
 

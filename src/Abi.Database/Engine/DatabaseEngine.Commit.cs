@@ -222,13 +222,14 @@ internal sealed partial class DatabaseEngine
             {
                 _log.Flush();
             }
-            else if (_options.Durability == Durability.Group)
-            {
-                FlushLater();
-            }
 
             try
             {
+                if (_options.Durability == Durability.Group)
+                {
+                    FlushLater();
+                }
+
                 using var turn = _admission.Enter();
                 for (var i = 0; i < group.Count; i++)
                 {

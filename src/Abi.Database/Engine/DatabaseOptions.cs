@@ -89,6 +89,16 @@ public sealed class DatabaseOptions
     /// <summary>How vectors are made of texts.</summary>
     internal TextEmbeddingOptions Embedding = new();
 
+    /// <exception cref="ArgumentException">One is out of its range.</exception>
+    internal void Validate()
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(Path);
+        if (GroupInterval != Timeout.InfiniteTimeSpan && (GroupInterval < TimeSpan.Zero || GroupInterval.TotalMilliseconds >= uint.MaxValue))
+        {
+            throw new ArgumentException($"{nameof(GroupInterval)} is {GroupInterval}; a time up to 49 days was expected, which is as far as timers go.");
+        }
+    }
+
     /// <summary>Embeds texts by a generator: on upsert those of vector fields with a <see cref="VectorField.SourceField"/>, on search those that are given instead of a vector.</summary>
     /// <param name="generator">The generator; it must outlive the database, which does not dispose of it.</param>
     /// <param name="options">How.</param>
