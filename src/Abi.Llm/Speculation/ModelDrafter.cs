@@ -25,13 +25,24 @@ internal sealed class ModelDrafter(LanguageModel model, int vocabularySize, Canc
         }
 
         _session.Rewind(common);
-        using var stream = _session.Start(
-            tokens[common..],
-            new GenerationOptions
-            {
-                MaximumTokens = drafts.Length, IgnoreEndOfGeneration = true, LogProbabilities = null, BufferedTokens = drafts.Length + 1, Sampling = new SamplingOptions { Temperature = 0 },
-            },
-            cancellationToken);
+        GenerationStream started;
+        try
+        {
+            started = _session.Start(
+                tokens[common..],
+                new GenerationOptions
+                {
+                    MaximumTokens = drafts.Length, IgnoreEndOfGeneration = true, LogProbabilities = null, BufferedTokens = drafts.Length + 1, Sampling = new SamplingOptions { Temperature = 0 },
+                },
+                cancellationToken);
+        }
+        catch (QueueFullException)
+        {
+            _ids = _ids[..common]; // the small model is busy with others, and a text can do without guesses
+            return 0;
+        }
+
+        using var stream = started;
         Span<byte> text = stackalloc byte[256];
         while (stream.Read(text) > 0)
         {

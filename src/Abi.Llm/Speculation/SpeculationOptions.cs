@@ -11,7 +11,7 @@ public sealed record SpeculationOptions
     public int MaximumTokens { get; init; } = 8;
 
     /// <summary>
-    /// A small model with the same vocabulary (ordinary tokens spelt alike, at most 128 more or fewer at the end) that writes the guesses; it must outlive the generation, and while it guesses, others of the engine wait. Unset, guesses are what followed
+    /// A small model with the same vocabulary (ordinary tokens spelt alike, at most 128 more or fewer at the end) that writes the guesses; it must outlive the generation, and while it guesses, others of the engine wait. When its own queue is full there are no guesses. Unset, guesses are what followed
     /// the last place in the text where it ended the same way (prompt lookup).
     /// </summary>
     public LanguageModel? DraftModel { get; init; }

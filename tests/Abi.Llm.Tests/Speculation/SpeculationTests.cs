@@ -60,6 +60,39 @@ public sealed class SpeculationTests
     }
 
     [Test]
+    public async Task WhileTheDraftModelTakesNobodyTheTextGoesOnWithoutGuesses()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact);
+        await using var twin = await TestModels.LoadAsync("models", "llama.gguf", Exact with { MaximumSequences = 1, QueueLimit = 0 });
+        var prompt = TestModels.Ids(20, model.Engine.VocabularySize, 1);
+        var options = Tokens(40, 0) with { Sampling = new SamplingOptions { Temperature = 0 } };
+        var plain = await model.CompleteAsync(prompt, options);
+        GenerationStream? other = null;
+        var wasRefused = false;
+        var guessed = await model.CompleteAsync(prompt, options with
+        {
+            Speculation = new SpeculationOptions { DraftModel = twin, MaximumTokens = 2 },
+            Sampling = options.Sampling with { Processors = [new At(prompt.Length + 10, Occupy), new At(prompt.Length + 25, Leave)] },
+        });
+        Same(guessed, plain);
+        Assert.That(wasRefused, Is.True);
+        Assert.That(guessed.Outcome.AcceptedTokens, Is.InRange(11, 20), "before and behind");
+
+        void Occupy()
+        {
+            other = twin.Engine.Start([3], Tokens(200, 0) with { BufferedTokens = 1 });
+            Assert.That(SpinWait.SpinUntil(() => twin.Engine.Statistics.Active == 1, TimeSpan.FromSeconds(20)), Is.True);
+        }
+
+        void Leave()
+        {
+            wasRefused = Assert.Throws<QueueFullException>(() => twin.Engine.Start([3])) is not null;
+            other!.Dispose();
+            Assert.That(SpinWait.SpinUntil(() => twin.Engine.Statistics.Active == 0, TimeSpan.FromSeconds(20)), Is.True);
+        }
+    }
+
+    [Test]
     public async Task GuessesInCompanyWithLittleMemoryChangeNothing()
     {
         const int Requests = 12;
@@ -255,6 +288,18 @@ public sealed class SpeculationTests
         Assert.That(drafts, Is.EqualTo(new[] { 5, 2 }));
         Assert.That(drafter.Propose([1, 2, 3, 4], drafts), Is.Zero);
         Assert.That(drafter.Propose([1], drafts), Is.Zero);
+    }
+
+    /// <summary>Does something when a text has a length.</summary>
+    private sealed class At(int length, Action action) : ILogitProcessor
+    {
+        public void Process(ReadOnlySpan<int> history, Span<float> logits)
+        {
+            if (history.Length == length)
+            {
+                action();
+            }
+        }
     }
 
     private static void Same(GenerationResult actual, GenerationResult expected)
