@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using System.Text;
 using Abi.Llm.Models;
 using Abi.Llm.Sampling;
@@ -12,6 +13,7 @@ internal static class Continuations
     public static async Task<ImmutableArray<GenerationResult>> RunAsync(InferenceEngine engine, ReadOnlyMemory<int> prompt, int count, GenerationOptions options, CancellationToken cancellationToken)
     {
         options.Validate();
+        var start = Stopwatch.GetTimestamp();
         var seed = options.Sampling.Seed ?? MersenneTwister.RandomSeed();
         var sessions = new List<InferenceSession>(count);
         using var all = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -23,6 +25,12 @@ internal static class Continuations
             for (var i = 1; i < count; i++)
             {
                 sessions.Add(trunk.Fork());
+            }
+
+            if (engine.TimeLimitOf(options) is { } limit)
+            {
+                var left = limit - Stopwatch.GetElapsedTime(start); // the prompt took some of it
+                options = options with { TimeLimit = left > TimeSpan.Zero ? left : TimeSpan.FromTicks(1) };
             }
 
             var texts = new Task<GenerationResult>[count];

@@ -335,7 +335,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             UseAdapters(sequence, options.Adapters, options.ActivationHooks, options.ControlVectors);
             var request = new GenerationRequest(sequence, promptTokens ?? promptIds.Length, options, Tokenizer, VocabularySize, ContextLength, cancellationToken);
             request.Stream.Engine = this;
-            Submit(request, Shorter(options.TimeLimit, Options.TimeLimit));
+            Submit(request, TimeLimitOf(options));
             return request.Stream;
         }
         catch
@@ -354,9 +354,10 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         {
             sequence.IsStarting = false;
         }
-
-        static TimeSpan? Shorter(TimeSpan? one, TimeSpan? other) => one is null || other < one ? other : one;
     }
+
+    /// <summary>The request's own limit of time or the engine's, whichever is shorter.</summary>
+    internal TimeSpan? TimeLimitOf(GenerationOptions options) => options.TimeLimit is null || Options.TimeLimit < options.TimeLimit ? Options.TimeLimit : options.TimeLimit;
 
     internal void Cancel(EngineRequest request)
     {

@@ -74,6 +74,23 @@ public sealed class ContinuationTests
         Assert.That(many.Select(result => result.Text).Distinct().Count(), Is.GreaterThan(1));
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task TheTimeLimitIsThatOfAllTogether(bool isTheEngines)
+    {
+        var limit = TimeSpan.FromSeconds(1);
+        using var device = new CannedDevice();
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { TimeLimit = isTheEngines ? limit : null }, device);
+        var isPrompt = true;
+        device.OnRun = (_, _) =>
+        {
+            Thread.Sleep(isPrompt ? 1200 : 15);
+            isPrompt = false;
+        };
+        var many = await model.CompleteManyAsync(TestModels.Ids(20, model.Engine.VocabularySize, 1), 2, Options with { MaximumTokens = 40, TimeLimit = isTheEngines ? null : limit });
+        Assert.That(many.Select(result => result.Outcome.FinishReason), Is.All.EqualTo(FinishReason.TimeLimit));
+    }
+
     private sealed class Immediate(Action<PromptProgress> action) : IProgress<PromptProgress>
     {
         public void Report(PromptProgress value) => action(value);
