@@ -16,7 +16,7 @@ internal sealed class ToolTypes(IEnumerable<AIFunctionDeclaration> tools)
     /// <summary>A value that was written as text: JSON if it is JSON of a type that the schema names besides text, or of any type where it names no text; else text.</summary>
     public object? Value(string tool, string parameter, string text)
     {
-        var types = Types(tool, parameter);
+        string?[] types = [.. Types(tool, parameter)];
         if (types is ["string"])
         {
             return Text(text);
@@ -38,24 +38,32 @@ internal sealed class ToolTypes(IEnumerable<AIFunctionDeclaration> tools)
         return Text(text);
     }
 
-    /// <summary>The types that a parameter's schema names; none where it names none.</summary>
-    private string?[] Types(string tool, string parameter)
+    /// <summary>The types that a parameter may have; null stands for any.</summary>
+    private IEnumerable<string?> Types(string tool, string parameter) =>
+        _tools.TryGetValue(tool, out var declaration)
+        && declaration.JsonSchema.ValueKind == JsonValueKind.Object
+        && declaration.JsonSchema.TryGetProperty("properties", out var properties) && properties.ValueKind == JsonValueKind.Object
+        && properties.TryGetProperty(parameter, out var schema)
+            ? Types(schema)
+            : [null];
+
+    private static IEnumerable<string?> Types(JsonElement schema)
     {
-        if (!_tools.TryGetValue(tool, out var declaration)
-            || declaration.JsonSchema.ValueKind != JsonValueKind.Object
-            || !declaration.JsonSchema.TryGetProperty("properties", out var properties) || properties.ValueKind != JsonValueKind.Object
-            || !properties.TryGetProperty(parameter, out var schema) || schema.ValueKind != JsonValueKind.Object
-            || !schema.TryGetProperty("type", out var type))
+        if (schema.ValueKind != JsonValueKind.Object)
         {
-            return [];
+            return [null];
         }
 
-        return type.ValueKind switch
+        if ((schema.TryGetProperty("anyOf", out var choices) || schema.TryGetProperty("oneOf", out choices)) && choices.ValueKind == JsonValueKind.Array)
         {
-            JsonValueKind.String => [type.GetString()],
-            JsonValueKind.Array => [.. type.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.String).Select(item => item.GetString())],
-            _ => [],
-        };
+            return choices.EnumerateArray().SelectMany(Types);
+        }
+
+        return !schema.TryGetProperty("type", out var type) ? [null]
+            : type.ValueKind == JsonValueKind.Array ? type.EnumerateArray().Select(Name)
+            : [Name(type)];
+
+        static string? Name(JsonElement type) => type.ValueKind == JsonValueKind.String ? type.GetString() : null;
     }
 
     /// <summary>Whether JSON that is not in quotes is of a type; what is in quotes is text with quotes.</summary>
@@ -67,7 +75,8 @@ internal sealed class ToolTypes(IEnumerable<AIFunctionDeclaration> tools)
         "number" => value.ValueKind == JsonValueKind.Number,
         "object" => value.ValueKind == JsonValueKind.Object,
         "array" => value.ValueKind == JsonValueKind.Array,
-        _ => false,
+        "string" => false,
+        _ => value.ValueKind != JsonValueKind.String,
     };
 
     /// <summary>Text as a JSON value, like every other argument.</summary>

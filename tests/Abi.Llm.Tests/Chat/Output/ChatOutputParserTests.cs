@@ -79,7 +79,7 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.Functionary, "<function=add>", "<function=add>")]
     [TestCase(ToolCallFormat.FunctionParameters, "It opens with <tool_call>, then <function=name> and ends with </function> and </tool_call>.", "It opens with <tool_call>, then <function=name> and ends with </function> and </tool_call>.")]
     [TestCase(ToolCallFormat.FunctionParameters, "I look.\n<tool_call>\n<function=add>\n</function>\n</tool_call>\nSo.", "I look.[add{}]So.")]
-    [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=find>\n<parameter=text>\n12\n</parameter>\n<parameter=count>\n12\n</parameter>\n<parameter=place>\nnull\n</parameter>\n</function>\n</tool_call>", "[find{text=\"12\",count=12,place=null}]")]
+    [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=find>\n<parameter=text>\n12\n</parameter>\n<parameter=count>\n12\n</parameter>\n<parameter=place>\nnull\n</parameter>\n<parameter=other>\n1e3\n</parameter>\n</function>\n</tool_call>", "[find{text=\"12\",count=12,place=null,other=\"1e3\"}]")]
     [TestCase(ToolCallFormat.FunctionParameters, "<function=find><parameter=count>12.5</parameter><parameter=text>true</parameter><parameter=place>{\"a\": 1}</parameter></function>", "[find{count=\"12.5\",text=\"true\",place={\"a\": 1}}]")]
     [TestCase(ToolCallFormat.Glm, "The tag <tool_call> begins a call, </tool_call> ends it.", "The tag <tool_call> begins a call, </tool_call> ends it.")]
     [TestCase(ToolCallFormat.Glm, "<tool_call>, <tool_call>{x} and <tool_call>add<b>", "<tool_call>, <tool_call>{x} and <tool_call>add<b>")]

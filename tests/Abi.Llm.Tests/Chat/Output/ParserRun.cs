@@ -9,9 +9,9 @@ namespace Abi.Llm.Tests.Chat.Output;
 /// <summary>Runs a parser over an output and writes down what came: text as it is, reasoning in (…), calls in [name{…}], errors in !…!.</summary>
 internal static class ParserRun
 {
-    /// <summary>Types as C# writes them: of a text that may be null, of one or the other, of anything.</summary>
+    /// <summary>Types as C# writes them: of a text that may be null, of one or the other, of anything; and a text that may be null as Python writes it.</summary>
     private static readonly AIFunctionDeclaration Find = AIFunctionFactory.CreateDeclaration(
-        "find", "Finds.", JsonDocument.Parse("""{"properties":{"text":{"type":["string","null"]},"count":{"type":["string","integer"]},"place":{}}}""").RootElement);
+        "find", "Finds.", JsonDocument.Parse("""{"properties":{"text":{"type":["string","null"]},"count":{"type":["string","integer"]},"place":{},"other":{"anyOf":[{"type":"string"},{"type":"null"}]}}}""").RootElement);
 
     public static ChatOutputParser Parser(string template, ToolCallFormat format, string prompt = "", bool hasTools = true, params string[] knownIds)
     {
