@@ -3,14 +3,22 @@ using System.Text;
 namespace Abi.Llm.Chat.Output;
 
 /// <summary>Reads <c>&lt;function=name&gt;{…}</c> or <c>&lt;function=name&gt;&lt;parameter=key&gt;value&lt;/parameter&gt;…&lt;/function&gt;</c>, behind <c>&lt;function=</c>.</summary>
+/// <remarks>A value may hold the function's end tag. Models leave out a value's end tag: then the function ends where <c>&lt;/tool_call&gt;</c>, or the end of the output, follows.</remarks>
 internal sealed class FunctionCallReader(ToolTypes types) : CallReader
 {
     private const string End = "</function>";
+    private const string Parameter = "<parameter=";
+    private const string ParameterEnd = "</parameter>";
+    private const string WrapperEnd = "</tool_call>";
     private const int MaximumName = 256;
     private readonly StringBuilder _name = new();
     private readonly StringBuilder _body = new();
+    private readonly StringBuilder _tag = new(); // the tag that is being read, outside of values
     private readonly JsonScanner _scanner = new();
     private bool _hasName;
+    private bool _isInValue;
+
+    public override bool MayEndHere(bool isCut) => !isCut && Body().EndsWith(End);
 
     public override bool HasBegun => _scanner.HasStarted || _body.Length > 0;
 
@@ -33,26 +41,55 @@ internal sealed class FunctionCallReader(ToolTypes types) : CallReader
             return _name.Length > MaximumName || char.IsWhiteSpace(c) || c is '<' or '{' ? ReaderProgress.Failed : ReaderProgress.More;
         }
 
-        if (_body.Length == 0)
+        if (_body.Length == 0 && c == '{')
         {
-            if (char.IsWhiteSpace(c))
-            {
-                return ReaderProgress.More;
-            }
+            return _scanner.Feed(c);
+        }
 
-            if (c == '{')
-            {
-                return _scanner.Feed(c);
-            }
-
-            if (c != '<')
-            {
-                return ReaderProgress.Failed;
-            }
+        if (_body.Length == 0 && char.IsWhiteSpace(c))
+        {
+            return ReaderProgress.More;
         }
 
         _body.Append(c);
-        return c == '>' && TaggedText.EndsWith(_body, End) ? ReaderProgress.Done : ReaderProgress.More;
+        return _isInValue ? FeedValue(c) : FeedTag(c);
+    }
+
+    private ReaderProgress FeedValue(char c)
+    {
+        if (c != '>')
+        {
+            return ReaderProgress.More;
+        }
+
+        _isInValue = !TaggedText.EndsWith(_body, ParameterEnd);
+        return TaggedText.EndsWith(_body, WrapperEnd) && TaggedText.EndsWith(_body, End, before: WrapperEnd.Length) ? ReaderProgress.Done : ReaderProgress.More;
+    }
+
+    /// <summary>Outside of values stand the tags of parameters and the function's end tag.</summary>
+    private ReaderProgress FeedTag(char c)
+    {
+        if (_tag.Length == 0 && char.IsWhiteSpace(c))
+        {
+            return ReaderProgress.More;
+        }
+
+        var tag = _tag.Append(c).ToString();
+        if (tag == End)
+        {
+            return ReaderProgress.Done;
+        }
+
+        if (tag.Length > Parameter.Length && c == '>')
+        {
+            _tag.Clear();
+            _isInValue = true;
+            return ReaderProgress.More;
+        }
+
+        return tag.Length <= Parameter.Length + MaximumName && (tag.StartsWith(Parameter, StringComparison.Ordinal) || Parameter.StartsWith(tag, StringComparison.Ordinal) || End.StartsWith(tag, StringComparison.Ordinal))
+            ? ReaderProgress.More
+            : ReaderProgress.Failed;
     }
 
     public override List<ParsedCall>? Read()
@@ -62,24 +99,31 @@ internal sealed class FunctionCallReader(ToolTypes types) : CallReader
         return arguments is null ? null : [new ParsedCall(name, arguments)];
     }
 
+    /// <summary>The parameters, without an end tag of what is around the function.</summary>
+    private ReadOnlySpan<char> Body()
+    {
+        var text = _body.ToString().AsSpan().TrimEnd();
+        return text.EndsWith(WrapperEnd) ? text[..^WrapperEnd.Length].TrimEnd() : text;
+    }
+
     private Dictionary<string, object?>? ReadParameters(string tool)
     {
         Dictionary<string, object?> arguments = new(StringComparer.Ordinal);
-        var text = _body.ToString().AsSpan()[..^End.Length].Trim();
+        var text = Body()[..^End.Length].Trim();
         while (!text.IsEmpty)
         {
             var nameEnd = text.IndexOf('>');
-            if (!text.StartsWith("<parameter=") || nameEnd < 0)
+            if (!text.StartsWith(Parameter) || nameEnd < 0)
             {
                 return null;
             }
 
-            var key = text["<parameter=".Length..nameEnd].Trim().ToString();
+            var key = text[Parameter.Length..nameEnd].Trim().ToString();
             text = text[(nameEnd + 1)..];
-            var end = text.IndexOf("</parameter>");
+            var end = text.IndexOf(ParameterEnd);
             var value = end < 0 ? text : text[..end];
             arguments[key] = types.Value(tool, key, TaggedText.Unwrap(value));
-            text = end < 0 ? default : text[(end + "</parameter>".Length)..].TrimStart();
+            text = end < 0 ? default : text[(end + ParameterEnd.Length)..].TrimStart();
         }
 
         return arguments;

@@ -5,16 +5,22 @@ namespace Abi.Llm.Chat.Output;
 /// <summary>Text between tags.</summary>
 internal static class TaggedText
 {
-    public static bool EndsWith(StringBuilder text, string end)
+    /// <summary>Whether a text ends so; with <paramref name="before"/>, whether what stands before so many characters, and the white space in front of them, does.</summary>
+    public static bool EndsWith(StringBuilder text, string end, int before = 0)
     {
-        if (text.Length < end.Length)
+        while (before > 0 && before < text.Length && char.IsWhiteSpace(text[^(before + 1)]))
+        {
+            before++;
+        }
+
+        if (text.Length - before < end.Length)
         {
             return false;
         }
 
         for (var i = 1; i <= end.Length; i++)
         {
-            if (text[^i] != end[^i])
+            if (text[^(before + i)] != end[^i])
             {
                 return false;
             }

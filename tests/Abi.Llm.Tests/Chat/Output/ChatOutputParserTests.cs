@@ -81,6 +81,10 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.FunctionParameters, "I look.\n<tool_call>\n<function=add>\n</function>\n</tool_call>\nSo.", "I look.[add{}]So.")]
     [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=find>\n<parameter=text>\n12\n</parameter>\n<parameter=count>\n12\n</parameter>\n<parameter=place>\nnull\n</parameter>\n<parameter=other>\n1e3\n</parameter>\n</function>\n</tool_call>", "[find{text=\"12\",count=12,place=null,other=\"1e3\"}]")]
     [TestCase(ToolCallFormat.FunctionParameters, "<function=find><parameter=count>12.5</parameter><parameter=text>true</parameter><parameter=place>{\"a\": 1}</parameter></function>", "[find{count=\"12.5\",text=\"true\",place={\"a\": 1}}]")]
+    [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=get_weather>\n<parameter=city>\na</function>\n<x></tool_call>b\n</parameter>\n<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>ok", "[get_weather{city=\"a</function>\\n<x></tool_call>b\",days=3}]ok")]
+    [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=get_weather>\n<parameter=city>\nBonn\n</function>\n</tool_call>\nok", "[get_weather{city=\"Bonn\"}]ok")]
+    [TestCase(ToolCallFormat.FunctionParameters, "Write <function=f><b>x</b></function> or <function=f><param>.", "Write <function=f><b>x</b></function> or <function=f><param>.")]
+    [TestCase(ToolCallFormat.FunctionParameters, "<function=get_weather><parameter=city>Bonn</function>\n", "[get_weather{city=\"Bonn\"}]")]
     [TestCase(ToolCallFormat.Glm, "The tag <tool_call> begins a call, </tool_call> ends it.", "The tag <tool_call> begins a call, </tool_call> ends it.")]
     [TestCase(ToolCallFormat.Glm, "<tool_call>, <tool_call>{x} and <tool_call>add<b>", "<tool_call>, <tool_call>{x} and <tool_call>add<b>")]
     [TestCase(ToolCallFormat.Glm, "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>a</tool_call>b</arg_value>\n</tool_call>ok<tool_call>add</tool_call>", "[get_weather{city=\"a</tool_call>b\"}]ok[add{}]")]
@@ -113,6 +117,8 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>{\"a\": 1}", "[add{a=1}]")]
     [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>remove('/tmp", "!incomplete_tool_call!")]
     [TestCase(ToolCallFormat.Functionary, "<|python_tag|>remove('/tmp", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.FunctionParameters, "<function=get_weather><parameter=city>Bonn</function>\n", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>", "!incomplete_tool_call!")]
     [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>get_weather.call(city=\"Bonn, DE\", days=3)", "[get_weather{city=\"Bonn, DE\",days=3}]")]
     [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>get_weather.call(city=\"Bonn, DE\", da", "!incomplete_tool_call!")]
     public void ACallThatWasCutIsNotMade(ToolCallFormat format, string output, string expected)
@@ -200,6 +206,8 @@ public sealed class ChatOutputParserTests
         [
             string.Concat(Enumerable.Repeat("<tool_call>", 20_000)), "<tool_call>" + new string('{', 100_000), "<tool_call>" + new string('[', 100_000) + new string(']', 100_000),
             "<tool_call>{\"a\": \"" + new string('x', 3 << 19), string.Concat(Enumerable.Repeat("<think>", 20_000)), new string(' ', 200_000), new string('<', 100_000), "<function=" + new string('n', 100_000),
+            "<function=f><parameter=a>" + string.Concat(Enumerable.Repeat("</tool_call>", 80_000)), "<tool_call>f<arg_key>a</arg_key><arg_value>" + string.Concat(Enumerable.Repeat("</tool_call>", 80_000)),
+            "<|python_tag|>add.call(a=\"" + string.Concat(Enumerable.Repeat(",a=", 80_000)) + ")",
             "[TOOL_CALLS]" + new string('n', 100_000), "[TOOL_CALLS][" + string.Concat(Enumerable.Repeat("{\"name\":\"add\"},", 50_000)) + "{\"name\":\"add\"}]", "<|channel|>" + new string('c', 100_000),
             string.Concat(Enumerable.Repeat("<|channel|>final<|message|><|end|><|start|>", 5_000)), "<|python_tag|>" + new string('(', 100_000), "{\"name\": " + new string(' ', 100_000), "<tool_call>\0\uFFFF\uD800{",
             string.Concat(Enumerable.Repeat("<tool_call>{\"name\":\"add\"}</tool_call>", 5_000)), "<｜tool▁call▁begin｜>" + new string('<', 10_000), "Action:```json" + new string('`', 10_000),
