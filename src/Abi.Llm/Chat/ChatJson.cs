@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Microsoft.Extensions.AI;
 
 namespace Abi.Llm.Chat;
@@ -28,14 +29,27 @@ internal static class ChatJson
             bool flag => JsonValue.Create(flag),
             int number => JsonValue.Create(number),
             long number => JsonValue.Create(number),
-            float number => JsonValue.Create(number),
-            double number => JsonValue.Create(number),
+            float number => float.IsFinite(number) ? JsonValue.Create(number) : JsonValue.Create(number.ToString(CultureInfo.InvariantCulture)),
+            double number => double.IsFinite(number) ? JsonValue.Create(number) : JsonValue.Create(number.ToString(CultureInfo.InvariantCulture)),
             decimal number => JsonValue.Create(number),
             IEnumerable<KeyValuePair<string, object?>> pairs => new JsonObject(pairs.Select(pair => KeyValuePair.Create(pair.Key, Node(pair.Value, depth + 1)))),
             IDictionary pairs => new JsonObject(pairs.Keys.Cast<object>().Select(key => KeyValuePair.Create(Convert.ToString(key, CultureInfo.InvariantCulture)!, Node(pairs[key], depth + 1)))),
             IEnumerable list and not (IEnumerable<char> or IEnumerable<byte>) => new JsonArray([.. list.Cast<object?>().Select(item => Node(item, depth + 1))]),
-            _ => JsonSerializer.SerializeToNode(value, AIJsonUtilities.DefaultOptions.GetTypeInfo(value.GetType())),
+            _ => Serialized(value),
         };
+    }
+
+    /// <summary>Whatever a type's own serialization refuses with, the caller is told what could not be written.</summary>
+    private static JsonNode? Serialized(object value)
+    {
+        try
+        {
+            return JsonSerializer.SerializeToNode(value, JsonSerializerOptions.GetTypeInfo(value.GetType()));
+        }
+        catch (Exception exception)
+        {
+            throw new ChatTemplateException($"A {value.GetType().Name} of the conversation cannot be written as JSON: {exception.Message} Give a value that can, such as a text.", exception);
+        }
     }
 
     /// <summary>JSON text as chat templates write it: separators ", " and ": ", nothing but quotes, backslashes and control characters escaped.</summary>
@@ -64,7 +78,11 @@ internal static class ChatJson
 
     private static string Refuse(AIContent content) => throw ChatOptionException.Content(content);
 
-    private static JsonSerializerOptions JsonSerializerOptions { get; } = new(AIJsonUtilities.DefaultOptions) { WriteIndented = false, MaxDepth = MaximumDepth * 4 };
+    /// <remarks>Numbers that JSON has no words for are written as texts.</remarks>
+    private static JsonSerializerOptions JsonSerializerOptions { get; } = new(AIJsonUtilities.DefaultOptions)
+    {
+        WriteIndented = false, MaxDepth = MaximumDepth * 4, NumberHandling = AIJsonUtilities.DefaultOptions.NumberHandling | JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
 
     /// <summary>JSON text in which an escaped half of a surrogate pair without its other half is U+FFFD: models and tools write such, and no text can hold it.</summary>
     public static string Sound(string json)

@@ -13,6 +13,10 @@ public sealed class ChatJsonTests
         yield return new TestCaseData("plain \"text\"", "plain \"text\"");
         yield return new TestCaseData(3, "3");
         yield return new TestCaseData(2.5, "2.5");
+        yield return new TestCaseData(double.NaN, "NaN");
+        yield return new TestCaseData(float.NegativeInfinity, "-Infinity");
+        yield return new TestCaseData(new[] { 1.5, double.PositiveInfinity }, "[1.5, \"Infinity\"]");
+        yield return new TestCaseData(new { X = 1.5, Y = float.NaN }, "{\"x\": 1.5, \"y\": \"NaN\"}");
         yield return new TestCaseData(true, "true");
         yield return new TestCaseData(DayOfWeek.Friday, "Friday");
         yield return new TestCaseData(new Guid("00000000-0000-0000-0000-000000000001"), "00000000-0000-0000-0000-000000000001");
@@ -42,6 +46,7 @@ public sealed class ChatJsonTests
         }
 
         Assert.That(() => ChatJson.Node(nested), Throws.TypeOf<ChatTemplateException>());
+        Assert.That(() => ChatJson.Text(typeof(string)), Throws.TypeOf<ChatTemplateException>().With.Message.Contains("RuntimeType"));
         Assert.That(() => ChatJson.Text(new DataContent(new byte[] { 1 }, "image/png")), Throws.TypeOf<ChatOptionException>().With.Message.Contains(nameof(DataContent)));
         Assert.That(() => ChatJson.Text(new List<AIContent> { new DataContent(new byte[] { 1 }, "image/png") }), Throws.TypeOf<ChatOptionException>());
     }
