@@ -124,7 +124,7 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
     {
         if (schema["type"] is JsonArray types)
         {
-            schema["type"] = (types.FirstOrDefault(type => type?.GetValue<string>() != "null") ?? "null").DeepClone();
+            schema["type"] = types.Select(type => type is JsonValue value && value.TryGetValue<string>(out var name) ? name : "null").FirstOrDefault(name => name != "null", "null");
         }
 
         if (schema["items"] is JsonObject items)

@@ -289,6 +289,14 @@ public sealed class ChatTemplateTests
     }
 
     [Test]
+    public void TypesThatAreNoTextsDoNotStopATemplateThatWantsADescription()
+    {
+        var template = ChatTemplate.Parse("{% for t in tools or [] %}{{ t.function.name }}{% for name, p in t.function.parameters.properties.items() %}{{ name + p.description + p.type }}{% endfor %}{% endfor %}{{ messages[0].content }}");
+        var tool = AIFunctionFactory.CreateDeclaration("f", "", JsonDocument.Parse("""{"properties":{"a":{"type":[1,null,"null","string"]},"b":{"type":[{}]}}}""").RootElement);
+        Assert.That(template.Render([new(ChatRole.User, "Hi")], new ChatRenderOptions { Tools = [tool] }), Is.EqualTo("fastringbnullHi"));
+    }
+
+    [Test]
     public void ReasoningGoesWhereTheTemplateReadsIt()
     {
         List<ChatMessage> messages =
