@@ -249,8 +249,14 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
                 return field.GetValue(member.Expression is null ? null : Value(member.Expression, record));
             case MemberExpression { Member: PropertyInfo property } member when member.Expression != record:
                 return property.GetValue(member.Expression is null ? null : Value(member.Expression, record));
-            case NewArrayExpression array:
-                return array.Expressions.Select(element => Value(element, record)).ToArray();
+            case NewArrayExpression { NodeType: ExpressionType.NewArrayInit } array:
+                var elements = Array.CreateInstanceFromArrayType(array.Type, array.Expressions.Count); // as the method takes it that it may be for
+                for (var i = 0; i < elements.Length; i++)
+                {
+                    elements.SetValue(Value(array.Expressions[i], record), i);
+                }
+
+                return elements;
             case NewExpression { Constructor: { } constructor } made:
                 return constructor.Invoke([.. made.Arguments.Select(argument => Value(argument, record))]);
             case MethodCallExpression call:

@@ -109,7 +109,7 @@ public sealed class FilterAgreementTests : IDisposable
         HashSet<string> set = ["A", "straße"];
         IEnumerable<string> some = names.Where(text => text.Length == 1);
         await CheckAsync(
-            r => r.Text == name, r => r.Text != name, r => r.Text == none, r => r.Text != null, r => r.Text == empty, r => r.Text == $"{letter}b", r => r.Text == string.Concat(letter, "b"),
+            r => r.Text == name, r => r.Text != name, r => r.Text == none, r => r.Text != null, r => r.Text == empty, r => r.Text == $"{letter}b", r => r.Text == string.Concat(letter, "b"), r => r.Text == string.Join("", new[] { "a", empty, "b" }),
             r => r.Text != null && r.Text.StartsWith(name, StringComparison.Ordinal), r => r.Text != null && r.Text.StartsWith(letter), r => r.Text != null && !r.Text.StartsWith("ST", StringComparison.Ordinal),
             r => r.Text != null && r.Text.Contains(name), r => r.Text != null && r.Text.Contains(letter), r => r.Text != null && r.Text.Contains("ra", StringComparison.Ordinal), r => r.Text != null && r.Text.Contains(empty),
             r => names.Contains(r.Text), r => !names.Contains(r.Text), r => list.Contains(r.Text!), r => set.Contains(r.Text!), r => some.Contains(r.Text), r => new[] { "a", "b" }.Contains(r.Text), r => Array.Empty<string>().Contains(r.Text),
