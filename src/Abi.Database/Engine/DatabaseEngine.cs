@@ -195,7 +195,7 @@ internal sealed partial class DatabaseEngine : IDisposable
         _archiver?.Dispose();
         try
         {
-            if (_log is not null && Failure is null)
+            if (_log is { Failure: null })
             {
                 SaveAtClose();
                 lock (_commitGate)
@@ -232,7 +232,7 @@ internal sealed partial class DatabaseEngine : IDisposable
     {
         try
         {
-            if (ShouldSaveAtClose())
+            if (Failure is null && ShouldSaveAtClose())
             {
                 Checkpoint(isClosing: true);
             }

@@ -78,6 +78,29 @@ public sealed class ClosingTests
         }
     }
 
+    /// <summary>What was acknowledged is there after closing and a power cut, also when a commit could not be applied and the log is all that takes no part in that.</summary>
+    [Test]
+    public async Task ACommitThatCannotBeAppliedDoesNotKeepTheLogFromItsLastFlush()
+    {
+        const int Records = 12;
+        var disk = new MemoryStorage();
+        var engine = new DatabaseEngine(disk, History.Options(Durability.Group));
+        using (var database = new VectorDatabase(engine))
+        {
+            var collection = database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer });
+            await collection.EnsureCollectionExistsAsync();
+            await collection.UpsertAsync(Enumerable.Range(0, Records).Select(i => new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = i }));
+            Assert.That(() => engine.CommitAsync(new byte[] { byte.MaxValue }), Throws.TypeOf<DatabaseException>().With.Message.Contains("could not be applied"));
+        }
+
+        for (var seed = 0; seed < 12; seed++)
+        {
+            using var again = new VectorDatabase(new DatabaseEngine(disk.CutAfter(disk.Journal.Count, new Random(seed)), History.Options(recovery: RecoveryMode.Salvage)));
+            var there = again.GetDynamicCollection("c");
+            Assert.That(await there.CollectionExistsAsync() ? await there.CountAsync() : 0, Is.EqualTo(Records), $"power cut {seed}");
+        }
+    }
+
     /// <summary>After closing nobody flushes any more: of a commit that comes behind its last flush the writer is told that it is not there, and one that is acknowledged is there after a power cut.</summary>
     [Test]
     public async Task WhatIsAcknowledgedIsInTheLastFlush()
