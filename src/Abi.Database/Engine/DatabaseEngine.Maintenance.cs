@@ -13,6 +13,7 @@ internal sealed partial class DatabaseEngine
     private readonly Queue<CollectionHandle> _graphQueue = new(); // under a lock on itself
     private Thread? _graphThread;
     private LowPriorityThread? _linker; // the graph thread's to make
+    private int _isSweeping; // the timer waits for no sweep, and another one would find the same records and delete them again
 
     /// <summary>Starts a thread of the background.</summary>
     /// <returns>Null where the system allows no more threads.</returns>
@@ -257,9 +258,16 @@ internal sealed partial class DatabaseEngine
         {
             _archiver?.Start();
             _replaced.Ask();
-            if (Volatile.Read(ref _isDisposed) == 0 && Failure is null)
+            if (Volatile.Read(ref _isDisposed) == 0 && Failure is null && Interlocked.Exchange(ref _isSweeping, 1) == 0)
             {
-                DeleteExpired();
+                try
+                {
+                    DeleteExpired();
+                }
+                finally
+                {
+                    Volatile.Write(ref _isSweeping, 0);
+                }
             }
         }
         catch (Exception)
