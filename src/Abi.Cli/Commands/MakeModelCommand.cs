@@ -49,6 +49,7 @@ internal sealed class MakeModelCommand : Command
         }
 
         var (text, path) = (arguments.Get(Shape), arguments.Get(OutputFile));
+        Output.OutputFile.RequireFile(path);
         var (shape, target) = Parse(text, arguments.Get(Type) ?? "F16");
         var start = Stopwatch.GetTimestamp();
         using (var bar = new ProgressBar(console))

@@ -58,6 +58,11 @@ internal sealed class DatabaseBackupCommand : DatabaseCommand
             throw new UsageException("--json and --output - would both write to stdout.");
         }
 
+        if (output is not (null or "-"))
+        {
+            OutputFile.RequireFile(output);
+        }
+
         var database = await ReadAsync(arguments, null, cancellationToken).ConfigureAwait(false);
         await using var close = database.ConfigureAwait(false);
         var report = folder is not null ? await database.BackupAsync(folder, Retention(arguments), cancellationToken).ConfigureAwait(false)

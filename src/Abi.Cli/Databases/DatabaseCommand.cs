@@ -64,8 +64,9 @@ internal abstract class DatabaseCommand : Command
     /// <summary>Opens a database.</summary>
     protected static async Task<VectorDatabase> OpenAsync(ParsedArguments arguments, DatabaseAccess access, EmbeddingModel? model, CancellationToken cancellationToken)
     {
+        var path = arguments.Get(DatabaseArguments.Path) is { Length: > 0 } given ? given : throw new UsageException("PATH is empty.");
         using var key = DatabaseArguments.Key(arguments);
-        var options = new DatabaseOptions { Path = arguments.Get(DatabaseArguments.Path), Access = access, EncryptionKey = key };
+        var options = new DatabaseOptions { Path = path, Access = access, EncryptionKey = key };
         return await VectorDatabase.OpenAsync(model is null ? options : options.WithEmbeddings(model.Generator, model.Options), cancellationToken).ConfigureAwait(false);
     }
 }

@@ -40,6 +40,7 @@ internal sealed class DatabaseExportCommand : DatabaseCommand
             throw new UsageException("'-' is stdout, which takes the records as JSON lines and nothing else.");
         }
 
+        OutputFile.RequireFile(path);
         var database = await ReadAsync(arguments, null, cancellationToken).ConfigureAwait(false);
         await using var close = database.ConfigureAwait(false);
         var (collection, definition) = await CollectionAsync(database, arguments.Get(DatabaseArguments.Collection), cancellationToken).ConfigureAwait(false);

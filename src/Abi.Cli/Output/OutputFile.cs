@@ -5,10 +5,21 @@ namespace Abi.Cli.Output;
 /// <summary>Files that commands write.</summary>
 internal static class OutputFile
 {
-    /// <summary>Refuses to put a result in the place of what it is made of: the original would be lost.</summary>
-    /// <exception cref="UsageException">Both are the same file.</exception>
+    /// <summary>Refuses a device, such as <c>/dev/null</c>: results are written beside and then take the place of what has their name, which whoever may write there has lost.</summary>
+    /// <exception cref="UsageException">It is a device.</exception>
+    public static void RequireFile(string path)
+    {
+        if (!OperatingSystem.IsWindows() && path.Length > 0 && Path.GetFullPath(path) is var place && place.StartsWith("/dev/", StringComparison.Ordinal) && !place.StartsWith("/dev/shm/", StringComparison.Ordinal))
+        {
+            throw new UsageException($"'{path}' is a device, and the result would take its place. Name a file.");
+        }
+    }
+
+    /// <summary>Refuses to put a result in the place of what it is made of: the original would be lost. Devices are refused, too.</summary>
+    /// <exception cref="UsageException">Both are the same file, or it is a device.</exception>
     public static void RequireOther(string input, string output)
     {
+        RequireFile(output);
         if (Place(input).Equals(Place(output), OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase))
         {
             throw new UsageException($"'{output}' is the file that is read: its content would be lost. Name another file.");
@@ -20,9 +31,11 @@ internal static class OutputFile
 
     /// <summary>Refuses a file that could not be written, before the work that it is to hold the result of.</summary>
     /// <remarks>It is tried as it will be written: as a new file in the same folder, which takes the place of the old one.</remarks>
+    /// <exception cref="UsageException">It is a device.</exception>
     /// <exception cref="AbiException">It cannot be written.</exception>
     public static void RequireWritable(string path)
     {
+        RequireFile(path);
         if (Directory.Exists(path))
         {
             throw new AbiException($"The file '{path}' cannot be written: it is a folder. Name a file in it.");

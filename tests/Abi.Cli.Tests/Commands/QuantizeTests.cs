@@ -75,6 +75,38 @@ public sealed class QuantizeTests
         Assert.That(Directory.GetFiles(folder.Path), Is.Empty);
     }
 
+    /// <summary>What is written takes the place of what has its name: root would lose /dev/null.</summary>
+    [Test]
+    public async Task ADeviceIsNotReplaced()
+    {
+        const string Device = "/dev/abi-test-device"; // one that nobody misses
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Ignore("Devices are no files there.");
+        }
+
+        using var folder = new TemporaryFolder();
+        await CliRun.SucceedAsync("db", "create", folder["d.abi"], "c");
+        string[][] commands =
+        [
+            ["quantize", Fixtures.Path("quantized-models", "f32.gguf"), Device, "Q4_0"], ["make-model", "tiny,blocks=1", Device], ["logits", "stories", "--ids", "1", "--output", Device],
+            ["embed", "stories", "--text", "a", "--output", Device], ["generate", "stories", "-p", "a", "-n", "1", "--prompt-cache", Device],
+            ["db", "backup", folder["d.abi"], "--output", Device], ["db", "export", folder["d.abi"], "c", Device, "--format", "jsonl"],
+        ];
+        try
+        {
+            foreach (var command in commands)
+            {
+                Assert.That((await CliRun.FailAsync(ExitCode.Usage, command)).Error, Does.Contain("is a device"));
+                Assert.That(File.Exists(Device), Is.False);
+            }
+        }
+        finally
+        {
+            File.Delete(Device);
+        }
+    }
+
     /// <summary>Who quantises onto the original has lost it.</summary>
     [Test]
     public async Task TheOriginalIsNotWrittenOver()

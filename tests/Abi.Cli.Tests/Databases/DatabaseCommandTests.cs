@@ -271,6 +271,9 @@ public sealed class DatabaseCommandTests
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "add", folder["photos"], "notes", "{}")).Error, Does.Contain("no database at"));
         Assert.That(Directory.GetFiles(folder["photos"]), Is.Empty);
 
+        // a variable of a script that is not set
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "info", "")).Error, Does.Contain("PATH is empty"));
+
         // options that would say nothing
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "create", path, "-d", "3")).Error, Does.Contain("'--dimensions'").And.Contain("COLLECTION is missing"));
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "create", path, "c", "--definition", "x.json", "--field", "a:text")).Error, Does.Contain("'--field' does not go together"));
