@@ -16,12 +16,12 @@ internal static class Options
         new(Split(names), "N", help, @default, text => ReadInteger(text, minimum)) { DefaultText = @default.ToString(CultureInfo.InvariantCulture) };
 
     /// <summary>A whole number that may be absent.</summary>
-    public static Option<int?> OptionalInteger(string names, string help, string? absent = null, int minimum = int.MinValue) =>
-        new(Split(names), "N", help, null, text => ReadInteger(text, minimum)) { DefaultText = absent };
+    public static Option<int?> OptionalInteger(string names, string help, string? absent = null, int minimum = int.MinValue, int maximum = int.MaxValue) =>
+        new(Split(names), "N", help, null, text => ReadInteger(text, minimum, maximum)) { DefaultText = absent };
 
     /// <summary>A list of whole numbers, separated by commas.</summary>
-    public static Option<ImmutableArray<int>> Integers(string names, string valueName, string help, ImmutableArray<int> @default, int minimum = int.MinValue, string? defaultText = null) =>
-        new(Split(names), valueName, help, @default, text => ReadIntegers(text, minimum))
+    public static Option<ImmutableArray<int>> Integers(string names, string valueName, string help, ImmutableArray<int> @default, int minimum = int.MinValue, string? defaultText = null, int maximum = int.MaxValue) =>
+        new(Split(names), valueName, help, @default, text => ReadIntegers(text, minimum, maximum))
         {
             DefaultText = defaultText ?? (@default.IsDefaultOrEmpty ? null : string.Join(",", @default.Select(n => n.ToString(CultureInfo.InvariantCulture)))),
         };
@@ -58,14 +58,16 @@ internal static class Options
         return float.IsFinite(value) ? value : throw new FormatException();
     }
 
-    private static int ReadInteger(string text, int minimum)
+    private static int ReadInteger(string text, int minimum, int maximum = int.MaxValue)
     {
         var value = int.Parse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
-        return value >= minimum ? value : throw new ArgumentException($"it must be {minimum} or more, but is {value}.");
+        return value < minimum ? throw new ArgumentException($"it must be {minimum} or more, but is {value}.")
+            : value > maximum ? throw new ArgumentException($"it must be {maximum} or less, but is {value}.")
+            : value;
     }
 
-    private static ImmutableArray<int> ReadIntegers(string text, int minimum) =>
-        [.. text.Split([',', ' ', '\n', '\r', '\t'], StringSplitOptions.RemoveEmptyEntries).Select(part => ReadInteger(part, minimum))];
+    private static ImmutableArray<int> ReadIntegers(string text, int minimum, int maximum = int.MaxValue) =>
+        [.. text.Split([',', ' ', '\n', '\r', '\t'], StringSplitOptions.RemoveEmptyEntries).Select(part => ReadInteger(part, minimum, maximum))];
 
     private static ImmutableArray<string> Split(string names) => [.. names.Split(' ')];
 }

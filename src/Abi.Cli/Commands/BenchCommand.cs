@@ -16,7 +16,7 @@ internal sealed class BenchCommand : Command
     private static readonly Option<ImmutableArray<int>> Generates = Options.Integers("-n --n-gen", "N[,N]", "tokens to generate; 0 for none", [128], minimum: 0);
     private static readonly Option<ImmutableArray<int>> Both = new(["-pg"], "PP,TG", "read PP tokens and generate TG behind them, as one test", [], ReadPair) { IsRepeatable = true };
     private static readonly Option<ImmutableArray<int>> Depths = Options.Integers("-d --n-depth", "N[,N]", "tokens that the context holds before", [0], minimum: 0);
-    private static readonly Option<ImmutableArray<int>> Threads = Options.Integers("-t --threads", "N[,N]", "threads that compute", [Environment.ProcessorCount], minimum: 1, defaultText: "one a core");
+    private static readonly Option<ImmutableArray<int>> Threads = Options.Integers("-t --threads", "N[,N]", "threads that compute", [Environment.ProcessorCount], minimum: 1, defaultText: "one a core", maximum: ModelOptions.MostThreads);
     private static readonly Option<ImmutableArray<int>> Parallels = Options.Integers("-npl --n-parallel", "N[,N]", "sequences at once", [1], minimum: 1);
     private static readonly Option<int> Repetitions = Options.Integer("-r --repetitions", "how often each test is run", 3, minimum: 1);
     private static readonly Option<bool> NoWarmup = Options.Switch("--no-warmup", "do not run a test before it is timed");

@@ -28,8 +28,11 @@ internal static class ModelOptions
         Suggestions = ["stories"],
     };
 
+    /// <summary>More threads than any machine is served by: a slip is an error, and not so many threads.</summary>
+    public const int MostThreads = 1024;
+
     /// <summary>Threads that compute.</summary>
-    public static readonly Option<int?> Threads = Options.OptionalInteger("-t --threads", "threads that compute", "one a core", minimum: 1);
+    public static readonly Option<int?> Threads = Options.OptionalInteger("-t --threads", "threads that compute", "one a core", minimum: 1, maximum: MostThreads);
 
     /// <summary>The context.</summary>
     public static readonly Option<int?> Context = Options.OptionalInteger("-c --ctx-size", "the most tokens of a text; 0 is the model's own length", "by the memory rule", minimum: 0);

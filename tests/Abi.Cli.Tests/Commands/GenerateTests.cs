@@ -200,6 +200,7 @@ public sealed class GenerateTests
     [TestCase("must be one of: 0, 1, 2", "--mirostat", "3")]
     [TestCase("--logit-bias", "--logit-bias", "100000+1")]
     [TestCase("one of --prompt", "--ids", "1")]
+    [TestCase("'-t': it must be 1024 or less", "-t", "1025")]
     public async Task WrongOptionsAreWrongUsage(string message, params string[] options) =>
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, ["generate", "stories", "-p", Prompt, .. options])).Error, Does.Contain(message));
 
