@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Text.RegularExpressions;
 
 namespace Abi;
 
@@ -6,8 +7,9 @@ namespace Abi;
 /// <remarks>
 /// After <c>ABI_</c> and the feature's name, <c>__</c> goes one level down and any other <c>_</c> only makes the name readable:
 /// <c>ABI_LLM_CONTEXT_LENGTH</c> is <c>ContextLength</c> and <c>ABI_LLM_SAMPLING__TOP_K</c> is <c>Sampling:TopK</c> of <c>Abi:Llm</c>. Case does not matter.
+/// Variables that Kubernetes sets for a service are none of ours, also where the service is named after a feature (<c>abi-llm</c>).
 /// </remarks>
-internal static class EnvironmentOptionSource
+internal static partial class EnvironmentOptionSource
 {
     internal const string Prefix = "ABI_";
 
@@ -18,7 +20,8 @@ internal static class EnvironmentOptionSource
         var found = new List<(string Key, string Variable, string Value)>();
         foreach (DictionaryEntry entry in variables)
         {
-            if (entry.Key is string variable && entry.Value is string value && variable.Length > prefix.Length && variable.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
+            if (entry.Key is string variable && entry.Value is string value && variable.Length > prefix.Length && variable.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)
+                && !ServicePattern().IsMatch(variable.AsSpan(prefix.Length)))
             {
                 var key = KeyOf(variable.AsSpan(prefix.Length));
                 if (key.Length > 0)
@@ -37,4 +40,8 @@ internal static class EnvironmentOptionSource
         var levels = name.Trim('_').ToString().Split("__", StringSplitOptions.RemoveEmptyEntries);
         return string.Join(':', levels.Select(level => level.Replace("_", "", StringComparison.Ordinal)));
     }
+
+    // The addresses of a service: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+    [GeneratedRegex(@"^(.*_)?(SERVICE_(HOST|PORT(_.*)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex ServicePattern();
 }

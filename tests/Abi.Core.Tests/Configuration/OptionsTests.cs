@@ -41,6 +41,19 @@ public sealed class OptionsTests
         Assert.That(abi.Alpha.Options.ContextLength, Is.EqualTo(5));
     }
 
+    /// <summary>Kubernetes tells every program where services are, in variables with their names: here alpha's options are meant by none.</summary>
+    [Test]
+    public void VariablesOfAServiceWithAFeaturesNameAreNoOptions()
+    {
+        string[] names =
+        [
+            "ABI_ALPHA_SERVICE_HOST", "ABI_ALPHA_SERVICE_PORT", "ABI_ALPHA_SERVICE_PORT_HTTP", "ABI_ALPHA_PORT", "ABI_ALPHA_PORT_8080_TCP", "ABI_ALPHA_PORT_8080_TCP_PROTO",
+            "ABI_ALPHA_PORT_8080_TCP_PORT", "ABI_ALPHA_PORT_8080_TCP_ADDR", "ABI_ALPHA_BLUE_SERVICE_HOST", "ABI_ALPHA_BLUE_PORT_53_UDP",
+        ];
+        Assert.That(EnvironmentOptionSource.Read(new Hashtable(names.ToDictionary(name => name, _ => "tcp://10.0.0.1:8080")), "Alpha"), Is.Empty);
+        Assert.That(EnvironmentOptionSource.Read(new Hashtable { ["ABI_ALPHA_SUPPORT"] = "1", ["ABI_ALPHA_PORTS"] = "2" }, "Alpha").Select(found => found.Key), Is.EqualTo(new[] { "PORTS", "SUPPORT" }));
+    }
+
     [Test]
     public void AWrongValueNamesItsKey()
     {
