@@ -201,8 +201,12 @@ internal sealed partial class MarkedOutputParser : ChatOutputParser
         }
 
         // it is part of a call that follows at once, else of the text
-        _ = _dropsSpace ? _space.Clear() : _space;
-        _dropsSpace = false;
+        if (_dropsSpace)
+        {
+            _space.Clear();
+            _dropsSpace = false;
+        }
+
         _space.Append(mark);
     }
 
