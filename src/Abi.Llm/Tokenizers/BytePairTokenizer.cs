@@ -49,6 +49,8 @@ internal class BytePairTokenizer : Tokenizer
         _wordStates = new byte[ids.Count];
     }
 
+    private static ReadOnlySpan<byte> EscapedSpace => "▁"u8;
+
     internal override bool TidiesSpaces => PreTokenizer.TidiesSpaces(Vocabulary.Pre);
 
     /// <summary>Whether every byte has a token, so that no text loses anything.</summary>
@@ -63,22 +65,47 @@ internal class BytePairTokenizer : Tokenizer
         var start = 0;
         foreach (var length in view.Cut(_pre))
         {
-            var end = view.OffsetOf(start + length);
-            EncodePiece(text[view.OffsetOf(start)..end], ids);
+            var piece = text[view.OffsetOf(start)..view.OffsetOf(start + length)];
+            if (_pre.IsMetaspace && piece.IndexOfAnyExcept((byte)'\n') >= 0)
+            {
+                EncodeWords(piece, ids);
+            }
+            else
+            {
+                EncodePiece(piece, ids);
+            }
+
             start += length;
+        }
+    }
+
+    /// <summary>A line whose words each begin with U+2581, the first also where none is written.</summary>
+    private void EncodeWords(ReadOnlySpan<byte> line, List<int> ids)
+    {
+        if (!line.StartsWith(EscapedSpace))
+        {
+            line = (byte[])[.. EscapedSpace, .. line];
+        }
+
+        while (!line.IsEmpty)
+        {
+            var next = line[EscapedSpace.Length..].IndexOf(EscapedSpace);
+            var word = next < 0 ? line : line[..(EscapedSpace.Length + next)];
+            EncodePiece(word, ids);
+            line = line[word.Length..];
         }
     }
 
     private static ReadOnlySpan<byte> EscapeSpaces(ReadOnlySpan<byte> utf8)
     {
-        var escaped = new byte[utf8.Length + (2 * utf8.Count((byte)' '))];
+        var escaped = new byte[utf8.Length + ((EscapedSpace.Length - 1) * utf8.Count((byte)' '))];
         var length = 0;
         foreach (var b in utf8)
         {
             if (b == (byte)' ')
             {
-                "▁"u8.CopyTo(escaped.AsSpan(length));
-                length += 3;
+                EscapedSpace.CopyTo(escaped.AsSpan(length));
+                length += EscapedSpace.Length;
             }
             else
             {

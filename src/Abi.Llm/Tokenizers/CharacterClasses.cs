@@ -13,6 +13,7 @@ internal static class CharacterClasses
     public const char Mark = '\uE004';
     public const char Symbol = '\uE005';
     public const char Han = '\uE006';
+    public const char Joiner = '\uE007';
 
     /// <summary>White space beyond ASCII: the vertical tab stands for it.</summary>
     public const char Space = '\v';
@@ -23,6 +24,8 @@ internal static class CharacterClasses
     public static char Of(int codePoint) => codePoint < 0x10000 ? Plane0[codePoint] : Compute(codePoint);
 
     public static bool IsWhiteSpace(int codePoint) => codePoint is 0x20 or (>= 9 and <= 13) or 0x85 or 0xa0 or 0x1680 or (>= 0x2000 and <= 0x200a) or 0x2028 or 0x2029 or 0x202f or 0x205f or 0x3000;
+
+    public static bool IsJoiner(int codePoint) => codePoint is 0x200c or 0x200d;
 
     public static bool IsHan(int codePoint) => codePoint
         is (>= 0x4e00 and <= 0x9fff) or (>= 0x3400 and <= 0x4dbf) or (>= 0x20000 and <= 0x2a6df) or (>= 0x2a700 and <= 0x2ebef) or (>= 0xf900 and <= 0xfaff) or (>= 0x2f800 and <= 0x2fa1f);

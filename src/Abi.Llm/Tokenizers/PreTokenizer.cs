@@ -12,8 +12,8 @@ internal sealed class PreTokenizer
     private static readonly FrozenSet<string> Tidied = FrozenSet.Create(
         StringComparer.Ordinal,
         "", "default", "minicpm5", "llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano", "falcon", "mpt", "starcoder", "gpt-2", "phi-2", "jina-es",
-        "jina-de", "gigachat", "jina-v2-es", "jina-v2-de", "a.x-4.0", "mellum", "modern-bert", "jais-2", "gemma4", "granite-embed-multi-311m", "jina-v1-en", "jina-v2-code", "roberta-bpe", "whitespace",
-        "refact", "stablelm2", "olmo", "dbrx", "smaug-bpe", "glm4", "chatglm-bpe", "jais", "codeshell", "bloom", "gpt3-finnish", "exaone", "exaone4", "exaone-moe", "minerva-7b", "megrez", "mellum2");
+        "jina-de", "gigachat", "jina-v2-es", "jina-v2-de", "a.x-4.0", "mellum", "modern-bert", "jais-2", "gemma4", "granite-embed-multi-311m", "mmbert", "jina-v1-en", "jina-v2-code", "roberta-bpe", "whitespace",
+        "refact", "stablelm2", "olmo", "dbrx", "smaug-bpe", "glm4", "glm5", "chatglm-bpe", "jais", "codeshell", "bloom", "gpt3-finnish", "exaone", "exaone4", "exaone-moe", "minerva-7b", "megrez", "mellum2");
 
     private PreTokenizer(params PreTokenizerStep[] steps)
     {
@@ -35,6 +35,9 @@ internal sealed class PreTokenizer
     /// <summary>Whether Chinese characters are a class of their own.</summary>
     public bool MarksHan { get; private init; }
 
+    /// <summary>Whether the joiners U+200C and U+200D are a class of their own.</summary>
+    public bool MarksJoiners { get; private init; }
+
     /// <summary>Whether a piece that is a token is that token, whatever the merges say.</summary>
     public bool IgnoresMerges { get; private init; }
 
@@ -50,6 +53,9 @@ internal sealed class PreTokenizer
 
     /// <summary>Whether spaces become U+2581 first.</summary>
     public bool EscapesSpaces { get; private init; }
+
+    /// <summary>Whether a line begins with U+2581, and with each U+2581 in it a word of its own.</summary>
+    public bool IsMetaspace { get; private init; }
 
     /// <summary>Whether a run of line ends that is a token is not merged.</summary>
     public bool KeepsLineRuns { get; private init; }
@@ -95,12 +101,14 @@ internal sealed class PreTokenizer
         Add(new(Classes(Patterns.Gpt2)) { AddsSeparator = true }, "jina-v1-en", "jina-v2-code", "roberta-bpe");
         Add(new(Classes(Patterns.Jais2)), "jais-2");
         Add(new(Text(Patterns.LineRuns)) { IsPlain = true, EscapesSpaces = true, KeepsLineRuns = true, AddsBegin = true, AlwaysAddsBegin = true }, "gemma4", "granite-embed-multi-311m");
+        Add(new(Text(Patterns.LineRuns)) { IsPlain = true, EscapesSpaces = true, KeepsLineRuns = true, IsMetaspace = true }, "mmbert");
         Add(new(Text(Patterns.LineRuns)) { IsPlain = true, EscapesSpaces = true }, "sarvam-moe");
         Add(new(Text(Patterns.NonSpace)) { IsPlain = true }, "whitespace");
         Add(new(Classes(Patterns.Qwen2)), "qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "stablelm2", "megrez", "hunyuan", "solar-open", "grok-2");
         Add(new(Classes(Patterns.Qwen35)), "qwen35");
         Add(new(Classes(Patterns.Llama3)), "dbrx", "smaug-bpe");
         Add(new(Classes(Patterns.Llama3)) { HasNoBegin = true }, "glm4", "chatglm-bpe");
+        Add(new(Classes(Patterns.Llama3)) { HasNoBegin = true, IgnoresMerges = true }, "glm5");
         Add(new(Text(Patterns.Bloom)), "poro-chat", "bloom", "gpt3-finnish");
         Add(new(Text(Patterns.Bloom), Classes(Patterns.OneNumber)), "viking");
         Add(new(Classes(Patterns.Tekken)) { IgnoresMerges = true, AddsBegin = true }, "tekken");
@@ -117,6 +125,7 @@ internal sealed class PreTokenizer
         Add(new(Classes(Patterns.SeedCoder)), "seed-coder");
         Add(new(Classes(Patterns.ExaoneMoe)), "exaone-moe");
         Add(new(Classes(Patterns.KimiK2)) { MarksHan = true }, "kimi-k2");
+        Add(new(Classes(Patterns.K2Horizon)) { MarksJoiners = true }, "k2-horizon");
         Add(new(Classes(Patterns.Ufakzeka)), "ufakzeka");
         Add(new(Scan(PreTokenizerScans.NumberGroups, literal: false), Text(Patterns.AfMoeScripts), Classes(Patterns.DeepSeek3)), "afmoe");
         Add(new(Text(Patterns.LineRuns), Classes(Patterns.Qwen2)), "laguna");

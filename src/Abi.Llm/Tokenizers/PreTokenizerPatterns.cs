@@ -83,6 +83,9 @@ internal static partial class PreTokenizerPatterns
     [GeneratedRegex(@"\uE006+|[^\r\n" + L + N + @"\uE006]?[" + L + "]+" + Contraction + "?|[" + N + @"]{1,3}| ?[^\s" + L + N + @"\uE006]+[\r\n]*|" + Lines, Options)]
     public static partial Regex KimiK2 { get; }
 
+    [GeneratedRegex(Contraction + @"|[^\r\n" + L + N + "]?[" + L + M + @"\uE007]+|[" + N + "]{1,3}|" + Marks + "|" + Lines, Options)]
+    public static partial Regex K2Horizon { get; }
+
     [GeneratedRegex(Punctuated + @"[\r\n]*|" + Lines, Options)]
     public static partial Regex DeepSeek3 { get; }
 

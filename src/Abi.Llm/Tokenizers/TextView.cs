@@ -41,7 +41,9 @@ internal readonly ref struct TextView
 
             if (pre.NeedsClasses)
             {
-                _classes[i] = pre.MarksHan && CharacterClasses.IsHan(codePoint) ? CharacterClasses.Han : CharacterClasses.Of(codePoint);
+                _classes[i] = pre.MarksHan && CharacterClasses.IsHan(codePoint) ? CharacterClasses.Han
+                    : pre.MarksJoiners && CharacterClasses.IsJoiner(codePoint) ? CharacterClasses.Joiner
+                    : CharacterClasses.Of(codePoint);
             }
         }
     }

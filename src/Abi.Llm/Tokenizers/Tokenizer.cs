@@ -86,10 +86,11 @@ public abstract class Tokenizer
             "bert" => new WordPieceTokenizer(new(metadata)),
             "t5" => new UnigramTokenizer(new(metadata)),
             "rwkv" => new RwkvTokenizer(new(metadata)),
-            "plamo2" => new Plamo2Tokenizer(new(metadata)),
+            "plamo2" => new PlamoTokenizer(new(metadata), isThird: false),
+            "plamo3" => new PlamoTokenizer(new(metadata), isThird: true),
             "none" or "no_vocab" => new IdsOnlyTokenizer(metadata),
             _ => throw new UnsupportedModelException(
-                $"The tokenizer '{model}' ('tokenizer.ggml.model') is not supported. Supported are: bert, gemma4, gpt2, hybriddna, llama, none, plamo2, rwkv, t5, whitespace."),
+                $"The tokenizer '{model}' ('tokenizer.ggml.model') is not supported. Supported are: bert, gemma4, gpt2, hybriddna, llama, none, plamo2, plamo3, rwkv, t5, whitespace."),
         };
     }
 
@@ -259,7 +260,7 @@ public abstract class Tokenizer
         var (left, right) = (new HashSet<int>(), new HashSet<int>());
         var name = vocabulary.Metadata.GetString("general.name", "").ToLowerInvariant();
         var architecture = vocabulary.Metadata.GetString("general.architecture", "");
-        if (vocabulary.Pre is "jina-v2-de" or "jina-v2-es" or "jina-v2-code" || architecture is "nomic-bert-moe" or "jina-bert-v3")
+        if (vocabulary.Pre is "jina-v2-de" or "jina-v2-es" or "jina-v2-code" or "mmbert" || architecture is "nomic-bert-moe" or "jina-bert-v3")
         {
             Add(left, "<mask>"u8);
         }

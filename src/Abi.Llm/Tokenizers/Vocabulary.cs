@@ -12,7 +12,7 @@ internal sealed class Vocabulary
     private static readonly HashSet<string> EndTexts = new(
         [
             "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>", "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>",
-            "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>", "<｜end▁of▁sentence｜>", "[e~[",
+            "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>", "<｜end▁of▁sentence｜>", "[e~[", "<|ifm|im_end|>",
         ],
         StringComparer.Ordinal);
 
@@ -63,7 +63,7 @@ internal sealed class Vocabulary
             "gpt2" => (11, 11, -1, -1, -1, -1),
             "hybriddna" or "whitespace" => (11, 11, -1, -1, -1, -1),
             "t5" => (-1, 1, 2, -1, 0, -1),
-            "plamo2" => (1, 2, 0, -1, 3, -1),
+            "plamo2" or "plamo3" => (1, 2, 0, -1, 3, -1),
             _ => (-1, -1, -1, -1, -1, -1),
         };
         BeginId = Special("bos_token_id", begin) ?? Special("cls_token_id", -1);
@@ -251,9 +251,9 @@ internal sealed class Vocabulary
         }
 
         // Tokens for filling in the middle are control tokens, whatever the file says.
-        _ = InfillToken("fim_pre_token_id", "<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>", "<|prefix|>");
-        _ = InfillToken("fim_suf_token_id", "<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>", "<|code_suffix|>", "<|suffix|>");
-        _ = InfillToken("fim_mid_token_id", "<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>", "<|code_middle|>", "<|middle|>");
+        _ = InfillToken("fim_pre_token_id", "<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>", "<|prefix|>", "<|plamo:fim_prefix|>");
+        _ = InfillToken("fim_suf_token_id", "<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>", "<|code_suffix|>", "<|suffix|>", "<|plamo:fim_suffix|>");
+        _ = InfillToken("fim_mid_token_id", "<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>", "<|code_middle|>", "<|middle|>", "<|plamo:fim_middle|>");
 
         // gpt-oss: these are part of the text that programs parse.
         foreach (var text in new[] { "<|channel|>", "<|message|>", "<|start|>", "<|constrain|>" })
@@ -269,7 +269,7 @@ internal sealed class Vocabulary
             EndId, EndOfTurnId, Special("eom_token_id", -1),
             InfillToken("fim_pad_token_id", "<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]"),
             InfillToken("fim_rep_token_id", "<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"),
-            InfillToken("fim_sep_token_id", "<|file_sep|>"),
+            InfillToken("fim_sep_token_id", "<|file_sep|>", "<|plamo:file_separator|>"),
         })
         {
             if (id is { } known)
@@ -278,8 +278,8 @@ internal sealed class Vocabulary
             }
         }
 
-        // A model with <|tool_response> does not end at </s>.
-        if (Has("<|tool_response>") && Has("</s>"))
+        // A model with <|tool_response>, and PLaMo, does not end at </s>: it is text there.
+        if ((Has("<|tool_response>") || Has("<|plamo:eos|>")) && Has("</s>"))
         {
             var id = Find("</s>"u8);
             _ends.Remove(id);

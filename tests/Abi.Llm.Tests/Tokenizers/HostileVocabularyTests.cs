@@ -38,7 +38,7 @@ public sealed class HostileVocabularyTests
             Refused(metadata.With("tokenizer.ggml.merges", GgufValue.Of([1, 2])), "tokenizer.ggml.merges");
         }
 
-        if (model is "plamo2")
+        if (model is "plamo2" or "plamo3")
         {
             Refused(metadata.With("tokenizer.ggml.tokens", GgufValue.Of(["a", "b"])).Without("tokenizer.ggml.scores").Without("tokenizer.ggml.token_type"), "<0x00>");
         }

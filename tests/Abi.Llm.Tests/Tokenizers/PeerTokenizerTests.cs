@@ -131,7 +131,7 @@ public sealed class PeerTokenizerTests
         var merges = tokens.Skip(259).SelectMany(token => Enumerable.Range(1, Math.Max(token.Length - 1, 0)).Where(at => !char.IsLowSurrogate(token[at]) && known.Contains(token[..at]) && known.Contains(token[at..])).Select(at => $"{token[..at]} {token[at..]}")).ToArray();
         var metadata = file.Metadata.With("tokenizer.ggml.model", GgufValue.Of("gpt2")).With("tokenizer.ggml.merges", GgufValue.Of(merges));
         List<string> failures = [];
-        foreach (var pre in new[] { "gemma4", "granite-embed-multi-311m", "sarvam-moe" })
+        foreach (var pre in new[] { "gemma4", "granite-embed-multi-311m", "mmbert", "sarvam-moe" })
         {
             Compare(failures, pre, metadata.With("tokenizer.ggml.pre", GgufValue.Of(pre)));
         }
@@ -187,8 +187,9 @@ public sealed class PeerTokenizerTests
         };
     }
 
-    [Test]
-    public void Plamo2GivesItsIds()
+    [TestCase("plamo2")]
+    [TestCase("plamo3")]
+    public void PlamoGivesItsIds(string model)
     {
         using var file = GgufFile.Open(Fixtures.Path("tokenizers", "llama-spm.gguf"));
         var tokens = file.Metadata.GetStringArray("tokenizer.ggml.tokens");
@@ -202,7 +203,7 @@ public sealed class PeerTokenizerTests
         List<string> failures = [];
         for (var seed = 0; seed < 4; seed++)
         {
-            Compare(failures, $"plamo2 {seed}", (seed % 2 == 0 ? file.Metadata : file.Metadata.With("tokenizer.ggml.add_bos_token", GgufValue.Of(seed == 1)).With("tokenizer.ggml.add_eos_token", GgufValue.Of(true))).With("tokenizer.ggml.model", GgufValue.Of("plamo2")).With("tokenizer.ggml.tokens", GgufValue.Of(tokens)).With("tokenizer.ggml.scores", GgufValue.Of(scores.AsSpan())), seed);
+            Compare(failures, $"{model} {seed}", (seed % 2 == 0 ? file.Metadata : file.Metadata.With("tokenizer.ggml.add_bos_token", GgufValue.Of(seed == 1)).With("tokenizer.ggml.add_eos_token", GgufValue.Of(true))).With("tokenizer.ggml.model", GgufValue.Of(model)).With("tokenizer.ggml.tokens", GgufValue.Of(tokens)).With("tokenizer.ggml.scores", GgufValue.Of(scores.AsSpan())), seed);
         }
 
         Report(failures);

@@ -33,8 +33,8 @@ internal static class RoundTrip
         RwkvTokenizer => text,
         // The one character that does not survive stands for the space; where bytes are not UTF-8, a space behind half a character is taken for its other half.
         SentencePieceTokenizer => text.Length == 0 ? [] : text.AsSpan().IndexOf("▁"u8) >= 0 || !System.Text.Unicode.Utf8.IsValid(text) || HasUserDefined(tokenizer, text) ? null : tokenizer.DropsFirstSpace ? [(byte)' ', .. text] : text,
-        // A byte-order mark at the beginning, or behind a token that is matched whole, is dropped.
-        Plamo2Tokenizer => text.AsSpan().IndexOf("\uFEFF"u8) >= 0 ? null : CodePoints.Regular(text).ToArray(),
+        // PLaMo 2 drops a byte-order mark at the beginning, or behind a token that is matched whole; PLaMo 3 its own mark anywhere.
+        PlamoTokenizer => text.AsSpan().IndexOf("\uFEFF"u8) >= 0 || text.AsSpan().IndexOf("\uEE00"u8) >= 0 ? null : CodePoints.Regular(text).ToArray(),
         WhitespaceTokenizer or HybridDnaTokenizer => null,
         BytePairTokenizer { SpellsEveryByte: true } => text.AsSpan().IndexOf("▁"u8) >= 0 && tokenizer.Decode(tokenizer.Encode("▁", addSpecial: false)) == " " ? null : CodePoints.Regular(text).ToArray(),
         _ => null,

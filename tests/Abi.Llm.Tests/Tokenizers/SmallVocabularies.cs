@@ -9,7 +9,7 @@ internal static class SmallVocabularies
     private static readonly string[] Words = ["he", "ll", "hell", "hello", "wo", "rl", "world", "th", "the", "in", "ing", "12", "ab", "abc", "é", "ß", "你", "好", "你好"];
 
     /// <summary>The families, by the value of <c>tokenizer.ggml.model</c>.</summary>
-    public static readonly string[] Models = ["llama", "gpt2", "gemma4", "hybriddna", "whitespace", "bert", "t5", "rwkv", "plamo2", "none"];
+    public static readonly string[] Models = ["llama", "gpt2", "gemma4", "hybriddna", "whitespace", "bert", "t5", "rwkv", "plamo2", "plamo3", "none"];
 
     /// <summary>Those that take text.</summary>
     public static readonly string[] OfText = [.. Models.Where(model => model != "none")];
@@ -17,7 +17,7 @@ internal static class SmallVocabularies
     /// <summary>The metadata of a small vocabulary.</summary>
     public static GgufMetadata Create(string model) => model switch
     {
-        "llama" or "plamo2" => Of(model, Plain()),
+        "llama" or "plamo2" or "plamo3" => Of(model, Plain()),
         "t5" => Of(model, [("<pad>", 3), ("</s>", 3), ("<unk>", 2), ("▁", 1), .. "abcdefghijklmnopqrstuvwxyz".Select(c => (c.ToString(), 1)), .. Words.Select(word => ($"▁{word}", 1))]),
         "bert" => Of(model, [("[PAD]", 3), ("[UNK]", 2), ("[CLS]", 3), ("[SEP]", 3), .. "abcdefghijklmnopqrstuvwxyz".SelectMany(c => new[] { (c.ToString(), 1), ($"▁{c}", 1) }), .. Words.Select(word => ($"▁{word}", 1))])
             .With("tokenizer.ggml.unknown_token_id", GgufValue.Of(1u)).With("tokenizer.ggml.bos_token_id", GgufValue.Of(2u)).With("tokenizer.ggml.seperator_token_id", GgufValue.Of(3u)),

@@ -3,22 +3,25 @@ using System.Buffers;
 namespace Abi.Llm.Tokenizers;
 
 /// <summary>
-/// PLaMo 2's tokenizer: of all ways to spell a text in tokens the one with the highest sum of scores, which are rounded to four decimals; what no token spells is spelt in bytes at a high cost.
+/// The tokenizer of PLaMo 2 and 3: of all ways to spell a text in tokens the one with the highest sum of scores, which are rounded to four decimals; what no token spells is spelt in bytes at a high cost.
+/// PLaMo 3 spells each of its <see cref="PlamoSegments"/> apart.
 /// </summary>
-internal sealed class Plamo2Tokenizer : Tokenizer
+internal sealed class PlamoTokenizer : Tokenizer
 {
     private const double ScoreUnit = 1e4;
     private const int UnknownScore = -10_000_000;
     private const int LowestScore = -20_000_000; // and below: never used
 
+    private readonly bool _isThird;
     private readonly byte[][] _bytes;
     private readonly ByteTrie _pieces = new();
     private readonly int[] _scores; // [tokens]
     private readonly int[] _byteIds = new int[256];
 
-    public Plamo2Tokenizer(Vocabulary vocabulary)
+    public PlamoTokenizer(Vocabulary vocabulary, bool isThird)
         : base(vocabulary, addsBegin: false, addsEnd: false)
     {
+        _isThird = isThird;
         _bytes = new byte[vocabulary.Count][];
         _scores = new int[vocabulary.Count];
         Array.Fill(_byteIds, -1);
@@ -41,7 +44,7 @@ internal sealed class Plamo2Tokenizer : Tokenizer
         var missing = Array.IndexOf(_byteIds, -1);
         if (missing >= 0)
         {
-            throw new ModelFormatException($"'tokenizer.ggml.tokens' has no byte token '<0x{missing:X2}>'; a PLaMo 2 vocabulary has all 256. Convert the model again");
+            throw new ModelFormatException($"'tokenizer.ggml.tokens' has no byte token '<0x{missing:X2}>'; a PLaMo vocabulary has all 256. Convert the model again");
         }
     }
 
@@ -50,8 +53,21 @@ internal sealed class Plamo2Tokenizer : Tokenizer
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids)
     {
         var text = CodePoints.Regular(utf8);
-        // A byte-order mark in front is not text.
-        text = text.StartsWith("\uFEFF"u8) ? text[3..] : text;
+        if (!_isThird)
+        {
+            // A byte-order mark in front is not text.
+            EncodeSegment(text.StartsWith("\uFEFF"u8) ? text[3..] : text, ids);
+            return;
+        }
+
+        foreach (var (start, length) in PlamoSegments.Of(text))
+        {
+            EncodeSegment(text.Slice(start, length), ids);
+        }
+    }
+
+    private void EncodeSegment(ReadOnlySpan<byte> text, List<int> ids)
+    {
         // For each beginning of a part: the least cost from there to the end, and the token there: -1 for a character in bytes. [text.Length + 1]
         var cost = ArrayPool<long>.Shared.Rent(text.Length + 1);
         var next = ArrayPool<(int Id, int Length)>.Shared.Rent(text.Length + 1);
