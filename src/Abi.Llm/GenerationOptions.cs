@@ -9,6 +9,9 @@ namespace Abi.Llm;
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed record GenerationOptions
 {
+    private const int MostStopStrings = 1024;
+    private const int MostStopCharacters = 1 << 16;
+
     /// <summary>How tokens are chosen.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
@@ -29,7 +32,7 @@ public sealed record GenerationOptions
     /// </summary>
     public int Priority { get; init; }
 
-    /// <summary>Texts that end the generation. They never appear in the text, also when they come split over tokens.</summary>
+    /// <summary>Texts that end the generation. They never appear in the text, also when they come split over tokens. At most 1024, of 65536 characters together, since each is looked for behind every token.</summary>
     public ImmutableArray<string> StopStrings { get; init; } = [];
 
     /// <summary>Tokens that end the generation, besides the model's own.</summary>
@@ -115,6 +118,11 @@ public sealed record GenerationOptions
         if (StopStrings.IsDefault || StopTokens.IsDefault || StopStrings.Any(string.IsNullOrEmpty))
         {
             throw new ArgumentException($"{nameof(StopStrings)} and {nameof(StopTokens)} must be initialised, and no stop string may be empty.");
+        }
+
+        if (StopStrings.Length > MostStopStrings || StopStrings.Sum(static text => (long)text.Length) > MostStopCharacters)
+        {
+            throw new ArgumentException($"{nameof(StopStrings)} are {StopStrings.Length} texts of {StopStrings.Sum(static text => (long)text.Length)} characters; at most {MostStopStrings} of {MostStopCharacters} together are possible.");
         }
 
         Speculation?.Validate();

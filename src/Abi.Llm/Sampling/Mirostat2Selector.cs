@@ -10,7 +10,7 @@ internal sealed class Mirostat2Selector : Selector
 
     public Mirostat2Selector(float tau, float eta, MersenneTwister random)
     {
-        (_tau, _eta, _random, _mu) = (tau, eta, random, 2 * tau);
+        (_tau, _eta, _random, _mu) = (tau, eta, random, Bound(2 * tau));
     }
 
     public override int Select(Candidates candidates)
@@ -30,7 +30,7 @@ internal sealed class Mirostat2Selector : Selector
         candidates.KeepFirst(kept);
         candidates.Softmax();
         var index = DistributionSelector.Draw(candidates.Probabilities, _random);
-        _mu -= _eta * (-MathF.Log2(candidates.Probabilities[index]) - _tau);
+        _mu = Bound(_mu - (_eta * (-MathF.Log2(candidates.Probabilities[index]) - _tau)));
         return index;
     }
 

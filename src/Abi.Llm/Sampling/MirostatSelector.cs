@@ -12,7 +12,7 @@ internal sealed class MirostatSelector : Selector
 
     public MirostatSelector(int vocabulary, float tau, float eta, MersenneTwister random)
     {
-        (_vocabulary, _tau, _eta, _random, _mu) = (vocabulary, tau, eta, random, 2 * tau);
+        (_vocabulary, _tau, _eta, _random, _mu) = (vocabulary, tau, eta, random, Bound(2 * tau));
     }
 
     public override int Select(Candidates candidates)
@@ -21,6 +21,11 @@ internal sealed class MirostatSelector : Selector
         var sum = (float)LogitKernels.SumExp(candidates.Logits, max);
         var selected = Math.Min(candidates.Count, Estimated);
         candidates.SelectTop(selected);
+        while (selected > 1 && float.IsNegativeInfinity(candidates.TopLogit(selected - 1)))
+        {
+            selected--; // what is forbidden says nothing about the model
+        }
+
         var sumTb = 0f;
         var sumTt = 0f;
         for (var i = 0; i < selected - 1; i++)
@@ -39,7 +44,7 @@ internal sealed class MirostatSelector : Selector
         candidates.KeepTop(k is >= 1 and < int.MaxValue ? Math.Min((int)k, candidates.Count) : 1);
         candidates.Softmax();
         var index = DistributionSelector.Draw(candidates.Probabilities, _random);
-        _mu -= _eta * (-MathF.Log2(candidates.Probabilities[index]) - _tau);
+        _mu = Bound(_mu - (_eta * (-MathF.Log2(candidates.Probabilities[index]) - _tau)));
         return index;
     }
 

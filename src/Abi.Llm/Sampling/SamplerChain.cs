@@ -121,9 +121,10 @@ public sealed partial class SamplerChain
         }
 
         Apply(candidates, history);
-        if (!float.IsFinite(candidates.Max()))
+        var max = candidates.Max();
+        if (!float.IsFinite(max))
         {
-            throw NothingToChoose();
+            throw max > 0 ? new AbiException("No token can be chosen: a logit is plus infinity. Either the model's weights are broken (abi info shows its tensors), or penalties, logit bias or processors are too strong.") : NothingToChoose();
         }
 
         return candidates.Id(_selector.Select(candidates));

@@ -7,6 +7,8 @@ namespace Abi.Llm.Sampling;
 /// <remarks>Immutable and thread-safe, as far as the processors given are.</remarks>
 public sealed record SamplingOptions
 {
+    private const int MostBreakers = 256;
+
     /// <summary>llama.cpp's order, with tail-free after typical, where it used to be.</summary>
     public static ImmutableArray<SamplerKind> DefaultOrder { get; } =
     [
@@ -77,7 +79,7 @@ public sealed record SamplingOptions
     /// <summary>How many of the last tokens DRY looks at; 0 or less turns it off.</summary>
     public int DryWindow { get; init; } = 64;
 
-    /// <summary>Texts over which no repetition is followed.</summary>
+    /// <summary>Texts over which no repetition is followed; at most 256, since each is looked for in every token of the vocabulary.</summary>
     public ImmutableArray<string> DrySequenceBreakers { get; init; } = ["\n", ":", "\"", "*"];
 
     /// <summary>Instead of the truncating samplers: steer towards a target surprise.</summary>
@@ -144,6 +146,11 @@ public sealed record SamplingOptions
         if (Order.IsDefault || Processors.IsDefault || DrySequenceBreakers.IsDefault)
         {
             return (Order.IsDefault ? nameof(Order) : Processors.IsDefault ? nameof(Processors) : nameof(DrySequenceBreakers), "not initialised", "a list, perhaps an empty one");
+        }
+
+        if (DrySequenceBreakers.Length > MostBreakers || DrySequenceBreakers.Any(static text => text is null))
+        {
+            return (nameof(DrySequenceBreakers), DrySequenceBreakers.Length > MostBreakers ? $"{DrySequenceBreakers.Length} texts" : "a list with null in it", $"a list of at most {MostBreakers} texts");
         }
 
         foreach (var (id, bias) in LogitBias)

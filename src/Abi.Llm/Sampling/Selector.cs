@@ -16,6 +16,9 @@ internal abstract class Selector
     /// <exception cref="InvalidDataException">It is no such state.</exception>
     public abstract void ReadState(BinaryReader reader);
 
+    /// <summary>A bound of surprise that candidates can be compared with, however great a target and a rate are.</summary>
+    protected static float Bound(float value) => Math.Clamp(value, float.MinValue, float.MaxValue);
+
     /// <summary>Reads a number that candidates are compared with.</summary>
     protected static float ReadFinite(BinaryReader reader) => reader.ReadSingle() is var value && float.IsFinite(value) ? value : throw new InvalidDataException($"{value} is no bound or mean.");
 }

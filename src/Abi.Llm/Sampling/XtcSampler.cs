@@ -3,6 +3,8 @@ namespace Abi.Llm.Sampling;
 /// <summary>"Exclude top choices": with a probability, of the tokens above a threshold only the least likely stays.</summary>
 internal sealed class XtcSampler(float probability, float threshold, int minimumKept, MersenneTwister random) : Sampler
 {
+    private readonly float _threshold = Math.Max(threshold, float.Epsilon); // what cannot come is never what stays
+
     public override void Apply(Candidates candidates, ReadOnlySpan<int> history)
     {
         if (candidates.Count < 2 || random.NextSingle() > probability)
@@ -16,7 +18,7 @@ internal sealed class XtcSampler(float probability, float threshold, int minimum
         while (true)
         {
             candidates.SelectTop(selected);
-            if (selected == candidates.Count || MathF.Exp(candidates.TopLogit(selected - 1) - max) / sum < threshold)
+            if (selected == candidates.Count || MathF.Exp(candidates.TopLogit(selected - 1) - max) / sum < _threshold)
             {
                 break;
             }
@@ -25,7 +27,7 @@ internal sealed class XtcSampler(float probability, float threshold, int minimum
         }
 
         var last = 0;
-        while (last + 1 < selected && MathF.Exp(candidates.TopLogit(last + 1) - max) / sum >= threshold)
+        while (last + 1 < selected && MathF.Exp(candidates.TopLogit(last + 1) - max) / sum >= _threshold)
         {
             last++;
         }

@@ -178,6 +178,11 @@ public sealed class SamplerChainTests
     {
         Assert.That(() => SamplerChain.Create(new SamplingOptions { RepetitionPenalty = 0 }, 10), Throws.ArgumentException.With.Message.Contains("RepetitionPenalty"));
         Assert.That(() => SamplerChain.Create(new SamplingOptions { Temperature = float.NaN }, 10), Throws.ArgumentException.With.Message.Contains("Temperature"));
+        Assert.That(() => new SamplingOptions { DrySequenceBreakers = [.. Enumerable.Repeat("a", 257)] }.Validate(), Throws.ArgumentException.With.Message.EqualTo("DrySequenceBreakers is 257 texts; it must be a list of at most 256 texts."));
+        Assert.That(() => new SamplingOptions { DrySequenceBreakers = ["a", null!] }.Validate(), Throws.ArgumentException.With.Message.Contains("null"));
+        Assert.That(() => new GenerationOptions { StopStrings = [.. Enumerable.Repeat("a", 1025)] }.Validate(), Throws.ArgumentException.With.Message.StartsWith("StopStrings are 1025 texts of 1025 characters; at most 1024 of 65536 together"));
+        Assert.That(() => new GenerationOptions { StopStrings = [new string('a', 65536), "b"] }.Validate(), Throws.ArgumentException.With.Message.Contains("65537 characters"));
+        Assert.That(() => new GenerationOptions { StopStrings = [.. Enumerable.Repeat("ab", 1024)] }.Validate(), Throws.Nothing);
     }
 
     [Test, Explicit("A measurement: the median time of the default chain with penalties over 150,000 logits.")]
@@ -213,6 +218,79 @@ public sealed class SamplerChainTests
                 logits[i] = i == id ? logits[i] : float.NegativeInfinity;
             }
         }
+    }
+
+    private static SamplingOptions Forbidding(int count, SamplingOptions options) => options with { LogitBias = Enumerable.Range(count, 20 - count).ToImmutableDictionary(id => id, _ => float.NegativeInfinity) };
+
+    [TestCase(0f)]
+    [TestCase(-1f)]
+    public void ExcludingTopChoicesNeverLeavesOnlyWhatIsForbidden(float threshold)
+    {
+        float[] logits = [.. Enumerable.Range(0, 20).Select(i => (float)i)];
+        var chain = SamplerChain.Create(Forbidding(3, new SamplingOptions { XtcProbability = 1, XtcThreshold = threshold, MinP = 0, TopP = 1, Seed = 1 }), logits.Length);
+        Assert.That(Enumerable.Range(0, 20).Select(_ => chain.Sample(logits, [])), Is.All.Zero, "the least likely of those that may come");
+    }
+
+    [Test]
+    public void MirostatLooksAtWhatMayComeOnly()
+    {
+        float[] logits = [.. Enumerable.Range(0, 20).Select(i => -0.1f * i)];
+        var chain = SamplerChain.Create(Forbidding(8, new SamplingOptions { Mirostat = MirostatMode.Version1, Seed = 1 }), logits.Length);
+        Assert.That(Enumerable.Range(0, 200).Select(_ => chain.Sample(logits, [])).Distinct().Count(), Is.GreaterThan(3));
+    }
+
+    [Test]
+    public void NoRateOfMirostatEndsInNoNumber([Values(MirostatMode.Version1, MirostatMode.Version2)] MirostatMode mirostat, [Values(1e38f, -1e38f, 3e38f)] float eta)
+    {
+        var chain = SamplerChain.Create(new SamplingOptions { Mirostat = mirostat, MirostatEta = eta, Seed = 1 }, Logits.Length);
+        Assert.That(Enumerable.Range(0, 200).Select(_ => chain.Sample(Logits, [])), Is.All.InRange(0, Logits.Length - 1));
+        Assert.That(() => chain.RestoreState(chain.SaveState()), Throws.Nothing);
+    }
+
+    /// <summary>Whatever the options and the logits, a token that may come is chosen, or it is said by name that none can.</summary>
+    [Test]
+    public void ExtremeOptionsChooseWhatMayComeOrSaySo()
+    {
+        float[] extremes = [0, 1, -1, 0.5f, float.Epsilon, 1e-30f, 1e30f, float.MaxValue, float.MinValue];
+        var random = new Random(3);
+        int[] history = [.. Enumerable.Range(0, 60).Select(i => i % 7)];
+        for (var round = 0; round < 6000; round++)
+        {
+            float Any(float usual) => random.Next(3) == 0 ? extremes[random.Next(extremes.Length)] : usual;
+            int Whole(int usual) => random.Next(3) == 0 ? new[] { 0, 1, -1, 2, int.MaxValue, int.MinValue }[random.Next(6)] : usual;
+            var options = new SamplingOptions
+            {
+                Temperature = Any(0.8f), DynamicTemperatureRange = Any(0), DynamicTemperatureExponent = Any(1), TopK = Whole(40), TopP = Any(0.95f), MinP = Any(0.05f), TypicalP = Any(1), TailFreeZ = Any(1),
+                TopNSigma = Any(-1), XtcProbability = Any(0), XtcThreshold = Any(0.1f), MinimumKept = Whole(0), PenaltyWindow = Whole(64), FrequencyPenalty = Any(0), PresencePenalty = Any(0),
+                DryMultiplier = Any(0), DryBase = Any(1.75f), DryAllowedLength = Whole(2), DryWindow = Whole(64), Mirostat = (MirostatMode)(random.Next(6) % 3), MirostatTau = Any(5), MirostatEta = Any(0.1f),
+                AdaptiveTarget = Any(-1), AdaptiveDecay = Any(0.9f), Seed = round,
+                Order = [.. SamplingOptions.DefaultOrder.OrderBy(kind => round % 2 == 0 ? (int)kind : random.Next())],
+            };
+            var size = round % 5 == 0 ? 2000 : 20;
+            float[] logits = [.. Enumerable.Range(0, size).Select(i => random.Next(4) switch { 0 => float.NaN, 1 => float.NegativeInfinity, _ => MathF.Sin(i) * (round % 3 == 0 ? 1e30f : 10) })];
+            var chain = SamplerChain.Create(options, size);
+            for (var token = 0; token < 3; token++)
+            {
+                try
+                {
+                    Assert.That(logits[chain.Sample(logits, history)], Is.GreaterThan(float.NegativeInfinity), $"{options}");
+                }
+                catch (Exception exception) when (exception is not AssertionException)
+                {
+                    Assert.That(exception, Is.TypeOf<AbiException>().With.Message.Contains("No token can be chosen"), $"{options}");
+                }
+            }
+        }
+    }
+
+    [Test]
+    public void WhatCannotBeChosenFromIsToldByItsOwnName()
+    {
+        var strong = SamplerChain.Create(new SamplingOptions { RepetitionPenalty = 1e-38f, Seed = 1 }, 4);
+        Assert.That(() => strong.Sample([100, 2, 3, 4], [0]), Throws.TypeOf<AbiException>().With.Message.Contains("plus infinity").And.Message.Contains("penalties"));
+        var none = SamplerChain.Create(Forbidding(0, new SamplingOptions { Seed = 1 }), 20);
+        Assert.That(() => none.Sample(new float[20], []), Throws.TypeOf<AbiException>().With.Message.Contains("minus infinity"));
+        Assert.That(() => none.Sample(Enumerable.Repeat(float.NaN, 20).ToArray(), []), Throws.TypeOf<AbiException>().With.Message.Contains("not a number"));
     }
 
     [TestCase(float.Epsilon, 0)]
