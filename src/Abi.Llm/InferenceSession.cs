@@ -26,10 +26,16 @@ public sealed class InferenceSession : IDisposable
     public int CachedCount => _sequence.Cached;
 
     /// <summary>A copy of the tokens.</summary>
-    public int[] GetIds()
+    public int[] GetIds() => Ids.ToArray();
+
+    /// <summary>The tokens, until they are changed.</summary>
+    internal ReadOnlySpan<int> Ids
     {
-        RequireIdle();
-        return _sequence.Tokens.ToArray();
+        get
+        {
+            RequireIdle();
+            return _sequence.Tokens;
+        }
     }
 
     /// <summary>Appends a prompt and starts generating after it.</summary>

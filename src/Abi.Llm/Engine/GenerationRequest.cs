@@ -35,13 +35,14 @@ internal sealed class GenerationRequest : EngineRequest
     private int? _stopToken;
     private string? _stopString;
 
-    public GenerationRequest(
-        Sequence sequence, int promptTokens, GenerationOptions options, Tokenizer tokenizer, int vocabularySize, int contextLength, CancellationToken cancellationToken)
+    public GenerationRequest(InferenceEngine engine, Sequence sequence, int promptTokens, GenerationOptions options, CancellationToken cancellationToken)
         : base(sequence, cancellationToken)
     {
+        var tokenizer = engine.Tokenizer;
         _options = options;
         _tokenizer = tokenizer;
-        _contextLength = contextLength;
+        _contextLength = engine.ContextLength;
+        _vocabularySize = engine.VocabularySize;
         _promptTokens = promptTokens;
         var sampling = options.Sampling;
         if (options.IgnoreEndOfGeneration)
@@ -49,7 +50,7 @@ internal sealed class GenerationRequest : EngineRequest
             sampling = sampling with { LogitBias = sampling.LogitBias.SetItems(tokenizer.EndOfGenerationIds.Select(id => KeyValuePair.Create(id, float.NegativeInfinity))) };
         }
 
-        _chain = SamplerChain.Create(sampling, vocabularySize, tokenizer);
+        _chain = SamplerChain.Create(sampling, _vocabularySize, tokenizer);
         if (options.ResumeSampling && sequence.SamplerState is { } state)
         {
             _chain.RestoreState(state);
@@ -65,14 +66,13 @@ internal sealed class GenerationRequest : EngineRequest
         _stops = new StopMatcher(options.StopStrings);
         if (options.Speculation is { } speculation)
         {
-            _drafts = new int[speculation.MaximumTokens];
+            _drafts = new int[Math.Min(speculation.MaximumTokens, _contextLength)];
             _drafter = speculation.DraftModel is { } model
-                ? new ModelDrafter(model, vocabularySize, cancellationToken)
+                ? new ModelDrafter(model, engine, cancellationToken)
                 : new PromptLookupDrafter(speculation.LongestMatch, speculation.ShortestMatch);
         }
 
-        _vocabularySize = vocabularySize;
-        Stream = new GenerationStream(this, options.BufferedTokens, _chain.Seed);
+        Stream = new GenerationStream(this, options.BufferedTokens, _chain.Seed) { Engine = engine };
     }
 
     public GenerationStream Stream { get; }

@@ -40,6 +40,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     private CancellationTokenSource _stepCancellation = new();
     private StepPlan? _encoderPlan;
     private WeakReference<Tokenizer>? _drafter; // of the draft model that was compared last
+    private InferenceEngine? _guesser;          // whose guesses the engine's thread waits for
     private Thread? _thread;
     private readonly TaskCompletionSource<Exception> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously); // with what those are told that the engine no longer gets to
     private bool _hasAbandoned; // a request was cancelled or ran out of time since the engine looked
@@ -333,8 +334,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             AppendPrompt(sequence, promptIds, options);
             sequence.SetCapacity(Math.Min(sequence.Count + Math.Min(options.MaximumTokens ?? 512, ContextLength), ContextLength) + 1);
             UseAdapters(sequence, options.Adapters, options.ActivationHooks, options.ControlVectors);
-            var request = new GenerationRequest(sequence, promptTokens ?? promptIds.Length, options, Tokenizer, VocabularySize, ContextLength, cancellationToken);
-            request.Stream.Engine = this;
+            var request = new GenerationRequest(this, sequence, promptTokens ?? promptIds.Length, options, cancellationToken);
             Submit(request, TimeLimitOf(options));
             return request.Stream;
         }
@@ -358,6 +358,24 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
 
     /// <summary>The request's own limit of time or the engine's, whichever is shorter.</summary>
     internal TimeSpan? TimeLimitOf(GenerationOptions options) => options.TimeLimit is null || Options.TimeLimit < options.TimeLimit ? Options.TimeLimit : options.TimeLimit;
+
+    /// <summary>Says whose guesses the engine's thread is about to wait for. False when that engine waits for this one's, perhaps by way of others: none of them would go on.</summary>
+    internal bool TryAwaitGuesses(InferenceEngine guesser)
+    {
+        Interlocked.Exchange(ref _guesser, guesser); // before it looks: of a circle that closes at once, the last one sees the others
+        for (var next = guesser; next is not null; next = Volatile.Read(ref next._guesser))
+        {
+            if (next == this)
+            {
+                EndGuesses();
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    internal void EndGuesses() => Volatile.Write(ref _guesser, null);
 
     internal void Cancel(EngineRequest request)
     {
@@ -557,6 +575,11 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         if (speculation.DraftModel?.Engine == this)
         {
             throw new ArgumentException($"A model cannot draft for itself: {nameof(SpeculationOptions.DraftModel)} must be another, smaller one.", nameof(speculation));
+        }
+
+        if (speculation.DraftModel is { Definition.Kind: not ModelKind.Decoder } other)
+        {
+            throw new UnsupportedModelException($"The model '{other.Engine.Name}' has an encoder, which cannot guess how a text goes on: choose a decoder as {nameof(SpeculationOptions.DraftModel)}.");
         }
 
         if (speculation.DraftModel is { } draft && !(_drafter is { } known && known.TryGetTarget(out var tokenizer) && tokenizer == draft.Tokenizer))

@@ -1,15 +1,15 @@
+using Abi.Llm.Engine;
 using Abi.Llm.Sampling;
 
 namespace Abi.Llm.Speculation;
 
 /// <summary>Lets a small model write the most likely continuation (paper: Leviathan et al. 2022). Its session follows the text, so that each guess computes only what is new.</summary>
 /// <param name="model">The small model.</param>
-/// <param name="vocabularySize">The tokens that may be guessed; either model may have more, that fill its matrices up.</param>
+/// <param name="engine">Whom it guesses for.</param>
 /// <param name="cancellationToken">Ends a guess.</param>
-internal sealed class ModelDrafter(LanguageModel model, int vocabularySize, CancellationToken cancellationToken) : Drafter
+internal sealed class ModelDrafter(LanguageModel model, InferenceEngine engine, CancellationToken cancellationToken) : Drafter
 {
     private readonly InferenceSession _session = model.CreateSession();
-    private int[] _ids = []; // what the session holds: [Count]
 
     public override int Propose(ReadOnlySpan<int> tokens, Span<int> drafts)
     {
@@ -18,12 +18,24 @@ internal sealed class ModelDrafter(LanguageModel model, int vocabularySize, Canc
             return 0;
         }
 
-        var common = tokens.CommonPrefixLength(_ids);
-        if (tokens[common..].ContainsAnyExceptInRange(0, model.Engine.VocabularySize - 1))
+        var common = tokens.CommonPrefixLength(_session.Ids);
+        if (tokens[common..].ContainsAnyExceptInRange(0, model.Engine.VocabularySize - 1) || !engine.TryAwaitGuesses(model.Engine))
         {
             return 0;
         }
 
+        try
+        {
+            return Propose(tokens, common, drafts);
+        }
+        finally
+        {
+            engine.EndGuesses();
+        }
+    }
+
+    private int Propose(ReadOnlySpan<int> tokens, int common, Span<int> drafts)
+    {
         _session.Rewind(common);
         GenerationStream started;
         try
@@ -38,8 +50,7 @@ internal sealed class ModelDrafter(LanguageModel model, int vocabularySize, Canc
         }
         catch (QueueFullException)
         {
-            _ids = _ids[..common]; // the small model is busy with others, and a text can do without guesses
-            return 0;
+            return 0; // the small model is busy with others, and a text can do without guesses
         }
 
         using var stream = started;
@@ -49,13 +60,7 @@ internal sealed class ModelDrafter(LanguageModel model, int vocabularySize, Canc
             // only the ids count
         }
 
-        _ids = _session.GetIds();
-        var guessed = _ids.AsSpan(tokens.Length);
-        if (guessed.IndexOfAnyExceptInRange(0, vocabularySize - 1) is var strange and >= 0)
-        {
-            guessed = guessed[..strange];
-        }
-
+        var guessed = _session.Ids[tokens.Length..];
         guessed.CopyTo(drafts);
         return guessed.Length;
     }

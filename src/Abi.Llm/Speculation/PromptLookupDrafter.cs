@@ -5,19 +5,43 @@ internal sealed class PromptLookupDrafter(int longest, int shortest) : Drafter
 {
     public override int Propose(ReadOnlySpan<int> tokens, Span<int> drafts)
     {
-        for (var length = Math.Min(longest, tokens.Length - 1); length >= shortest; length--)
+        if (tokens.Length <= shortest)
         {
-            var at = tokens[..^1].LastIndexOf(tokens[^length..]);
-            if (at >= 0)
+            return 0;
+        }
+
+        var ending = tokens[^shortest..];
+        var (best, bestEnd) = (0, 0);
+        for (var end = tokens.Length - 1; best < longest; end--)
+        {
+            var at = tokens[..end].LastIndexOf(ending);
+            if (at < 0)
             {
-                var following = tokens[(at + length)..];
-                var count = Math.Min(following.Length, drafts.Length);
-                following[..count].CopyTo(drafts);
-                return count;
+                break;
+            }
+
+            end = at + shortest;
+            var length = shortest;
+            while (length < Math.Min(longest, end) && tokens[end - 1 - length] == tokens[^(length + 1)])
+            {
+                length++;
+            }
+
+            if (length > best)
+            {
+                (best, bestEnd) = (length, end);
             }
         }
 
-        return 0;
+        if (best == 0)
+        {
+            return 0;
+        }
+
+        var following = tokens[bestEnd..];
+        var count = Math.Min(following.Length, drafts.Length);
+        following[..count].CopyTo(drafts);
+        return count;
     }
 
     public override void Dispose()

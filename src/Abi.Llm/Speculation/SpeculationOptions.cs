@@ -11,24 +11,27 @@ public sealed record SpeculationOptions
     public int MaximumTokens { get; init; } = 8;
 
     /// <summary>
-    /// A small model with the same vocabulary (ordinary tokens spelt alike, at most 128 more or fewer at the end) that writes the guesses; it must outlive the generation, and while it guesses, others of the engine wait. When its own queue is full there are no guesses. Unset, guesses are what followed
-    /// the last place in the text where it ended the same way (prompt lookup).
+    /// A small model with the same vocabulary (ordinary tokens spelt alike, at most 128 more or fewer at the end) that writes the guesses; it must outlive the generation, and while it guesses, others of the engine wait.
+    /// When its own queue is full, or it waits for guesses of the model that it is to guess for, there are none. Unset, guesses are what followed the last place in the text where it ended the same way (prompt lookup).
     /// </summary>
     public LanguageModel? DraftModel { get; init; }
 
-    /// <summary>Prompt lookup: the longest ending that is looked for, in tokens.</summary>
+    /// <summary>Prompt lookup: the longest ending that is looked for, in tokens; at most 1024.</summary>
     public int LongestMatch { get; init; } = 4;
 
     /// <summary>Prompt lookup: the shortest ending that is looked for, in tokens.</summary>
     public int ShortestMatch { get; init; } = 2;
 
+    /// <summary>In a text that repeats itself, looking takes as long as the text and the ending together, for every token.</summary>
+    private const int LongestEnding = 1024;
+
     internal void Validate()
     {
         Positive(MaximumTokens, nameof(MaximumTokens));
         Positive(ShortestMatch, nameof(ShortestMatch));
-        if (LongestMatch < ShortestMatch)
+        if (LongestMatch < ShortestMatch || LongestMatch > LongestEnding)
         {
-            throw new ArgumentException($"{nameof(LongestMatch)} is {LongestMatch}; it must be at least {nameof(ShortestMatch)} ({ShortestMatch}).");
+            throw new ArgumentException($"{nameof(LongestMatch)} is {LongestMatch}; it must be at least {nameof(ShortestMatch)} ({ShortestMatch}) and at most {LongestEnding}.");
         }
 
         static void Positive(int value, string name)

@@ -92,6 +92,27 @@ public sealed class SpeculationTests
         }
     }
 
+    /// <summary>Each engine's thread waits while the other guesses for it: at once, neither could.</summary>
+    [Test]
+    public async Task ModelsThatGuessForOneAnotherGoOnAndGiveTheirOwnBits()
+    {
+        var models = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => TestModels.LoadAsync("models", "llama.gguf", Exact)));
+        var prompt = TestModels.Ids(20, models[0].Engine.VocabularySize, 1);
+        var plain = await models[0].CompleteAsync(prompt, Tokens(60, 0));
+        var texts = models.SelectMany((model, i) => new[] { 1, 2 }.Select(step => model.CompleteAsync(prompt, Tokens(60, 0, new SpeculationOptions { DraftModel = models[(i + step) % 3], MaximumTokens = 2 }))));
+        foreach (var guessed in await Task.WhenAll(texts).WaitAsync(TimeSpan.FromSeconds(60)))
+        {
+            Same(guessed, plain);
+        }
+
+        var after = await models[1].CompleteAsync(prompt, Tokens(60, 0, new SpeculationOptions { DraftModel = models[0], MaximumTokens = 2 })).WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.That(after.Outcome.AcceptedTokens, Is.GreaterThan(20), "who waits for nobody is asked");
+        foreach (var model in models)
+        {
+            await model.DisposeAsync();
+        }
+    }
+
     [Test]
     public async Task GuessesInCompanyWithLittleMemoryChangeNothing()
     {
@@ -230,6 +251,11 @@ public sealed class SpeculationTests
         await using var llama = await TestModels.LoadAsync("models", "llama.gguf", Exact);
         Assert.That(() => llama.Engine.Start([3], Tokens(3, 0, new SpeculationOptions { DraftModel = llama })), Throws.ArgumentException);
         Assert.That(() => llama.Engine.Start([3], Tokens(3, 0, new SpeculationOptions { MaximumTokens = 0 })), Throws.ArgumentException);
+        Assert.That(() => llama.Engine.Start([3], Tokens(3, 0, new SpeculationOptions { LongestMatch = int.MaxValue })), Throws.ArgumentException.With.Message.Contains("LongestMatch is 2147483647").And.Message.Contains("at most 1024"));
+        await using var t5 = await TestModels.LoadAsync("models", "t5.gguf", Exact);
+        Assert.That(() => t5.Engine.Start([3], Tokens(3, 0, new SpeculationOptions { DraftModel = llama })), Throws.InstanceOf<AbiException>());
+        await using var another = await TestModels.LoadAsync("models", "t5.gguf", Exact);
+        Assert.That(() => t5.Engine.Start([3], Tokens(3, 0, new SpeculationOptions { DraftModel = another })), Throws.TypeOf<UnsupportedModelException>().With.Message.Contains("has an encoder"));
     }
 
     [Test]
@@ -288,6 +314,47 @@ public sealed class SpeculationTests
         Assert.That(drafts, Is.EqualTo(new[] { 5, 2 }));
         Assert.That(drafter.Propose([1, 2, 3, 4], drafts), Is.Zero);
         Assert.That(drafter.Propose([1], drafts), Is.Zero);
+    }
+
+    [Test]
+    public void EveryGuessIsThatOfTheLongestEndingsLastPlace()
+    {
+        var random = new Random(5);
+        var found = 0;
+        for (var round = 0; round < 4000; round++)
+        {
+            int[] tokens = [.. Enumerable.Range(0, random.Next(1, 60)).Select(_ => random.Next(1 + (round % 4)))];
+            var shortest = random.Next(1, 5);
+            var longest = shortest + random.Next(8);
+            var (expected, drafts) = (new int[3], new int[3]);
+            var count = 0;
+            for (var length = longest; length >= shortest && count == 0; length--)
+            {
+                for (var at = tokens.Length - 1 - length; at >= 0 && count == 0; at--)
+                {
+                    if (tokens.AsSpan(at, length).SequenceEqual(tokens.AsSpan(tokens.Length - length)))
+                    {
+                        var following = tokens.AsSpan(at + length);
+                        count = Math.Min(3, following.Length);
+                        following[..count].CopyTo(expected);
+                    }
+                }
+            }
+
+            Assert.That(new PromptLookupDrafter(longest, shortest).Propose(tokens, drafts), Is.EqualTo(count));
+            Assert.That(drafts, Is.EqualTo(expected));
+            found += count > 0 ? 1 : 0;
+        }
+
+        Assert.That(found, Is.InRange(1000, 3900));
+    }
+
+    [Test]
+    public async Task AsManyGuessesAsAnyoneMayAskForAreAsManyAsTheContextHolds()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact);
+        int[] prompt = [.. Enumerable.Repeat(TestModels.Ids(6, model.Engine.VocabularySize, 1), 5).SelectMany(ids => ids)];
+        Same(await model.CompleteAsync(prompt, Tokens(30, 0, Lookup with { MaximumTokens = int.MaxValue })), await model.CompleteAsync(prompt, Tokens(30, 0)));
     }
 
     /// <summary>Does something when a text has a length.</summary>
