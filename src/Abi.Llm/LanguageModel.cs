@@ -237,7 +237,14 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
 
         await using (stream.ConfigureAwait(false))
         {
-            return await Engine.RestoreAsync(stream, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                return await Engine.RestoreAsync(stream, cancellationToken).ConfigureAwait(false);
+            }
+            catch (SessionFormatException exception)
+            {
+                throw new SessionFormatException($"The session '{path}' cannot be taken up. {exception.Message}", exception);
+            }
         }
     }
 

@@ -76,9 +76,10 @@ internal static class SessionFormat
 
     private static SessionSnapshot ReadBody(BinaryReader reader, SessionShape shape)
     {
-        if (!Bytes(reader, Magic.Length).AsSpan().SequenceEqual(Magic))
+        var magic = Bytes(reader, Magic.Length);
+        if (!magic.AsSpan().SequenceEqual(Magic))
         {
-            throw new SessionFormatException("This is not a saved session: it does not begin with 'ABISESSN'.");
+            throw new SessionFormatException($"This is not a saved session: it begins with '{string.Concat(magic.Select(static part => part is >= 0x20 and < 0x7f ? (char)part : '.'))}', not with '{Encoding.ASCII.GetString(Magic)}'.");
         }
 
         var version = reader.ReadInt32();

@@ -95,6 +95,9 @@ public sealed class SavedSessionTests
             Assert.That(restored.GetIds(), Is.EqualTo(session.GetIds()));
             Assert.That(async () => await session.SaveAsync(Path.Combine(folder.FullName, "absent", "x")), Throws.TypeOf<AbiException>().With.Message.Contains("cannot be written").And.Message.Not.Contains(".tmp"));
             Assert.That(async () => await model.RestoreSessionAsync(Path.Combine(folder.FullName, "absent")), Throws.TypeOf<AbiException>().With.Message.Contains("no saved session at"));
+            await File.WriteAllBytesAsync(path, [.. "GGUF\u0001\u0002\u0003~"u8, .. new byte[100]]);
+            Assert.That(
+                async () => await model.RestoreSessionAsync(path), Throws.TypeOf<SessionFormatException>().With.Message.Contains(path).And.Message.Contains("it begins with 'GGUF...~', not with 'ABISESSN'"));
         }
         finally
         {
