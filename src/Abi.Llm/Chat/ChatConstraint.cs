@@ -38,7 +38,7 @@ internal static class ChatConstraint
         var tools = string.IsNullOrEmpty(request.RequiredTool) ? request.Tools : request.Tools.Where(tool => tool.Name == request.RequiredTool);
         if (!request.Tools.IsEmpty)
         {
-            bodies.Add(Calls(rules, [.. tools], Shape(dialect.Format), request.SingleCall || dialect.Format is ToolCallFormat.Harmony, options));
+            bodies.Add(Calls(rules, [.. tools], Shape(dialect), request.SingleCall || dialect.Format is ToolCallFormat.Harmony, options));
         }
 
         var body = new GrammarNode.Reference(rules.Add("response", GrammarNode.Any([.. bodies])));
@@ -73,7 +73,7 @@ internal static class ChatConstraint
         return none.RootElement.Clone();
     }
 
-    private static CallShape Shape(ToolCallFormat format) => format switch
+    private static CallShape Shape(ChatDialect dialect) => dialect.Format switch
     {
         ToolCallFormat.LlamaJson => new("", name => $"{{\"name\": {Quote(name)}, \"parameters\": ", "}", "; ", ""),
         ToolCallFormat.Mistral => new("[TOOL_CALLS][", name => $"{{\"name\": {Quote(name)}, \"arguments\": ", "}", ", ", "]"),
@@ -84,6 +84,8 @@ internal static class ChatConstraint
         ToolCallFormat.CommandAction => new("<|START_ACTION|>[\n    ", name => $"{{\"tool_call_id\": \"0\", \"tool_name\": {Quote(name)}, \"parameters\": ", "}", ",\n    ", "\n]<|END_ACTION|>"),
         ToolCallFormat.Functionary => new("", name => $"<function={name}>", "</function>", "", ""),
         ToolCallFormat.FunctionParameters => new("", name => $"<tool_call>\n<function={name}>\n", "\n</function>\n</tool_call>", "\n", ""),
+        ToolCallFormat.DeepSeek when !dialect.Template.Source.Contains("```json", StringComparison.Ordinal) => new(
+            "<｜tool▁calls▁begin｜>", name => $"<｜tool▁call▁begin｜>{name}<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "", "<｜tool▁calls▁end｜>"),
         ToolCallFormat.DeepSeek => new(
             "<｜tool▁calls▁begin｜>", name => $"<｜tool▁call▁begin｜>function<｜tool▁sep｜>{name}\n```json\n", "\n```<｜tool▁call▁end｜>", "\n", "<｜tool▁calls▁end｜>"),
         ToolCallFormat.Kimi => new(

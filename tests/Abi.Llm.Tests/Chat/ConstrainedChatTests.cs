@@ -5,6 +5,7 @@ using Abi.Llm.Grammars;
 using Abi.Llm.Models;
 using Abi.Llm.Quantization;
 using Abi.Llm.Tests.Engine;
+using Abi.Llm.Tests.Grammars;
 using Microsoft.Extensions.AI;
 
 namespace Abi.Llm.Tests.Chat;
@@ -113,6 +114,17 @@ public sealed class ConstrainedChatTests
                 CheckJson(response.Text, Describe(response));
             }
         }
+    }
+
+    /// <summary>DeepSeek's later templates write a call otherwise than R1's.</summary>
+    [TestCase("{'type': 'function'}<｜tool▁sep｜>{{ name }}\n```json\n", "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n{\"a\":1,\"b\":2}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>")]
+    [TestCase("{{ name }}<｜tool▁sep｜>", "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>add<｜tool▁sep｜>{\"a\":1,\"b\":2}<｜tool▁call▁end｜><｜tool▁calls▁end｜>")]
+    public void ACallIsRequiredInTheFormOfTheTemplate(string call, string expected)
+    {
+        var dialect = new ChatDialect(ChatTemplate.Parse("{{ tools }}{{ messages[0].content }}<｜tool▁call▁begin｜>" + call), _model.Tokenizer);
+        var grammar = ChatConstraint.Make(new ChatRequest(Hi, new GenerationOptions(), [TemplateFixtures.Add], [], true, false) { RequiredTool = "add" }, dialect, "");
+        Assert.That(GrammarTesting.Accepts(grammar!, expected));
+        Assert.That(GrammarTesting.Accepts(grammar!, expected.Replace("add", "sub", StringComparison.Ordinal)), Is.False);
     }
 
     [Test]
