@@ -88,11 +88,12 @@ internal abstract class ChatOutputParser
         _output.Add(new FunctionCallContent(id, call.Name, call.Arguments));
     }
 
-    /// <summary>Says that a call was cut off.</summary>
-    protected void WriteIncomplete(string raw)
+    /// <summary>Says that a call is not complete.</summary>
+    protected void WriteIncomplete(string raw, bool isCut)
     {
         FlushText();
-        _output.Add(new ErrorContent("The output ended inside the call of a tool; the call is not complete. Allow more output tokens.") { ErrorCode = IncompleteCallCode, Details = raw });
+        var message = "The output ended inside the call of a tool; the call is not complete. " + (isCut ? "Allow more output tokens." : "The model itself ended it there: ask again.");
+        _output.Add(new ErrorContent(message) { ErrorCode = IncompleteCallCode, Details = raw });
     }
 
     /// <summary>Nine letters and digits, the one form that every template takes.</summary>

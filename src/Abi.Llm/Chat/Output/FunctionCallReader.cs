@@ -3,7 +3,10 @@ using System.Text;
 namespace Abi.Llm.Chat.Output;
 
 /// <summary>Reads <c>&lt;function=name&gt;{…}</c> or <c>&lt;function=name&gt;&lt;parameter=key&gt;value&lt;/parameter&gt;…&lt;/function&gt;</c>, behind <c>&lt;function=</c>.</summary>
-/// <remarks>A value may hold the function's end tag. Models leave out a value's end tag: then the function ends where <c>&lt;/tool_call&gt;</c>, or the end of the output, follows.</remarks>
+/// <remarks>
+/// A value may hold the function's end tag. Models leave out a value's end tag: then the function ends where <c>&lt;/tool_call&gt;</c>, or the end of the output, follows. They leave out the function's
+/// end tag, too, where <c>&lt;/tool_call&gt;</c> comes.
+/// </remarks>
 internal sealed class FunctionCallReader(ToolTypes types) : CallReader
 {
     private const string End = "</function>";
@@ -75,7 +78,7 @@ internal sealed class FunctionCallReader(ToolTypes types) : CallReader
         }
 
         var tag = _tag.Append(c).ToString();
-        if (tag == End)
+        if (tag is End or WrapperEnd)
         {
             return ReaderProgress.Done;
         }
@@ -87,7 +90,7 @@ internal sealed class FunctionCallReader(ToolTypes types) : CallReader
             return ReaderProgress.More;
         }
 
-        return tag.Length <= Parameter.Length + MaximumName && (tag.StartsWith(Parameter, StringComparison.Ordinal) || Parameter.StartsWith(tag, StringComparison.Ordinal) || End.StartsWith(tag, StringComparison.Ordinal))
+        return tag.Length <= Parameter.Length + MaximumName && (tag.StartsWith(Parameter, StringComparison.Ordinal) || Parameter.StartsWith(tag, StringComparison.Ordinal) || End.StartsWith(tag, StringComparison.Ordinal) || WrapperEnd.StartsWith(tag, StringComparison.Ordinal))
             ? ReaderProgress.More
             : ReaderProgress.Failed;
     }
@@ -109,7 +112,8 @@ internal sealed class FunctionCallReader(ToolTypes types) : CallReader
     private Dictionary<string, object?>? ReadParameters(string tool)
     {
         Dictionary<string, object?> arguments = new(StringComparer.Ordinal);
-        var text = Body()[..^End.Length].Trim();
+        var text = Body();
+        text = (text.EndsWith(End) ? text[..^End.Length] : text).Trim();
         while (!text.IsEmpty)
         {
             var nameEnd = text.IndexOf('>');

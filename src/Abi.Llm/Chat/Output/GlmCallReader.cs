@@ -3,6 +3,7 @@ using System.Text;
 namespace Abi.Llm.Chat.Output;
 
 /// <summary>Reads <c>name &lt;arg_key&gt;key&lt;/arg_key&gt; &lt;arg_value&gt;value&lt;/arg_value&gt; … &lt;/tool_call&gt;</c>.</summary>
+/// <remarks>A value may hold the call's end tag. Models leave out a value's end tag: then the call ends where the output does.</remarks>
 internal sealed class GlmCallReader(ToolTypes types) : CallReader
 {
     private const string End = "</tool_call>";
@@ -13,6 +14,8 @@ internal sealed class GlmCallReader(ToolTypes types) : CallReader
     private readonly StringBuilder _text = new();
     private readonly StringBuilder _tag = new(); // the first one
     private bool _isInValue;
+
+    public override bool MayEndHere(bool isCut) => !isCut && _isInValue && _text.ToString().AsSpan().TrimEnd().EndsWith(End);
 
     public override bool HasBegun => _tag.Length > 0;
 
@@ -60,7 +63,7 @@ internal sealed class GlmCallReader(ToolTypes types) : CallReader
 
     public override List<ParsedCall>? Read()
     {
-        var text = _text.ToString().AsSpan();
+        var text = _text.ToString().AsSpan().TrimEnd();
         text = text[..^End.Length];
         var first = text.IndexOf(Key);
         var name = (first < 0 ? text : text[..first]).Trim().ToString();
@@ -73,9 +76,20 @@ internal sealed class GlmCallReader(ToolTypes types) : CallReader
         text = first < 0 ? default : text[first..].Trim();
         while (!text.IsEmpty)
         {
-            if (!TaggedText.Take(ref text, Key, "</arg_key>", out var key) || !TaggedText.Take(ref text, Value, ValueEnd, out var value))
+            if (!TaggedText.Take(ref text, Key, "</arg_key>", out var key))
             {
                 return null;
+            }
+
+            if (!TaggedText.Take(ref text, Value, ValueEnd, out var value))
+            {
+                if (!text.StartsWith(Value))
+                {
+                    return null;
+                }
+
+                value = text[Value.Length..].ToString();
+                text = default;
             }
 
             arguments[key.Trim()] = types.Value(name, key.Trim(), value);

@@ -161,9 +161,9 @@ internal sealed class HarmonyOutputParser(ToolTypes tools, IEnumerable<string> k
         {
             Write(new ParsedCall(name, arguments));
         }
-        else if (isLast)
+        else if (isLast && CallCount < MaximumCalls)
         {
-            WriteIncomplete(text);
+            WriteIncomplete(text, isCut);
         }
         else
         {
@@ -174,7 +174,7 @@ internal sealed class HarmonyOutputParser(ToolTypes tools, IEnumerable<string> k
     /// <summary>The arguments of a call; null when there are none that it can be made with. Only JSON tells of itself that it is whole.</summary>
     private static Dictionary<string, object?>? Arguments(string name, string text, bool isCut)
     {
-        if (!string.IsNullOrWhiteSpace(text) && CallReader.ReadArguments(text) is { } arguments)
+        if (!string.IsNullOrWhiteSpace(text) && CallReader.ReadArguments(JsonScanner.Read(text) ?? text) is { } arguments)
         {
             return arguments;
         }

@@ -9,6 +9,9 @@ internal sealed class JsonScanner
     /// <summary>Deeper nesting is no call of a tool; it is also what <see cref="System.Text.Json"/> reads.</summary>
     public const int MaximumDepth = 60;
 
+    private const string Punctuation = ",:+-.";
+    private const string Escapable = "\"\\/bfnrtu";
+
     private readonly StringBuilder _text = new();
     private readonly Stack<char> _open = new();
     private bool _isInString;
@@ -17,6 +20,23 @@ internal sealed class JsonScanner
     public string Text => _text.ToString();
 
     public bool HasStarted => _text.Length > 0;
+
+    /// <summary>What a text says that is one object or array and nothing else; null when it is not.</summary>
+    public static string? Read(ReadOnlySpan<char> text)
+    {
+        var scanner = new JsonScanner();
+        text = text.Trim();
+        var at = 0;
+        while (at < text.Length)
+        {
+            if (scanner.Feed(text[at++]) is var progress and not ReaderProgress.More)
+            {
+                return progress == ReaderProgress.Done && at == text.Length ? scanner.Text : null;
+            }
+        }
+
+        return null;
+    }
 
     public ReaderProgress Feed(char c)
     {
@@ -48,32 +68,32 @@ internal sealed class JsonScanner
 
                 return _open.Count == 0 ? ReaderProgress.Done : ReaderProgress.More;
             default:
-                return ReaderProgress.More;
+                // anything else, such as a tag, means that the brackets before it are not all there
+                return char.IsAsciiLetterOrDigit(c) || char.IsWhiteSpace(c) || Punctuation.Contains(c) ? ReaderProgress.More : ReaderProgress.Failed;
         }
     }
 
+    /// <summary>Models write line breaks into strings, which JSON wants escaped, and escape what JSON does not: an apostrophe as in Python, or anything as in patterns.</summary>
     private void FeedString(char c)
     {
-        if (c < ' ')
+        if (_isEscaped && c == '\'')
         {
-            // models write line breaks into strings; JSON wants them escaped
-            _text.Append(_isEscaped ? "\\" : string.Empty).Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
-            _isEscaped = false;
-            return;
+            _text.Length--;
+        }
+        else if (_isEscaped && !Escapable.Contains(c))
+        {
+            _text.Append('\\');
         }
 
-        _text.Append(c);
-        if (_isEscaped)
+        _isInString = _isEscaped || c != '"';
+        _isEscaped = !_isEscaped && c == '\\';
+        if (c < ' ')
         {
-            _isEscaped = false;
+            _text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
         }
-        else if (c == '\\')
+        else
         {
-            _isEscaped = true;
-        }
-        else if (c == '"')
-        {
-            _isInString = false;
+            _text.Append(c);
         }
     }
 }

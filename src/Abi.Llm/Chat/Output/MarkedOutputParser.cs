@@ -96,7 +96,7 @@ internal sealed partial class MarkedOutputParser : ChatOutputParser
             }
             else
             {
-                WriteIncomplete(_raw.ToString());
+                WriteIncomplete(_raw.ToString(), isCut);
             }
 
             _reader = null;

@@ -22,9 +22,16 @@ internal sealed class ToolTypes(IEnumerable<AIFunctionDeclaration> tools)
             return Text(text);
         }
 
+        // templates that show values as plain text show these in Python's words, and models learn them
+        var json = text switch
+        {
+            "True" or "False" when types.Contains("boolean") => text.ToLowerInvariant(),
+            "None" when types.Contains("null") && !types.Contains("string") => "null",
+            _ => ChatJson.Sound(text),
+        };
         try
         {
-            using var document = JsonDocument.Parse(ChatJson.Sound(text));
+            using var document = JsonDocument.Parse(json);
             if (!types.Contains("string") || types.Any(type => IsOf(document.RootElement, type)))
             {
                 return document.RootElement.Clone();

@@ -95,6 +95,13 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.LlamaJson, "{\"name\": \"Bob\", \"age\": ", "{\"name\": \"Bob\", \"age\": ")]
     [TestCase(ToolCallFormat.LlamaJson, "{\"id\": \"1\", \"type\": \"function\", \"function\": {\"name\": \"add\", \"arguments\": {\"a\": 1}}}", "[add{a=1}]")]
     [TestCase(ToolCallFormat.LlamaJson, "{\"parameters\": {\"name\": \"Bob\"}, \"name\": \"add\"}", "[add{name=\"Bob\"}]")]
+    [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=find>\n<parameter=exact>\nTrue\n</parameter>\n<parameter=limit>\nNone\n</parameter>\n<parameter=text>\nNone\n</parameter>\n<parameter=place>\nFalse\n</parameter>\n</function>\n</tool_call>", "[find{exact=true,limit=null,text=\"None\",place=\"False\"}]")]
+    [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=find>\n<parameter=count>\n12\n</parameter>\n</tool_call>\nSo.", "[find{count=12}]So.")]
+    [TestCase(ToolCallFormat.Glm, "<tool_call>get_weather\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n<arg_key>city</arg_key>\n<arg_value>Bonn</tool_call>\n", "[get_weather{days=3,city=\"Bonn\"}]")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": \"it\\'s \\d+\\\\.\\\" C:\\Temp\\n\"}}</tool_call>", "[add{a=\"it's \\\\d+\\\\.\\\" C:\\\\Temp\\n\"}]")]
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 1}\n</tool_call>\n<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": -2.5e+1}}\n</tool_call>", "<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 1}\n[add{a=-2.5e+1}]")]
+    [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>{\"a\": \"line\nbreak\"}\n<|call|>", "[add{a=\"line\\u000abreak\"}]")]
+    [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>{\"a\": 1} and<|call|>", "{\"a\": 1} and")]
     [TestCase(ToolCallFormat.None, "<tool_call>{\"name\": \"add\"}</tool_call>", "<tool_call>{\"name\": \"add\"}</tool_call>")]
     public void EveryFormatIsReadHoweverItIsCut(ToolCallFormat format, string output, string expected) =>
         ParserRun.CheckEverySplit(() => ParserRun.Parser(string.Empty, format), output, expected);
@@ -125,6 +132,31 @@ public sealed class ChatOutputParserTests
     {
         var parser = ParserRun.Parser(string.Empty, format);
         Assert.That(ParserRun.Describe([.. parser.Push(output), .. parser.Finish(isCut: true)]), Is.EqualTo(expected));
+    }
+
+    [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\"")]
+    [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>{\"a\"")]
+    public void MoreTokensAreAdvisedWhereTheyWereTooFew(ToolCallFormat format, string output)
+    {
+        Assert.That(Message(isCut: true), Does.EndWith("Allow more output tokens."));
+        Assert.That(Message(isCut: false), Does.Not.Contain("tokens").And.Contain("The model itself ended it"));
+
+        string Message(bool isCut)
+        {
+            var parser = ParserRun.Parser(string.Empty, format);
+            parser.Push(output);
+            return ((ErrorContent)parser.Finish(isCut).Single()).Message;
+        }
+    }
+
+    [Test]
+    public void MoreCallsThanOneResponseMayHoldAreText()
+    {
+        var parser = ParserRun.Parser(string.Empty, ToolCallFormat.Harmony);
+        const string Call = "<|channel|>commentary to=functions.add<|message|>{\"a\": 1}";
+        var calls = string.Concat(Enumerable.Repeat(Call + "<|call|><|start|>assistant", ChatOutputParser.MaximumCalls));
+        Assert.That(ParserRun.Describe([.. parser.Push(calls + Call), .. parser.Finish()]), Does.EndWith("[add{a=1}]{\"a\": 1}"));
+        Assert.That(parser.CallCount, Is.EqualTo(ChatOutputParser.MaximumCalls));
     }
 
     [Test]

@@ -11,7 +11,7 @@ internal static class ParserRun
 {
     /// <summary>Types as C# writes them: of a text that may be null, of one or the other, of anything; and a text that may be null as Python writes it.</summary>
     private static readonly AIFunctionDeclaration Find = AIFunctionFactory.CreateDeclaration(
-        "find", "Finds.", JsonDocument.Parse("""{"properties":{"text":{"type":["string","null"]},"count":{"type":["string","integer"]},"place":{},"other":{"anyOf":[{"type":"string"},{"type":"null"}]}}}""").RootElement);
+        "find", "Finds.", JsonDocument.Parse("""{"properties":{"text":{"type":["string","null"]},"count":{"type":["string","integer"]},"place":{},"other":{"anyOf":[{"type":"string"},{"type":"null"}]},"exact":{"type":"boolean"},"limit":{"type":["integer","null"]}}}""").RootElement);
 
     public static ChatOutputParser Parser(string template, ToolCallFormat format, string prompt = "", bool hasTools = true, params string[] knownIds)
     {
