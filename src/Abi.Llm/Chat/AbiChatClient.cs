@@ -101,47 +101,60 @@ public sealed class AbiChatClient : IChatClient
         var recorder = new ChatRecorder(_modelId, isStreaming, _options.CaptureContent);
         try
         {
-            ChatRun run;
-            try
+            ChatRequest? request = null;
+            UsageDetails? before = null;
+            var isOver = false;
+            while (!isOver)
             {
-                run = Start(messages, options, ref recorder, cancellationToken);
-            }
-            catch (Exception exception)
-            {
-                recorder.Fail(exception);
-                throw;
-            }
-
-            await using (run.ConfigureAwait(false))
-            {
-                while (true)
+                ChatRun run;
+                try
                 {
-                    ChatResponseUpdate? update;
-                    try
-                    {
-                        update = await run.NextAsync().ConfigureAwait(false);
-                    }
-                    catch (Exception exception)
-                    {
-                        recorder.Fail(exception);
-                        throw;
-                    }
+                    request = request is null ? Read(messages, options, recorder) : request.WithoutTools();
+                    run = Start(request, before, cancellationToken);
+                }
+                catch (Exception exception)
+                {
+                    recorder.Fail(exception);
+                    throw;
+                }
 
-                    if (update is null)
+                isOver = true;
+                await using (run.ConfigureAwait(false))
+                {
+                    while (true)
                     {
-                        break;
-                    }
+                        ChatResponseUpdate? update;
+                        try
+                        {
+                            update = await run.NextAsync().ConfigureAwait(false);
+                        }
+                        catch (Exception exception)
+                        {
+                            recorder.Fail(exception);
+                            throw;
+                        }
 
-                    if (update.FinishReason is null)
-                    {
-                        recorder.Chunk(update.Contents);
-                    }
-                    else
-                    {
-                        recorder.Response(run.ResponseId, update.FinishReason, run.Usage);
-                    }
+                        if (update is null)
+                        {
+                            break;
+                        }
 
-                    yield return update;
+                        if (update.FinishReason is null)
+                        {
+                            recorder.Chunk(update.Contents);
+                        }
+                        else if (run.HasDeclinedTools && _dialect != _toolDialect)
+                        {
+                            (before, isOver) = (run.Usage, false); // its answer comes to the template without tools
+                            break;
+                        }
+                        else
+                        {
+                            recorder.Response(run.ResponseId, update.FinishReason, run.Usage);
+                        }
+
+                        yield return update;
+                    }
                 }
             }
         }
@@ -151,14 +164,23 @@ public sealed class AbiChatClient : IChatClient
         }
     }
 
-    private ChatRun Start(IEnumerable<ChatMessage> messages, ChatOptions? options, ref ChatRecorder recorder, CancellationToken cancellationToken)
+    private ChatRequest Read(IEnumerable<ChatMessage> messages, ChatOptions? options, in ChatRecorder recorder)
     {
         var request = ChatOptionsReader.Read(this, messages, options, _options, _modelId, hasTools => DialectFor(hasTools).Template);
         recorder.Request(request);
+        return request;
+    }
+
+    private ChatRun Start(ChatRequest request, UsageDetails? before, CancellationToken cancellationToken)
+    {
         var dialect = DialectFor(!request.Tools.IsEmpty);
         var prompt = dialect.Template.Prompt(
             request.Messages,
-            new ChatRenderOptions { Tools = request.Tools, Variables = request.Variables, Unsupported = _options.Unsupported, Now = _options.TimeProvider.GetLocalNow() },
+            new ChatRenderOptions
+            {
+                Tools = request.Tools, Variables = request.Variables, Now = _options.TimeProvider.GetLocalNow(),
+                Unsupported = before is null || _options.Unsupported == UnsupportedByTemplate.PassThrough ? _options.Unsupported : UnsupportedByTemplate.FoldIn,
+            },
             _backend.Tokenizer,
             cancellationToken);
         var ids = prompt.Encode(_backend.Tokenizer);
@@ -175,7 +197,7 @@ public sealed class AbiChatClient : IChatClient
         }
 
         var parser = dialect.Parser(request.ToolTypes, prompt.Text, request.Messages.SelectMany(static message => message.Contents).OfType<FunctionCallContent>().Select(static call => call.CallId));
-        return new ChatRun(_backend.GenerateAsync(ids, generation, cancellationToken), parser, request, ids.Length, _modelId, _options.TimeProvider.GetUtcNow(), cancellationToken);
+        return new ChatRun(_backend.GenerateAsync(ids, generation, cancellationToken), parser, request, ids.Length, _modelId, _options.TimeProvider.GetUtcNow(), before, cancellationToken);
     }
 
     private ChatDialect DialectFor(bool hasTools) => hasTools ? _toolDialect : _dialect;

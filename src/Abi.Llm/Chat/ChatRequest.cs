@@ -22,4 +22,7 @@ internal sealed record ChatRequest(
     public string? RequiredTool { get; init; }
 
     public ToolTypes ToolTypes { get; } = new(Tools);
+
+    /// <summary>The same without tools.</summary>
+    public ChatRequest WithoutTools() => new(Messages, Generation, [], Variables, ShowsReasoning, SingleCall) { ResponseSchema = ResponseSchema };
 }

@@ -12,6 +12,7 @@ internal sealed class ChatRun : IAsyncDisposable
     private readonly ChatRequest _request;
     private readonly string _modelId;
     private readonly DateTimeOffset _created;
+    private readonly UsageDetails? _before;
     private readonly string _messageId = $"msg_{Guid.NewGuid():n}";
     private int _calls;
     private int _outputTokens;
@@ -21,13 +22,14 @@ internal sealed class ChatRun : IAsyncDisposable
     private GenerationOutcome? _outcome;
 
     public ChatRun(
-        IAsyncEnumerable<GeneratedPiece> pieces, ChatOutputParser parser, ChatRequest request, int promptTokens, string modelId, DateTimeOffset created, CancellationToken cancellationToken)
+        IAsyncEnumerable<GeneratedPiece> pieces, ChatOutputParser parser, ChatRequest request, int promptTokens, string modelId, DateTimeOffset created, UsageDetails? before, CancellationToken cancellationToken)
     {
         _pieces = pieces.GetAsyncEnumerator(cancellationToken);
         _parser = parser;
         _request = request;
         _modelId = modelId;
         _created = created;
+        _before = before;
         Usage = new UsageDetails { InputTokenCount = promptTokens };
     }
 
@@ -73,6 +75,9 @@ internal sealed class ChatRun : IAsyncDisposable
         return Last();
     }
 
+    /// <summary>Whether the model made no call but said that it needs none: it has to be asked again, without tools.</summary>
+    public bool HasDeclinedTools => _parser.HasDeclinedTools && _calls == 0;
+
     public ValueTask DisposeAsync() => _pieces.DisposeAsync();
 
     private ChatResponseUpdate? Update(List<AIContent> contents, GeneratedPiece? piece)
@@ -105,6 +110,11 @@ internal sealed class ChatRun : IAsyncDisposable
         Usage.OutputTokenCount = _outcome?.Usage.GeneratedTokens ?? _outputTokens;
         Usage.TotalTokenCount = Usage.InputTokenCount + Usage.OutputTokenCount;
         Usage.ReasoningTokenCount = _reasoningTokens;
+        if (_before is not null)
+        {
+            Usage.Add(_before);
+        }
+
         var update = New([new UsageContent(Usage)], _outcome);
         update.FinishReason = _calls > 0 ? ChatFinishReason.ToolCalls
             : _outcome?.FinishReason is FinishReason.Length or FinishReason.ContextFull or FinishReason.TimeLimit ? ChatFinishReason.Length

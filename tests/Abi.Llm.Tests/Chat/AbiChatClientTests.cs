@@ -368,6 +368,31 @@ public sealed class AbiChatClientTests
         }
     }
 
+    /// <summary>Command R is told to call <c>directly-answer</c> where it needs no tool, and answers to its other template.</summary>
+    [Test]
+    public async Task AModelThatDeclinesToolsIsAskedAgainWithoutThem([Values] bool isStreaming)
+    {
+        const string Declines = "Action:\n```json\n[\n    {\n        \"tool_name\": \"directly-answer\",\n        \"parameters\": {}\n    }\n]```";
+        var backend = new ScriptedBackend(Declines, "It is 12 degrees.");
+        var plain = ChatTemplate.Parse("{% for message in messages %}{% if message.role not in ['user', 'assistant'] %}{{ raise_exception('no ' + message.role) }}{% endif %}[{{ message.role }}]{{ message.content }}{% endfor %}");
+        using var client = new AbiChatClient(backend, "scripted", plain, TemplateFixtures.Load("CohereForAI"), new AbiChatClientOptions());
+        ChatMessage[] messages =
+        [
+            .. Hi, new(ChatRole.Assistant, [new FunctionCallContent("call00001", "get_weather", new Dictionary<string, object?> { ["city"] = "Bonn" })]), new(ChatRole.Tool, [new FunctionResultContent("call00001", "12 degrees")]),
+        ];
+        var options = new ChatOptions { Tools = [TemplateFixtures.Weather] };
+        var response = isStreaming ? await client.GetStreamingResponseAsync(messages, options).ToChatResponseAsync() : await client.GetResponseAsync(messages, options);
+        Assert.That(response.Text, Is.EqualTo("It is 12 degrees."));
+        Assert.That(response.FinishReason, Is.EqualTo(ChatFinishReason.Stop));
+        Assert.That(response.Messages, Has.Count.EqualTo(1));
+        var (first, second) = (backend.Requests.First(), backend.Requests.Last());
+        Assert.That(backend.Requests, Has.Count.EqualTo(2));
+        Assert.That(first.Prompt, Does.Contain("directly-answer"));
+        Assert.That(second.Prompt, Does.Contain("[user]Hi").And.Contain("12 degrees").And.Not.Contain("directly-answer"));
+        Assert.That(response.Usage!.InputTokenCount, Is.EqualTo(first.Ids.Length + second.Ids.Length));
+        Assert.That(response.Usage.OutputTokenCount, Is.GreaterThan(Declines.Length / backend.PieceLength), "both are counted");
+    }
+
     private static async Task<(string Prompt, int[] Ids, GenerationOptions Options)> Ask(ChatOptions? options, ChatMessage[]? messages = null, ChatTemplate? template = null)
     {
         var backend = new ScriptedBackend("ok");

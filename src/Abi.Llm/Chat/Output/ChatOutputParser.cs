@@ -37,6 +37,9 @@ internal abstract class ChatOutputParser
     /// <summary>The number of calls so far.</summary>
     public int CallCount { get; private set; }
 
+    /// <summary>Whether the model said, in its way of calling tools, that it calls none: its answer is still to come, to a prompt without tools.</summary>
+    public bool HasDeclinedTools { get; protected set; }
+
     /// <summary>Takes a piece of the output.</summary>
     /// <returns>What it made certain.</returns>
     public List<AIContent> Push(ReadOnlySpan<char> piece)

@@ -295,7 +295,11 @@ internal sealed partial class MarkedOutputParser : ChatOutputParser
         _isAfterCall = true;
         foreach (var call in calls)
         {
-            if (!_syntax.NoCalls.AsSpan().Contains(call.Name) || _tools.Has(call.Name))
+            if (_syntax.NoCalls.AsSpan().Contains(call.Name) && !_tools.Has(call.Name))
+            {
+                HasDeclinedTools = true;
+            }
+            else
             {
                 Write(call);
             }
