@@ -12,7 +12,7 @@ public sealed record GenerationOptions
     private const int MostStopStrings = 1024;
     private const int MostStopCharacters = 1 << 16;
 
-    /// <summary>How tokens are chosen.</summary>
+    /// <summary>How tokens are chosen; what is not set in it, as the model's file recommends (<see cref="LanguageModel.RecommendedSampling"/>).</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
     /// <summary>What the text must look like, whatever the sampler would choose; unset, anything. The text shows control tokens that the grammar takes.</summary>

@@ -6,6 +6,7 @@ using Abi.Compute.Tensors;
 using Abi.Llm.Engine;
 using Abi.Llm.Gguf;
 using Abi.Llm.Models;
+using Abi.Llm.Sampling;
 using Abi.Llm.Tokenizers;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -51,6 +52,9 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
 
     /// <summary>The model's shape and graphs.</summary>
     public ModelDefinition Definition { get; }
+
+    /// <summary>What the file recommends to sample with (keys <c>general.sampling.*</c>), with the defaults where it says nothing. It counts for what a generation's options leave unset.</summary>
+    public SamplingOptions RecommendedSampling => Definition.RecommendedSampling;
 
     /// <summary>The device that computes.</summary>
     public string DeviceName { get; }

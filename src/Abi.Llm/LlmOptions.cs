@@ -71,7 +71,7 @@ public sealed class LlmOptions
     /// <summary>The most tokens that any generation may sample, whatever it asks for. Unset, any number.</summary>
     public int? TokenLimit { get; set; }
 
-    /// <summary>How tokens are chosen by generations that do not say how.</summary>
+    /// <summary>How tokens are chosen by generations that do not say how; what is not set in it, as the model's file recommends (<see cref="LanguageModel.RecommendedSampling"/>).</summary>
     public SamplingOptions Sampling { get; set; } = new();
 
     /// <summary>The most tokens of generations that do not say how many; unset, the model decides, up to the context.</summary>

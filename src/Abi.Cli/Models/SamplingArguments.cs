@@ -46,7 +46,7 @@ internal static class SamplingArguments
 
     /// <summary>The rows of the table.</summary>
     public static OptionGroup Group { get; } = new(
-        "sampling",
+        "sampling (defaults of single models, which their files recommend, come before the ones here)",
         [
             Samplers, Sequence, Seed, Temperature, TopK, TopP, MinP, TopNSigma, Typical, TailFree, XtcProbability, XtcThreshold, MinimumKept,
             RepeatLastN, RepeatPenalty, PresencePenalty, FrequencyPenalty, DryMultiplier, DryBase, DryAllowedLength, DryLastN, DryBreakers,
@@ -62,18 +62,10 @@ internal static class SamplingArguments
         var sampling = Defaults with
         {
             Seed = arguments.Get(Seed),
-            Temperature = arguments.Get(Temperature),
-            TopK = arguments.Get(TopK),
-            TopP = arguments.Get(TopP),
-            MinP = arguments.Get(MinP),
             TopNSigma = arguments.Get(TopNSigma),
             TypicalP = arguments.Get(Typical),
             TailFreeZ = arguments.Get(TailFree),
-            XtcProbability = arguments.Get(XtcProbability),
-            XtcThreshold = arguments.Get(XtcThreshold),
             MinimumKept = arguments.Get(MinimumKept),
-            PenaltyWindow = arguments.Get(RepeatLastN) is var window and >= 0 ? window : contextLength,
-            RepetitionPenalty = arguments.Get(RepeatPenalty),
             PresencePenalty = arguments.Get(PresencePenalty),
             FrequencyPenalty = arguments.Get(FrequencyPenalty),
             DryMultiplier = arguments.Get(DryMultiplier),
@@ -83,13 +75,23 @@ internal static class SamplingArguments
             DrySequenceBreakers = arguments.Has(DryBreakers) ? [.. arguments.GetAll(DryBreakers).Where(text => text is not ("none" or ""))] : Defaults.DrySequenceBreakers,
             DynamicTemperatureRange = arguments.Get(DynamicRange),
             DynamicTemperatureExponent = arguments.Get(DynamicExponent),
-            Mirostat = (MirostatMode)int.Parse(arguments.Get(Mirostat), CultureInfo.InvariantCulture),
-            MirostatEta = arguments.Get(MirostatRate),
-            MirostatTau = arguments.Get(MirostatTarget),
             AdaptiveTarget = arguments.Get(AdaptiveTarget),
             AdaptiveDecay = arguments.Get(AdaptiveDecay),
             LogitBias = ImmutableDictionary<int, float>.Empty.SetItems(arguments.GetAll(LogitBias)),
         };
+
+        // What a model's file may recommend is set only where it is given.
+        Given(Temperature, value => sampling with { Temperature = value });
+        Given(TopK, value => sampling with { TopK = value });
+        Given(TopP, value => sampling with { TopP = value });
+        Given(MinP, value => sampling with { MinP = value });
+        Given(XtcProbability, value => sampling with { XtcProbability = value });
+        Given(XtcThreshold, value => sampling with { XtcThreshold = value });
+        Given(RepeatLastN, value => sampling with { PenaltyWindow = value >= 0 ? value : contextLength });
+        Given(RepeatPenalty, value => sampling with { RepetitionPenalty = value });
+        Given(Mirostat, value => sampling with { Mirostat = (MirostatMode)int.Parse(value, CultureInfo.InvariantCulture) });
+        Given(MirostatRate, value => sampling with { MirostatEta = value });
+        Given(MirostatTarget, value => sampling with { MirostatTau = value });
         if (arguments.Has(Samplers) && arguments.Has(Sequence))
         {
             throw new UsageException("'--samplers' and '--sampler-seq' both set the order; give one.");
@@ -114,6 +116,8 @@ internal static class SamplingArguments
         }
 
         return sampling;
+
+        void Given<T>(Option<T> option, Func<T, SamplingOptions> set) => sampling = arguments.Has(option) ? set(arguments.Get(option)) : sampling;
     }
 
     /// <summary>The chain's links in the order of the names. Adaptive-p is the choice behind the chain, not a link, so naming it changes nothing.</summary>

@@ -166,7 +166,7 @@ public sealed class AbiChatClient : IChatClient
 
     private ChatRequest Read(IEnumerable<ChatMessage> messages, ChatOptions? options, in ChatRecorder recorder)
     {
-        var request = ChatOptionsReader.Read(this, messages, options, _options, _modelId, hasTools => DialectFor(hasTools).Template);
+        var request = ChatOptionsReader.Read(this, messages, options, _options, _modelId, _backend.RecommendedSampling, hasTools => DialectFor(hasTools).Template);
         recorder.Request(request);
         return request;
     }

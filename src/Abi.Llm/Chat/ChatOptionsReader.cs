@@ -14,14 +14,16 @@ internal static class ChatOptionsReader
     /// <param name="options">The options.</param>
     /// <param name="settings">The client's settings.</param>
     /// <param name="modelId">The model's name.</param>
+    /// <param name="recommended">What the model samples with where nobody says otherwise.</param>
     /// <param name="template">The template that would be used.</param>
     /// <exception cref="ChatOptionException">A member cannot be honoured; it is named.</exception>
-    public static ChatRequest Read(IChatClient client, IEnumerable<ChatMessage> messages, ChatOptions? options, AbiChatClientOptions settings, string modelId, Func<bool, ChatTemplate> template)
+    public static ChatRequest Read(
+        IChatClient client, IEnumerable<ChatMessage> messages, ChatOptions? options, AbiChatClientOptions settings, string modelId, SamplingOptions recommended, Func<bool, ChatTemplate> template)
     {
         List<ChatMessage> list = [.. messages];
         if (options is null)
         {
-            return new ChatRequest(list, settings.Generation ?? new GenerationOptions(), [], ImmutableDictionary<string, object?>.Empty, true, false);
+            return new ChatRequest(list, Generation(client, new ChatOptions(), settings, recommended), [], ImmutableDictionary<string, object?>.Empty, true, false);
         }
 
         RefuseWhatAServerDoes(options);
@@ -32,7 +34,7 @@ internal static class ChatOptionsReader
 
         var tools = Tools(options);
         var chosen = template(!tools.IsEmpty);
-        var generation = Generation(client, options, settings);
+        var generation = Generation(client, options, settings, recommended);
         var variables = ImmutableDictionary<string, object?>.Empty;
         var showsReasoning = ReadReasoning(options.Reasoning, chosen, ref variables);
         generation = AdditionalChatOptions.Apply(options.AdditionalProperties, generation, settings.IgnoreUnknownProperties, ref variables);
@@ -99,7 +101,7 @@ internal static class ChatOptionsReader
         }
     }
 
-    private static GenerationOptions Generation(IChatClient client, ChatOptions options, AbiChatClientOptions settings)
+    private static GenerationOptions Generation(IChatClient client, ChatOptions options, AbiChatClientOptions settings, SamplingOptions recommended)
     {
         var generation = settings.Generation ?? new GenerationOptions();
         if (options.RawRepresentationFactory is { } factory && factory(client) is { } raw)
@@ -118,7 +120,7 @@ internal static class ChatOptionsReader
             throw Refused(nameof(ChatOptions.StopSequences), "one of them is empty; an empty text stands everywhere.");
         }
 
-        var sampling = generation.Sampling;
+        var sampling = generation.Sampling.Over(recommended);
         return generation with
         {
             MaximumTokens = options.MaxOutputTokens ?? generation.MaximumTokens,

@@ -1,3 +1,4 @@
+using Abi.Llm.Sampling;
 using Abi.Llm.Tokenizers;
 
 namespace Abi.Llm.Chat;
@@ -10,6 +11,9 @@ internal interface IChatBackend : IDisposable
 
     /// <summary>The most tokens of prompt and response together; null when they do not share a limit.</summary>
     int? ContextLength { get; }
+
+    /// <summary>What the model's file recommends to sample with.</summary>
+    SamplingOptions RecommendedSampling { get; }
 
     /// <summary>Generates after a prompt; the last piece carries the outcome.</summary>
     IAsyncEnumerable<GeneratedPiece> GenerateAsync(ReadOnlyMemory<int> promptIds, GenerationOptions options, CancellationToken cancellationToken);

@@ -1,4 +1,5 @@
 using Abi.Llm.Models;
+using Abi.Llm.Sampling;
 using Abi.Llm.Tokenizers;
 
 namespace Abi.Llm.Chat;
@@ -11,6 +12,8 @@ internal sealed class LanguageModelBackend(Func<LanguageModel> current, bool own
     public Tokenizer Tokenizer => current().Tokenizer;
 
     public int? ContextLength => current() is var model && model.Definition.Kind == ModelKind.EncoderDecoder ? null : model.ContextLength;
+
+    public SamplingOptions RecommendedSampling => current().RecommendedSampling;
 
     public IAsyncEnumerable<GeneratedPiece> GenerateAsync(ReadOnlyMemory<int> promptIds, GenerationOptions options, CancellationToken cancellationToken) =>
         current().GenerateAsync(promptIds, options, cancellationToken);

@@ -44,7 +44,7 @@ internal sealed class GenerationRequest : EngineRequest
         _contextLength = engine.ContextLength;
         _vocabularySize = engine.VocabularySize;
         _promptTokens = promptTokens;
-        var sampling = options.Sampling;
+        var sampling = options.Sampling.Over(engine.Definition.RecommendedSampling);
         if (options.IgnoreEndOfGeneration)
         {
             sampling = sampling with { LogitBias = sampling.LogitBias.SetItems(tokenizer.EndOfGenerationIds.Select(id => KeyValuePair.Create(id, float.NegativeInfinity))) };

@@ -1,5 +1,6 @@
 using Abi.Compute.Graphs;
 using Abi.Llm.Gguf;
+using Abi.Llm.Sampling;
 
 namespace Abi.Llm.Models;
 
@@ -51,6 +52,9 @@ public sealed class ModelDefinition
     /// <summary>The token that a decoder behind an encoder starts with.</summary>
     public int? DecoderStartId { get; }
 
+    /// <summary>What the file recommends to sample with; nothing is set where it says nothing.</summary>
+    internal SamplingOptions RecommendedSampling { get; private init; } = new();
+
     /// <summary>The state that the decoder keeps, shared with the encoder's graph.</summary>
     public StateLayout State => DecoderGraph?.State ?? new StateLayout([], []);
 
@@ -81,9 +85,10 @@ public sealed class ModelDefinition
         // −1, signed or not, stands for a pooling that is not said.
         var declared = file.Metadata.GetInt64($"{name}.pooling_type", 0);
         var defaultPooling = declared is >= 0 and <= (int)EmbeddingPooling.Rank ? (EmbeddingPooling)declared : EmbeddingPooling.None;
+        var recommended = Sampling.RecommendedSampling.Read(file.Metadata, hyperparameters.ContextLength);
         var fingerprint = new Lazy<ReadOnlyMemory<byte>>(() => ModelFingerprint.Compute(file));
         ModelDefinition Make(ModelKind kind, Graph? decoder, Graph? encoder, Func<EmbeddingPooling, Graph> embeddings, int? start = null) =>
-            new(name, kind, hyperparameters, decoder, encoder, embeddings, defaultPooling, start, fingerprint);
+            new(name, kind, hyperparameters, decoder, encoder, embeddings, defaultPooling, start, fingerprint) { RecommendedSampling = recommended };
         switch (architecture.Machine)
         {
             case ModelMachine.Bert:

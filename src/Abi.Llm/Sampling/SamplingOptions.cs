@@ -4,10 +4,27 @@ using System.Globalization;
 namespace Abi.Llm.Sampling;
 
 /// <summary>How the next token is chosen. The defaults are llama.cpp's; a <see cref="Temperature"/> of 0 is greedy.</summary>
-/// <remarks>Immutable and thread-safe, as far as the processors given are.</remarks>
+/// <remarks>
+/// Immutable and thread-safe, as far as the processors given are. A model's file may recommend what a generation samples with (<see cref="LanguageModel.RecommendedSampling"/>); that counts
+/// for what is not set here.
+/// </remarks>
 public sealed record SamplingOptions
 {
     private const int MostBreakers = 256;
+
+    // What a model's file may recommend; null where nothing is set.
+    private readonly float? _temperature;
+    private readonly int? _topK;
+    private readonly float? _topP;
+    private readonly float? _minP;
+    private readonly float? _xtcProbability;
+    private readonly float? _xtcThreshold;
+    private readonly int? _penaltyWindow;
+    private readonly float? _repetitionPenalty;
+    private readonly MirostatMode? _mirostat;
+    private readonly float? _mirostatTau;
+    private readonly float? _mirostatEta;
+    private readonly ImmutableArray<SamplerKind>? _order;
 
     /// <summary>llama.cpp's order, with tail-free after typical, where it used to be.</summary>
     public static ImmutableArray<SamplerKind> DefaultOrder { get; } =
@@ -16,11 +33,11 @@ public sealed record SamplingOptions
         SamplerKind.TailFree, SamplerKind.TopP, SamplerKind.MinP, SamplerKind.Xtc, SamplerKind.Temperature,
     ];
 
-    /// <summary>Always the most likely token.</summary>
-    public static SamplingOptions Greedy { get; } = new() { Temperature = 0 };
+    /// <summary>Always the most likely token, whatever a model's file recommends.</summary>
+    public static SamplingOptions Greedy { get; } = new() { Temperature = 0, RepetitionPenalty = 1, Mirostat = default, Order = DefaultOrder };
 
     /// <summary>Logits are divided by it; 0 or less keeps only the best token.</summary>
-    public float Temperature { get; init; } = 0.8f;
+    public float Temperature { get => _temperature ?? 0.8f; init => _temperature = value; }
 
     /// <summary>Above 0, the temperature moves within this distance of <see cref="Temperature"/> with the entropy.</summary>
     public float DynamicTemperatureRange { get; init; }
@@ -29,13 +46,13 @@ public sealed record SamplingOptions
     public float DynamicTemperatureExponent { get; init; } = 1;
 
     /// <summary>Keeps so many of the best; 0 or less keeps all.</summary>
-    public int TopK { get; init; } = 40;
+    public int TopK { get => _topK ?? 40; init => _topK = value; }
 
     /// <summary>Keeps the best tokens that together hold this probability; 1 keeps all.</summary>
-    public float TopP { get; init; } = 0.95f;
+    public float TopP { get => _topP ?? 0.95f; init => _topP = value; }
 
     /// <summary>Keeps tokens with at least this share of the best one's probability; 0 keeps all.</summary>
-    public float MinP { get; init; } = 0.05f;
+    public float MinP { get => _minP ?? 0.05f; init => _minP = value; }
 
     /// <summary>The probability that locally typical tokens together hold; 1 keeps all (paper: Meister et al. 2022).</summary>
     public float TypicalP { get; init; } = 1;
@@ -47,19 +64,19 @@ public sealed record SamplingOptions
     public float TopNSigma { get; init; } = -1;
 
     /// <summary>How often, 0 to 1, the best tokens above <see cref="XtcThreshold"/> are dropped but for the last.</summary>
-    public float XtcProbability { get; init; }
+    public float XtcProbability { get => _xtcProbability.GetValueOrDefault(); init => _xtcProbability = value; }
 
     /// <summary>The probability above which XTC drops; above 0.5 it does nothing.</summary>
-    public float XtcThreshold { get; init; } = 0.1f;
+    public float XtcThreshold { get => _xtcThreshold ?? 0.1f; init => _xtcThreshold = value; }
 
     /// <summary>At least so many tokens survive top-p, min-p, typical, tail-free and XTC.</summary>
     public int MinimumKept { get; init; }
 
     /// <summary>How many of the last tokens the penalties look at; 0 or less turns them off.</summary>
-    public int PenaltyWindow { get; init; } = 64;
+    public int PenaltyWindow { get => _penaltyWindow ?? 64; init => _penaltyWindow = value; }
 
     /// <summary>Positive logits of tokens in the window are divided by it and others multiplied; 1 does nothing.</summary>
-    public float RepetitionPenalty { get; init; } = 1;
+    public float RepetitionPenalty { get => _repetitionPenalty ?? 1; init => _repetitionPenalty = value; }
 
     /// <summary>Taken off for every occurrence in the window; 0 does nothing.</summary>
     public float FrequencyPenalty { get; init; }
@@ -83,13 +100,13 @@ public sealed record SamplingOptions
     public ImmutableArray<string> DrySequenceBreakers { get; init; } = ["\n", ":", "\"", "*"];
 
     /// <summary>Instead of the truncating samplers: steer towards a target surprise.</summary>
-    public MirostatMode Mirostat { get; init; }
+    public MirostatMode Mirostat { get => _mirostat.GetValueOrDefault(); init => _mirostat = value; }
 
     /// <summary>The target surprise of Mirostat, in bits.</summary>
-    public float MirostatTau { get; init; } = 5;
+    public float MirostatTau { get => _mirostatTau ?? 5; init => _mirostatTau = value; }
 
     /// <summary>The learning rate of Mirostat.</summary>
-    public float MirostatEta { get; init; } = 0.1f;
+    public float MirostatEta { get => _mirostatEta ?? 0.1f; init => _mirostatEta = value; }
 
     /// <summary>Adaptive-p: tokens near this probability are preferred, 0 to 1; negative turns it off.</summary>
     public float AdaptiveTarget { get; init; } = -1;
@@ -101,13 +118,30 @@ public sealed record SamplingOptions
     public ImmutableDictionary<int, float> LogitBias { get; init; } = ImmutableDictionary<int, float>.Empty;
 
     /// <summary>The order of the samplers; one that is left out is off. Logit bias and processors come before, the choice after.</summary>
-    public ImmutableArray<SamplerKind> Order { get; init; } = DefaultOrder;
+    public ImmutableArray<SamplerKind> Order { get => _order ?? DefaultOrder; init => _order = value; }
 
     /// <summary>The caller's own processors, called before all samplers, in order.</summary>
     public ImmutableArray<ILogitProcessor> Processors { get; init; } = [];
 
     /// <summary>The seed; unset, every generation takes a random one and reports it. Seeds of 32 bits give llama.cpp's random numbers.</summary>
     public long? Seed { get; init; }
+
+    /// <summary>These options, with what others say where nothing is set.</summary>
+    internal SamplingOptions Over(SamplingOptions recommended) => this with
+    {
+        Temperature = _temperature ?? recommended.Temperature,
+        TopK = _topK ?? recommended.TopK,
+        TopP = _topP ?? recommended.TopP,
+        MinP = _minP ?? recommended.MinP,
+        XtcProbability = _xtcProbability ?? recommended.XtcProbability,
+        XtcThreshold = _xtcThreshold ?? recommended.XtcThreshold,
+        PenaltyWindow = _penaltyWindow ?? recommended.PenaltyWindow,
+        RepetitionPenalty = _repetitionPenalty ?? recommended.RepetitionPenalty,
+        Mirostat = _mirostat ?? recommended.Mirostat,
+        MirostatTau = _mirostatTau ?? recommended.MirostatTau,
+        MirostatEta = _mirostatEta ?? recommended.MirostatEta,
+        Order = _order ?? recommended.Order,
+    };
 
     /// <summary>Throws when an option is not a number or out of its range.</summary>
     /// <exception cref="ArgumentException">The option is named.</exception>

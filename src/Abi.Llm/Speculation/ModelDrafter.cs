@@ -44,7 +44,7 @@ internal sealed class ModelDrafter(LanguageModel model, InferenceEngine engine, 
                 tokens[common..],
                 new GenerationOptions
                 {
-                    MaximumTokens = drafts.Length, IgnoreEndOfGeneration = true, LogProbabilities = null, BufferedTokens = drafts.Length + 1, Sampling = new SamplingOptions { Temperature = 0 },
+                    MaximumTokens = drafts.Length, IgnoreEndOfGeneration = true, LogProbabilities = null, BufferedTokens = drafts.Length + 1, Sampling = SamplingOptions.Greedy,
                 },
                 cancellationToken);
         }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Abi.Llm.Chat;
 using Abi.Llm.Gguf;
+using Abi.Llm.Sampling;
 using Abi.Llm.Tokenizers;
 using Abi.Testing;
 
@@ -23,6 +24,8 @@ internal sealed class ScriptedBackend(params string[] outputs) : IChatBackend
     public Tokenizer Tokenizer => PhiTokenizer;
 
     public int? ContextLength { get; set; } = 4096;
+
+    public SamplingOptions RecommendedSampling { get; set; } = new();
 
     /// <summary>The length of a piece.</summary>
     public int PieceLength { get; set; } = 3;
