@@ -17,8 +17,8 @@ public sealed class AbiFramework : IAsyncDisposable, IDisposable
     private readonly IReadOnlyList<IAbiFeature> _features;
     private readonly Lazy<Task> _end;
     private readonly ILogger _logger;
+    private readonly AsyncLocal<bool> _isInsideEnd = new();
     private ServiceProvider? _owned;
-    private volatile bool _disposesContainer;
 
     internal AbiFramework(IServiceProvider services)
     {
@@ -34,7 +34,7 @@ public sealed class AbiFramework : IAsyncDisposable, IDisposable
         // Created here, before this object, so that the container disposes them after it.
         _features = [.. StartOrder.Of(_registry.Added, _states).Select(feature => feature.Resolve(services))];
         _lifecycle = new FeatureLifecycle(_features, _logger, services.GetService<TimeProvider>() ?? TimeProvider.System);
-        _end = new Lazy<Task>(EndAsync);
+        _end = new Lazy<Task>(() => Task.Run(EndAsync)); // elsewhere: a second caller gets the task while the first is at it
     }
 
     /// <summary>The container that the features live in.</summary>
@@ -74,14 +74,14 @@ public sealed class AbiFramework : IAsyncDisposable, IDisposable
     }
 
     /// <summary>Stops what runs and disposes the features. Never throws; may be called any number of times, also while a start is in progress, which is cancelled.</summary>
-    public ValueTask DisposeAsync() => _disposesContainer ? ValueTask.CompletedTask : new ValueTask(_end.Value);
+    public ValueTask DisposeAsync() => _isInsideEnd.Value ? ValueTask.CompletedTask : new ValueTask(_end.Value);
 
     /// <summary>The same as <see cref="DisposeAsync"/>, waiting for it: for containers that are disposed synchronously.</summary>
     public void Dispose()
     {
-        if (!_disposesContainer)
+        if (!_isInsideEnd.Value)
         {
-            Task.Run(() => _end.Value).GetAwaiter().GetResult();
+            _end.Value.GetAwaiter().GetResult();
         }
     }
 
@@ -118,8 +118,8 @@ public sealed class AbiFramework : IAsyncDisposable, IDisposable
             return;
         }
 
-        // The container disposes what it made, this object too: that call must not wait for the one it comes from.
-        _disposesContainer = true;
+        // The container disposes what it made, this object too: that call must not wait for the one that it comes from. Calls from elsewhere do.
+        _isInsideEnd.Value = true;
         try
         {
             await _owned.DisposeAsync().ConfigureAwait(false);

@@ -132,6 +132,26 @@ public sealed class LifecycleTests
         Assert.That(() => abi.Alpha, Throws.TypeOf<ObjectDisposedException>());
     }
 
+    /// <summary>Whoever has waited for a disposal may delete the files of a feature, also when it was not the first to ask.</summary>
+    [Test]
+    public async Task ASecondDisposalWaitsForTheFirst()
+    {
+        using var gate = new ManualResetEventSlim();
+        var isDisposing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var abi = await AbiBuilder.Create().AddAlpha(alpha => alpha.OnDispose = () =>
+        {
+            isDisposing.TrySetResult();
+            gate.Wait();
+        }).BuildAsync();
+        var first = Task.Run(async () => await abi.DisposeAsync());
+        await isDisposing.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        Task[] others = [abi.DisposeAsync().AsTask(), Task.Run(abi.Dispose)];
+        var early = await Task.WhenAny([.. others, Task.Delay(200)]);
+        gate.Set();
+        await Task.WhenAll([first, .. others]).WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.That(others, Has.No.Member(early));
+    }
+
     [Test]
     public void AMissingDependencyNamesBoth() =>
         Assert.That(async () => await AbiBuilder.Create().AddBeta().BuildAsync(), Throws.TypeOf<FeatureDependencyException>().With.Message.Contains("'Beta'").And.Message.Contains("'Alpha'").And.Message.Contains("AddAlpha"));
