@@ -21,7 +21,7 @@ internal static partial class EnvironmentOptionSource
         foreach (DictionaryEntry entry in variables)
         {
             if (entry.Key is string variable && entry.Value is string value && variable.Length > prefix.Length && variable.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)
-                && !ServicePattern().IsMatch(variable.AsSpan(prefix.Length)))
+                && !IsOfService(variable.AsSpan(prefix.Length), value))
             {
                 var key = KeyOf(variable.AsSpan(prefix.Length));
                 if (key.Length > 0)
@@ -41,7 +41,11 @@ internal static partial class EnvironmentOptionSource
         return string.Join(':', levels.Select(level => level.Replace("_", "", StringComparison.Ordinal)));
     }
 
+    // A port may as well be an option; that of a service is an address such as tcp://10.0.0.11:6379.
+    private static bool IsOfService(ReadOnlySpan<char> name, string value) =>
+        ServicePattern().IsMatch(name) || ((name is "PORT" || name.EndsWith("_PORT", StringComparison.Ordinal)) && value.Contains("://", StringComparison.Ordinal));
+
     // The addresses of a service: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
-    [GeneratedRegex(@"^(.*_)?(SERVICE_(HOST|PORT(_.*)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"^(.*_)?(SERVICE_(HOST|PORT(_.*)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex ServicePattern();
 }

@@ -45,13 +45,17 @@ public sealed class OptionsTests
     [Test]
     public void VariablesOfAServiceWithAFeaturesNameAreNoOptions()
     {
-        string[] names =
-        [
-            "ABI_ALPHA_SERVICE_HOST", "ABI_ALPHA_SERVICE_PORT", "ABI_ALPHA_SERVICE_PORT_HTTP", "ABI_ALPHA_PORT", "ABI_ALPHA_PORT_8080_TCP", "ABI_ALPHA_PORT_8080_TCP_PROTO",
-            "ABI_ALPHA_PORT_8080_TCP_PORT", "ABI_ALPHA_PORT_8080_TCP_ADDR", "ABI_ALPHA_BLUE_SERVICE_HOST", "ABI_ALPHA_BLUE_PORT_53_UDP",
-        ];
-        Assert.That(EnvironmentOptionSource.Read(new Hashtable(names.ToDictionary(name => name, _ => "tcp://10.0.0.1:8080")), "Alpha"), Is.Empty);
-        Assert.That(EnvironmentOptionSource.Read(new Hashtable { ["ABI_ALPHA_SUPPORT"] = "1", ["ABI_ALPHA_PORTS"] = "2" }, "Alpha").Select(found => found.Key), Is.EqualTo(new[] { "PORTS", "SUPPORT" }));
+        var ofServices = new Hashtable
+        {
+            ["ABI_ALPHA_SERVICE_HOST"] = "10.0.0.1", ["ABI_ALPHA_SERVICE_PORT"] = "8080", ["ABI_ALPHA_SERVICE_PORT_HTTP"] = "8080", ["ABI_ALPHA_PORT"] = "tcp://10.0.0.1:8080",
+            ["ABI_ALPHA_PORT_8080_TCP"] = "tcp://10.0.0.1:8080", ["ABI_ALPHA_PORT_8080_TCP_PROTO"] = "tcp", ["ABI_ALPHA_PORT_8080_TCP_PORT"] = "8080", ["ABI_ALPHA_PORT_8080_TCP_ADDR"] = "10.0.0.1",
+            ["ABI_ALPHA_BLUE_SERVICE_HOST"] = "10.0.0.1", ["ABI_ALPHA_BLUE_PORT"] = "udp://10.0.0.1:53", ["ABI_ALPHA_BLUE_PORT_53_UDP"] = "udp://10.0.0.1:53",
+        };
+        Assert.That(EnvironmentOptionSource.Read(ofServices, "Alpha"), Is.Empty);
+
+        // a feature may have a port of its own
+        var options = new Hashtable { ["ABI_ALPHA_SUPPORT"] = "1", ["ABI_ALPHA_PORTS"] = "2", ["ABI_ALPHA_PORT"] = "8080" };
+        Assert.That(EnvironmentOptionSource.Read(options, "Alpha").Select(found => found.Key), Is.EqualTo(new[] { "PORT", "PORTS", "SUPPORT" }));
     }
 
     [Test]
