@@ -37,6 +37,42 @@ public sealed class HostingTests
         Assert.That(journal, Is.EqualTo(new[] { "start Alpha", "stop Alpha", "dispose Alpha" }));
     }
 
+    /// <summary>A worker uses the features until it has stopped, whatever was registered first.</summary>
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task FeaturesAreThereUntilEveryServiceHasStopped(bool isWorkerFirst)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        List<string> journal = [];
+        builder.Services.AddSingleton(journal);
+        if (isWorkerFirst)
+        {
+            builder.Services.AddHostedService<Worker>();
+        }
+
+        builder.Services.AddAbi(abi => abi.AddAlpha());
+        if (!isWorkerFirst)
+        {
+            builder.Services.AddHostedService<Worker>();
+        }
+
+        using var host = builder.Build();
+        await host.StartAsync();
+        await host.StopAsync();
+        Assert.That(journal, Is.EqualTo(new[] { "start Alpha", "the worker stops", "stop Alpha" }));
+    }
+
+    private sealed class Worker(List<string> journal) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken)
+        {
+            journal.Add("the worker stops");
+            return Task.CompletedTask;
+        }
+    }
+
     [Test]
     public void AFailingFeatureFailsTheHostsStart()
     {
