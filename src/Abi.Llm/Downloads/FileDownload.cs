@@ -9,7 +9,7 @@ namespace Abi.Llm.Downloads;
 /// Downloads one file: into a file beside the target, going on from what an earlier attempt left, checked by size and SHA-256, and renamed when it is whole. The target is
 /// never half a file.
 /// </summary>
-internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions options, RemoteFile file, string target, Action<long, long?, double> progress)
+internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions options, RemoteFile file, string target, Action<long, long?, double> progress) : IDisposable
 {
     private const int BufferBytes = 1 << 17;
 
@@ -37,6 +37,9 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
             throw new DownloadException($"'{_partial.Path}' cannot be written or made '{target}': {e.Message} Is the disk full, or is another download of the same file running? What came so far is kept.", innerException: e);
         }
     }
+
+    /// <summary>Lets others download the file.</summary>
+    public void Dispose() => _partial.Dispose();
 
     private async Task<DownloadedFile> DownloadAsync(CancellationToken cancellationToken)
     {
@@ -81,6 +84,11 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
     /// <returns>The file; null when a resumed download turned out wrong, and has to begin anew.</returns>
     private async Task<DownloadedFile?> AttemptAsync(CancellationToken cancellationToken)
     {
+        if (File.Exists(_partial.Path))
+        {
+            _partial.Hold();
+        }
+
         _validator ??= _partial.Read()?.Validator;
         var offset = _partial.ResumeLength(file.Url, _length, _sha256, _validator);
         if (offset > 0 && offset == _length)
@@ -108,7 +116,7 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
         {
             offset = 0; // it has changed, or the server cannot go on in the middle
         }
-        else if (offset > 0 && _partial.ResumeLength(file.Url, _length, _sha256, answer.Validator) != offset)
+        else if (offset > 0 && _partial.ResumeLength(file.Url, _length, _sha256, _validator) != offset)
         {
             // the rest of another file, whatever it was asked for
             _partial.Delete();
@@ -119,6 +127,7 @@ internal sealed class FileDownload(HttpSource source, ModelDownloaderOptions opt
             throw new DownloadException($"{HttpSource.Describe(file.Url)} was asked for bytes from {offset} and answers with {response.Content.Headers.ContentRange?.ToString() ?? "no range"}.");
         }
 
+        _partial.Hold();
         CheckRoom(offset);
         await CopyAsync(response, offset, cancellationToken).ConfigureAwait(false);
         return await FinishAsync(isResumed: offset > 0, cancellationToken).ConfigureAwait(false);

@@ -105,7 +105,7 @@ public sealed class ModelDownloader : IDisposable
             var (file, index) = (files[i], i);
             var target = Path.Combine(directory, CheckName(file.Name));
             void Report(long bytes, long? length, double speed) => progress?.Report(new DownloadProgress(file.Name, index, files.Length, bytes, length, speed));
-            var download = OpenFile is { } open ? new FileDownload(_source, _options, file, target, Report) { OpenFile = open } : new FileDownload(_source, _options, file, target, Report);
+            using var download = OpenFile is { } open ? new FileDownload(_source, _options, file, target, Report) { OpenFile = open } : new FileDownload(_source, _options, file, target, Report);
             done.Add(await download.RunAsync(cancellationToken).ConfigureAwait(false));
         }
 

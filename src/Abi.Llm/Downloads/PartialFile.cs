@@ -4,14 +4,34 @@ using System.Text.Json;
 namespace Abi.Llm.Downloads;
 
 /// <summary>A download that is not whole yet: its bytes beside the target, and a note of what they belong to.</summary>
-internal sealed class PartialFile(string target)
+internal sealed class PartialFile(string target) : IDisposable
 {
     private readonly string _notePath = $"{target}.partial.json";
+    private readonly string _lockPath = $"{target}.partial.lock";
+    private FileStream? _held;
 
     /// <summary>The file with the bytes.</summary>
     public string Path { get; } = $"{target}.partial";
 
-    /// <summary>The bytes that are there and can be gone on from; 0 when they belong to another file or nothing is known of them.</summary>
+    /// <summary>Takes the bytes for this download alone, until it is disposed: others, also in other processes, would write between them, throw them away or give them the target's name too soon.</summary>
+    /// <exception cref="IOException">Another download has them.</exception>
+    public void Hold()
+    {
+        while (_held is null)
+        {
+            var held = new FileStream(_lockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
+            if (File.Exists(_lockPath))
+            {
+                _held = held;
+            }
+            else
+            {
+                held.Dispose(); // another download ended between: this is the file that it deleted, which keeps nobody off
+            }
+        }
+    }
+
+    /// <summary>The bytes that are there and can be gone on from; 0 when they may belong to another file: nothing but a digest, a tag or a time of change tells that one address still has the same.</summary>
     public long ResumeLength(Uri url, long? length, string? sha256, string? validator)
     {
         if (!File.Exists(Path) || Read() is not { } note)
@@ -20,8 +40,7 @@ internal sealed class PartialFile(string target)
         }
 
         var isSame = sha256 is not null && note.Sha256 is not null ? sha256 == note.Sha256
-            : validator is not null && note.Validator is not null ? validator == note.Validator
-            : note.Url == url.ToString();
+            : validator is not null && validator == note.Validator && Uri.TryCreate(note.Url, UriKind.Absolute, out var noted) && HttpSource.Describe(noted) == HttpSource.Describe(url);
         var there = new FileInfo(Path).Length;
         return isSame && (length is null || note.Length is null || length == note.Length) && there <= (length ?? long.MaxValue) ? there : 0;
     }
@@ -76,4 +95,7 @@ internal sealed class PartialFile(string target)
         File.Move(Path, target, overwrite: true);
         File.Delete(_notePath);
     }
+
+    /// <summary>Lets others have the bytes.</summary>
+    public void Dispose() => _held?.Dispose();
 }

@@ -92,6 +92,7 @@ public sealed class ModelDownloaderTests
     /// <summary>Not every server looks at If-Range: what it sends then must not be put behind bytes of another file.</summary>
     [TestCase("\"2\"", 0)]
     [TestCase(null, 50_000)]
+    [TestCase(null, 0)]
     public async Task TheRestOfAnotherFileIsNotTaken(string? tag, int longer)
     {
         var other = Bytes(2, File1.Length + longer);
@@ -106,6 +107,76 @@ public sealed class ModelDownloaderTests
         using var downloader = Downloader(server);
         var model = await downloader.DownloadAsync(ModelReference.Parse($"{server.Address}m.gguf"), _folder);
         Assert.That(File.ReadAllBytes(model.Path), Is.EqualTo(other));
+    }
+
+    /// <summary>A server that was asked with If-Range need not repeat what it was asked by: it says that the file is the same one by answering with a part.</summary>
+    [Test]
+    public async Task ARestThatRepeatsNoTagIsTaken()
+    {
+        var first = true;
+        await using var server = new LocalServer(request =>
+        {
+            var response = LocalResponse.OfFile(request, File1);
+            var isFirst = first;
+            first = false;
+            return isFirst ? response with { BreakAfter = 300_000 } : response with { Headers = [.. response.Headers.Where(header => header.Name != "ETag")] };
+        });
+        using var downloader = Downloader(server);
+        var model = await downloader.DownloadAsync(ModelReference.Parse($"{server.Address}m.gguf"), _folder);
+        Assert.That(File.ReadAllBytes(model.Path), Is.EqualTo(File1));
+        Assert.That(server.Requests.Last().RangeStart, Is.GreaterThan(0));
+        Assert.That(server.Requests, Has.Count.EqualTo(2), "and nothing is asked for again");
+    }
+
+    /// <summary>Another download of the same file, here of a newer version, neither throws away what this one writes nor has its own half taken for the whole.</summary>
+    [Test]
+    public async Task WhatOneDownloadWritesAnotherLeavesAlone()
+    {
+        var other = Bytes(2, File1.Length);
+        using var gate = new SemaphoreSlim(0);
+        var isWriting = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var server = new LocalServer(request => LocalResponse.OfFile(request, File1));
+        using var downloader = new ModelDownloader(new ModelDownloaderOptions { Endpoint = server.Address })
+        {
+            OpenFile = (path, mode) => new SlowDisk(path, mode, 300_000, isWriting, gate),
+        };
+        var running = downloader.DownloadAsync(ModelReference.Parse($"{server.Address}m.gguf"), _folder);
+        await isWriting.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+        // one that ignores If-Range, and answers with the rest of what it has
+        await using var newer = new LocalServer(request => LocalResponse.OfFile(
+            request with { Headers = request.Headers.Where(header => header.Key != "If-Range").ToDictionary(StringComparer.OrdinalIgnoreCase) }, other, "\"2\""));
+        using var second = Downloader(newer);
+        Assert.That(
+            async () => await second.DownloadAsync(ModelReference.Parse($"{newer.Address}m.gguf"), _folder),
+            Throws.TypeOf<DownloadException>().With.Message.Contains("another download of the same file"));
+        gate.Release();
+        Assert.That(File.ReadAllBytes((await running).Path), Is.EqualTo(File1));
+        Assert.That(Left(), Is.EqualTo(new[] { "m.gguf" }));
+    }
+
+    /// <summary>What has all its bytes but is not on the disk yet is still the first download's.</summary>
+    [Test]
+    public async Task TheEndOfADownloadIsNotTakenByAnother()
+    {
+        using var gate = new SemaphoreSlim(0);
+        var isWriting = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var server = Hub(("m-Q8_0.gguf", File1, null));
+        using var downloader = new ModelDownloader(new ModelDownloaderOptions { Endpoint = server.Address })
+        {
+            OpenFile = (path, mode) => new SlowDisk(path, mode, File1.Length, isWriting, gate),
+        };
+        var running = downloader.DownloadAsync(ModelReference.Parse("owner/repo"), _folder);
+        await isWriting.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        using var second = Downloader(server);
+        Assert.That(async () => await second.DownloadAsync(ModelReference.Parse("owner/repo"), _folder), Throws.TypeOf<DownloadException>());
+        Assert.That(File.Exists(Path.Combine(_folder, "m-Q8_0.gguf")), Is.False);
+        gate.Release();
+        Assert.That(File.ReadAllBytes((await running).Path), Is.EqualTo(File1));
+
+        // those that find it whole do not hold each other up
+        var again = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => second.DownloadAsync(ModelReference.Parse("owner/repo"), _folder)));
+        Assert.That(again.SelectMany(model => model.Files).All(file => file.WasPresent));
     }
 
     /// <summary>The note of a new version is not written while bytes of the old one are there: a process may end between the two.</summary>
@@ -206,7 +277,7 @@ public sealed class ModelDownloaderTests
         {
             var isFirst = first;
             first = false;
-            return new LocalResponse(200, File1) { BreakAfter = isFirst ? 300_000 : int.MaxValue };
+            return new LocalResponse(200, File1) { Headers = [("ETag", "\"1\"")], BreakAfter = isFirst ? 300_000 : int.MaxValue };
         });
         using var downloader = Downloader(server);
         var model = await downloader.DownloadAsync(ModelReference.Parse($"{server.Address}m.gguf"), _folder);
@@ -519,6 +590,19 @@ public sealed class ModelDownloaderTests
             }
 
             await base.WriteAsync(buffer, cancellationToken);
+        }
+    }
+
+    /// <summary>Waits at the gate when so many bytes are written.</summary>
+    private sealed class SlowDisk(string path, FileMode mode, long length, TaskCompletionSource isWriting, SemaphoreSlim gate) : FileStream(path, mode, FileAccess.ReadWrite, FileShare.None, 1)
+    {
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            await base.WriteAsync(buffer, cancellationToken);
+            if (Position >= length && isWriting.TrySetResult())
+            {
+                await gate.WaitAsync(cancellationToken);
+            }
         }
     }
 
