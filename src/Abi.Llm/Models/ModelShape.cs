@@ -7,6 +7,11 @@ namespace Abi.Llm.Models;
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed record ModelShape
 {
+    /// <summary>The most of any count, as what loads models has it, and the most weights in all: far above every known model.</summary>
+    private const int Most = 1 << 20;
+    private const int MostBlocks = 10_000;
+    private const long MostWeights = 1L << 46;
+
     /// <summary>The shapes with a name, most of them those of well-known models.</summary>
     public static ImmutableArray<ModelShape> Named { get; } =
     [
@@ -114,6 +119,17 @@ public sealed record ModelShape
             throw new ArgumentException($"A shape needs at least 260 tokens, and every other length and count positive: {this}.");
         }
 
+        int[] counts = [VocabularySize, EmbeddingLength, FeedForwardLength, HeadCount, HeadLength, ExpertCount];
+        if (counts.Any(count => count is < 0 or > Most) || BlockCount > MostBlocks || (long)HeadCount * ActualHeadLength > Most)
+        {
+            throw new ArgumentException($"A shape has at most {Most} of anything, heads times their length among it, and {MostBlocks} blocks, and nothing is negative: {this}.");
+        }
+
+        if (!float.IsFinite(RopeBase) || RopeBase <= 0 || !float.IsFinite(RopeFactor) || RopeFactor < 0)
+        {
+            throw new ArgumentException($"RoPE with the base {RopeBase} and the factor {RopeFactor} turns nothing: the base must be positive, the factor positive or 0.");
+        }
+
         if (HeadCount % KeyValueHeadCount != 0 || ActualHeadLength < 2 || ActualHeadLength % 2 != 0 || (HeadLength == 0 && EmbeddingLength % HeadCount != 0))
         {
             throw new ArgumentException($"{HeadCount} heads over {EmbeddingLength} columns with {KeyValueHeadCount} key and value heads is no shape: heads must divide the width into even lengths, and be a multiple of the key and value heads.");
@@ -122,6 +138,12 @@ public sealed record ModelShape
         if (ExpertCount > 0 ? ExpertUsedCount < 1 || ExpertUsedCount > ExpertCount : ExpertUsedCount != 0)
         {
             throw new ArgumentException($"{ExpertUsedCount} of {ExpertCount} experts cannot be used by a token.");
+        }
+
+        Int128 ofBlock = (Int128)EmbeddingLength * ((2L * (HeadCount + KeyValueHeadCount) * ActualHeadLength) + (3L * FeedForwardLength * Math.Max(1, ExpertCount)));
+        if ((ofBlock * BlockCount) + (2L * VocabularySize * EmbeddingLength) is var weights && weights > MostWeights)
+        {
+            throw new ArgumentException($"The shape has {weights} weights; at most {MostWeights} are made.");
         }
 
         if (Architecture is not ("llama" or "qwen2" or "qwen3" or "qwen3moe") || (Architecture == "qwen3moe") != (ExpertCount > 0 && Architecture != "llama"))

@@ -71,6 +71,17 @@ public sealed class RandomModelTests
     [TestCase("tiny,colour=blue")]
     [TestCase("tiny,experts=4")]
     [TestCase("tiny,architecture=gpt2")]
+    [TestCase("tiny,blocks=2000000000")]
+    [TestCase("tiny,vocabulary=2000000000")]
+    [TestCase("tiny,embedding=2000000000,headlength=64")]
+    [TestCase("tiny,feedforward=2147483647")]
+    [TestCase("tiny,heads=1048576,kvheads=1048576,headlength=1048576")]
+    [TestCase("tiny,headlength=-4")]
+    [TestCase("moe,experts=1048576,feedforward=1048576,embedding=1048576")]
+    [TestCase("tiny,ropebase=NaN")]
+    [TestCase("tiny,ropebase=0")]
+    [TestCase("tiny,ropefactor=Infinity")]
+    [TestCase("tiny,ropefactor=-1")]
     public void AShapeThatIsNoneIsRefused(string text) => Assert.That(() => ModelShape.Parse(text), Throws.ArgumentException);
 
     [Test]
