@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
+using System.Text.Json.Serialization;
 using Abi.Llm.Sampling;
 
 namespace Abi.Llm;
@@ -9,4 +10,4 @@ namespace Abi.Llm;
 /// <param name="LogProbability">ln p under the model, before samplers; not a number unless the request asked for log-probabilities.</param>
 /// <param name="Top">The most likely tokens of the step, best first; empty unless asked for.</param>
 [StructLayout(LayoutKind.Auto)]
-public readonly record struct GeneratedToken(int Id, float LogProbability, ImmutableArray<TokenLogProbability> Top);
+public readonly record struct GeneratedToken(int Id, [property: JsonNumberHandling(JsonNumberHandling.AllowNamedFloatingPointLiterals)] float LogProbability, ImmutableArray<TokenLogProbability> Top);

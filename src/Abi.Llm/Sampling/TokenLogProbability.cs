@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text.Json.Serialization;
 
 namespace Abi.Llm.Sampling;
 
@@ -6,4 +7,4 @@ namespace Abi.Llm.Sampling;
 /// <param name="Id">The token id.</param>
 /// <param name="LogProbability">ln p, at most 0.</param>
 [StructLayout(LayoutKind.Auto)]
-public readonly record struct TokenLogProbability(int Id, float LogProbability);
+public readonly record struct TokenLogProbability(int Id, [property: JsonNumberHandling(JsonNumberHandling.AllowNamedFloatingPointLiterals)] float LogProbability);
