@@ -4,28 +4,12 @@ namespace Abi.Cli.Terminal;
 /// <remarks>For one reader at a time. A read that is given up goes on, into memory of its own, until the process ends.</remarks>
 /// <param name="input">The input.</param>
 /// <param name="stop">Ends the command.</param>
-internal sealed class InterruptibleInput(Stream input, CancellationToken stop) : Stream
+internal sealed class InterruptibleInput(Stream input, CancellationToken stop) : OneWayStream
 {
     private readonly byte[] _bytes = new byte[1 << 16];
 
     /// <inheritdoc/>
     public override bool CanRead => true;
-
-    /// <inheritdoc/>
-    public override bool CanSeek => false;
-
-    /// <inheritdoc/>
-    public override bool CanWrite => false;
-
-    /// <inheritdoc/>
-    public override long Length => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <inheritdoc/>
     public override int Read(Span<byte> buffer)
@@ -34,9 +18,6 @@ internal sealed class InterruptibleInput(Stream input, CancellationToken stop) :
         _bytes.AsSpan(0, count).CopyTo(buffer);
         return count;
     }
-
-    /// <inheritdoc/>
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
     /// <inheritdoc/>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -48,20 +29,6 @@ internal sealed class InterruptibleInput(Stream input, CancellationToken stop) :
 
     /// <inheritdoc/>
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    /// <inheritdoc/>
-    public override void Flush()
-    {
-    }
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     private Task<int> ReadAsync(int length)
     {

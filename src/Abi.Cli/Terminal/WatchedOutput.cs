@@ -4,30 +4,14 @@ namespace Abi.Cli.Terminal;
 
 /// <summary>Standard output that says when nobody reads it any more. The framework's own drops what is written then, and a command would go on for nothing, perhaps without an end.</summary>
 /// <param name="output">Standard output of the process, on systems that have <c>poll</c>.</param>
-internal sealed partial class WatchedOutput(Stream output) : Stream
+internal sealed partial class WatchedOutput(Stream output) : OneWayStream
 {
     private const int Descriptor = 1;
     private const short Error = 0x8;
     private const short HangUp = 0x10;
 
     /// <inheritdoc/>
-    public override bool CanRead => false;
-
-    /// <inheritdoc/>
-    public override bool CanSeek => false;
-
-    /// <inheritdoc/>
     public override bool CanWrite => true;
-
-    /// <inheritdoc/>
-    public override long Length => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <inheritdoc/>
     /// <exception cref="ClosedOutputException">Nobody reads it.</exception>
@@ -43,19 +27,7 @@ internal sealed partial class WatchedOutput(Stream output) : Stream
     }
 
     /// <inheritdoc/>
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
-    /// <inheritdoc/>
     public override void Flush() => output.Flush();
-
-    /// <inheritdoc/>
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     [LibraryImport("libc", EntryPoint = "poll")]
     private static partial int Poll(ref PollState state, nuint count, int milliseconds);
