@@ -7,7 +7,7 @@ using Abi.Cli.Terminal;
 using Abi.Database;
 using Abi.Llm;
 using Abi.Llm.Chat;
-using Abi.Llm.Grammars;
+using Abi.Llm.Quantization;
 
 namespace Abi.Cli;
 
@@ -106,12 +106,11 @@ internal static class CliApplication
     private static string Describe(Exception exception, Command? command) => exception switch
     {
         ContextFullException => $"{exception.Message}{Here(command, ("-c", "sets the context"), ("--context-full", "what happens when it is full"), ("--truncate", "cuts a text that is longer"))}",
-        GrammarException when exception.Message.Contains(nameof(GenerationOptions.MaximumTokens), StringComparison.Ordinal) => $"{exception.Message}{Here(command, ("-n", "sets the most tokens"), ("-c", "the context"))}",
-        ChatTemplateException when exception.Message.Contains("(ChatTemplate.Parse", StringComparison.Ordinal) => $"{exception.Message} Here, --chat-template-file names a template, and `abi generate` takes plain text.",
+        AbiException { Remedy: nameof(GenerationOptions.MaximumTokens) } => $"{exception.Message}{Here(command, ("-n", "sets the most tokens"), ("-c", "the context"))}",
+        AbiException { Remedy: nameof(AbiChatClientOptions.Template) } => $"{exception.Message}{Here(command, ("--chat-template-file", "names a template"))} `abi generate` takes plain text.",
         DatabaseKeyException { Problem: DatabaseKeyProblem.Missing } => $"{exception.Message}{Here(command, ("--key-file", "names the file of a key"), ("--passphrase-file", "that of a passphrase"))}",
-        DatabaseException when exception.Message.Contains("no embedding generator", StringComparison.Ordinal) => $"{exception.Message} Here, -m names the model that embeds.",
-        DatabaseException when exception.Message.Contains("Open it for writing", StringComparison.Ordinal) => $"{exception.Message} Here, `abi db create` does.",
-        AbiException when exception.Message.Contains("allow quantising again", StringComparison.Ordinal) => $"{exception.Message}{Here(command, ("--allow-requantize", "allows it"))}",
+        AbiException { Remedy: nameof(DatabaseOptions.WithEmbeddings) } => $"{exception.Message}{Here(command, ("-m", "names the model that embeds"))}",
+        AbiException { Remedy: nameof(ModelQuantizerOptions.AllowRequantize) } => $"{exception.Message}{Here(command, ("--allow-requantize", "allows it"))}",
         AbiException { InnerException: { } cause } when cause is not (IOException or UnauthorizedAccessException or ContextFullException) && !exception.Message.Contains(cause.Message, StringComparison.Ordinal) => $"{exception.Message} {cause.Message}",
         _ => exception.Message,
     };

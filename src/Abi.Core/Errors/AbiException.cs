@@ -12,4 +12,7 @@ public class AbiException : Exception
 
     /// <summary>Makes an exception with a message and the exception that caused it.</summary>
     public AbiException(string message, Exception? innerException) : base(message, innerException) { }
+
+    /// <summary>The name of the option that the message advises to set, such as <c>MaximumTokens</c>: for programs whose users know it by another. Null where it advises none.</summary>
+    public string? Remedy { get; init; }
 }

@@ -84,7 +84,10 @@ public sealed class RecordConverter<TRecord>
                 ArgumentException.ThrowIfNullOrWhiteSpace(text, nameof(vector));
                 var embedder = _embedder ?? throw new DatabaseException(
                     $"The collection '{schema.Name}' is to be searched for a text by the vector '{field.Name}', but the database has no embedding generator. "
-                    + $"Open it with one ({nameof(DatabaseOptions.WithEmbeddings)}), search for a vector, or for words by {nameof(IVectorCollection<,>.SearchTextAsync)}.");
+                    + $"Open it with one ({nameof(DatabaseOptions.WithEmbeddings)}), search for a vector, or for words by {nameof(IVectorCollection<,>.SearchTextAsync)}.")
+                {
+                    Remedy = nameof(DatabaseOptions.WithEmbeddings),
+                };
                 return Encode(schema, field, await embedder.EmbedQueryAsync(field, text, cancellationToken).ConfigureAwait(false), text);
             case Embedding<float> embedding:
                 return VectorCodec.Encode(field, embedding.Vector)!;
@@ -138,7 +141,10 @@ public sealed class RecordConverter<TRecord>
 
         var embedder = _embedder ?? throw new DatabaseException(
             $"The vector '{field.Name}' of the collection '{schema.Name}' is made of the text '{field.SourceField}', but the database has no embedding generator. "
-            + $"Open it with one ({nameof(DatabaseOptions.WithEmbeddings)}), or give the vectors.");
+            + $"Open it with one ({nameof(DatabaseOptions.WithEmbeddings)}), or give the vectors.")
+            {
+                Remedy = nameof(DatabaseOptions.WithEmbeddings),
+            };
         var vectors = await embedder.EmbedDocumentsAsync(field, [.. wanted.Select(item => item.Text)], cancellationToken).ConfigureAwait(false);
         for (var k = 0; k < vectors.Length; k++)
         {

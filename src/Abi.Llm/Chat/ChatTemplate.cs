@@ -105,7 +105,10 @@ public sealed class ChatTemplate
             var found = variants.IsEmpty ? "no chat template" : $"no such chat template, but the variants {string.Join(", ", variants)}";
             throw new ChatTemplateException(
                 $"{name} has {found} ('{key}' is not in its metadata). A model without one was not trained to chat, or its file lost it: give a template yourself " +
-                $"(ChatTemplate.Parse, {nameof(AbiChatClientOptions)}.{nameof(AbiChatClientOptions.Template)}), or generate from plain text with {nameof(LanguageModel)}.{nameof(LanguageModel.GenerateAsync)}.");
+                $"(ChatTemplate.Parse, {nameof(AbiChatClientOptions)}.{nameof(AbiChatClientOptions.Template)}), or generate from plain text with {nameof(LanguageModel)}.{nameof(LanguageModel.GenerateAsync)}.")
+            {
+                Remedy = nameof(AbiChatClientOptions.Template),
+            };
         }
 
         return Parse(metadata.GetString(key), tokenizer);

@@ -241,7 +241,7 @@ internal sealed class GenerationRequest : EngineRequest
         if (left is { } limit && grammar.FewestTokens(limit) is var needed && needed > limit)
         {
             throw new GrammarException(
-                $"The shortest text of the grammar takes {needed} tokens, but only {limit} may come. Raise MaximumTokens, shorten the prompt, or load the model with a larger ContextLength.");
+                $"The shortest text of the grammar takes {needed} tokens, but only {limit} may come. Raise MaximumTokens, shorten the prompt, or load the model with a larger ContextLength.") { Remedy = nameof(GenerationOptions.MaximumTokens) };
         }
     }
 

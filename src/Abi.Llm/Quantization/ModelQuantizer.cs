@@ -117,7 +117,7 @@ public static class ModelQuantizer
 
         if (tensor.Type is not (TensorType.F32 or TensorType.F16 or TensorType.BF16) && !options.AllowRequantize)
         {
-            throw new AbiException($"'{tensor.Name}' is {tensor.Type} already. Quantise the original model, or allow quantising again, which loses more.");
+            throw new AbiException($"'{tensor.Name}' is {tensor.Type} already. Quantise the original model, or allow quantising again, which loses more.") { Remedy = nameof(ModelQuantizerOptions.AllowRequantize) };
         }
     }
 
