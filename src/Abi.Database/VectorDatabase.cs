@@ -49,6 +49,14 @@ public sealed partial class VectorDatabase : IVectorDatabase
 
     internal DatabaseEngine Engine => Volatile.Read(ref _engine);
 
+    /// <summary>Whether there is a database in a folder, be it damaged. Opening one to write makes it where there is none.</summary>
+    /// <param name="path">The folder.</param>
+    public static bool Exists(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return Directory.Exists(path) && DatabaseEngine.HasFiles(new DiskStorage(path, create: false));
+    }
+
     /// <summary>Opens a database for reading and writing, or makes it.</summary>
     /// <param name="path">Its folder.</param>
     /// <param name="cancellationToken">Cancels before it is begun.</param>

@@ -96,7 +96,7 @@ internal sealed class EmbedCommand : Command
         var result = (await EmbedAsync(loaded, [ids], options, cancellationToken).ConfigureAwait(false))[0];
         if (output is not null)
         {
-            NpyWriter.Write(output, result.Pooling == EmbeddingPooling.None ? [result.Rows, result.Width] : [result.Width], result.Values.Span);
+            await NpyWriter.WriteAsync(output, result.Pooling == EmbeddingPooling.None ? [result.Rows, result.Width] : [result.Width], result.Values).ConfigureAwait(false);
         }
 
         if (arguments.Get(ModelOptions.Json))

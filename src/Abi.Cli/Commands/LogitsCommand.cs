@@ -82,7 +82,7 @@ internal sealed class LogitsCommand : Command
             : await model.ComputeLogitsAsync(decoderIds, all, ids, adapters, cancellationToken).ConfigureAwait(false);
         var width = model.Engine.VocabularySize;
         int[] shape = all ? [logits.Length / width, width] : [width];
-        NpyWriter.Write(output, shape, logits);
+        await NpyWriter.WriteAsync(output, shape, logits).ConfigureAwait(false);
         var best = TensorPrimitives.IndexOfMax<float>(logits.AsSpan(logits.Length - width));
         if (arguments.Get(ModelOptions.Json))
         {

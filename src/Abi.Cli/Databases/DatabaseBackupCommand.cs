@@ -86,27 +86,10 @@ internal sealed class DatabaseBackupCommand : DatabaseCommand
         IsFull = arguments.Get(Full), Keep = arguments.Get(Keep), KeepFor = arguments.Get(KeepDays) is { } days ? TimeSpan.FromDays(days) : null,
     };
 
-    // Beside, so that a backup that is cut short does not replace a whole one.
     private static async Task<BackupReport> WriteFileAsync(VectorDatabase database, string path, long? after, CancellationToken cancellationToken)
     {
-        var temporary = path + ".tmp";
-        try
-        {
-            BackupReport report;
-            var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1);
-            await using (file.ConfigureAwait(false))
-            {
-                report = await database.BackupAsync(file, after, cancellationToken).ConfigureAwait(false);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, path, overwrite: true);
-            return report;
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
+        BackupReport? report = null;
+        await OutputFile.WriteAsync(path, async file => report = await database.BackupAsync(file, after, cancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
+        return report!;
     }
 }

@@ -12,18 +12,16 @@ internal abstract class DatabaseCommand : Command
     public sealed override CommandGroup Group => Databases;
 
     /// <summary>Opens a database to read it; beside a process that writes, too.</summary>
-    protected static Task<VectorDatabase> ReadAsync(ParsedArguments arguments, EmbeddingModel? model, CancellationToken cancellationToken) => OpenAsync(arguments, DatabaseAccess.ReadOnly, model, cancellationToken);
+    /// <exception cref="AbiException">It is not there.</exception>
+    protected static Task<VectorDatabase> ReadAsync(ParsedArguments arguments, EmbeddingModel? model, CancellationToken cancellationToken) => OpenPresentAsync(arguments, DatabaseAccess.ReadOnly, model, cancellationToken);
 
     /// <summary>Opens a database to write to it.</summary>
     /// <exception cref="AbiException">It is not there.</exception>
-    protected static Task<VectorDatabase> WriteAsync(ParsedArguments arguments, EmbeddingModel? model, CancellationToken cancellationToken)
-    {
-        var path = arguments.Get(DatabaseArguments.Path);
-        return IsDatabase(path) ? OpenAsync(arguments, DatabaseAccess.ReadWrite, model, cancellationToken) : throw new AbiException($"There is no database at '{path}'. `abi db create` makes one.");
-    }
+    protected static Task<VectorDatabase> WriteAsync(ParsedArguments arguments, EmbeddingModel? model, CancellationToken cancellationToken) => OpenPresentAsync(arguments, DatabaseAccess.ReadWrite, model, cancellationToken);
 
-    // Opening to write would make a database in any folder. One that has lost its manifest still has its log, and is refused for what it lacks.
-    private static bool IsDatabase(string path) => Directory.Exists(path) && (File.Exists(Path.Combine(path, "abi.manifest")) || Directory.EnumerateFiles(path, "log-*.abi").Any());
+    // Opening to write would make a database in any folder.
+    private static Task<VectorDatabase> OpenPresentAsync(ParsedArguments arguments, DatabaseAccess access, EmbeddingModel? model, CancellationToken cancellationToken) =>
+        VectorDatabase.Exists(GivenPath(arguments)) ? OpenAsync(arguments, access, model, cancellationToken) : throw new AbiException($"There is no database at '{GivenPath(arguments)}'. `abi db create` makes one.");
 
     /// <summary>A collection that exists.</summary>
     /// <exception cref="AbiException">It does not; those that do are named.</exception>
@@ -64,9 +62,11 @@ internal abstract class DatabaseCommand : Command
     /// <summary>Opens a database.</summary>
     protected static async Task<VectorDatabase> OpenAsync(ParsedArguments arguments, DatabaseAccess access, EmbeddingModel? model, CancellationToken cancellationToken)
     {
-        var path = arguments.Get(DatabaseArguments.Path) is { Length: > 0 } given ? given : throw new UsageException("PATH is empty.");
+        var path = GivenPath(arguments);
         using var key = DatabaseArguments.Key(arguments);
         var options = new DatabaseOptions { Path = path, Access = access, EncryptionKey = key };
         return await VectorDatabase.OpenAsync(model is null ? options : options.WithEmbeddings(model.Generator, model.Options), cancellationToken).ConfigureAwait(false);
     }
+
+    private static string GivenPath(ParsedArguments arguments) => arguments.Get(DatabaseArguments.Path) is { Length: > 0 } given ? given : throw new UsageException("PATH is empty.");
 }

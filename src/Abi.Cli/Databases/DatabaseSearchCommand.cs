@@ -53,6 +53,7 @@ internal sealed class DatabaseSearchCommand : DatabaseCommand
             throw new UsageException("Say what to search for by one of --query, --vector and --like, or by --text, or by both.");
         }
 
+        RequireUse(arguments);
         var model = arguments.Has(Query) ? await EmbeddingModel.OpenAsync(arguments, cancellationToken).ConfigureAwait(false) ?? throw new UsageException("'--query' needs '--model', which makes a vector of it; '--text' searches for words.") : null;
         await using var unload = ((IAsyncDisposable?)model ?? Stream.Null).ConfigureAwait(false);
         var database = await ReadAsync(arguments, model, cancellationToken).ConfigureAwait(false);
@@ -76,6 +77,24 @@ internal sealed class DatabaseSearchCommand : DatabaseCommand
         }
 
         return ExitCode.Success;
+    }
+
+    /// <summary>Refuses options that would say nothing about this search.</summary>
+    private static void RequireUse(ParsedArguments arguments)
+    {
+        var (byVector, byText) = (arguments.Has(Query) || arguments.Has(Vector) || arguments.Has(Like), arguments.Has(Text));
+        Refuse(!arguments.Has(Query), $"makes a vector of '{Query.Name}', which is missing", [.. EmbeddingModel.Own]);
+        Refuse(!byVector, "is about vectors; this is a search by words", DatabaseArguments.VectorField);
+        Refuse(!byVector || byText, "is for a search by a vector alone", Effort, Recall, Exact);
+        Refuse(!byText, $"shows words that '{Text.Name}' finds, which is missing", Highlight);
+
+        void Refuse(bool isUseless, string why, params Option[] options)
+        {
+            if (isUseless && Array.Find(options, arguments.Has) is { } option)
+            {
+                throw new UsageException($"'{option.Name}' {why}.");
+            }
+        }
     }
 
     private static async Task<List<SearchHit>> SearchAsync(

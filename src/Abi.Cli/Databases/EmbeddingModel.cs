@@ -23,7 +23,10 @@ internal sealed class EmbeddingModel : IAsyncDisposable
     private EmbeddingModel(IDevice device, LanguageModel model, AbiEmbeddingGenerator generator, TextEmbeddingOptions options) => (_device, _model, Generator, Options) = (device, model, generator, options);
 
     /// <summary>The options of commands that embed.</summary>
-    public static ImmutableArray<Option> All => [Model, Pooling, DocumentPrefix, QueryPrefix, ModelOptions.Threads];
+    public static ImmutableArray<Option> All => [.. Own, ModelOptions.Threads];
+
+    /// <summary>The options that say which model embeds, and how.</summary>
+    public static ImmutableArray<Option> Own => [Model, Pooling, DocumentPrefix, QueryPrefix];
 
     /// <summary>Embeds.</summary>
     public AbiEmbeddingGenerator Generator { get; }
@@ -36,7 +39,7 @@ internal sealed class EmbeddingModel : IAsyncDisposable
     {
         if (arguments.Get(Model) is not { } name)
         {
-            return null;
+            return Own.FirstOrDefault(arguments.Has) is { } option ? throw new UsageException($"'{option.Name}' says how '{Model.Name}' embeds, which is missing.") : null;
         }
 
         var device = ComputeDevice.Create(arguments.Get(ModelOptions.Threads));

@@ -26,8 +26,48 @@ internal static class OutputFile
         }
     }
 
-    // What is written takes the place of a link, but a link of the same content is the original by another name.
-    private static string Place(string path) => Path.GetFullPath(File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path);
+    // What is written takes the place of a link, but a link of the same content is the original by another name; and so it is by way of a folder that is a link.
+    private static string Place(string path)
+    {
+        var place = Path.GetFullPath(File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path);
+        for (var folder = Path.GetDirectoryName(place); folder is not null; folder = Path.GetDirectoryName(folder))
+        {
+            if (Directory.Exists(folder) && Directory.ResolveLinkTarget(folder, returnFinalTarget: true) is { } target)
+            {
+                return Place(Path.Combine(target.FullName, Path.GetRelativePath(folder, place)));
+            }
+        }
+
+        return place;
+    }
+
+    /// <summary>Writes a file beside its place, and puts it there when it is whole and on the disk. What a command that was killed left is written over; one that runs is left alone.</summary>
+    /// <exception cref="AbiException">It cannot be written, or another command writes it.</exception>
+    public static async Task WriteAsync(string path, Func<Stream, Task> write)
+    {
+        var temporary = $"{path}.partial";
+        try
+        {
+            // held until it has its name: another command must not begin to write into it between
+            var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None, 1 << 16);
+            await using var close = stream.ConfigureAwait(false);
+            try
+            {
+                await write(stream).ConfigureAwait(false);
+                stream.Flush(flushToDisk: true);
+                File.Move(temporary, path, overwrite: true);
+            }
+            catch
+            {
+                File.Delete(temporary);
+                throw;
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new AbiException($"The file '{path}' cannot be written: {exception.Message.Replace(temporary, path, StringComparison.Ordinal)}", exception);
+        }
+    }
 
     /// <summary>Refuses a file that could not be written, before the work that it is to hold the result of.</summary>
     /// <remarks>It is tried as it will be written: as a new file in the same folder, which takes the place of the old one.</remarks>

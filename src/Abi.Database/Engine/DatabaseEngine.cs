@@ -291,6 +291,10 @@ internal sealed partial class DatabaseEngine : IDisposable
         }
     }
 
+    /// <summary>Whether a folder holds files of a database, with its manifest or without.</summary>
+    internal static bool HasFiles(IStorage storage) =>
+        storage.Exists(Manifest.FileName) || storage.List().Any(name => LogFormat.Number(name) >= 0 || name.StartsWith("rows-", StringComparison.Ordinal));
+
     private Manifest ReadManifest()
     {
         if (_storage.Exists(Manifest.FileName))
@@ -303,7 +307,7 @@ internal sealed partial class DatabaseEngine : IDisposable
             throw new DatabaseException($"There is no database at {_storage.Folder}: it has no {Manifest.FileName}. Open it for writing to create it.");
         }
 
-        if (_storage.List().Any(name => LogFormat.Number(name) >= 0 || name.StartsWith("rows-", StringComparison.Ordinal)))
+        if (HasFiles(_storage))
         {
             throw new DatabaseCorruptException("The manifest is missing, but other files of a database are here. Put it back, or restore a backup.", Path.Combine(_storage.Folder, Manifest.FileName));
         }

@@ -120,6 +120,9 @@ public sealed class QuantizeTests
         {
             File.CreateSymbolicLink(folder["link.gguf"], input);
             others.Add(folder["link.gguf"]);
+            Directory.CreateSymbolicLink(folder["link"], folder.Path);
+            others.Add(Path.Combine(folder["link"], "f32.gguf"));
+            others.Add(Path.Combine(folder["link"], "link", "link.gguf"));
         }
 
         foreach (var output in others)

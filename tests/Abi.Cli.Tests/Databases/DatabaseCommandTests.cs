@@ -257,13 +257,34 @@ public sealed class DatabaseCommandTests
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "create", folder["b.abi"], "d", "--definition", folder["d.json"])).Error, Does.Contain("no definition"));
     }
 
+    /// <summary>Two that write one file: the second is told so, and leaves what the first has written so far. What one left that was killed is in nobody's way.</summary>
+    [Test]
+    public async Task ABackupIntoAFileLeavesThatOfAnotherAlone()
+    {
+        using var folder = new TemporaryFolder();
+        var (path, output) = (folder["n.abi"], folder["n.backup"]);
+        await CliRun.SucceedAsync("db", "create", path, "notes");
+        var other = $"{output}.partial";
+        using (var stream = new FileStream(other, FileMode.Create, FileAccess.Write, FileShare.None))
+        {
+            stream.Write("half of a backup"u8);
+            stream.Flush();
+            Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "backup", path, "--output", output)).Error, Does.Contain($"'{output}' cannot be written"));
+            Assert.That(new FileInfo(other).Length, Is.EqualTo(16));
+        }
+
+        await CliRun.SucceedAsync("db", "backup", path, "--output", output);
+        Assert.That(File.Exists(other), Is.False);
+        await CliRun.SucceedAsync("db", "restore", output, folder["restored.abi"]);
+    }
+
     [Test]
     public async Task WhatIsWrongIsSaid()
     {
         using var folder = new TemporaryFolder();
         var path = folder["n.abi"];
         Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "import", path, "notes", "x.jsonl")).Error, Does.Contain("no database at").And.Contain("db create"));
-        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "info", path)).Error, Does.Contain("no database").And.Contain("Here, `abi db create`"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Failed, "db", "info", path)).Error, Does.Contain("no database at").And.Contain("`abi db create` makes one"));
 
         // a folder of something else stays what it is
         Directory.CreateDirectory(folder["photos"]);
@@ -275,6 +296,17 @@ public sealed class DatabaseCommandTests
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "info", "")).Error, Does.Contain("PATH is empty"));
 
         // options that would say nothing
+        (string Option, string[] Search)[] useless =
+        [
+            ("--model", ["--text", "cat", "-m", "stories"]), ("--model", ["--vector", "1,2,3", "-m", "stories"]), ("--pooling", ["--text", "cat", "--pooling", "mean"]), ("--vector-field", ["--text", "cat", "--vector-field", "v"]),
+            ("--ef", ["--text", "cat", "--ef", "9"]), ("--exact", ["--text", "cat", "--vector", "1,2,3", "--exact"]), ("--recall", ["--text", "cat", "--like", "a", "--recall", "0.9"]), ("--highlight", ["--vector", "1,2,3", "--highlight"]),
+        ];
+        foreach (var (option, search) in useless)
+        {
+            Assert.That((await CliRun.FailAsync(ExitCode.Usage, ["db", "search", path, "notes", .. search])).Error, Does.StartWith($"abi: '{option}' "));
+        }
+
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "add", path, "notes", "{}", "--pooling", "mean")).Error, Does.Contain("'--pooling'").And.Contain("--model"));
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "create", path, "-d", "3")).Error, Does.Contain("'--dimensions'").And.Contain("COLLECTION is missing"));
         Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "create", path, "c", "--definition", "x.json", "--field", "a:text")).Error, Does.Contain("'--field' does not go together"));
         Assert.That(Directory.Exists(path), Is.False);
