@@ -8,6 +8,9 @@ namespace Abi.Llm.Models;
 /// <remarks>Immutable and thread-safe. The graphs refer to the file's tensors, so the file must stay open.</remarks>
 public sealed class ModelDefinition
 {
+    /// <summary>Stands in files whose weights are folded with a Hadamard transform (Bonsai 2). Read as they are, they make a model that runs and says nothing sensible.</summary>
+    private const string RotatedWeightsKey = "prism.hadamard.version";
+
     private readonly Func<EmbeddingPooling, Graph> _writeEmbeddings;
     private readonly Lock _writing = new();
     private readonly Lazy<ReadOnlyMemory<byte>> _fingerprint;
@@ -62,7 +65,7 @@ public sealed class ModelDefinition
     internal ReadOnlyMemory<byte> Fingerprint => _fingerprint.Value;
 
     /// <summary>Reads a file's model.</summary>
-    /// <exception cref="UnsupportedModelException">Its architecture is not supported; the message lists those that are.</exception>
+    /// <exception cref="UnsupportedModelException">Its architecture is not supported, and the message lists those that are; or its weights are stored rotated.</exception>
     /// <exception cref="ModelFormatException">Its metadata or tensors do not fit the architecture.</exception>
     public static ModelDefinition Create(GgufFile file)
     {
@@ -71,6 +74,12 @@ public sealed class ModelDefinition
         var architecture = ArchitectureTable.Find(name) ?? throw new UnsupportedModelException(
             $"The model's architecture '{name}' is not supported (file '{file.Path}', key 'general.architecture'). Supported are: {string.Join(", ", SupportedArchitectures)}. "
             + $"Known, but not supported, are: {string.Join(", ", UnsupportedArchitectures)}. docs/models.md says how to add one.");
+        if (file.Metadata.Contains(RotatedWeightsKey))
+        {
+            throw new UnsupportedModelException(
+                $"The model's weights are stored in a rotated basis ('{RotatedWeightsKey}' in file '{file.Path}'), which is not supported: activations would have to be rotated before each product. Choose a file of the model without it.");
+        }
+
         var hyperparameters = Hyperparameters.Read(file, name);
         if (hyperparameters.VocabularySize <= 0)
         {

@@ -86,6 +86,16 @@ public sealed class ModelDefinitionTests
         return error / norm;
     }
 
+    [Test]
+    public void AFileOfRotatedWeightsIsRefused()
+    {
+        // A model that runs without the rotation of its activations, and whose text means nothing.
+        using var file = GgufFile.Open(Fixtures.Path("models", "llama.gguf"));
+        using var rotated = file.WithMetadata(file.Metadata.With("prism.hadamard.version", GgufValue.Of(1u)));
+        Assert.That(() => ModelDefinition.Create(rotated), Throws.TypeOf<UnsupportedModelException>().With.Message.Contains("'prism.hadamard.version'"));
+        Assert.That(ModelDefinition.Create(file).DecoderGraph, Is.Not.Null);
+    }
+
     private static bool IsSupported(string name)
     {
         using var file = GgufFile.Open(Fixtures.Path("models", $"{name}.gguf"));
