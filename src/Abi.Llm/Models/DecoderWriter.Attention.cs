@@ -8,10 +8,16 @@ internal sealed partial class DecoderWriter
 {
     private Value Attention(Value x, int block)
     {
-        var (heads, kvHeads, keySize, valueSize) = (_numbers.Heads[block], _numbers.KeyValueHeads[block], _numbers.KeySize, _numbers.ValueSize);
+        var (heads, kvHeads) = (_numbers.Heads[block], _numbers.KeyValueHeads[block]);
+        var (keySize, valueSize, _) = HeadSizes(block);
         if (heads == 0 || kvHeads == 0 || heads % kvHeads != 0)
         {
             throw new ModelFormatException($"Block {block} has {heads} heads over {kvHeads} key/value heads; the first must be a multiple of the second", _tensors.File.Path);
+        }
+
+        if (block >= _numbers.BlockCount - SharingBlocks())
+        {
+            return AttendToEarlier(x, block, heads, keySize);
         }
 
         var (q, k, v) = Project(x, block, (long)heads * keySize, (long)kvHeads * keySize, (long)kvHeads * valueSize);
@@ -26,6 +32,7 @@ internal sealed partial class DecoderWriter
             (q, k) = (HeadNorm(q, $"blk.{block}.attn_q_norm", keySize), _tensors.Has($"blk.{block}.attn_q_norm.weight") ? HeadNorm(k, $"blk.{block}.attn_k_norm", keySize) : k);
         }
 
+        v = _architecture.NormsValues ? _graph.RmsNorm(v, _numbers.NormEpsilon, null, groupWidth: valueSize) : v;
         if (Rope(block) is { } rope)
         {
             (q, k) = (_graph.Rope(q, rope, "q_rope"), _graph.Rope(k, rope, "k_rope"));
@@ -42,11 +49,16 @@ internal sealed partial class DecoderWriter
             (q, k) = (HeadNorm(q, $"blk.{block}.attn_q_norm", keySize), _tensors.Has($"blk.{block}.attn_q_norm.weight") ? HeadNorm(k, $"blk.{block}.attn_k_norm", keySize) : k);
         }
 
-        var window = !IsSliding(block) ? 0 : _architecture.FixedWindow > 0 ? _architecture.FixedWindow : SlidingWindow;
-        var settings = AttentionSettings(block, heads, keySize, window);
-        var attention = IsBidirectional ? _graph.AttendWithin(q, k, v, kvHeads, settings with { Causal = false }, "attn") : AttendToCache(q, k, v, kvHeads, settings);
+        var settings = AttentionSettings(block, heads, keySize, Window(block));
+        var kept = Keep(k, v, kvHeads, settings);
+        _kept[IsSliding(block) ? 1 : 0] = kept;
+        return AttentionOutput(Attend(q, kept, settings), x, block, heads);
+    }
+
+    private Value AttentionOutput(Value attention, Value x, int block, int heads)
+    {
         attention = GateAttention(attention, x, block, heads);
-        var output = MatMul(attention, _tensors.Require($"blk.{block}.attn_output.weight", (long)heads * valueSize, _numbers.EmbeddingLength), _tensors.Find($"blk.{block}.attn_output.bias", _numbers.EmbeddingLength), "attn_out");
+        var output = MatMul(attention, _tensors.Require($"blk.{block}.attn_output.weight", attention.Width, _numbers.EmbeddingLength), _tensors.Find($"blk.{block}.attn_output.bias", _numbers.EmbeddingLength), "attn_out");
         var scale = _architecture.ScalesAttentionOutput ? Number("attention.value_scale", 1) : 1;
         return scale is 0 or 1 ? output : _graph.Scale(output, scale);
     }
@@ -65,12 +77,47 @@ internal sealed partial class DecoderWriter
             : throw new ModelFormatException($"Tensor '{name}' has {weight.Rows} rows; {heads} (for each head) or {attention.Width} (for each column) are possible", _tensors.File.Path);
     }
 
-    private Value AttendToCache(Value q, Value k, Value v, int keyValueHeads, AttentionSettings settings)
+    private KeysAndValues Keep(Value keys, Value values, int heads, AttentionSettings settings)
     {
-        var layer = _graph.AddCacheLayer(keyValueHeads, k.Width / keyValueHeads, v.Width / keyValueHeads, window: settings.Window);
-        _graph.Store(k, v, layer);
-        return _graph.Attend(q, layer, settings, "attn");
+        if (IsBidirectional)
+        {
+            return new KeysAndValues(keys, values, heads, null);
+        }
+
+        var layer = _graph.AddCacheLayer(heads, keys.Width / heads, values.Width / heads, window: settings.Window);
+        _graph.Store(keys, values, layer);
+        return new KeysAndValues(keys, values, heads, layer);
     }
+
+    private Value Attend(Value queries, KeysAndValues kept, AttentionSettings settings) => kept.Layer is { } layer
+        ? _graph.Attend(queries, layer, settings, "attn")
+        : _graph.AttendWithin(queries, kept.Keys, kept.Values, kept.Heads, settings with { Causal = false }, "attn");
+
+    /// <summary>Attention of a block that makes queries alone, over the keys and values of the last block of its kind (sliding or not) that made any.</summary>
+    private Value AttendToEarlier(Value x, int block, int heads, int keySize)
+    {
+        var kept = _kept[IsSliding(block) ? 1 : 0] ?? throw new ModelFormatException($"Block {block} shares the keys and values of an earlier block that slides as it does, but there is none", _tensors.File.Path);
+        var q = HeadNorm(Projection(x, block, "attn_q", (long)heads * keySize, "q"), $"blk.{block}.attn_q_norm", keySize);
+        q = Rope(block) is { } rope ? _graph.Rope(q, rope, "q_rope") : q;
+        return AttentionOutput(Attend(q, kept, AttentionSettings(block, heads, keySize, Window(block))), x, block, heads);
+    }
+
+    /// <summary>How many blocks at the end make no keys and values.</summary>
+    private int SharingBlocks()
+    {
+        var key = $"{_architecture.Name}.attention.shared_kv_layers";
+        var count = _architecture.SharesKeysAndValues ? _metadata.GetInt32(key, 0) : 0;
+        return count >= 0 && count < _numbers.BlockCount ? count : throw new ModelFormatException($"'{key}' is {count} of {_numbers.BlockCount} blocks; the first must make keys and values", _tensors.File.Path);
+    }
+
+    /// <summary>The columns of one key and one value, and how many of a key's rotate. Sliding blocks may have sizes of their own.</summary>
+    private (int Key, int Value, int Rotated) HeadSizes(int block)
+    {
+        int Size(string key, int common) => IsSliding(block) && _metadata.Contains($"{_architecture.Name}.{key}") ? Integer(key) : common;
+        return (Size("attention.key_length_swa", _numbers.KeySize), Size("attention.value_length_swa", _numbers.ValueSize), Size("rope.dimension_count_swa", _numbers.RotaryDimensions));
+    }
+
+    private int Window(int block) => !IsSliding(block) ? 0 : _architecture.FixedWindow > 0 ? _architecture.FixedWindow : SlidingWindow;
 
     private AttentionSettings AttentionSettings(int block, int heads, int keySize, int window)
     {
@@ -111,7 +158,8 @@ internal sealed partial class DecoderWriter
             return (_graph.Slice(qkv, 0, qWidth, name: "q"), _graph.Slice(qkv, qWidth, kWidth, name: "k"), _graph.Slice(qkv, qWidth + kWidth, vWidth, name: "v"));
         }
 
-        return (Projection(x, block, "attn_q", qWidth, "q"), Projection(x, block, "attn_k", kWidth, "k"), Projection(x, block, "attn_v", vWidth, "v"));
+        var (q, k) = (Projection(x, block, "attn_q", qWidth, "q"), Projection(x, block, "attn_k", kWidth, "k"));
+        return (q, k, _architecture.KeysMayBeValues && !_tensors.Has($"blk.{block}.attn_v.weight") ? k : Projection(x, block, "attn_v", vWidth, "v"));
     }
 
     private Value Projection(Value x, int block, string tensor, long width, string name) =>
@@ -180,7 +228,9 @@ internal sealed partial class DecoderWriter
         }
 
         pairing = HasRopeSections ? RopePairing.Halves : pairing;
-        var settings = RopeSettings(pairing, _numbers.KeySize, 0, _numbers.RotaryDimensions) with { FrequencyFactors = FrequencyFactors() };
+        var (keySize, _, rotated) = HeadSizes(block);
+        var hasFactors = !_architecture.FactorsSpareSliding || !IsSliding(block);
+        var settings = RopeSettings(pairing, keySize, 0, rotated) with { FrequencyFactors = hasFactors ? FrequencyFactors(rotated) : null };
         if (!IsSliding(block))
         {
             return settings;
@@ -304,9 +354,9 @@ internal sealed partial class DecoderWriter
     private static float YarnMagnitude(float factor, float multiplier) => factor <= 1 ? 1 : (0.1f * multiplier * MathF.Log(factor)) + 1;
 
     /// <summary>Llama 3's divisors, or Phi-3's short ones (long ones beyond the original context).</summary>
-    private WeightTensor? FrequencyFactors()
+    private WeightTensor? FrequencyFactors(int rotated)
     {
-        var half = _numbers.RotaryDimensions / 2;
+        var half = rotated / 2;
         return _tensors.Find("rope_freqs.weight", half)
             ?? (_numbers.ContextLength > _numbers.RopeOriginalContext ? _tensors.Find("rope_factors_long.weight", half) : null)
             ?? _tensors.Find("rope_factors_short.weight", half)
@@ -368,7 +418,7 @@ internal sealed partial class DecoderWriter
         var q = LatentQueries(x, block, (long)heads * keySize);
         var compressed = MatMul(x, _tensors.Require($"blk.{block}.attn_kv_a_mqa.weight", x.Width, latent + rotated), name: "kv_compressed");
         var kv = Norm(_graph.Slice(compressed, 0, latent), $"blk.{block}.attn_kv_a_norm");
-        var rope = RopeSettings(_architecture.Rope ?? RopePairing.Neighbours, rotated, 0, rotated) with { FrequencyFactors = _architecture.LatentRopeHasFactors ? FrequencyFactors() : null };
+        var rope = RopeSettings(_architecture.Rope ?? RopePairing.Neighbours, rotated, 0, rotated) with { FrequencyFactors = _architecture.LatentRopeHasFactors ? FrequencyFactors(rotated) : null };
         var sharedKey = _graph.Slice(compressed, latent, rotated);
         if (_architecture.Rope is not null)
         {

@@ -25,7 +25,8 @@ internal sealed partial class DecoderWriter
             (q, k) = (_graph.Rope(q, rope, "q_rope"), _graph.Rope(k, rope, "k_rope"));
         }
 
-        var attention = AttendToCache(q, k, v, keyValueHeads, AttentionSettings(block, heads, size, 0));
+        var settings = AttentionSettings(block, heads, size, 0);
+        var attention = Attend(q, Keep(k, v, keyValueHeads, settings), settings);
         return MatMul(_graph.Multiply(attention, gate), _tensors.Require($"blk.{block}.attn_output.weight", (long)heads * size, _numbers.EmbeddingLength), name: "attn_out");
     }
 

@@ -17,10 +17,27 @@ internal sealed partial class DecoderWriter
             return _graph.Add(Experts(Norm(_blockInput!, $"blk.{block}.ffn_norm_exps"), block), DenseFeedForward(x, block));
         }
 
+        if (_tensors.Has($"blk.{block}.pre_ffw_norm_2.weight"))
+        {
+            return NormedExperts(x, block);
+        }
+
         var experts = Experts(x, block);
         return _architecture.DenseBesideExperts > 0 && _tensors.Has($"blk.{block}.ffn_up.weight")
             ? _graph.Scale(_graph.Add(DenseFeedForward(x, block), experts), _architecture.DenseBesideExperts)
             : experts;
+    }
+
+    /// <summary>
+    /// The sum of a dense network and of experts, each behind a norm of its own (Gemma 4). The experts and their router read what attention left behind, the router times a scale for each column.
+    /// </summary>
+    private Value NormedExperts(Value x, int block)
+    {
+        var dense = Norm(DenseFeedForward(x, block), $"blk.{block}.post_ffw_norm_1");
+        var routed = _graph.RmsNorm(_attended!, _numbers.NormEpsilon, _tensors.Require($"blk.{block}.ffn_gate_inp.scale", x.Width));
+        routed = _graph.Scale(routed, 1 / MathF.Sqrt(x.Width));
+        var experts = Experts(Norm(_attended!, $"blk.{block}.pre_ffw_norm_2"), block, routed);
+        return _graph.Add(dense, Norm(experts, $"blk.{block}.post_ffw_norm_2"));
     }
 
     private Value DenseFeedForward(Value x, int block)
@@ -53,7 +70,8 @@ internal sealed partial class DecoderWriter
         return MatMul(inner, down, _tensors.Find($"{prefix}down{suffix}.bias", _numbers.EmbeddingLength), $"{name}_out");
     }
 
-    private Value Experts(Value x, int block)
+    /// <summary>The experts' weighted sum over x. The router reads the same where it is not given something else.</summary>
+    private Value Experts(Value x, int block, Value? routed = null)
     {
         _block = block;
         var prefix = $"blk.{block}.ffn_";
@@ -63,11 +81,15 @@ internal sealed partial class DecoderWriter
             throw new ModelFormatException($"Block {block} routes to experts, but the metadata says {used} of {experts} are used", _tensors.File.Path);
         }
 
-        var logits = MatMul(_architecture.RoutesBlockInput ? _blockInput! : x, _tensors.Require($"{prefix}gate_inp.weight", x.Width, experts), _tensors.Find($"{prefix}gate_inp.bias", experts), "router");
+        var logits = MatMul(routed ?? (_architecture.RoutesBlockInput ? _blockInput! : x), _tensors.Require($"{prefix}gate_inp.weight", x.Width, experts), _tensors.Find($"{prefix}gate_inp.bias", experts), "router");
         var route = _graph.Route(logits, RouteSettings(prefix, experts, used), "route");
         var (inner, width) = ExpertInner(_architecture.WeighsExpertInput ? _graph.ExpertScale(x, route, x.Width) : x, route, prefix, experts);
-        var down = ExpertMatMul(inner, route, _tensors.Require($"{prefix}down_exps.weight", width, _numbers.EmbeddingLength, experts), _tensors.Find($"{prefix}down_exps.bias", _numbers.EmbeddingLength, experts), "experts_down");
-        var sum = _graph.ExpertSum(down, route, weighted: !_architecture.WeighsExpertInput, name: "experts");
+        var downWeight = _tensors.Require($"{prefix}down_exps.weight", width, _numbers.EmbeddingLength, experts);
+        var downBias = _tensors.Find($"{prefix}down_exps.bias", _numbers.EmbeddingLength, experts);
+        // Without a bias, the sum applies the experts' scales, which costs nothing.
+        var scales = downBias is null ? ExpertScalesOf(downWeight) : null;
+        var down = scales is null ? ExpertMatMul(inner, route, downWeight, downBias, "experts_down") : _graph.ExpertMatMul(inner, route, downWeight, null, "experts_down");
+        var sum = _graph.ExpertSum(down, route, weighted: !_architecture.WeighsExpertInput, scales, "experts");
         return _tensors.Has($"{prefix}up_shexp.weight") ? ScaleShared(_graph.Add(sum, SharedExpert(x, prefix), "ffn_out")) : sum;
     }
 

@@ -28,13 +28,12 @@ internal sealed partial class DecoderWriter
     /// <summary>The products with the chosen experts' matrices, each expert with a scale of its own where the file holds one (<c>NAME.scale</c>, [experts]).</summary>
     private Value ExpertMatMul(Value x, Value route, WeightTensor weight, WeightTensor? bias, string name)
     {
-        var experts = weight.Shape[2];
-        var scale = _architecture.ScalesExperts && weight.Name.EndsWith(WeightSuffix, StringComparison.Ordinal) ? _tensors.Find($"{weight.Name[..^WeightSuffix.Length]}.scale", experts) : null;
-        if (scale is null)
+        if (ExpertScalesOf(weight) is not { } scale)
         {
             return _graph.ExpertMatMul(x, route, weight, bias, name);
         }
 
+        var experts = weight.Shape[2];
         // Each row's scales are the "matrices" [1, 1] of its experts times one: [rows, used].
         var one = _graph.Scale(_graph.Slice(route, 0, 1), 0, 1);
         var scales = _graph.ExpertMatMul(one, route, WeightTensor.FromFloats(scale.Name, [1, 1, experts], scale.ToFloats()), null);
@@ -46,6 +45,10 @@ internal sealed partial class DecoderWriter
         var biases = _graph.ExpertMatMul(one, route, WeightTensor.FromFloats(bias.Name, [1, weight.Shape[1], experts], bias.ToFloats()), null);
         return _graph.Add(_graph.Multiply(_graph.ExpertMatMul(x, route, weight, null), scales), biases, name);
     }
+
+    /// <summary>The scales of experts' matrices, [experts], or null.</summary>
+    private WeightTensor? ExpertScalesOf(WeightTensor weight) =>
+        _architecture.ScalesExperts && weight.Name.EndsWith(WeightSuffix, StringComparison.Ordinal) ? _tensors.Find($"{weight.Name[..^WeightSuffix.Length]}.scale", weight.Shape[2]) : null;
 
     /// <summary>A matrix's scale, [1], where the reference honours it: in feed-forward networks only of some architectures.</summary>
     private WeightTensor? ScaleOf(WeightTensor weight)

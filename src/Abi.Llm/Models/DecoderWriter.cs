@@ -16,6 +16,9 @@ internal sealed partial class DecoderWriter
     private readonly NormKind _norm;
     private Value? _embedded;
     private Value? _blockInput;
+    private Value? _attended;
+    private Value? _layerEmbeddings;
+    private readonly KeysAndValues?[] _kept = new KeysAndValues?[2]; // by the last block that does not slide, and by the last that does
     private int _block;
     private bool _isForEmbeddings;
     private GraphBuilder _graph = new();
@@ -61,8 +64,10 @@ internal sealed partial class DecoderWriter
     private Value WriteBlocks()
     {
         _firstValues = null;
+        Array.Clear(_kept);
         var x = Embed();
         _embedded = x;
+        _layerEmbeddings = _architecture.HasLayerEmbeddings ? LayerEmbeddings(x) : null;
         _graph.AddPoint(ActivationPoint.EmbeddingsName, x);
         var loops = Loops();
         for (var loop = 0; loop < loops; loop++)
@@ -134,13 +139,18 @@ internal sealed partial class DecoderWriter
             return _graph.Add(FeedForward(normed, block), y, "output");
         }
 
+        _attended = y;
         var feed = FeedForward(FeedForwardInput(y, block), block);
         feed = PostNorm(feed, $"blk.{block}.{_architecture.PostFeedForwardNorm}");
         feed = residual is 0 or 1 ? feed : _graph.Scale(feed, residual);
         var output = _graph.Add(feed, y, "output");
-        return _architecture.AddsEmbeddings
-            ? _graph.Add(output, _graph.MultiplyWeight(_embedded!, _tensors.Require($"blk.{block}.layer_output_scale.weight", 1)), "output_with_embedding")
-            : output;
+        if (_architecture.AddsEmbeddings)
+        {
+            return _graph.Add(output, _graph.MultiplyWeight(_embedded!, _tensors.Require($"blk.{block}.layer_output_scale.weight", 1)), "output_with_embedding");
+        }
+
+        output = AddLayerEmbedding(output, block);
+        return _tensors.Find($"blk.{block}.layer_output_scale.weight", 1) is { } outputScale ? _graph.MultiplyWeight(output, outputScale, "output_scaled") : output;
     }
 
     /// <summary>The feed-forward norm; where a block only has norms behind its parts (OLMo 2), the stream itself.</summary>

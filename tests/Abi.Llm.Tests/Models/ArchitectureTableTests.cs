@@ -59,6 +59,19 @@ public sealed class ArchitectureTableTests
         Assert.That(wrong, Is.Empty);
     }
 
+    /// <summary>Writes the models that the reference's own tests make none of to the folder <c>ABI_ARCHITECTURES</c>, for <c>make-references.sh</c>.</summary>
+    [Test]
+    [Explicit("Writes models to a folder: ABI_ARCHITECTURES.")]
+    public void WriteModelsOfOurOwn()
+    {
+        var folder = Environment.GetEnvironmentVariable("ABI_ARCHITECTURES")!;
+        Directory.CreateDirectory(folder);
+        foreach (var name in GemmaModels.Names)
+        {
+            GemmaModels.Write(Path.Combine(folder, $"{name}.gguf"), name);
+        }
+    }
+
     [Test]
     public void DocumentationListsTheTable()
     {
@@ -140,7 +153,7 @@ public sealed class ArchitectureTableTests
         return (isEqual, $"NMSE {error:E1}, {steps} greedy steps{(isEqual ? "" : " WRONG")}");
     }
 
-    private static int[] Prompt(int length, int vocabulary)
+    internal static int[] Prompt(int length, int vocabulary)
     {
         var state = 12345u;
         var ids = new int[length];

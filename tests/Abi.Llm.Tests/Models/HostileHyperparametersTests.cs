@@ -16,7 +16,7 @@ public sealed class HostileHyperparametersTests
     private static readonly long[] Extremes = [0, 1, 2, 3, 32, -1, int.MinValue, 49_152, 65_536, 65_538, 1 << 20, (1 << 20) + 1, int.MaxValue, uint.MaxValue];
     private static readonly int[] Ids = [1, 2, 3];
 
-    public static IEnumerable<string> Families() => RecurrentModels.Names.Concat(
+    public static IEnumerable<string> Families() => RecurrentModels.Names.Concat(GemmaModels.Names).Concat(
         Fixtures.TryPath("models") is { } folder ? Directory.GetFiles(folder, "*.gguf").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal) : []);
 
     [Test]
@@ -44,7 +44,7 @@ public sealed class HostileHyperparametersTests
         {
             if (!family.EndsWith(".gguf", StringComparison.Ordinal))
             {
-                RecurrentModels.Write(path, family);
+                (GemmaModels.Names.Contains(family) ? (Action<string, string>)GemmaModels.Write : RecurrentModels.Write)(path, family);
             }
 
             using var file = GgufFile.Open(File.Exists(path) ? path : Fixtures.Path("models", family));
