@@ -238,18 +238,24 @@ internal sealed record Architecture(string Name)
     /// <summary>Whether experts' matrices have a scale for each expert when the file holds one.</summary>
     public bool ScalesExperts { get; init; }
 
-    /// <summary>Whether values are normed without a weight, head by head (Gemma 4).</summary>
+    /// <summary>Whether values are normed without a weight, head by head (Gemma 3n and 4).</summary>
     public bool NormsValues { get; init; }
 
     /// <summary>Whether a block without a projection of values takes what that of keys gives (Gemma 4).</summary>
     public bool KeysMayBeValues { get; init; }
 
-    /// <summary>Whether as many blocks at the end as <c>attention.shared_kv_layers</c> says read the keys and values of earlier ones (Gemma 4).</summary>
+    /// <summary>Whether as many blocks at the end as <c>attention.shared_kv_layers</c> says read the keys and values of earlier ones (Gemma 3n and 4).</summary>
     public bool SharesKeysAndValues { get; init; }
 
     /// <summary>Whether the divisors of RoPE's frequencies do not hold for sliding blocks (Gemma 4).</summary>
     public bool FactorsSpareSliding { get; init; }
 
-    /// <summary>Whether tokens have an embedding for each block, as wide as <c>embedding_length_per_layer_input</c> says, 0 for none (Gemma 4).</summary>
+    /// <summary>Whether blocks pass on several streams that predict and correct one another (Gemma 3n).</summary>
+    public bool HasStreams { get; init; }
+
+    /// <summary>How many blocks from the first on keep only the gates of their feed-forward network that stand out (Gemma 3n).</summary>
+    public int SparseBlocks { get; init; }
+
+    /// <summary>Whether tokens have an embedding for each block, as wide as <c>embedding_length_per_layer_input</c> says, 0 for none (Gemma 3n and 4).</summary>
     public bool HasLayerEmbeddings { get; init; }
 }

@@ -29,7 +29,7 @@ internal static partial class ArchitectureTable
     /// <summary>Gemma 2's numbers where a file does not hold them.</summary>
     private static ImmutableDictionary<string, float> Gemma2Defaults => ImmutableDictionary<string, float>.Empty.Add("attn_logit_softcapping", 50).Add("final_logit_softcapping", 30);
 
-    /// <summary>Gemma 4's scores are not scaled; its cap holds where a file does not state one.</summary>
+    /// <summary>Scores of Gemma 3n and 4 are not scaled; their cap holds where a file does not state one.</summary>
     private static ImmutableDictionary<string, float> Gemma4Defaults => ImmutableDictionary<string, float>.Empty.Add("attention.scale", 1).Add("final_logit_softcapping", 30);
 
     /// <summary>MiniCPM's number where a file does not hold it.</summary>
@@ -71,6 +71,7 @@ internal static partial class ArchitectureTable
         new("gemma") { ScalesEmbeddingByWidth = true, Gate = GateKind.GeGlu },
         new("gemma2") { CapsScores = true, CapsLogits = true, ScalesEmbeddingByWidth = true, Gate = GateKind.GeGlu, SlidingPeriod = 2, DefaultWindow = 4096, ReadsSlidingRopeBase = true, WidthScaledBlockCount = 46, Defaults = Gemma2Defaults },
         new("gemma3") { WidthScaledBlockCount = 62, CapsLogits = true, ScalesEmbeddingByWidth = true, Gate = GateKind.GeGlu, SlidingPeriod = 6, SlidingRopeBase = 10000, ReadsSlidingRopeBase = true, SlidingRope = SlidingRopeScaling.FrequenciesUnscaled },
+        new("gemma3n") { CapsLogits = true, ScalesEmbeddingByWidth = true, Gate = GateKind.GeGlu, SlidingPeriod = 5, SlidingRopeBase = 10000, ReadsSlidingRopeBase = true, SlidingRope = SlidingRopeScaling.FrequenciesUnscaled, NormsValues = true, SharesKeysAndValues = true, HasLayerEmbeddings = true, HasStreams = true, SparseBlocks = 10, Defaults = Gemma4Defaults },
         new("gemma4") { Unscaled = ["ffn_gate_inp."], ScalesFeedForward = true, ScalesExperts = true, CapsLogits = true, ScalesEmbeddingByWidth = true, Gate = GateKind.GeGlu, ExpertGate = GateKind.GeGlu, SlidingPeriod = 0, SlidingRopeBase = 10000, ReadsSlidingRopeBase = true, SlidingRope = SlidingRopeScaling.FrequenciesUnscaled, FactorsSpareSliding = true, NormsValues = true, KeysMayBeValues = true, SharesKeysAndValues = true, HasLayerEmbeddings = true, Defaults = Gemma4Defaults },
         new("glm4") { ReadsRopeSections = true, Rope = Neighbours, FusedGateAndUp = true },
         new("glm4moe") { Reads = ["expert_weights_scale"], ReadsRopeSections = true, FeedForwardNorm = "post_attention_norm", Score = RouteScore.Sigmoid, ReadsExpertNorm = true, NormalizesExperts = false, ReadsExpertGating = true, Ignored = ["attn_output.bias"] },

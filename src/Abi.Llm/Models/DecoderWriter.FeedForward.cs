@@ -44,11 +44,11 @@ internal sealed partial class DecoderWriter
     {
         // Arctic's dense network is as wide as the stream.
         var width = _architecture.ExpertsReadBlockInput ? _numbers.EmbeddingLength : _numbers.FeedForwardLengths[block] / _architecture.FeedForwardDivisor;
-        return Dense(x, $"blk.{block}.ffn_", "", width, _architecture.Gate, "ffn");
+        return Dense(x, $"blk.{block}.ffn_", "", width, _architecture.Gate, "ffn", isSparse: block < _architecture.SparseBlocks);
     }
 
     /// <summary>A dense network whose tensors are <c>{prefix}up{suffix}</c> and so on.</summary>
-    private Value Dense(Value x, string prefix, string suffix, int width, GateKind gate, string name)
+    private Value Dense(Value x, string prefix, string suffix, int width, GateKind gate, string name, bool isSparse = false)
     {
         var upName = $"{prefix}up{suffix}";
         var down = _tensors.Require($"{prefix}down{suffix}.weight", width, _numbers.EmbeddingLength);
@@ -62,7 +62,7 @@ internal sealed partial class DecoderWriter
         {
             var up = MatMul(x, _tensors.Require($"{upName}.weight", x.Width, width), _tensors.Find($"{upName}.bias", width), $"{name}_up");
             inner = _tensors.FindGate(_architecture, $"{prefix}gate{suffix}.weight", x.Width, width) is { } gateWeight
-                ? _graph.Gate(MatMul(x, gateWeight, _tensors.Find($"{prefix}gate{suffix}.bias", width), $"{name}_gate"), up, gate, name: $"{name}_act")
+                ? _graph.Gate(Outstanding(MatMul(x, gateWeight, _tensors.Find($"{prefix}gate{suffix}.bias", width), $"{name}_gate"), isSparse), up, gate, name: $"{name}_act")
                 : _graph.Activate(up, _architecture.Activation!.Value, name: $"{name}_act");
             inner = _tensors.Find($"{prefix[..^1]}.act{suffix}.scales", width) is { } scales ? DivideBy(inner, scales) : inner;
         }

@@ -2,7 +2,7 @@ using Abi.Compute.Graphs;
 
 namespace Abi.Llm.Models;
 
-/// <summary>Embeddings that a token has for each block, beside the one that it begins with (Gemma 4). Their table is the greatest tensor of its file; it is read row by row.</summary>
+/// <summary>Embeddings that a token has for each block, beside the one that it begins with (Gemma 3n and 4). Their table is the greatest tensor of its file; it is read row by row.</summary>
 internal sealed partial class DecoderWriter
 {
     private int LayerEmbeddingWidth => _metadata.GetInt32($"{_architecture.Name}.embedding_length_per_layer_input", 0) == 0 ? 0 : Integer("embedding_length_per_layer_input");
@@ -24,18 +24,12 @@ internal sealed partial class DecoderWriter
         return _graph.Scale(_graph.Add(made, given), 1 / MathF.Sqrt(2), name: "layer_embeddings");
     }
 
-    /// <summary>A block's output and what its embedding, gated by the output, adds to it.</summary>
-    private Value AddLayerEmbedding(Value x, int block)
+    /// <summary>What a block's embedding, gated by the block's output, adds to it.</summary>
+    private Value LayerEmbedding(Value x, Value layerEmbeddings, int block)
     {
-        if (_layerEmbeddings is null)
-        {
-            return x;
-        }
-
         var width = LayerEmbeddingWidth;
         var gate = MatMul(x, _tensors.Require($"blk.{block}.inp_gate.weight", x.Width, width));
-        var gated = _graph.Gate(gate, _graph.Slice(_layerEmbeddings, (long)block * width, width), _architecture.Gate, name: "layer_embedding_gated");
-        var part = Norm(MatMul(gated, _tensors.Require($"blk.{block}.proj.weight", width, x.Width)), $"blk.{block}.post_norm");
-        return _graph.Add(x, part, "output_with_layer_embedding");
+        var gated = _graph.Gate(gate, _graph.Slice(layerEmbeddings, (long)block * width, width), _architecture.Gate, name: "layer_embedding_gated");
+        return Norm(MatMul(gated, _tensors.Require($"blk.{block}.proj.weight", width, x.Width)), $"blk.{block}.post_norm");
     }
 }

@@ -18,6 +18,7 @@ internal sealed partial class DecoderWriter
     private Value? _blockInput;
     private Value? _attended;
     private Value? _layerEmbeddings;
+    private Value[]? _streams;
     private readonly KeysAndValues?[] _kept = new KeysAndValues?[2]; // by the last block that does not slide, and by the last that does
     private int _block;
     private bool _isForEmbeddings;
@@ -68,6 +69,7 @@ internal sealed partial class DecoderWriter
         var x = Embed();
         _embedded = x;
         _layerEmbeddings = _architecture.HasLayerEmbeddings ? LayerEmbeddings(x) : null;
+        _streams = _architecture.HasStreams ? BeginStreams(x) : null;
         _graph.AddPoint(ActivationPoint.EmbeddingsName, x);
         var loops = Loops();
         for (var loop = 0; loop < loops; loop++)
@@ -76,13 +78,13 @@ internal sealed partial class DecoderWriter
             for (var block = 0; block < _numbers.BlockCount - DraftBlocks(); block++)
             {
                 _graph.NextBlock();
-                x = WriteSinglePart(x, block) ?? WriteRwkvBlock(x, block) ?? WriteBlock(x, block);
+                x = WriteStreams(block) ?? WriteSinglePart(x, block) ?? WriteRwkvBlock(x, block) ?? WriteBlock(x, block);
                 _graph.AddPoint(ActivationPoint.LayerName((loop * _numbers.BlockCount) + block), x);
             }
         }
 
         _graph.EndBlocks();
-        return x;
+        return _streams is null ? x : EndStreams(_streams);
     }
 
     /// <summary>The blocks at the end that only draft (multi-token prediction) and take no part here.</summary>
@@ -149,7 +151,7 @@ internal sealed partial class DecoderWriter
             return _graph.Add(output, _graph.MultiplyWeight(_embedded!, _tensors.Require($"blk.{block}.layer_output_scale.weight", 1)), "output_with_embedding");
         }
 
-        output = AddLayerEmbedding(output, block);
+        output = _layerEmbeddings is null ? output : _graph.Add(output, LayerEmbedding(output, _layerEmbeddings, block), "output_with_layer_embedding");
         return _tensors.Find($"blk.{block}.layer_output_scale.weight", 1) is { } outputScale ? _graph.MultiplyWeight(output, outputScale, "output_scaled") : output;
     }
 

@@ -4,7 +4,7 @@ using Abi.Llm.Models;
 
 namespace Abi.Llm.Tests.Models;
 
-/// <summary>What the files of Gemma 4 say, and what they cannot say.</summary>
+/// <summary>What the files of Gemma 3n and 4 say, and what they cannot say.</summary>
 public sealed class GemmaFileTests
 {
     [Test]
@@ -42,6 +42,10 @@ public sealed class GemmaFileTests
     [Test]
     public void LogitsAreCappedWhereTheFileDoesNotSayHow() => With("gemma4-shared", [], file =>
         Assert.That(ModelDefinition.Create(file).DecoderGraph!.Operations.OfType<SoftCap>().Single().Cap, Is.EqualTo(30)));
+
+    [Test]
+    public void StreamsNeedEmbeddingsOfBlocks() => With("gemma3n-few", [("embedding_length_per_layer_input", GgufValue.Of(0u))], file =>
+        Assert.That(() => ModelDefinition.Create(file), Throws.TypeOf<ModelFormatException>().With.Message.Contains("gemma3n.embedding_length_per_layer_input")));
 
     private static void With(string name, (string Key, GgufValue Value)[] keys, Action<GgufFile> look)
     {

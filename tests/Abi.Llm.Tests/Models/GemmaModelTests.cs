@@ -20,6 +20,8 @@ public sealed class GemmaModelTests(string name)
     /// <summary>llama.cpp's logits of every 29th token behind the prompt.</summary>
     private static readonly Dictionary<string, float[]> Recorded = new(StringComparer.Ordinal)
     {
+        ["gemma3n-few"] = [3.91277f, -2.93466f, -4.57164f, -1.04739f, 4.35888f, 2.63418f, -6.54951f, 5.07989f, 2.12084f, -6.90536f, 3.68366f, -0.929781f],
+        ["gemma3n"] = [2.93391f, 4.03935f, -0.314198f, 10.0361f, -2.127f, -0.536731f, -3.36926f, 0.95922f, -7.69361f, 7.61672f, 1.4907f, -7.1541f],
         ["gemma4-dense"] = [5.80519f, 1.65238f, -0.630136f, 7.10256f, 3.32426f, 1.99053f, -1.16909f, 1.36066f, 0.0964692f, -5.23001f, 5.01686f, 1.10649f],
         ["gemma4-moe"] = [-4.16282f, 0.151562f, 0.285449f, -1.56369f, 0.900558f, 1.94329f, -3.70997f, -1.65115f, -2.5865f, -4.5376f, -4.67422f, -3.17663f],
         ["gemma4-other"] = [-6.86098f, 1.21684f, -9.425f, 1.08142f, 3.15248f, -5.32749f, -2.06652f, -2.41112f, -0.890164f, -0.48271f, -4.00433f, 5.70408f],

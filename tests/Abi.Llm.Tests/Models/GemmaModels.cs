@@ -35,6 +35,9 @@ internal sealed class GemmaModels
         new("gemma4-moe", "sfsf") { FullKeyHeads = 1, KeysAreValues = true, Experts = 8 },
         // What files may also have: two matrices of experts without scales, a head of its own, some columns that do not rotate, scaled positions, no base for sliding blocks, no scales of blocks.
         new("gemma4-other", "sfsff") { SharingBlocks = 1, LayerWidth = 16, Experts = 6, HasMergedExperts = false, HasHead = true, SlidingRotated = 4, RopeFactor = 4, ScalesBlocks = false },
+        // Streams, low ranks and sparse gates; as many blocks with keys and values as its files have, since the reference counts on that.
+        new("gemma3n", "ssssfssssfssssfssssfssssf") { SharingBlocks = 5, LayerWidth = 256, SlidingHead = 16, SlidingWindow = 24, PartFactor = 0.2f },
+        new("gemma3n-few", "ssf") { LayerWidth = 256, SlidingHead = 16 },
         // The sizes of heads and window that models have.
         new("gemma4-sizes", "sfsf") { SlidingHead = 256, FullHead = 512, SharingBlocks = 2, LayerWidth = 8, SlidingWindow = 64 },
     ];
