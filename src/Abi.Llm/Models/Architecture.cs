@@ -35,8 +35,8 @@ internal sealed record Architecture(string Name)
 
     /// <summary>
     /// Which of the keys that only some families have are read, without the architecture: <c>attention.clamp_kqv</c>, <c>attention.max_alibi_bias</c>, <c>attention.rope_pattern</c>,
-    /// <c>attention.scale</c>, <c>embedding_scale</c>, <c>expert_weights_scale</c>, <c>logit_scale</c>, <c>residual_scale</c>, <c>rope.scaling.yarn_beta_fast</c> and <c>_slow</c>,
-    /// <c>rope.scaling.yarn_ext_factor</c>. In files of other families they mean nothing.
+    /// <c>attention.scale</c>, <c>embedding_scale</c>, <c>expert_weights_scale</c>, <c>logit_scale</c>, <c>residual_scale</c>, <c>rope.scaling.alpha</c>, <c>rope.scaling.yarn_beta_fast</c>
+    /// and <c>_slow</c>, <c>rope.scaling.yarn_ext_factor</c>. In files of other families they mean nothing.
     /// </summary>
     public ImmutableArray<string> Reads { get; init; } = [];
 

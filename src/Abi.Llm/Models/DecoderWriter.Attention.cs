@@ -322,7 +322,7 @@ internal sealed partial class DecoderWriter
             Offset = offset,
             Rotated = rotated,
             Pairing = pairing,
-            FrequencyBase = _numbers.RopeFrequencyBase,
+            FrequencyBase = FrequencyBase(),
             FrequencyScale = _numbers.RopeFrequencyScale,
             ExtrapolationFactor = extrapolation,
             AttentionFactor = magnitude,
@@ -330,6 +330,13 @@ internal sealed partial class DecoderWriter
             BetaSlow = Optional("rope.scaling.yarn_beta_slow", 1),
             OriginalContext = _numbers.RopeOriginalContext,
         };
+    }
+
+    /// <summary>The base of the frequencies; in files that state an α (NTK-aware scaling) it is <c>base × α^(d / (d − 2))</c> of the key size d.</summary>
+    private float FrequencyBase()
+    {
+        var alpha = Optional("rope.scaling.alpha", 0);
+        return alpha > 0 && _numbers.KeySize > 2 ? _numbers.RopeFrequencyBase * MathF.Pow(alpha, _numbers.KeySize / (_numbers.KeySize - 2f)) : _numbers.RopeFrequencyBase;
     }
 
     /// <summary>What sine and cosine are multiplied by before the device's own factor.</summary>

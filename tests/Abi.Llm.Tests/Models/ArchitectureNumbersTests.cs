@@ -107,6 +107,16 @@ public sealed class ArchitectureNumbersTests
         Assert.That(graph.Operations.OfType<Rope>().First().Settings.BetaFast, Is.EqualTo(beta));
     }
 
+    [TestCase("hunyuan-dense", true)]
+    [TestCase("hunyuan_vl", true)]
+    [TestCase("llama", false)]
+    public void AnAlphaGrowsTheBaseOfHunyuansFrequencies(string architecture, bool grows)
+    {
+        var graph = GraphOf(architecture, 1, ("rope.freq_base", GgufValue.Of(10000f)), ("rope.scaling.alpha", GgufValue.Of(1000f)));
+        Assert.That(Rotation(graph).FrequencyBase, Is.EqualTo(grows ? 10000 * MathF.Pow(1000, HeadLength / (HeadLength - 2f)) : 10000).Within(0.001).Percent);
+        Assert.That(Rotation(GraphOf(architecture, 1, ("rope.freq_base", GgufValue.Of(10000f)))).FrequencyBase, Is.EqualTo(10000));
+    }
+
     private static IEnumerable<string> Names(Graph graph) => graph.Operations.Select(operation => operation.GetType().Name);
 
     private static RopeSettings Rotation(Graph graph) => graph.Operations.OfType<Rope>().First().Settings;
