@@ -117,6 +117,19 @@ public sealed class ArchitectureNumbersTests
         Assert.That(Rotation(GraphOf(architecture, 1, ("rope.freq_base", GgufValue.Of(10000f)))).FrequencyBase, Is.EqualTo(10000));
     }
 
+    /// <summary>Maple's files say that the blocks that see everything rotate no columns; Laguna's that theirs rotate half of what sliding ones do.</summary>
+    [TestCase("maple", 0u, 16u)]
+    [TestCase("laguna", 8u, 16u)]
+    [TestCase("gemma3", 24u, 16u)]
+    public void SlidingBlocksRotateAsManyColumnsAsTheirOwnKeySays(string architecture, uint full, uint sliding)
+    {
+        var graph = GraphOf(
+            architecture, 2, ("attention.sliding_window", GgufValue.Of(8u)), ("attention.sliding_window_pattern", GgufValue.Of([true, false])), ("rope.dimension_count", GgufValue.Of(full)), ("rope.dimension_count_swa", GgufValue.Of(sliding)));
+        var rotations = graph.Operations.OfType<Rope>().ToLookup(rope => rope.Block, rope => rope.Settings.Rotated);
+        Assert.That(rotations[0], Is.Not.Empty.And.All.EqualTo(sliding));
+        Assert.That(rotations[1], Is.All.EqualTo(full));
+    }
+
     private static IEnumerable<string> Names(Graph graph) => graph.Operations.Select(operation => operation.GetType().Name);
 
     private static RopeSettings Rotation(Graph graph) => graph.Operations.OfType<Rope>().First().Settings;
