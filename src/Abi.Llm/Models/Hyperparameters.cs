@@ -103,7 +103,7 @@ public sealed record Hyperparameters
             RopeFrequencyScale = factor == 0 || scaling == "none" ? 1 : 1 / Finite(file.Path, Key("rope.scaling.factor"), factor),
             RopeScaling = scaling,
             RopeOriginalContext = Count(metadata, file.Path, Key("rope.scaling.original_context_length"), metadata.GetInt32(Key("rope.scaling.original_context_length"), context), 1, int.MaxValue),
-            NormEpsilon = Epsilon(metadata, file.Path, Key("attention.layer_norm_rms_epsilon"), Key("attention.layer_norm_epsilon")),
+            NormEpsilon = Epsilon(metadata, file.Path, Key("attention.layer_norm_rms_epsilon"), Key("attention.layer_norm_epsilon"), prefersLayer: ArchitectureTable.Find(architecture)?.Norm == NormKind.Layer),
             SlidingWindow = Count(metadata, file.Path, Key("attention.sliding_window"), metadata.GetInt32(Key("attention.sliding_window"), 0), 0, int.MaxValue),
             ExpertCount = Count(metadata, file.Path, Key("expert_count"), metadata.GetInt32(Key("expert_count"), 0), 0, 65_536),
             ExpertUsedCount = Count(metadata, file.Path, Key("expert_used_count"), metadata.GetInt32(Key("expert_used_count"), 0), 0, 65_536),
@@ -129,10 +129,10 @@ public sealed record Hyperparameters
         return value >= least && value <= most ? (int)value : throw new ModelFormatException($"'{key}' is {value}; it must be between {least} and {most}.", path);
     }
 
-    /// <summary>The epsilon of the norms, which converters write for every family: RMS norms and layer norms have a key each.</summary>
-    private static float Epsilon(GgufMetadata metadata, string? path, string rmsKey, string layerKey)
+    /// <summary>The epsilon of the norms, which converters write for every family: RMS norms and layer norms have a key each, and a file may have both.</summary>
+    private static float Epsilon(GgufMetadata metadata, string? path, string rmsKey, string layerKey, bool prefersLayer)
     {
-        var key = metadata.Contains(rmsKey) ? rmsKey : layerKey;
+        var key = metadata.Contains(rmsKey) && !(prefersLayer && metadata.Contains(layerKey)) ? rmsKey : layerKey;
         if (!metadata.Contains(key))
         {
             throw new ModelFormatException($"The metadata has neither '{rmsKey}' nor '{layerKey}', one of which this model needs; the file is incomplete or was converted by an old tool: convert it again", path);

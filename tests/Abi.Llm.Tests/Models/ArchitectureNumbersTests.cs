@@ -130,6 +130,15 @@ public sealed class ArchitectureNumbersTests
         Assert.That(rotations[1], Is.All.EqualTo(full));
     }
 
+    [TestCase("llama", 0.25f)]
+    [TestCase("command-r", 0.5f)]
+    public void AnEpsilonIsThatOfTheFamilysKindOfNorm(string architecture, float epsilon)
+    {
+        (string, GgufValue)[] keys = [("attention.layer_norm_rms_epsilon", GgufValue.Of(0.25f)), ("attention.layer_norm_epsilon", GgufValue.Of(0.5f))];
+        var operations = GraphOf(architecture, 1, keys).Operations;
+        Assert.That(operations.OfType<RmsNorm>().Select(norm => norm.Epsilon).Concat(operations.OfType<LayerNorm>().Select(norm => norm.Epsilon)), Is.Not.Empty.And.All.EqualTo(epsilon));
+    }
+
     private static IEnumerable<string> Names(Graph graph) => graph.Operations.Select(operation => operation.GetType().Name);
 
     private static RopeSettings Rotation(Graph graph) => graph.Operations.OfType<Rope>().First().Settings;
