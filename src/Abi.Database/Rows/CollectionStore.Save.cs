@@ -75,7 +75,7 @@ internal sealed partial class CollectionStore
         index.WithStillGraph(() =>
         {
             // Ways over deleted records are not saved, and what only they lead to would not be found: they are bridged first. Here, where no slot is linked that is not counted.
-            var oldest = _readers.Oldest(Volatile.Read(ref _published));
+            var oldest = OldestRead;
             index.Unlink(slot => Deleted[slot] <= oldest, Volatile.Read(ref _slots), IndexThreads, admission);
             if (index.Graph is InvertedFile file)
             {

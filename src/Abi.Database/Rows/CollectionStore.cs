@@ -25,6 +25,8 @@ internal sealed partial class CollectionStore
     private readonly Stack<int> _free = new();
     private readonly Queue<int> _graves = new(); // deleted slots, in the order of their deletion
     private readonly Queue<(int Slot, uint Hash)> _outdated = new(); // those of them that keys lead to, and the hashes of the keys; in the same order
+    private readonly Queue<(int Slot, uint Hash)> _held = new();     // the same of those that were deleted before, and that a reader sees
+    private readonly List<long> _read = [];                         // the sequences that are read, for a moment
     private readonly List<DecryptedMemory.Lease> _leases = []; // kept as long as the rows
     private readonly List<DecryptedFile> _paged = [];
     private long _decryptedWhole;
@@ -33,7 +35,6 @@ internal sealed partial class CollectionStore
     private int _live;
     private int _capacity;
     private CollectionView _view = new(0, 0, 0);
-    private long _published;
     private bool _isUnlinkDue; // set by the writer, cleared by the work in the background
     private int _unlinked;     // how often that was done
     private long _unlinkedTo;  // the last deletion that it was done for
@@ -144,16 +145,14 @@ internal sealed partial class CollectionStore
         }
 
         Volatile.Write(ref _view, new CollectionView(_sequence, _slots, _live));
-        Volatile.Write(ref _published, _sequence);
         AskToUnlink();
     }
 
     /// <summary>Registers a reader; every read lies between this and <see cref="EndRead"/>.</summary>
     public (int Place, CollectionView View) BeginRead()
     {
-        // The view may be newer than the sequence registered; what the older one protects includes all that the newer one sees.
-        var place = _readers.Enter(ref _published, out _);
-        return (place, View);
+        var place = _readers.Enter(ref _view, out var view);
+        return (place, view);
     }
 
     public void EndRead(int place) => _readers.Leave(place);
@@ -209,7 +208,7 @@ internal sealed partial class CollectionStore
         }
 
         var more = false;
-        var oldest = _readers.Oldest(Volatile.Read(ref _published));
+        var oldest = OldestRead;
         foreach (var index in Vectors)
         {
             var before = index.Pending.Count;
@@ -306,10 +305,18 @@ internal sealed partial class CollectionStore
 
         Deleted[slot] = sequence;
         Bury(slot);
-        _outdated.Enqueue((slot, KeyIndex.Hash(key)));
-        if (_outdated.Count >= ManyOutdated && Deleted[_outdated.Peek().Slot] <= _published)
+        if (Created[slot] == sequence)
         {
-            TidyKeys(_readers.Oldest(Volatile.Read(ref _published)));
+            Keys.Remove(KeyIndex.Hash(key), slot); // written and replaced by one commit: nobody ever sees it
+        }
+        else
+        {
+            _outdated.Enqueue((slot, KeyIndex.Hash(key)));
+        }
+
+        if (_outdated.Count >= ManyOutdated && Deleted[_outdated.Peek().Slot] <= View.Sequence)
+        {
+            TidyKeys(OldestRead);
         }
 
         _live--;
@@ -362,6 +369,9 @@ internal sealed partial class CollectionStore
         }
     }
 
+    // What was deleted by then, nobody sees.
+    private long OldestRead => _readers.Oldest(View.Sequence);
+
     // Deleted records that are worth the effort of taking them out of the graphs.
     private int ManyGraves => Math.Max(LeastReclaim, _slots / 20);
 
@@ -372,7 +382,7 @@ internal sealed partial class CollectionStore
     // Before slots are needed, so that they are free by then, and walks do not lead through them: the work in the background takes deleted records out of the graphs when they are many.
     private void AskToUnlink()
     {
-        if (!Volatile.Read(ref _isUnlinkDue) && HasGraph && NoticeUnlinked() >= ManyGraves && _worthAt <= _readers.Oldest(Volatile.Read(ref _published)))
+        if (!Volatile.Read(ref _isUnlinkDue) && HasGraph && NoticeUnlinked() >= ManyGraves && _worthAt <= OldestRead)
         {
             Volatile.Write(ref _isUnlinkDue, true);
         }
@@ -383,7 +393,7 @@ internal sealed partial class CollectionStore
     {
         const int Patience = 4;
         if (HasGraph && NoticeUnlinked() >= Math.Max(_unlinkAt, Patience * ManyGraves) && !IsStill
-            && _readers.Oldest(Volatile.Read(ref _published)) is var oldest && _worthAt <= oldest)
+            && OldestRead is var oldest && _worthAt <= oldest)
         {
             Unlink(oldest, _slots, admission);
         }
@@ -423,11 +433,29 @@ internal sealed partial class CollectionStore
     }
 
     // Long before their slots are used again, no key leads to deleted records that nobody can see: whoever wants the last version of a record that is written again and again does not look through all.
+    // Who reads an old snapshot sees one version of it, and none of those that came and went since.
     private void TidyKeys(long oldest)
     {
-        while (_outdated.TryPeek(out var first) && Deleted[first.Slot] <= oldest)
+        while (_held.TryPeek(out var first) && Deleted[first.Slot] <= oldest)
         {
             Keys.Remove(first.Hash, first.Slot);
+            _held.Dequeue();
+        }
+
+        _read.Clear();
+        _readers.AddTo(_read);
+        while (_outdated.TryPeek(out var next) && Deleted[next.Slot] is var deleted && deleted <= View.Sequence)
+        {
+            var created = Created[next.Slot];
+            if (deleted > oldest && _read.Exists(sequence => created <= sequence && sequence < deleted))
+            {
+                _held.Enqueue(next);
+            }
+            else
+            {
+                Keys.Remove(next.Hash, next.Slot);
+            }
+
             _outdated.Dequeue();
         }
     }
@@ -436,7 +464,7 @@ internal sealed partial class CollectionStore
     private bool TryReclaim()
     {
         const int MostAtOnce = 1024;
-        var oldest = _readers.Oldest(Volatile.Read(ref _published));
+        var oldest = OldestRead;
         _ = NoticeUnlinked();
         if (_reclaimable == 0)
         {

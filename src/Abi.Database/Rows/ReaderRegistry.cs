@@ -10,26 +10,26 @@ internal sealed class ReaderRegistry
     private ReaderRegistry? _more;
 
     /// <summary>Registers a reader.</summary>
-    /// <param name="published">The sequence that is published; read again after it was registered, because a writer may have looked in between.</param>
-    /// <param name="sequence">The sequence that the reader may use.</param>
+    /// <param name="published">What is published; read again after its sequence was registered, because a writer may have looked in between.</param>
+    /// <param name="view">What the reader may use.</param>
     /// <returns>What to give to <see cref="Leave"/>.</returns>
-    public int Enter(ref long published, out long sequence)
+    public int Enter(ref CollectionView published, out CollectionView view)
     {
         var start = Environment.CurrentManagedThreadId;
         for (var i = 0; i < Places; i++)
         {
             var place = (start + i) % Places;
             ref var entry = ref _places[place * Spread];
-            sequence = Volatile.Read(ref published);
-            if (entry != 0 || Interlocked.CompareExchange(ref entry, sequence + 1, 0) != 0)
+            view = Volatile.Read(ref published);
+            if (entry != 0 || Interlocked.CompareExchange(ref entry, view.Sequence + 1, 0) != 0)
             {
                 continue;
             }
 
-            while (Volatile.Read(ref published) is var now && now != sequence)
+            while (Volatile.Read(ref published) is var now && !ReferenceEquals(now, view))
             {
-                Interlocked.Exchange(ref entry, now + 1);
-                sequence = now;
+                Interlocked.Exchange(ref entry, now.Sequence + 1);
+                view = now;
             }
 
             return place;
@@ -42,7 +42,7 @@ internal sealed class ReaderRegistry
             more = Interlocked.CompareExchange(ref _more, made, null) ?? made;
         }
 
-        return more.Enter(ref published, out sequence) + Places;
+        return more.Enter(ref published, out view) + Places;
     }
 
     public void Leave(int place)
@@ -73,5 +73,21 @@ internal sealed class ReaderRegistry
         }
 
         return published;
+    }
+
+    /// <summary>Adds the sequences that are read. Whoever registers meanwhile reads one that is published by then.</summary>
+    public void AddTo(List<long> sequences)
+    {
+        Interlocked.MemoryBarrier();
+        for (var registry = this; registry is not null; registry = Volatile.Read(ref registry._more))
+        {
+            for (var i = 0; i < Places; i++)
+            {
+                if (Volatile.Read(ref registry._places[i * Spread]) is var entry and not 0)
+                {
+                    sequences.Add(entry - 1);
+                }
+            }
+        }
     }
 }

@@ -10,9 +10,11 @@ namespace Abi.Database.Tests.Rows;
 /// <summary>A record that is written again and again, as a counter is, is found as fast as others.</summary>
 public sealed class KeyIndexTests
 {
-    /// <summary>Its versions are not all kept until they are a twentieth of the collection; those that a reader may want are.</summary>
+    /// <summary>Its versions are not all kept until they are a twentieth of the collection, nor as long as a reader sees one of them; that one is.</summary>
+    /// <param name="isRead">Whether a reader holds a snapshot meanwhile.</param>
+    /// <param name="ofACommit">How many updates are written together.</param>
     [Test]
-    public async Task VersionsThatNobodyCanSeeAreNotLookedThrough([Values] bool isRead)
+    public async Task VersionsThatNobodyCanSeeAreNotLookedThrough([Values] bool isRead, [Values(1, 400)] int ofACommit)
     {
         const int Records = 20_000, Updates = 800;
         using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), new DatabaseOptions { Durability = Durability.Os }));
@@ -28,14 +30,14 @@ public sealed class KeyIndexTests
             store.EndRead(place);
         }
 
-        for (var i = 1; i <= Updates; i++)
+        foreach (var some in Enumerable.Range(1, Updates).Chunk(ofACommit))
         {
-            await collection.UpsertAsync(Record(77, i));
+            await collection.UpsertAsync(some.Select(i => Record(77, i)));
         }
 
         var versions = 0;
         store.Keys.Find(key, (_, _) => ++versions < 0, 0);
-        Assert.That(versions, isRead ? Is.EqualTo(Updates + 1) : Is.InRange(1, 40));
+        Assert.That(versions, Is.InRange(isRead ? 2 : 1, 40));
         Assert.That((await collection.GetAsync(77L))!["n"], Is.EqualTo((long)Updates));
         if (isRead)
         {

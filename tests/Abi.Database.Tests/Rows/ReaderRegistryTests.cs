@@ -9,18 +9,21 @@ public sealed class ReaderRegistryTests
     public void TheOldestReaderCounts([Values(1, 64, 200)] int readers)
     {
         var registry = new ReaderRegistry();
-        long published = 7;
-        var first = registry.Enter(ref published, out var sequence);
-        Assert.That(sequence, Is.EqualTo(7));
-        Assert.That(registry.Oldest(published), Is.EqualTo(7));
+        var published = new CollectionView(7, 0, 0);
+        var first = registry.Enter(ref published, out var view);
+        Assert.That(view, Is.SameAs(published));
+        Assert.That(registry.Oldest(7), Is.EqualTo(7));
 
-        published = 8;
+        published = new CollectionView(8, 0, 0);
         var later = Enumerable.Range(0, readers).Select(reader => registry.Enter(ref published, out _)).ToList();
         Assert.That(later, Is.Unique.And.None.EqualTo(first));
-        Assert.That(registry.Oldest(published), Is.EqualTo(7));
+        Assert.That(registry.Oldest(8), Is.EqualTo(7));
+        List<long> read = [];
+        registry.AddTo(read);
+        Assert.That(read, Is.EquivalentTo(Enumerable.Repeat(8L, readers).Append(7)));
 
         registry.Leave(first);
-        Assert.That(registry.Oldest(published), Is.EqualTo(8));
+        Assert.That(registry.Oldest(8), Is.EqualTo(8));
         Assert.That(registry.Oldest(9), Is.EqualTo(8));
         later.ForEach(registry.Leave);
         Assert.That(registry.Oldest(9), Is.EqualTo(9));
