@@ -1,5 +1,7 @@
 #pragma warning disable MA0048 // a part of DatabaseEngine
+using Abi.Database.Log;
 using Abi.Database.Rows;
+using Abi.Database.Storage;
 
 namespace Abi.Database.Engine;
 
@@ -37,6 +39,11 @@ internal sealed partial class DatabaseEngine
     {
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
         RequireWriting();
+        if (payload.Length > LogFormat.LargestPayload)
+        {
+            throw ByteWriter.TooLarge(); // here, where it fails alone: the log takes nothing more once it has failed
+        }
+
         var request = new CommitRequest(payload);
         lock (_queueGate)
         {

@@ -33,6 +33,9 @@ internal static class LogFormat
         name.StartsWith(Prefix, StringComparison.Ordinal) && name.EndsWith(".abi", StringComparison.Ordinal)
             && long.TryParse(name.AsSpan(Prefix.Length, name.Length - Prefix.Length - 4), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : -1;
 
+    /// <summary>The most bytes that a commit may have: a segment is read into one array.</summary>
+    public static int LargestPayload => Array.MaxLength - HeaderBytes - FrameHeaderBytes - LogCipher.OverheadBytes - 8;
+
     public static int FrameBytes(int payloadBytes) => FrameHeaderBytes + ((payloadBytes + 7) & ~7);
 
     public static uint Salt(Guid database, long number)

@@ -85,7 +85,7 @@ internal sealed class LogWriter : IDisposable
         return writer;
     }
 
-    /// <summary>Takes a frame into the group that <see cref="Write"/> writes. The payload must not change until then.</summary>
+    /// <summary>Takes a frame into the group that <see cref="Write"/> writes. The payload must not change until then; it has at most <see cref="LogFormat.LargestPayload"/> bytes.</summary>
     public void Add(long sequence, long time, ReadOnlyMemory<byte> payload) => _pending.Add((sequence, time, payload));
 
     /// <summary>Writes the frames of the group with one call.</summary>
@@ -152,12 +152,7 @@ internal sealed class LogWriter : IDisposable
     {
         _file?.Dispose();
         _file = null;
-        var length = (int)Math.Min(Math.Max(_segmentBytes, needed + LogFormat.HeaderBytes), Array.MaxLength);
-        if (needed + LogFormat.HeaderBytes > length)
-        {
-            throw new DatabaseException($"A commit of {needed} bytes is too large; write it in batches of less than 2 GB.");
-        }
-
+        var length = (int)Math.Max(_segmentBytes, needed + LogFormat.HeaderBytes);
         const string Temporary = "new-log.tmp";
         if (_storage.Exists(Temporary))
         {

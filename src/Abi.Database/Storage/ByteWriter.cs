@@ -20,12 +20,16 @@ internal sealed class ByteWriter(int capacity = 256)
 
     public void Clear() => Length = 0;
 
+    public static DatabaseException TooLarge() => new("What is to be written at once has more than 2 GB, which is the most. Write it in batches.");
+
     /// <summary>The next <paramref name="count"/> bytes, to be filled by the caller.</summary>
+    /// <exception cref="DatabaseException">They would be more than an array has.</exception>
     public Span<byte> Take(int count)
     {
         if (_bytes.Length - Length < count)
         {
-            Array.Resize(ref _bytes, checked((int)Math.Min(Math.Max(2L * _bytes.Length, (long)Length + count), Array.MaxLength)));
+            var needed = (long)Length + count;
+            Array.Resize(ref _bytes, needed <= Array.MaxLength ? (int)Math.Min(Math.Max(2L * _bytes.Length, needed), Array.MaxLength) : throw TooLarge());
         }
 
         Length += count;

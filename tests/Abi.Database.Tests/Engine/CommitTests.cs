@@ -1,6 +1,9 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
+using Abi.Database.Encryption;
 using Abi.Database.Engine;
 using Abi.Database.Log;
+using Abi.Database.Storage;
 using Abi.Database.Tests.Storage;
 
 namespace Abi.Database.Tests.Engine;
@@ -128,5 +131,53 @@ public sealed class CommitTests
         Assert.That(segments, Has.Some.GreaterThan((long)RecordBytes).And.All.LessThan((long)LargestWrite));
     }
 
+    /// <summary>What no segment of the log can hold is refused before it gets there, since the log takes nothing more once it has failed.</summary>
+    [Test]
+    public async Task ACommitThatIsTooLargeIsRefusedAndOthersGoOn([Values] bool isEncrypted)
+    {
+        using var key = isEncrypted ? EncryptionKey.FromBytes(new byte[32]) : null;
+        var disk = new MemoryStorage();
+        using var database = new VectorDatabase(new DatabaseEngine(disk, History.Options(Durability.Os, key: key)));
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("text", DataKind.Text)] });
+        await collection.EnsureCollectionExistsAsync();
+        disk.Fails = (_, _) => true; // nothing is to come of it
+        foreach (var bytes in new[] { LogFormat.LargestPayload + 1, Array.MaxLength })
+        {
+            using var huge = new LengthOnly(bytes);
+            Assert.That(() => database.Engine.CommitAsync(huge.Memory), Throws.TypeOf<DatabaseException>().With.Message.Contains("batches"));
+        }
+
+        Assert.That(() => new ByteWriter().Take(int.MaxValue), Throws.TypeOf<DatabaseException>().With.Message.Contains("batches"));
+        disk.Fails = null;
+        await collection.UpsertAsync(Record("a", 1));
+        Assert.That(database.WriteFailure, Is.Null);
+    }
+
+    /// <summary>The largest commit fills a file exactly as long as an array can be.</summary>
+    [Test]
+    public void TheLargestCommitFitsASegment()
+    {
+        var stored = LogFormat.LargestPayload + LogCipher.OverheadBytes;
+        Assert.That(LogFormat.HeaderBytes + (long)LogFormat.FrameBytes(stored), Is.InRange(Array.MaxLength - 16, Array.MaxLength));
+    }
+
     private static Dictionary<string, object?> Record(string key, int bytes) => new(StringComparer.Ordinal) { ["Key"] = key, ["text"] = new string('x', bytes) };
+
+    /// <summary>Bytes that nobody may look at, as many as no test has.</summary>
+    private sealed class LengthOnly(int length) : MemoryManager<byte>
+    {
+        public override Memory<byte> Memory => CreateMemory(length);
+
+        public override Span<byte> GetSpan() => throw new InvalidOperationException("looked at");
+
+        public override MemoryHandle Pin(int elementIndex = 0) => throw new InvalidOperationException("looked at");
+
+        public override void Unpin()
+        {
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+        }
+    }
 }
