@@ -11,6 +11,7 @@ namespace Abi.Database;
 /// <remarks>Thread-safe. Dispose of it to close it; what was acknowledged is safe also without.</remarks>
 public sealed partial class VectorDatabase : IVectorDatabase
 {
+    private readonly Lock _gate = new(); // replacing the engine, and closing
     private DatabaseEngine _engine;
 
     internal VectorDatabase(DatabaseEngine engine)
@@ -159,18 +160,27 @@ public sealed partial class VectorDatabase : IVectorDatabase
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Refresh()
     {
-        var engine = Engine;
-        if (engine.IsReadOnly && !engine.TryReadOn())
+        lock (_gate)
         {
-            // Whoever reads from the old files goes on doing so: they stay until nothing refers to them.
-            var next = new DatabaseEngine(new DiskStorage(engine.Folder, create: false), engine.Options, limits: null, engine.Encryption);
-            next.Replace(engine);
-            Volatile.Write(ref _engine, next);
+            var engine = Engine;
+            if (engine.IsReadOnly && !engine.TryReadOn())
+            {
+                // Whoever reads from the old files goes on doing so: they stay until nothing refers to them.
+                var next = new DatabaseEngine(new DiskStorage(engine.Folder, create: false), engine.Options, limits: null, engine.Encryption);
+                next.Replace(engine);
+                Volatile.Write(ref _engine, next);
+            }
         }
     }
 
     /// <summary>Closes it. Never throws.</summary>
-    public void Dispose() => Engine.Dispose();
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            Engine.Dispose();
+        }
+    }
 
     /// <summary>Closes it. Never throws.</summary>
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));

@@ -247,6 +247,7 @@ internal sealed partial class DatabaseEngine : IDisposable
     /// <returns>False when the writer has made a checkpoint: then the database has to be opened anew.</returns>
     public bool TryReadOn()
     {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
         lock (_schemaGate)
         {
             return Retry(() => Manifest.Read(_storage).Generation == _manifest.Generation && ReadOn());
@@ -273,19 +274,21 @@ internal sealed partial class DatabaseEngine : IDisposable
         }
     }
 
-    // A reader may look while the writer replaces files: what it finds half done is whole a moment later.
+    // A reader may look while the writer replaces files: what it finds half done is whole a moment later. What is damaged in the same way then, stays so.
     private T Retry<T>(Func<T> act)
     {
         const int Attempts = 20;
         using var pause = new ManualResetEventSlim();
+        string? damage = null;
         for (var attempt = 1; ; attempt++)
         {
             try
             {
                 return act();
             }
-            catch (Exception error) when (IsReadOnly && attempt < Attempts && error is DatabaseCorruptException or IOException)
+            catch (Exception error) when (IsReadOnly && attempt < Attempts && (error is IOException || (error is DatabaseCorruptException && error.Message != damage)))
             {
+                damage = error is DatabaseCorruptException ? error.Message : null;
                 pause.Wait(TimeSpan.FromMilliseconds(10 * attempt));
             }
         }

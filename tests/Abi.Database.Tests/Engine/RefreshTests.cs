@@ -52,6 +52,44 @@ public sealed class RefreshTests
         Assert.That(read, Has.Some.GreaterThanOrEqualTo(segments[^1]).And.None.InRange(0, segments[^1] - 1));
     }
 
+    /// <summary>Damage is not looked for twenty times, which with files of some size takes minutes, but once more: what a writer replaces is not damaged in the same way then.</summary>
+    [Test]
+    public async Task DamageIsReadTwice()
+    {
+        var disk = new MemoryStorage();
+        using (var writer = await WriterAsync(disk))
+        {
+            await WriteAsync(writer, 1, Records);
+        }
+
+        var files = disk.Files();
+        var log = files.Keys.First(name => LogFormat.Number(name) >= 0);
+        files[log][600] ^= 1;
+        var (damaged, reads) = (MemoryStorage.Of(files), 0);
+        damaged.Reading = (name, _) => reads += name == log ? 1 : 0;
+        Assert.That(() => Reader(damaged).Dispose(), Throws.TypeOf<DatabaseCorruptException>().With.Message.Contains("damaged"));
+        var twice = reads;
+        reads = 0;
+        Assert.That(() => new DatabaseEngine(damaged, History.Options()).Dispose(), Throws.TypeOf<DatabaseCorruptException>());
+        Assert.That(twice, Is.EqualTo(2 * reads));
+    }
+
+    /// <summary>What was closed stays so: a refresh that would open files anew opens none, which nobody would close.</summary>
+    [Test]
+    public async Task WhatIsClosedIsNotOpenedAnew()
+    {
+        using var folder = new TemporaryFolder();
+        await using var writer = await VectorDatabase.OpenAsync(folder["db"]);
+        var collection = writer.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        var reader = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["db"], Access = DatabaseAccess.ReadOnly });
+        await collection.UpsertAsync(CrashTests.Record(1, 0));
+        await writer.CheckpointAsync();
+        await reader.DisposeAsync();
+        Assert.That(async () => await reader.RefreshAsync(), Throws.TypeOf<ObjectDisposedException>());
+        Assert.That(async () => await reader.GetDynamicCollection("c").CountAsync(), Throws.TypeOf<ObjectDisposedException>());
+    }
+
     private static async Task<VectorDatabase> WriterAsync(MemoryStorage disk)
     {
         var database = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
