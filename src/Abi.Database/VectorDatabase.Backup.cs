@@ -19,7 +19,7 @@ public sealed partial class VectorDatabase
     /// <param name="options">What to make and what to keep; unset, the log where that will do, and the newest chain.</param>
     /// <param name="cancellationToken">Cancels before it is begun.</param>
     /// <remarks>No checkpoint is made meanwhile. A database that is open read-only can be backed up, too, beside the process that writes to it.</remarks>
-    /// <exception cref="DatabaseException">The folder is a database, another backup is being made in it, or the copy is not sound. Earlier backups are all there then.</exception>
+    /// <exception cref="DatabaseException">The folder is a database, another backup is being made in it, or the copy is not sound: earlier backups are all there then. Or it is, but earlier ones could not be deleted, which the message says.</exception>
     public Task<BackupReport> BackupAsync(string folder, BackupOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);

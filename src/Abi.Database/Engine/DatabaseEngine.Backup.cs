@@ -30,12 +30,20 @@ internal sealed partial class DatabaseEngine
             var time = Now; // not before the last commit that the source has
             using var begun = source.IsIncremental ? null : folder.Begin(time);
             begun?.Encryption = _storage.Encryption;
-            var report = FolderBackup.Write(source, new ThrottledStorage(begun ?? newest!, _throttle));
+            var target = begun ?? newest!;
+            var report = FolderBackup.Write(source, new ThrottledStorage(target, _throttle));
             NoteBackup(time, source.LastSegment);
-            report = report with { DeletedChains = folder.Prune(options, time) };
-            if (begun is not null && newest is not null && newest.Exists(Manifest.FileName))
+            try
             {
-                Lengthen(newest);
+                report = report with { DeletedChains = folder.Prune(options, time) };
+                if (begun is not null && newest is not null && newest.Exists(Manifest.FileName))
+                {
+                    Lengthen(newest);
+                }
+            }
+            catch (Exception error) when (error is AbiException or IOException)
+            {
+                throw new DatabaseException($"The backup at {target.Folder} is whole, up to commit {report.Sequence}; but earlier ones in {root.Folder} could not be deleted, or the one before not be lengthened up to it: {error.Message} Remove the cause; the next backup does it.", error);
             }
 
             return report;

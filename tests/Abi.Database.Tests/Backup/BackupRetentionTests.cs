@@ -146,7 +146,7 @@ public sealed class BackupRetentionTests
         Assert.That(Verification.RunAll(root, null).IsSound);
     }
 
-    /// <summary>Each call to the disk of the backups fails once: there is a sound backup all the time.</summary>
+    /// <summary>Each call to the disk of the backups fails once: there is a sound backup all the time, and the error says when the new one is it.</summary>
     [Test]
     public async Task AFailureLeavesASoundBackup()
     {
@@ -154,25 +154,33 @@ public sealed class BackupRetentionTests
         var history = await History.RunAsync(6, seed: 2, checkpointsAfter: [3]);
         using var engine = new DatabaseEngine(history.Storage, History.Options());
         engine.Backup(root, new BackupOptions());
-        var (failing, failures, isWhole) = (0, 0, false);
+        var (failing, failures, isWhole, late) = (0, 0, false, 0);
         root.Fails = (call, _) => call == failing;
         while (!isWhole)
         {
             failing = root.Calls + 1 + failures;
+            var before = BackupFolder.Chains(root)[^1].Name;
             try
             {
                 engine.Backup(root, new BackupOptions { IsFull = true });
                 isWhole = root.Calls < failing; // it did not get that far
             }
-            catch (IOException)
+            catch (Exception error) when (error is IOException or DatabaseException { InnerException: IOException })
             {
                 failures++;
+                if (error is DatabaseException)
+                {
+                    late++;
+                    Assert.That(BackupFolder.Chains(root)[^1].Name, Is.Not.EqualTo(before));
+                    Assert.That(error.Message, Does.Contain($"{BackupFolder.Chains(root)[^1].Name} is whole, up to commit {engine.Sequence}"));
+                }
             }
 
             Assert.That(Verification.Run(BackupFolder.OpenFor(root, new RestoreOptions())) is { IsSound: true } report && report.Sequence == engine.Sequence, $"failure {failures}");
         }
 
         Assert.That(failures, Is.GreaterThan(10));
+        Assert.That(late, Is.GreaterThan(1));
         Assert.That(root.Folders(), Has.Count.EqualTo(1));
     }
 
