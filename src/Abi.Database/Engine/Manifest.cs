@@ -12,6 +12,7 @@ internal sealed record Manifest(Guid DatabaseId, long Generation, long Sequence,
 {
     public const string FileName = "abi.manifest";
     private const int MostBytes = 1 << 28;
+    private const long Most = long.MaxValue / 2; // of what is counted: no database gets there, and one that somebody made up must not go beyond all numbers
 
     private static readonly SmallFile Format = new("ABIDB001", 1, "the manifest of an Abi database", "Restore a backup.");
 
@@ -58,11 +59,21 @@ internal sealed record Manifest(Guid DatabaseId, long Generation, long Sequence,
             var reader = new ByteReader(bytes.AsSpan(SmallFile.HeaderBytes));
             var id = new Guid(reader.Bytes(16));
             var (generation, sequence, firstLog, next) = (reader.Int64(), reader.Int64(), reader.Int64(), reader.Int32());
+            if (generation is < 0 or > Most || sequence is < 0 or > Most || firstLog is < 0 or > Most || next is < 0 or > int.MaxValue / 2)
+            {
+                throw new FormatException($"No database has generation {generation}, commit {sequence}, segment {firstLog} of the log, and {next} collections.");
+            }
+
             var entries = new ManifestEntry[reader.Count(32)];
             for (var i = 0; i < entries.Length; i++)
             {
                 var schema = CollectionSchema.Read(ref reader);
                 var at = reader.Int64();
+                if (at is < 0 or > Most)
+                {
+                    throw new FormatException($"The collection '{schema.Name}' has no commit {at}.");
+                }
+
                 var rows = ReadFile(ref reader);
                 var count = reader.Int32();
                 if (count < 0 || count > schema.Vectors.Count)
