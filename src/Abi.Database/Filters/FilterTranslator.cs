@@ -127,8 +127,18 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
         ImmutableHashSet<string> set => set.KeyComparer,
         SortedSet<string> set => set.Comparer,
         ImmutableSortedSet<string> set => set.KeyComparer,
+        ICollection<string> texts and not IList<string> => HasOtherCase(texts) ? StringComparer.OrdinalIgnoreCase : null,
         _ => null,
     };
+
+    // Keys of dictionaries, and sets of others, do not tell how they compare. Mostly it is the case that makes no difference.
+    private static bool HasOtherCase(ICollection<string> texts)
+    {
+        HashSet<string> all = new(texts, StringComparer.Ordinal);
+        return all.Any(text => Has(text.ToUpperInvariant()) || Has(text.ToLowerInvariant()));
+
+        bool Has(string other) => !all.Contains(other) && texts.Contains(other);
+    }
 
     private static void RequireOrdinal(MethodCallExpression call, int first, ParameterExpression record)
     {

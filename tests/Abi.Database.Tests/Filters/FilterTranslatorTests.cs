@@ -90,7 +90,11 @@ public sealed class FilterTranslatorTests
         HashSet<string> set = new(names, StringComparer.OrdinalIgnoreCase);
         var frozen = names.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
         var sorted = new SortedSet<string>(names, StringComparer.OrdinalIgnoreCase);
-        foreach (var condition in (Expression<Func<Thing, bool>>[])[r => set.Contains(r.Name), r => frozen.Contains(r.Name), r => sorted.Contains(r.Name), r => r.Name.StartsWith("ab", StringComparison.OrdinalIgnoreCase), r => r.Name.Contains("ab", StringComparison.CurrentCulture),
+        var numbers = names.ToDictionary(name => name, name => name.Length, StringComparer.OrdinalIgnoreCase);
+        var plain = names.ToDictionary(name => name, name => name.Length);
+        Check(r => plain.Keys.Contains(r.Name), Filter.In("Name", names));
+        Check(r => new SortedDictionary<string, int>(plain).Keys.Contains(r.Name), Filter.In("Name", names));
+        foreach (var condition in (Expression<Func<Thing, bool>>[])[r => set.Contains(r.Name), r => frozen.Contains(r.Name), r => sorted.Contains(r.Name), r => numbers.Keys.Contains(r.Name), r => Enumerable.Contains(numbers.Keys, r.Name), r => r.Name.StartsWith("ab", StringComparison.OrdinalIgnoreCase), r => r.Name.Contains("ab", StringComparison.CurrentCulture),
             r => r.Name.StartsWith("ab", true, null), r => Enumerable.Contains(names, r.Name, StringComparer.OrdinalIgnoreCase)])
         {
             Assert.That(() => Translate(condition), Throws.ArgumentException.With.Message.Contains("StringComparison.Ordinal"), condition.ToString());
