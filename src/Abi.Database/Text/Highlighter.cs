@@ -45,16 +45,35 @@ internal static class Highlighter
             }
         }
 
-        List<(int First, int Last, int Gain)> chosen = [];
+        SortedList<int, int> chosen = []; // the last words by the first ones
         foreach (var window in windows.OrderByDescending(window => window.Gain).ThenBy(window => window.First))
         {
-            if (chosen.Count < options.Snippets && chosen.TrueForAll(other => window.Last < other.First || window.First > other.Last))
+            if (chosen.Count == options.Snippets)
             {
-                chosen.Add(window);
+                break;
+            }
+
+            // Those that are chosen lie apart: of the ones that begin before its end, the last one reaches farthest.
+            if (LastUpTo(chosen.Keys, window.Last) is var before && (before < 0 || chosen.Values[before] < window.First))
+            {
+                chosen.Add(window.First, window.Last);
             }
         }
 
-        return chosen.OrderBy(window => window.First).Select(window => Cut(field, text, words, marks, joined, window.First, window.Last, options.SnippetLength));
+        return chosen.Select(window => Cut(field, text, words, marks, joined, window.Key, window.Value, options.SnippetLength));
+    }
+
+    // Where the last of rising numbers stands that is not above a limit, or -1.
+    private static int LastUpTo(IList<int> numbers, int limit)
+    {
+        var (from, to) = (0, numbers.Count);
+        while (from < to)
+        {
+            var middle = (from + to) / 2;
+            (from, to) = numbers[middle] <= limit ? (middle + 1, to) : (from, middle);
+        }
+
+        return from - 1;
     }
 
     private static void Mark(DataField field, List<TextWord> words, TextQuery query, bool isWithin, int[] marks, bool[] joined, ref int parts)

@@ -201,6 +201,18 @@ public sealed class TextQueryTests
         }
     }
 
+    /// <summary>So does all of it in as many snippets as there are.</summary>
+    [Test]
+    public void ALongTextIsCutIntoManySnippetsAtOnce()
+    {
+        var text = string.Join(' ', Enumerable.Repeat("cat dog bird", 200_000));
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var found = Highlighter.Highlight(new DataField("text", DataKind.Text), text, "dog cat", new HighlightOptions { SnippetLength = 16, Snippets = int.MaxValue }).ToList();
+        Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(5)), "each snippet against each would be minutes");
+        Assert.That(found, Has.Count.GreaterThan(100_000));
+        Assert.That(found.Select(highlight => highlight.Start), Is.Ordered);
+    }
+
     /// <summary>All of a long text in one snippet takes the time of its length.</summary>
     [Test]
     public void ALongTextIsHighlightedAtOnce()
