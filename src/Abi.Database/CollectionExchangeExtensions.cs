@@ -9,6 +9,8 @@ namespace Abi.Database;
 /// <summary>Takes records from files and brings them into files.</summary>
 public static class CollectionExchangeExtensions
 {
+    private const string Partial = ".partial";
+
     /// <summary>Writes the records of a file into a collection, batch by batch: what was written before an error stays.</summary>
     /// <param name="collection">The collection; it exists.</param>
     /// <param name="path">The file.</param>
@@ -115,8 +117,14 @@ public static class CollectionExchangeExtensions
             throw new ArgumentException($"The vectors of '{field.Name}' are {field.Element}; {format} files hold floats. Export JSON lines.", nameof(options));
         }
 
-        var ending = $".{Guid.NewGuid():N}.partial"; // of its own: another export to the same file may go on beside it
+        var ending = $".{Guid.NewGuid():N}{Partial}"; // of its own: another export to the same file may go on beside it
         var (temporary, temporaryKeys) = (path + ending, options.KeyFile is { } keyFile && field is not null ? keyFile + ending : null);
+        DeleteLeftovers(path);
+        if (temporaryKeys is not null)
+        {
+            DeleteLeftovers(options.KeyFile!);
+        }
+
         try
         {
             long count;
@@ -174,6 +182,26 @@ public static class CollectionExchangeExtensions
                 File.Delete(temporaryKeys);
             }
         }
+    }
+
+    // What exports that were killed left: one that goes on writes all the time.
+    private static void DeleteLeftovers(string path)
+    {
+        var (folder, start) = (Path.GetDirectoryName(Path.GetFullPath(path))!, Path.GetFileName(path) + ".");
+        try
+        {
+            foreach (var file in Directory.EnumerateFiles(folder).Where(file => IsOfExport(Path.GetFileName(file)) && File.GetLastWriteTimeUtc(file) < TimeProvider.System.GetUtcNow().UtcDateTime.AddDays(-1)))
+            {
+                File.Delete(file);
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // they only take room
+        }
+
+        bool IsOfExport(string name) => name.StartsWith(start, StringComparison.Ordinal) && name.EndsWith(Partial, StringComparison.Ordinal)
+            && name.Length > start.Length + Partial.Length && Guid.TryParseExact(name.AsSpan()[start.Length..^Partial.Length], "N", out _);
     }
 
     private static async Task<long> ImportVectorsAsync(

@@ -39,6 +39,31 @@ public sealed class ExchangeTests
         Assert.That(Directory.GetFiles(folder["."], "*.partial"), Is.Empty);
     }
 
+    /// <summary>Of exports that were killed; not what another one may be writing, nor what somebody else called so.</summary>
+    [Test]
+    public async Task WhatKilledExportsLeftIsTakenAway()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["db"]);
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer, Vectors = [new VectorField("v", 1)] });
+        await collection.EnsureCollectionExistsAsync();
+        var old = DateTime.UtcNow.AddDays(-2);
+        var (killed, killedKeys, running) = (Make("a.npy", old), Make("a.keys", old), Make("a.npy", DateTime.UtcNow));
+        var (others, notes) = (Make("b.npy", old), folder["a.npy.notes.partial"]);
+        File.WriteAllText(notes, "");
+        File.SetLastWriteTimeUtc(notes, old);
+        await collection.ExportAsync(folder["a.npy"], new ExportOptions { KeyFile = folder["a.keys"] });
+        Assert.That(Directory.GetFiles(folder["."], "*.partial").Select(Path.GetFileName), Is.EquivalentTo(new[] { running, others, notes }.Select(Path.GetFileName)), $"not {killed}, {killedKeys}");
+
+        string Make(string of, DateTime written)
+        {
+            var path = folder[$"{of}.{Guid.NewGuid():N}.partial"];
+            File.WriteAllText(path, "");
+            File.SetLastWriteTimeUtc(path, written);
+            return path;
+        }
+    }
+
     [Test]
     public async Task JsonLinesCarryEveryKindOfField()
     {
