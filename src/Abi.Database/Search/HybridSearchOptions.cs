@@ -38,7 +38,7 @@ public sealed record HybridSearchOptions
     /// <summary>The weight of the list by words.</summary>
     public double TextWeight { get; init; } = 1;
 
-    /// <summary>How long each list is; unset, five times what is asked for, and at least 50.</summary>
+    /// <summary>How long each list is; unset, five times what is asked for, what is left out included, and at least 50. Pages (<see cref="Skip"/>) are of one ranking when all of them set the same.</summary>
     public int? Candidates { get; init; }
 
     /// <summary>Checks the options and how many records are asked for.</summary>
