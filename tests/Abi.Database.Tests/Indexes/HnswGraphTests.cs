@@ -287,6 +287,41 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         }
     }
 
+    /// <summary>A walk that comes to a node on an upper level, while that is being linked, goes on below: whatever another thread links then would else hang on this one alone.</summary>
+    [Test]
+    public void WhoComesDownByANodeThatIsBeingLinkedFindsWaysOn()
+    {
+        const int Dimensions = 16, First = 200, Nodes = 400, Effort = 10;
+        var random = new Random(7);
+        var rows = new NativeColumn(Watched.RowBytes(Dimensions));
+        rows.Grow(Nodes);
+        var graph = new HnswGraph<Watched>(rows, 8, 40);
+        var found = new ulong[Effort];
+        var (met, lost, upper) = (0, new List<int>(), 0);
+        for (var node = 0; node < Nodes; node++)
+        {
+            foreach (ref var x in new Span<float>(rows.Row(node), Dimensions))
+            {
+                x = random.NextSingle();
+            }
+
+            var query = (nint)rows.Row(node);
+            Watched.Met = node < First ? null : () =>
+            {
+                met++;
+                lost.AddRange(graph.Search((byte*)query, Effort, found) < Effort ? [node] : []);
+            };
+            graph.Insert([node], 1, new WriteAdmission(1));
+            Watched.Met = null;
+            upper += node >= First && graph.LevelOf(node) > 0 ? 1 : 0;
+        }
+
+        Assert.That(lost, Is.Empty);
+        Assert.That(met, Is.GreaterThan(10 * (Nodes - First)));
+        Assert.That(upper, Is.GreaterThan(10));
+        GC.KeepAlive(rows);
+    }
+
     private static (HnswGraph Graph, NativeColumn Rows) Build(VectorSpace space, Memory<float>[] vectors, int[] slots, int connections = 16, int threads = 2)
     {
         var rows = new NativeColumn(space.RowBytes);
@@ -338,5 +373,25 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         }
 
         return reached;
+    }
+
+    /// <summary>A distance that tells the thread that links whenever it looks for copies, which it does all along.</summary>
+    private readonly struct Watched : IRowDistance<Watched>
+    {
+        [ThreadStatic]
+        public static Action? Met;
+
+        public static int RowBytes(int dimensions) => (dimensions * sizeof(float) + 63) & ~63;
+
+        public static float Between(byte* query, byte* row, int rowBytes) =>
+            TensorPrimitives.Distance(new ReadOnlySpan<float>(query, rowBytes / sizeof(float)), new ReadOnlySpan<float>(row, rowBytes / sizeof(float)));
+
+        public static bool AreAlike(byte* a, byte* b, int rowBytes)
+        {
+            Met?.Invoke();
+            return new ReadOnlySpan<byte>(a, rowBytes).SequenceEqual(new ReadOnlySpan<byte>(b, rowBytes));
+        }
+
+        public static float Reference(byte* a, byte* b, int dimensions) => Between(a, b, dimensions * sizeof(float));
     }
 }

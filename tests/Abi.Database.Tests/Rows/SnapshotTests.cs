@@ -1,3 +1,6 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Abi.Database.Engine;
 using Abi.Database.Indexes;
@@ -26,16 +29,146 @@ public sealed class SnapshotTests
         }
     }
 
+    /// <summary>The same on other threads, while one writes, deletes, compacts, makes checkpoints and sweeps outlived records: each snapshot is that of one commit.</summary>
+    [Test]
+    public Task SnapshotsBesideAWriterAreThoseOfCommits([Values(IndexKind.Hnsw, IndexKind.Flat)] IndexKind index) => RunBesideAsync(4, 400, index);
+
+    [Test]
+    [Explicit("long: 50,000 steps, others each time")]
+    public Task SnapshotsBesideAWriterAreThoseOfCommitsForLong([Values(IndexKind.Hnsw, IndexKind.Flat)] IndexKind index) => RunBesideAsync(Random.Shared.Next(), 50_000, index);
+
+    private static async Task RunBesideAsync(int seed, int steps, IndexKind kind)
+    {
+        const int Readers = 2, LeastCompared = 20;
+        var life = TimeSpan.FromSeconds(10);
+        var random = new Random(seed);
+        var clock = new ManualClock();
+        using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), new DatabaseOptions { Durability = Durability.Os, Clock = clock }));
+        var collection = database.GetDynamicCollection("c", Definition(kind) with { TimeToLive = life });
+        await collection.EnsureCollectionExistsAsync();
+        // Each state is noted before it is committed, by the number that its commit gets, since nobody else writes. What is there before any record has no number.
+        ConcurrentDictionary<long, ImmutableDictionary<long, (long Number, string Name, float[] Vector)>> states = new() { [0] = ImmutableDictionary<long, (long, string, float[])>.Empty };
+        states[database.Sequence] = states[0];
+        Dictionary<long, DateTimeOffset> ends = [];
+        using var end = new CancellationTokenSource();
+        var compared = new int[Readers];
+        Task[] readers = [.. Enumerable.Range(0, Readers).Select(i => Task.Factory.StartNew(() => Read(new Random(seed + 1 + i), ref compared[i]), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
+        var (made, swept) = (0, 0);
+        try
+        {
+            var state = states[0];
+            for (var step = 0; (step < steps || compared.Min() < LeastCompared) && !end.IsCancellationRequested; step++)
+            {
+                switch (random.Next(50))
+                {
+                    case 0:
+                        await database.CompactAsync();
+                        break;
+                    case 1:
+                        await database.CheckpointAsync();
+                        break;
+                    case 2:
+                        await database.WaitForIndexAsync();
+                        break;
+                    case < 7:
+                        var now = clock.GetUtcNow() + (life / 2);
+                        long[] outlived = [.. state.Keys.Where(key => ends[key] <= now)];
+                        states[database.Sequence + 1] = state = state.RemoveRange(outlived);
+                        clock.Advance(life / 2); // which sweeps, too, now and then
+                        await database.DeleteExpiredAsync();
+                        Assert.That(database.Engine.Find("c")!.Store.View.Live, Is.EqualTo(state.Count));
+                        swept += outlived.Length;
+                        break;
+                    case < 22:
+                        long[] deleted = [.. Enumerable.Range(0, random.Next(1, 80)).Select(_ => (long)random.Next(Keys))];
+                        states[database.Sequence + 1] = state = state.RemoveRange(deleted);
+                        await collection.DeleteAsync(deleted.Select(key => (object)key));
+                        break;
+                    default:
+                        var batch = Batch(random, ref made);
+                        states[database.Sequence + 1] = state = state.SetItems(batch);
+                        foreach (var key in batch.Keys)
+                        {
+                            ends[key] = clock.GetUtcNow() + life;
+                        }
+
+                        await collection.UpsertAsync(batch.Select(Record));
+                        break;
+                }
+            }
+        }
+        finally
+        {
+            end.Cancel();
+        }
+
+        await Task.WhenAll(readers);
+        Assert.That(swept, Is.GreaterThan(10));
+        Assert.That(database.Engine.Find("c")!.Store.View.Slots, Is.LessThan(made / 2), "slots were used again");
+
+        void Read(Random random, ref int count)
+        {
+            List<(CollectionStore Store, Snapshot Snapshot)> held = [];
+            try
+            {
+                while (!end.IsCancellationRequested)
+                {
+                    if (held.Count < 3)
+                    {
+                        var store = database.Engine.Find("c")!.Store;
+                        var (place, view) = store.BeginRead();
+                        held.Add((store, new Snapshot(place, view, states[view.Sequence])));
+                    }
+
+                    foreach (var (store, snapshot) in held)
+                    {
+                        Compare(store, snapshot, random, $"seed {seed}, snapshot of {snapshot.View.Sequence}, last {database.Sequence}");
+                        count++;
+                    }
+
+                    if (held.Count == 3)
+                    {
+                        var left = random.Next(held.Count);
+                        held[left].Store.EndRead(held[left].Snapshot.Place);
+                        held.RemoveAt(left);
+                    }
+                }
+            }
+            finally
+            {
+                end.Cancel(); // one that fails ends all
+                held.ForEach(item => item.Store.EndRead(item.Snapshot.Place));
+            }
+        }
+    }
+
+    private static CollectionDefinition Definition(IndexKind kind) => new()
+    {
+        Key = KeyKind.Integer,
+        Data = [new DataField("number", DataKind.Integer) { IsIndexed = true }, new DataField("name", DataKind.Text) { IsIndexed = true, IsFullTextIndexed = true }],
+        Vectors = [new VectorField("v", 4) { IndexKind = kind, DistanceFunction = DistanceFunction.EuclideanSquaredDistance }],
+    };
+
+    // A few keys again and again, others now and then; words that nobody has used before, and some that all use.
+    private static Dictionary<long, (long Number, string Name, float[] Vector)> Batch(Random random, ref int made)
+    {
+        Dictionary<long, (long, string, float[])> batch = [];
+        for (var left = random.Next(1, 60); left > 0; left--)
+        {
+            batch[random.Next(random.Next(2) == 0 ? Keys : 5)] = (random.Next(6), $"common{random.Next(4)} rare{made++}", [random.NextSingle(), random.NextSingle(), random.NextSingle(), random.NextSingle()]);
+        }
+
+        return batch;
+    }
+
+    private static Dictionary<string, object?> Record(KeyValuePair<long, (long Number, string Name, float[] Vector)> item) =>
+        new(StringComparer.Ordinal) { ["Key"] = item.Key, ["number"] = item.Value.Number, ["name"] = item.Value.Name, ["v"] = item.Value.Vector };
+
     private static async Task RunAsync(int seed, int steps, IndexKind kind)
     {
         var random = new Random(seed);
         using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), new DatabaseOptions { Durability = Durability.Os }));
-        var collection = database.GetDynamicCollection("c", new CollectionDefinition
-        {
-            Key = KeyKind.Integer,
-            Data = [new DataField("number", DataKind.Integer) { IsIndexed = true }, new DataField("name", DataKind.Text) { IsIndexed = true, IsFullTextIndexed = true }],
-            Vectors = [new VectorField("v", 4) { IndexKind = kind, DistanceFunction = DistanceFunction.EuclideanSquaredDistance }],
-        });
+        var collection = database.GetDynamicCollection("c", Definition(kind));
         await collection.EnsureCollectionExistsAsync();
         var store = database.Engine.Find("c")!.Store;
         Dictionary<long, (long Number, string Name, float[] Vector)> model = [];
@@ -46,10 +179,8 @@ public sealed class SnapshotTests
             switch (random.Next(10))
             {
                 case 0 or 1 or 2 or 3:
-                    // A few keys again and again, others now and then; words that nobody has used before, and some that all use.
-                    var batch = Enumerable.Range(0, random.Next(1, 60)).Select(_ => (long)random.Next(random.Next(2) == 0 ? Keys : 5)).Distinct().ToDictionary(
-                        key => key, _ => ((long)random.Next(6), $"common{random.Next(4)} rare{made++}", new[] { random.NextSingle(), random.NextSingle(), random.NextSingle(), random.NextSingle() }));
-                    await collection.UpsertAsync(batch.Select(item => new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = item.Key, ["number"] = item.Value.Item1, ["name"] = item.Value.Item2, ["v"] = item.Value.Item3 }));
+                    var batch = Batch(random, ref made);
+                    await collection.UpsertAsync(batch.Select(Record));
                     foreach (var (key, value) in batch)
                     {
                         model[key] = value;
@@ -63,7 +194,7 @@ public sealed class SnapshotTests
                     break;
                 case 6 when held.Count < 3:
                     var (place, view) = store.BeginRead();
-                    held.Add(new Snapshot(place, view, new(model)));
+                    held.Add(new Snapshot(place, view, new Dictionary<long, (long Number, string Name, float[] Vector)>(model)));
                     break;
                 case 7 when held.Count > 0:
                     var left = random.Next(4) == 0 ? random.Next(held.Count) : 0;
@@ -87,7 +218,7 @@ public sealed class SnapshotTests
 
     private static void Compare(CollectionStore store, Snapshot snapshot, Random random, string where)
     {
-        var visible = store.Visible(snapshot.View, 0);
+        var visible = store.Visible(snapshot.View, long.MinValue); // what is outlived, too
         for (var i = 0; i < 10; i++)
         {
             var key = (long)random.Next(Keys);
@@ -116,9 +247,18 @@ public sealed class SnapshotTests
         var index = store.Vectors[0];
         foreach (var isExact in new[] { true, false })
         {
-            var nearest = index.Search(MemoryMarshal.AsBytes<float>(one.Vector), 1, new SearchEffort(isExact, 0, 0, 1), store.Visible(snapshot.View, 0, index), snapshot.View.Slots, snapshot.View.Live);
+            var nearest = index.Search(MemoryMarshal.AsBytes<float>(one.Vector), 1, new SearchEffort(isExact, 0, 0, 1), store.Visible(snapshot.View, long.MinValue, index), snapshot.View.Slots, snapshot.View.Live);
             Assert.That(nearest.Count, Is.EqualTo(1), where);
             Assert.That(Show(store, ScoredSlot.Slot(nearest.Items[0])), Is.EqualTo(snapshot.Records.Where(item => item.Value.Vector == one.Vector).Select(item => Show(item.Key, item.Value)).Single()), where);
+        }
+
+        var near = index.Search(MemoryMarshal.AsBytes<float>(one.Vector), 5, new SearchEffort(false, 4, 0, 1), store.Visible(snapshot.View, long.MinValue, index), snapshot.View.Slots, snapshot.View.Live);
+        Assert.That(near.Count, Is.EqualTo(Math.Min(5, snapshot.Records.Count)), where);
+        foreach (var item in near.Items)
+        {
+            var found = Show(store, ScoredSlot.Slot(item));
+            var key = long.Parse(found[..found.IndexOf(':', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
+            Assert.That(found, Is.EqualTo(snapshot.Records.TryGetValue(key, out var known) ? Show(key, known) : null), where);
         }
 
         void Equal(IEnumerable<int> slots, Func<(long Number, string Name, float[] Vector), bool> holds) =>
@@ -136,5 +276,5 @@ public sealed class SnapshotTests
 
     private static string Show(long key, (long Number, string Name, float[] Vector) record) => $"{key}: {record.Number} {record.Name} {string.Join(' ', record.Vector)}";
 
-    private sealed record Snapshot(int Place, CollectionView View, Dictionary<long, (long Number, string Name, float[] Vector)> Records);
+    private sealed record Snapshot(int Place, CollectionView View, IReadOnlyDictionary<long, (long Number, string Name, float[] Vector)> Records);
 }
