@@ -148,6 +148,32 @@ public sealed class PostgresDatabaseTests
         Assert.That(await store.Database.ListCollectionNamesAsync().ToListAsync(), Is.Empty);
     }
 
+    /// <summary>One that knew it as it was before fails once and knows it from then on, whatever differs.</summary>
+    [Test]
+    public async Task ACollectionThatWasMadeAnewIsKnownAgain([Values("dimensions", "words", "life")] string what)
+    {
+        await using var store = await Stores.PostgresAsync();
+        await using var other = store.Another();
+        var before = new CollectionDefinition { Data = [new DataField("t", DataKind.Text)], Vectors = [new VectorField("v", 2)] };
+        var after = what switch
+        {
+            "dimensions" => before with { Vectors = [new VectorField("v", 3)] },
+            "words" => before with { Data = [new DataField("t", DataKind.Text) { IsFullTextIndexed = true }] },
+            _ => before with { TimeToLive = TimeSpan.FromDays(1) },
+        };
+        var mine = store.Database.GetDynamicCollection("c", before);
+        await mine.EnsureCollectionExistsAsync();
+        await mine.UpsertAsync(Record(2));
+        await other.EnsureCollectionDeletedAsync("c");
+        await other.GetDynamicCollection("c", after).EnsureCollectionExistsAsync();
+        var dimensions = after.Vectors[0].Dimensions;
+        Assert.That(async () => await mine.UpsertAsync(Record(2)), Throws.TypeOf<DatabaseException>().With.Message.Contains("definition"));
+        await mine.UpsertAsync(Record(dimensions));
+        Assert.That(await mine.SearchAsync(new float[dimensions].Select(_ => 1f).ToArray(), 1).ToListAsync(), Has.Count.EqualTo(1));
+
+        static Dictionary<string, object?> Record(int dimensions) => new() { ["Key"] = "k", ["t"] = "word", ["v"] = Enumerable.Repeat(1f, dimensions).ToArray() };
+    }
+
     [Test]
     public async Task TheFeatureConnectsAndDisconnects()
     {

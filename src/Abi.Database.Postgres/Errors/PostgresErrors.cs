@@ -25,7 +25,7 @@ internal static class PostgresErrors
             PostgresErrorCodes.ProgramLimitExceeded => new DatabaseException(
                 $"A value is longer than PostgreSQL can index ({where}): {server.MessageText}. Keys and indexed texts have about 2,700 bytes at the most, all the words of a full-text field about a megabyte. {server.Detail}".TrimEnd(), error),
             PostgresErrorCodes.DuplicateTable => new DatabaseException($"A table that is no collection has the name already {where}: {server.MessageText}. Take another name, or another PostgresOptions.Schema.", error),
-            PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.DatatypeMismatch => new DatabaseException($"The table is not as the definition of the collection says {where}: {server.MessageText}. Make the collection anew if another program changed it.", error),
+            PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.DatatypeMismatch or PostgresErrorCodes.DataException or PostgresErrorCodes.NotNullViolation => new DatabaseException($"The table is not as the definition of the collection says {where}: {server.MessageText}. Make the collection anew if another program changed it.", error),
             PostgresErrorCodes.InsufficientPrivilege => new DatabaseException($"The role may not do this {where}: {server.MessageText}. Grant it what is named.", error),
             _ => new DatabaseException($"PostgreSQL refuses {where}: {server.MessageText} (SQLSTATE {state}). {server.Hint ?? server.Detail}".TrimEnd(), error),
         };
@@ -36,5 +36,6 @@ internal static class PostgresErrors
 
     /// <summary>Whether an error says that a table is not the one that was known.</summary>
     public static bool IsOfAnotherTable(NpgsqlException error) =>
-        error.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.DatatypeMismatch or PostgresErrorCodes.UndefinedFunction;
+        error.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.DatatypeMismatch or PostgresErrorCodes.UndefinedFunction
+            or PostgresErrorCodes.DataException or PostgresErrorCodes.NotNullViolation;
 }

@@ -31,6 +31,9 @@ internal sealed class Stores : IAsyncDisposable
         return new Stores(PostgresDatabase.Open(generator is null ? options : options.WithEmbeddings(generator)), null, connection, schema);
     }
 
+    /// <summary>The same database in PostgreSQL, as another process has it.</summary>
+    public PostgresDatabase Another() => PostgresDatabase.Open(new PostgresOptions { ConnectionString = _connection!, Schema = _schema! });
+
     /// <summary>Runs SQL beside the database, with <c>{0}</c> for the schema.</summary>
     public async Task<object?> SqlAsync(string statement)
     {
