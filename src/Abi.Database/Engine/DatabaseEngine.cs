@@ -274,21 +274,27 @@ internal sealed partial class DatabaseEngine : IDisposable
         }
     }
 
-    // A reader may look while the writer replaces files: what it finds half done is whole a moment later. What is damaged in the same way then, stays so.
+    // A reader may look while the writer replaces files: what it finds half done is whole a moment later. What is damaged in the same way for a tenth of a second, stays so.
     private T Retry<T>(Func<T> act)
     {
         const int Attempts = 20;
+        const int AttemptsOfDamage = 5;
         using var pause = new ManualResetEventSlim();
-        string? damage = null;
+        var (damage, damaged) = ("", 0);
         for (var attempt = 1; ; attempt++)
         {
             try
             {
                 return act();
             }
-            catch (Exception error) when (IsReadOnly && attempt < Attempts && (error is IOException || (error is DatabaseCorruptException && error.Message != damage)))
+            catch (Exception error) when (IsReadOnly && attempt < Attempts && error is DatabaseCorruptException or IOException)
             {
-                damage = error is DatabaseCorruptException ? error.Message : null;
+                (damage, damaged) = (error.Message, error is DatabaseCorruptException && error.Message == damage ? damaged + 1 : 1);
+                if (damaged == AttemptsOfDamage)
+                {
+                    throw;
+                }
+
                 pause.Wait(TimeSpan.FromMilliseconds(10 * attempt));
             }
         }

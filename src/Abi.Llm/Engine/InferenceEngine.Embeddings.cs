@@ -48,6 +48,7 @@ public sealed partial class InferenceEngine
             }
         }
 
+        cancellationToken.ThrowIfCancellationRequested();
         if (ids.Length == 0)
         {
             return [];

@@ -76,6 +76,73 @@ public sealed class ExceptionalEndTests
         Assert.That(() => model.Engine.Start([3]), Throws.TypeOf<ObjectDisposedException>());
     }
 
+    /// <summary>Whatever a stream, a session or a text is at when its model goes: it ends, says why, and can be let go of in any order.</summary>
+    [Test]
+    public async Task AModelThatIsDisposedTwiceAtOnceEndsWhateverRunsOnIt()
+    {
+        for (var round = 0; round < 8; round++)
+        {
+            var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { MaximumSequences = 3 });
+            var session = model.CreateSession();
+            await session.CompleteAsync("a", Tokens(2));
+            var full = model.Engine.Start([3], Tokens(100) with { BufferedTokens = 1 });
+            var running = session.Start([4], Tokens(100));
+            var read = Task.Factory.StartNew(() => ReadToEnd(model.Engine.Start([5, 6], Tokens(100))), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            List<Task> ended = [read, model.EmbedAsync("a b c"), model.ComputeLogitsAsync(new[] { 3, 4 })];
+            ended.AddRange(Enumerable.Range(0, 6).Select(i => model.CompleteAsync("abc", Tokens(100))));
+            await Task.Delay(round * 3);
+            await Task.WhenAll(model.DisposeAsync().AsTask(), model.DisposeAsync().AsTask(), Task.Run(model.Dispose), Task.Run(() => running.DisposeAsync().AsTask()), Task.Run(full.Cancel)).WaitAsync(Soon);
+            foreach (var task in ended)
+            {
+                await Task.WhenAny(task).WaitAsync(Soon);
+                Assert.That(task.Exception?.InnerException, Is.Null.Or.TypeOf<ObjectDisposedException>());
+            }
+
+            Assert.That(() => ReadToEnd(full), Throws.TypeOf<ObjectDisposedException>().Or.InstanceOf<OperationCanceledException>());
+            await full.DisposeAsync().AsTask().WaitAsync(Soon);
+            await running.DisposeAsync().AsTask().WaitAsync(Soon);
+
+            Func<Task>[] late =
+            [
+                () => model.CompleteAsync("a", Tokens(2)), () => session.CompleteAsync("a", Tokens(2)), () => model.EmbedAsync("a"), () => model.ComputeLogitsAsync(new[] { 3 }), () => session.SaveAsync(Stream.Null),
+                () => model.RestoreSessionAsync(Stream.Null), () => model.CompleteManyAsync("a", 2), () => model.BeamSearchAsync("a", new BeamSearchOptions { MaximumTokens = 2 }), () => model.LoadAdapterAsync("a"), () => Task.FromResult(session.Fork()),
+            ];
+            foreach (var request in late)
+            {
+                Assert.That(() => request().WaitAsync(Soon), Throws.TypeOf<ObjectDisposedException>());
+            }
+
+            session.Dispose();
+            session.Dispose();
+        }
+
+        static int ReadToEnd(GenerationStream stream)
+        {
+            var buffer = new byte[64];
+            var all = 0;
+            for (var count = stream.Read(buffer); count > 0; count = stream.Read(buffer))
+            {
+                all += count;
+            }
+
+            return all;
+        }
+    }
+
+    [Test]
+    public async Task WhatIsCancelledBeforeItStartsLeavesTheSessionUsable()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact);
+        using var session = model.CreateSession();
+        var cancelled = new CancellationToken(canceled: true);
+        Assert.That(() => session.CompleteAsync("abc", Tokens(5), cancellationToken: cancelled).WaitAsync(Soon), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => model.EmbedAsync("abc", cancellationToken: cancelled).WaitAsync(Soon), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => model.ComputeLogitsAsync(new[] { 3 }, cancellationToken: cancelled).WaitAsync(Soon), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => model.CompleteManyAsync("abc", 3, Tokens(5), cancelled).WaitAsync(Soon), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That((await session.CompleteAsync("a", Tokens(3)).WaitAsync(Soon)).Tokens, Has.Length.EqualTo(3));
+        Assert.That(model.Engine.Statistics.Active + model.Engine.Statistics.Waiting, Is.Zero);
+    }
+
     [Test]
     public async Task ADisposedEngineHoldsNothing()
     {
