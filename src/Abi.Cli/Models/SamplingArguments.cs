@@ -46,7 +46,7 @@ internal static class SamplingArguments
 
     /// <summary>The rows of the table.</summary>
     public static OptionGroup Group { get; } = new(
-        "sampling (defaults of single models, which their files recommend, come before the ones here)",
+        "sampling (what a model's file recommends comes before these defaults)",
         [
             Samplers, Sequence, Seed, Temperature, TopK, TopP, MinP, TopNSigma, Typical, TailFree, XtcProbability, XtcThreshold, MinimumKept,
             RepeatLastN, RepeatPenalty, PresencePenalty, FrequencyPenalty, DryMultiplier, DryBase, DryAllowedLength, DryLastN, DryBreakers,
