@@ -45,8 +45,8 @@ static bool decode(llama_context *context, llama_batch &batch, const std::vector
     return llama_decode(context, batch) == 0;
 }
 
-// Writes the logits of the last batch: float32, [tokens, vocabulary].
-static bool write_npy(const std::string &path, llama_context *context, int tokens, int vocabulary) {
+// Writes the logits of the last batch: float32, [tokens, vocabulary]; or other rows of numbers.
+static bool write_npy(const std::string &path, llama_context *context, int tokens, int vocabulary, float *(*row)(llama_context *, int) = llama_get_logits_ith) {
     FILE *npy = fopen(path.c_str(), "wb");
     if (!npy) return false;
     char text[128];
@@ -58,6 +58,6 @@ static bool write_npy(const std::string &path, llama_context *context, int token
     fwrite("\x93NUMPY\x01\x00", 1, 8, npy);
     fwrite(&size, 2, 1, npy);
     fwrite(header.data(), 1, header.size(), npy);
-    for (int i = 0; i < tokens; i++) fwrite(llama_get_logits_ith(context, i), sizeof(float), vocabulary, npy);
+    for (int i = 0; i < tokens; i++) fwrite(row(context, i), sizeof(float), vocabulary, npy);
     return fclose(npy) == 0;
 }

@@ -41,7 +41,7 @@ public enum ActivationKind
     /// <summary><c>e^(−eˣ)</c> (RWKV's decay).</summary>
     ExpNegExp,
 
-    /// <summary>xIELU (paper: Huang 2024); parameters: alpha n, alpha p (as stored), beta, epsilon.</summary>
+    /// <summary>xIELU (paper: Huang 2024); parameters: alpha n, alpha p, beta, epsilon, where the first is beta and a softplus, the second a softplus of what is trained.</summary>
     XIelu,
 }
 

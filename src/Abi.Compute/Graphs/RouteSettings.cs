@@ -23,6 +23,9 @@ public sealed record RouteSettings
     /// <summary>How many groups are picked, by the sum of their two best scores.</summary>
     public int GroupsUsed { get; init; } = 1;
 
+    /// <summary>How many neighbouring experts stand for one: a pick counts as that of its chunk, with the score that has the chunk's number (GroveMoE).</summary>
+    public int ExpertsPerChunk { get; init; } = 1;
+
     /// <summary>Divides the chosen weights by their sum.</summary>
     public bool Normalize { get; init; }
 

@@ -30,8 +30,8 @@ internal static class ScalarExperts
                     best = selection[e] > selection[best] ? e : best;
                 }
 
-                result[i] = best;
-                result[settings.Used + i] = scores[best];
+                result[i] = best / settings.ExpertsPerChunk;
+                result[settings.Used + i] = scores[best / settings.ExpertsPerChunk];
                 selection[best] = float.NegativeInfinity;
             }
 

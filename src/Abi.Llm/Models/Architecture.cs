@@ -35,7 +35,7 @@ internal sealed record Architecture(string Name)
 
     /// <summary>
     /// Which of the keys that only some families have are read, without the architecture: <c>attention.clamp_kqv</c>, <c>attention.max_alibi_bias</c>, <c>attention.rope_pattern</c>,
-    /// <c>attention.scale</c>, <c>embedding_scale</c>, <c>expert_weights_scale</c>, <c>logit_scale</c>, <c>residual_scale</c>, <c>rope.scaling.alpha</c>, <c>rope.scaling.yarn_beta_fast</c>
+    /// <c>attention.scale</c>, <c>embedding_scale</c>, <c>expert_weights_scale</c>, <c>kda.gate_lower_bound</c>, <c>logit_scale</c>, <c>residual_scale</c>, <c>rope.scaling.alpha</c>, <c>rope.scaling.yarn_beta_fast</c>
     /// and <c>_slow</c>, <c>rope.scaling.yarn_ext_factor</c>. In files of other families they mean nothing.
     /// </summary>
     public ImmutableArray<string> Reads { get; init; } = [];
@@ -121,6 +121,33 @@ internal sealed record Architecture(string Name)
     /// <summary>What the gate beside attention's output, where there is one, goes through.</summary>
     public ActivationKind AttentionGate { get; init; } = ActivationKind.Sigmoid;
 
+    /// <summary>What that gate is multiplied by before, and divided by behind its function: with ln 2, the softplus is <c>log₂(1 + 2ˣ)</c> (K2 Horizon).</summary>
+    public float AttentionGateScale { get; init; } = 1;
+
+    /// <summary>Whether the norms of blocks are over as many parts of the width as <c>attention.group_norm_groups</c> says (K2 Horizon).</summary>
+    public bool ReadsNormGroups { get; init; }
+
+    /// <summary>Whether norms of queries and keys are over each head even where their weight is a flat row for all.</summary>
+    public bool NormsEachHead { get; init; }
+
+    /// <summary>Whether norms of queries and keys are layer norms, whatever the others are (Chameleon).</summary>
+    public bool LayerNormsHeads { get; init; }
+
+    /// <summary>Whether <c>hidden_activation</c> names the function of the gate (BitNet).</summary>
+    public bool ReadsActivation { get; init; }
+
+    /// <summary>Whether blocks that do not slide rotate half of the columns that sliding ones rotate, and they alone use the divisors of RoPE's frequencies (Step 3.5).</summary>
+    public bool HalvesFullRotation { get; init; }
+
+    /// <summary>The ids from the first up to the second, which it does not hold, that are never the next token (Chameleon's images).</summary>
+    public (int First, int End) NeverNext { get; init; }
+
+    /// <summary>Keys that, where they are true, say that a model is of a kind that is not supported.</summary>
+    public ImmutableArray<string> Refuses { get; init; } = [];
+
+    /// <summary>Whether <c>attention.causal</c> counts in an encoder, whose tokens then see those before them alone unless it is false (Llama's embedding models).</summary>
+    public bool ReadsCausal { get; init; }
+
     /// <summary>Whether embeddings are normed without a weight.</summary>
     public bool NormsEmbedding { get; init; }
 
@@ -175,8 +202,8 @@ internal sealed record Architecture(string Name)
     /// <summary>Whether <see cref="NoRopeInterval"/> counts from the first block, and only holds where blocks slide (SmallThinker).</summary>
     public bool NoRopeStartsFirst { get; init; }
 
-    /// <summary>Whether the gate and the up projection of experts are clamped, as <c>swiglu_clamp_exp</c> says (Maple).</summary>
-    public bool ClampsExperts { get; init; }
+    /// <summary>Where the gate of a feed-forward network is limited, as <c>swiglu_clamp_exp</c> says of experts and <c>swiglu_clamp_shexp</c> of the rest; the up projection is limited with it.</summary>
+    public GateLimit Limit { get; init; }
 
     /// <summary>Whether the blocks run as often as <c>num_loops</c> says (Nanbeige).</summary>
     public bool Loops { get; init; }

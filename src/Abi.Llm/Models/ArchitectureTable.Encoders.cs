@@ -13,6 +13,7 @@ internal static partial class ArchitectureTable
         new("gemma-embedding") { Machine = ModelMachine.PreNormEncoder, ScalesEmbeddingByWidth = true, Gate = GateKind.GeGlu, SlidingPeriod = 6, SlidingRopeBase = 10000 },
         new("jina-bert-v2") { Machine = ModelMachine.Bert, Norm = NormKind.Layer, Rope = null, AlibiMaxBias = 8, Activation = ActivationKind.Gelu, Gate = GateKind.GeGlu },
         new("jina-bert-v3") { Machine = ModelMachine.Bert, Norm = NormKind.Layer, Activation = ActivationKind.Gelu },
+        new("llama-embed") { Machine = ModelMachine.PreNormEncoder, ReadsCausal = true, ScalesExperts = true, ScalesFeedForward = true, Rope = Neighbours },
         new("modern-bert") { Machine = ModelMachine.PreNormEncoder, Norm = NormKind.Layer, Gate = GateKind.GeGlu, FusedGateAndUp = true, SlidingRopeBase = 10000, SlidingPeriod = 3, SlidingPeriodStartsFull = true },
         new("neo-bert") { Machine = ModelMachine.PreNormEncoder, Rope = Neighbours, FusedGateAndUp = true, FinalNorm = "enc.output_norm" },
         new("nomic-bert") { Machine = ModelMachine.Bert, Norm = NormKind.Layer },

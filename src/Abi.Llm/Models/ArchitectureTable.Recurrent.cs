@@ -9,6 +9,7 @@ internal static partial class ArchitectureTable
     private static Architecture[] Recurrent() =>
     [
         new("arwkv7") { Rope = null },
+        new("bailingmoe3") { Reads = ["expert_weights_scale", "kda.gate_lower_bound"], ReadsRopeSections = true, Rope = Neighbours, Limit = GateLimit.BehindFunction, ReadsExpertNorm = true, NormalizesExperts = false, ReadsExpertGating = true, Unscaled = ["attn_", "ssm_", "output."] },
         new("falcon-h1") { Ignored = ["attn_output.bias", "rope_freqs.weight"] },
         new("granitehybrid") { Reads = GraniteScales, Rope = Neighbours, DividesLogits = true, RotatesIfFinetuned = true },
         new("jamba") { Rope = null, Ignored = ["attn_output.bias"], NormalizesExperts = false },

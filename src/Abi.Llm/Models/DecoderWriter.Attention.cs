@@ -6,6 +6,9 @@ namespace Abi.Llm.Models;
 /// <summary>Attention: projections, norms of queries and keys, RoPE, sliding windows, and DeepSeek's latent form.</summary>
 internal sealed partial class DecoderWriter
 {
+    /// <summary>The epsilon of layer norms of queries and keys where the other norms are of another kind.</summary>
+    private const float HeadNormEpsilon = 1e-5f;
+
     private Value Attention(Value x, int block)
     {
         var (heads, kvHeads) = (_numbers.Heads[block], _numbers.KeyValueHeads[block]);
@@ -57,7 +60,7 @@ internal sealed partial class DecoderWriter
 
     private Value AttentionOutput(Value attention, Value x, int block, int heads)
     {
-        attention = GateAttention(attention, x, block, heads);
+        attention = PostNorm(GateAttention(attention, x, block, heads), $"blk.{block}.attn_sub_norm");
         var output = MatMul(attention, _tensors.Require($"blk.{block}.attn_output.weight", attention.Width, _numbers.EmbeddingLength), _tensors.Find($"blk.{block}.attn_output.bias", _numbers.EmbeddingLength), "attn_out");
         var scale = _architecture.ScalesAttentionOutput ? Number("attention.value_scale", 1) : 1;
         return scale is 0 or 1 ? output : _graph.Scale(output, scale);
@@ -72,9 +75,16 @@ internal sealed partial class DecoderWriter
             return attention;
         }
 
-        return weight.Rows == heads || weight.Rows == attention.Width
-            ? _graph.Multiply(attention, _graph.Activate(MatMul(x, weight, name: "attn_gate"), _architecture.AttentionGate))
-            : throw new ModelFormatException($"Tensor '{name}' has {weight.Rows} rows; {heads} (for each head) or {attention.Width} (for each column) are possible", _tensors.File.Path);
+        if (weight.Rows != heads && weight.Rows != attention.Width)
+        {
+            throw new ModelFormatException($"Tensor '{name}' has {weight.Rows} rows; {heads} (for each head) or {attention.Width} (for each column) are possible", _tensors.File.Path);
+        }
+
+        var (gate, scale) = (MatMul(x, weight, name: "attn_gate"), _architecture.AttentionGateScale);
+        gate = scale == 1
+            ? _graph.Activate(gate, _architecture.AttentionGate)
+            : _graph.Scale(_graph.Activate(_graph.Scale(gate, scale), _architecture.AttentionGate), 1 / scale);
+        return _graph.Multiply(attention, gate);
     }
 
     private KeysAndValues Keep(Value keys, Value values, int heads, AttentionSettings settings)
@@ -147,7 +157,7 @@ internal sealed partial class DecoderWriter
     }
 
     /// <summary>Whether every token sees all tokens of its step: encoders, language diffusion models, and embeddings of models whose file says so. Text is always written from front to back.</summary>
-    private bool IsBidirectional => _architecture.IsBidirectional || _architecture.Machine == ModelMachine.PreNormEncoder || (_isForEmbeddings && !_metadata.GetBoolean($"{_architecture.Name}.attention.causal", true));
+    private bool IsBidirectional => _architecture.IsBidirectional || (_architecture.Machine == ModelMachine.PreNormEncoder && !_architecture.ReadsCausal) || (_isForEmbeddings && !_metadata.GetBoolean($"{_architecture.Name}.attention.causal", true));
 
     /// <summary>Queries, keys and values from one fused matrix or from three.</summary>
     private (Value Q, Value K, Value V) Project(Value x, int block, long qWidth, long kWidth, long vWidth)
@@ -159,7 +169,23 @@ internal sealed partial class DecoderWriter
         }
 
         var (q, k) = (Projection(x, block, "attn_q", qWidth, "q"), Projection(x, block, "attn_k", kWidth, "k"));
+        if (_tensors.Has($"blk.{block}.attn_v_exps.weight"))
+        {
+            return (q, k, RoutedValues(x, block, vWidth));
+        }
+
         return (q, k, _architecture.KeysMayBeValues && !_tensors.Has($"blk.{block}.attn_v.weight") ? k : Projection(x, block, "attn_v", vWidth, "v"));
+    }
+
+    /// <summary>K2 Horizon's mixture of values: <c>Σ w silu(W x)</c> over the chosen ones of several matrices.</summary>
+    private Value RoutedValues(Value x, int block, long width)
+    {
+        var prefix = $"blk.{block}.attn_v_";
+        var (experts, used) = (Integer("attention.value_expert_count"), Integer("attention.value_expert_used_count"));
+        var logits = MatMul(x, _tensors.Require($"{prefix}gate.weight", x.Width, experts), name: "value_router");
+        var route = _graph.Route(logits, RouteSettings(prefix, experts, used) with { SelectionBias = _tensors.Find($"{prefix}gate.bias", experts) }, "value_route");
+        var values = _graph.ExpertMatMul(x, route, _tensors.Require($"{prefix}exps.weight", x.Width, width, experts), name: "value_experts");
+        return _graph.ExpertSum(_graph.Activate(values, ActivationKind.Silu), route, weighted: true, name: "v");
     }
 
     private Value Projection(Value x, int block, string tensor, long width, string name) =>
@@ -193,8 +219,9 @@ internal sealed partial class DecoderWriter
         }
 
         // A weight of a row for each head (StableLM, Command R) norms each head by itself.
-        var group = weight.Shape.Length > 1 || weight.Count == headSize ? headSize : x.Width;
-        return Norm(x, weight, _tensors.Find($"{prefix}.bias", -1, -1), group);
+        var group = weight.Shape.Length > 1 || weight.Count == headSize || _architecture.NormsEachHead ? headSize : x.Width;
+        var bias = _tensors.Find($"{prefix}.bias", -1, -1);
+        return _architecture.LayerNormsHeads ? _graph.LayerNorm(x, HeadNormEpsilon, weight, bias, group) : Norm(x, weight, bias, group);
     }
 
     private bool IsSliding(int block)
@@ -233,8 +260,10 @@ internal sealed partial class DecoderWriter
         var settings = RopeSettings(pairing, keySize, 0, rotated) with { FrequencyFactors = hasFactors ? FrequencyFactors(rotated) : null };
         if (!IsSliding(block))
         {
-            return settings;
+            return _architecture.HalvesFullRotation ? settings with { Rotated = _numbers.RotaryDimensions / 2 } : settings;
         }
+
+        settings = _architecture.HalvesFullRotation ? settings with { FrequencyFactors = null } : settings;
 
         var given = _architecture.SlidingRopeBase > 0 ? _architecture.SlidingRopeBase : _numbers.RopeFrequencyBase;
         settings = settings with { FrequencyBase = _architecture.ReadsSlidingRopeBase ? Number("rope.freq_base_swa", given) : given };
@@ -425,7 +454,7 @@ internal sealed partial class DecoderWriter
         var q = LatentQueries(x, block, (long)heads * keySize);
         var compressed = MatMul(x, _tensors.Require($"blk.{block}.attn_kv_a_mqa.weight", x.Width, latent + rotated), name: "kv_compressed");
         var kv = Norm(_graph.Slice(compressed, 0, latent), $"blk.{block}.attn_kv_a_norm");
-        var rope = RopeSettings(_architecture.Rope ?? RopePairing.Neighbours, rotated, 0, rotated) with { FrequencyFactors = _architecture.LatentRopeHasFactors ? FrequencyFactors(rotated) : null };
+        var rope = RopeSettings(HasRopeSections ? RopePairing.Halves : _architecture.Rope ?? RopePairing.Neighbours, rotated, 0, rotated) with { FrequencyFactors = _architecture.LatentRopeHasFactors ? FrequencyFactors(rotated) : null };
         var sharedKey = _graph.Slice(compressed, latent, rotated);
         if (_architecture.Rope is not null)
         {
@@ -456,6 +485,7 @@ internal sealed partial class DecoderWriter
             values = _graph.Attend(q, layer, AttentionSettings(block, heads, keySize, 0) with { Scale = LatentScale(keySize) }, "attn");
         }
 
+        values = GateAttention(values, x, block, heads);
         return MatMul(values, _tensors.Require($"blk.{block}.attn_output.weight", (long)heads * valueSize, _numbers.EmbeddingLength), name: "attn_out");
     }
 

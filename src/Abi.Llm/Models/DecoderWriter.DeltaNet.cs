@@ -88,7 +88,7 @@ internal sealed partial class DecoderWriter
         return (_graph.Slice(both, 0, share, keyHeads), _graph.Slice(both, share, share, keyHeads));
     }
 
-    /// <summary>Kimi's delta attention: a decay for each column of a key.</summary>
+    /// <summary>Kimi's delta attention: a decay for each column of a key. Bailing 3 makes decay and gate of one matrix each, and its decay has a lower bound.</summary>
     private Value KimiDeltaAttention(Value x, int block)
     {
         var prefix = $"blk.{block}.ssm_";
@@ -101,8 +101,12 @@ internal sealed partial class DecoderWriter
         var width = (long)heads * size;
         Value Input(string part) => Convolution(_graph.MatMul(x, _tensors.Require($"blk.{block}.attn_{part}.weight", x.Width, width), name: part), _tensors.Require($"{prefix}conv1d_{part}.weight", -1, -1, -1, -1), null);
         var (q, k, v) = (Input("q"), Input("k"), Input("v"));
-        var decay = MatMul(MatMul(x, _tensors.Require($"{prefix}f_a.weight", x.Width, -1)), _tensors.Require($"{prefix}f_b.weight", -1, width), name: "decay");
-        decay = _graph.Activate(_graph.AddWeight(decay, _tensors.Require($"{prefix}dt.bias", width)), ActivationKind.Softplus);
+        Value Wide(string part, string name) => _tensors.Has($"{prefix}{part}_b.weight")
+            ? MatMul(MatMul(x, _tensors.Require($"{prefix}{part}_a.weight", x.Width, -1)), _tensors.Require($"{prefix}{part}_b.weight", -1, width), name: name)
+            : MatMul(x, _tensors.Require($"{prefix}{part}_a.weight", x.Width, width), name: name);
+        var bound = DecayBound();
+        var decay = _graph.AddWeight(Wide("f", "decay"), _tensors.Require($"{prefix}dt.bias", width));
+        decay = bound < 0 ? decay : _graph.Activate(decay, ActivationKind.Softplus);
 
         // The factor of a head for each of its columns.
         var factors = _tensors.Require($"{prefix}a", -1, -1, -1, -1);
@@ -113,11 +117,24 @@ internal sealed partial class DecoderWriter
 
         float[] columns = [.. factors.ToFloats().SelectMany(factor => Enumerable.Repeat(factor, size))];
         decay = _graph.MultiplyWeight(decay, WeightTensor.FromFloats(factors.Name, [width], columns));
+        decay = bound < 0 ? _graph.Scale(_graph.Activate(decay, ActivationKind.Sigmoid), bound) : decay;
         var beta = _graph.Activate(_graph.MatMul(x, _tensors.Require($"{prefix}beta.weight", x.Width, heads)), ActivationKind.Sigmoid);
         var y = _graph.DeltaScan(UnitLength(q, size), UnitLength(k, size), v, decay, beta, heads, 1 / MathF.Sqrt(size), "delta");
         y = _graph.RmsNorm(y, _numbers.NormEpsilon, _tensors.Require($"{prefix}norm.weight", size), groupWidth: size);
-        var gate = MatMul(MatMul(x, _tensors.Require($"{prefix}g_a.weight", x.Width, -1)), _tensors.Require($"{prefix}g_b.weight", -1, width), name: "gate");
-        return _graph.MatMul(_graph.Gate(gate, y, GateKind.Glu), _tensors.Require($"blk.{block}.attn_output.weight", width, _numbers.EmbeddingLength), name: "attn_out");
+        return _graph.MatMul(_graph.Gate(Wide("g", "gate"), y, GateKind.Glu), _tensors.Require($"blk.{block}.attn_output.weight", width, _numbers.EmbeddingLength), name: "attn_out");
+    }
+
+    /// <summary>The least logarithm of a decay, which is negative where the architecture has one; else 0.</summary>
+    private float DecayBound()
+    {
+        const string Key = "kda.gate_lower_bound";
+        if (!_architecture.Reads.Contains(Key, StringComparer.Ordinal))
+        {
+            return 0;
+        }
+
+        var isSafe = _metadata.GetBoolean($"{_architecture.Name}.kda.safe_gate", true);
+        return isSafe && Number(Key, 0) is var bound and < 0 ? bound : throw new ModelFormatException($"'{_architecture.Name}.{Key}' must be negative, and 'kda.safe_gate' true", _tensors.File.Path);
     }
 
     /// <summary><c>x / √(Σ x² + ε)</c> over each run of a key's size.</summary>

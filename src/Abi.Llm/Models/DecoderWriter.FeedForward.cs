@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Abi.Compute.Graphs;
 
 namespace Abi.Llm.Models;
@@ -5,8 +6,12 @@ namespace Abi.Llm.Models;
 /// <summary>Feed-forward networks: plain, gated, and mixtures of experts with shared ones beside them.</summary>
 internal sealed partial class DecoderWriter
 {
+    /// <summary>A limit of a gate that is not above this is none.</summary>
+    private const float LeastLimit = 1e-6f;
+
     private Value FeedForward(Value x, int block)
     {
+        _block = block;
         if (!_tensors.Has($"blk.{block}.ffn_gate_inp.weight"))
         {
             return DenseFeedForward(x, block);
@@ -62,18 +67,40 @@ internal sealed partial class DecoderWriter
         {
             var up = MatMul(x, _tensors.Require($"{upName}.weight", x.Width, width), _tensors.Find($"{upName}.bias", width), $"{name}_up");
             inner = _tensors.FindGate(_architecture, $"{prefix}gate{suffix}.weight", x.Width, width) is { } gateWeight
-                ? _graph.Gate(Outstanding(MatMul(x, gateWeight, _tensors.Find($"{prefix}gate{suffix}.bias", width), $"{name}_gate"), isSparse), up, gate, name: $"{name}_act")
-                : _graph.Activate(up, _architecture.Activation!.Value, name: $"{name}_act");
+                ? Gated(Outstanding(MatMul(x, gateWeight, _tensors.Find($"{prefix}gate{suffix}.bias", width), $"{name}_gate"), isSparse), up, gate, $"{name}_act")
+                : _graph.Activate(up, _architecture.Activation!.Value, ActivationParameters(), $"{name}_act");
             inner = _tensors.Find($"{prefix[..^1]}.act{suffix}.scales", width) is { } scales ? DivideBy(inner, scales) : inner;
         }
 
+        inner = PostNorm(inner, $"{prefix}sub_norm{suffix}");
         return MatMul(inner, down, _tensors.Find($"{prefix}down{suffix}.bias", _numbers.EmbeddingLength), $"{name}_out");
     }
+
+    /// <summary>A gate's function times up.</summary>
+    private Value Gated(Value gate, Value up, GateKind kind, string name)
+    {
+        var limit = _architecture.Limit == GateLimit.BehindFunction ? OfBlock($"{_architecture.Name}.swiglu_clamp_shexp", 0) : 0;
+        if (limit > LeastLimit)
+        {
+            return LimitedSilu(gate, up, limit, name);
+        }
+
+        var key = $"{_architecture.Name}.hidden_activation";
+        return !_architecture.ReadsActivation ? _graph.Gate(gate, up, kind, name: name) : _metadata.GetString(key, "silu") switch
+        {
+            "silu" => _graph.Gate(gate, up, GateKind.SwiGlu, name: name),
+            "relu2" => _graph.Multiply(_graph.Activate(gate, ActivationKind.ReluSquared), up, name),
+            var other => throw new ModelFormatException($"'{key}' is '{other}'; silu and relu2 are known", _tensors.File.Path),
+        };
+    }
+
+    /// <summary><c>min(silu(gate), limit) × up</c>, with up between the limit and its negative.</summary>
+    private Value LimitedSilu(Value gate, Value up, float limit, string name) =>
+        _graph.Multiply(_graph.Clamp(_graph.Activate(gate, ActivationKind.Silu), float.NegativeInfinity, limit), _graph.Clamp(up, -limit, limit), name);
 
     /// <summary>The experts' weighted sum over x. The router reads the same where it is not given something else.</summary>
     private Value Experts(Value x, int block, Value? routed = null)
     {
-        _block = block;
         var prefix = $"blk.{block}.ffn_";
         var (experts, used) = (_numbers.ExpertCount, _numbers.ExpertUsedCount);
         if (experts == 0 || used == 0 || used > experts)
@@ -83,59 +110,102 @@ internal sealed partial class DecoderWriter
 
         var logits = MatMul(routed ?? (_architecture.RoutesBlockInput ? _blockInput! : x), _tensors.Require($"{prefix}gate_inp.weight", x.Width, experts), _tensors.Find($"{prefix}gate_inp.bias", experts), "router");
         var route = _graph.Route(logits, RouteSettings(prefix, experts, used), "route");
-        var (inner, width) = ExpertInner(_architecture.WeighsExpertInput ? _graph.ExpertScale(x, route, x.Width) : x, route, prefix, experts);
-        var downWeight = _tensors.Require($"{prefix}down_exps.weight", width, _numbers.EmbeddingLength, experts);
-        var downBias = _tensors.Find($"{prefix}down_exps.bias", _numbers.EmbeddingLength, experts);
-        // Without a bias, the sum applies the experts' scales, which costs nothing.
-        var scales = downBias is null ? ExpertScalesOf(downWeight) : null;
-        var down = scales is null ? ExpertMatMul(inner, route, downWeight, downBias, "experts_down") : _graph.ExpertMatMul(inner, route, downWeight, null, "experts_down");
-        var sum = _graph.ExpertSum(down, route, weighted: !_architecture.WeighsExpertInput, scales, "experts");
+        var sum = ExpertNetworks(x, route, prefix, "exps", experts);
+        sum = _tensors.Has($"{prefix}up_chexps.weight") ? _graph.Add(sum, ChunkExperts(sum, logits, prefix, experts, used), "experts_with_chunks") : sum;
         return _tensors.Has($"{prefix}up_shexp.weight") ? ScaleShared(_graph.Add(sum, SharedExpert(x, prefix), "ffn_out")) : sum;
     }
 
+    /// <summary>The weighed sum of the chosen experts' networks, whose tensors end with a kind.</summary>
+    private Value ExpertNetworks(Value x, Value route, string prefix, string kind, int experts)
+    {
+        var (inner, width) = ExpertInner(_architecture.WeighsExpertInput ? _graph.ExpertScale(x, route, x.Width) : x, route, prefix, kind, experts);
+        var downWeight = _tensors.Require($"{prefix}down_{kind}.weight", width, _numbers.EmbeddingLength, experts);
+        var downBias = _tensors.Find($"{prefix}down_{kind}.bias", _numbers.EmbeddingLength, experts);
+        // Without a bias, the sum applies the experts' scales, which costs nothing.
+        var scales = downBias is null ? ExpertScalesOf(downWeight) : null;
+        var down = scales is null ? ExpertMatMul(inner, route, downWeight, downBias, "experts_down") : _graph.ExpertMatMul(inner, route, downWeight, null, "experts_down");
+        return _graph.ExpertSum(down, route, weighted: !_architecture.WeighsExpertInput, scales, "experts");
+    }
+
+    /// <summary>GroveMoE's small experts, each of which several neighbours share: they read what the large ones made.</summary>
+    private Value ChunkExperts(Value sum, Value logits, string prefix, int experts, int used)
+    {
+        var size = Integer("experts_per_group");
+        if (experts % size != 0)
+        {
+            throw new ModelFormatException($"'{_architecture.Name}.experts_per_group' is {size}, which does not divide {experts} experts", _tensors.File.Path);
+        }
+
+        var chunks = experts / size;
+        var route = _graph.Route(logits, RouteSettings(prefix, experts, Math.Min(used, chunks)) with { ExpertsPerChunk = size }, "chunk_route");
+        return _graph.Scale(ExpertNetworks(sum, route, prefix, "chexps", chunks), Number("expert_group_scale", 0.05f));
+    }
+
     /// <summary>The experts' gated inner rows, [rows, used × width], from one merged matrix or from two.</summary>
-    private (Value Inner, long Width) ExpertInner(Value x, Value route, string prefix, int experts)
+    private (Value Inner, long Width) ExpertInner(Value x, Value route, string prefix, string kind, int experts)
     {
         var used = route.Width / 2;
-        if (_tensors.Has($"{prefix}gate_up_exps.weight"))
+        if (_tensors.Has($"{prefix}gate_up_{kind}.weight"))
         {
-            var both = _tensors.Require($"{prefix}gate_up_exps.weight", _numbers.EmbeddingLength, -1, experts);
+            var both = _tensors.Require($"{prefix}gate_up_{kind}.weight", _numbers.EmbeddingLength, -1, experts);
             var half = (int)(both.Shape[1] / 2);
-            var merged = ExpertMatMul(x, route, both, _tensors.Find($"{prefix}gate_up_exps.bias", both.Shape[1], experts), "experts_gate_up");
+            var merged = ExpertMatMul(x, route, both, _tensors.Find($"{prefix}gate_up_{kind}.bias", both.Shape[1], experts), "experts_gate_up");
             return (GateExperts(_graph.Slice(merged, 0, half, used), _graph.Slice(merged, half, half, used)), half);
         }
 
-        var upWeight = _tensors.Require($"{prefix}up_exps.weight", _numbers.EmbeddingLength, -1, experts);
+        var upWeight = _tensors.Require($"{prefix}up_{kind}.weight", _numbers.EmbeddingLength, -1, experts);
         var width = upWeight.Shape[1];
-        var up = ExpertMatMul(x, route, upWeight, _tensors.Find($"{prefix}up_exps.bias", width, experts), "experts_up");
-        return _tensors.FindGate(_architecture, $"{prefix}gate_exps.weight", _numbers.EmbeddingLength, width, experts) is { } gate
-            ? (GateExperts(ExpertMatMul(x, route, gate, _tensors.Find($"{prefix}gate_exps.bias", width, experts), "experts_gate"), up), width)
+        var up = ExpertMatMul(x, route, upWeight, _tensors.Find($"{prefix}up_{kind}.bias", width, experts), "experts_up");
+        return _tensors.FindGate(_architecture, $"{prefix}gate_{kind}.weight", _numbers.EmbeddingLength, width, experts) is { } gate
+            ? (GateExperts(ExpertMatMul(x, route, gate, _tensors.Find($"{prefix}gate_{kind}.bias", width, experts), "experts_gate"), up), width)
             : (_graph.Activate(up, _architecture.Activation!.Value, name: "experts_act"), width);
     }
 
     /// <summary>The experts' gate; gpt-oss's has the constants 1.702 and 7.</summary>
     private Value GateExperts(Value gate, Value up)
     {
-        var limit = _architecture.ClampsExperts ? ExpertLimit() : 0;
-        if (limit > 1e-6f)
+        var limit = _architecture.Limit == GateLimit.None ? 0 : OfBlock($"{_architecture.Name}.swiglu_clamp_exp", 0);
+        if (limit > LeastLimit)
         {
+            if (_architecture.Limit == GateLimit.BehindFunction)
+            {
+                return LimitedSilu(gate, up, limit, "experts_act");
+            }
+
             (gate, up) = (_graph.Clamp(gate, float.NegativeInfinity, limit), _graph.Clamp(up, -limit, limit));
         }
 
         return _graph.Gate(gate, up, _architecture.ExpertGate, _architecture.ExpertGate == GateKind.SwiGluOai ? [1.702f, 7] : [], "experts_act");
     }
 
-    /// <summary>The key is one number, or one for each block.</summary>
-    private float ExpertLimit()
+    /// <summary>The numbers of an activation that has some (xIELU), which a file states for each block or once.</summary>
+    private ImmutableArray<float> ActivationParameters()
     {
-        var key = $"{_architecture.Name}.swiglu_clamp_exp";
-        if (!_metadata.TryGet(key, out var value) || value.Type != Gguf.GgufValueType.Array)
+        if (_architecture.Activation != ActivationKind.XIelu)
         {
-            return Number("swiglu_clamp_exp", 0);
+            return [];
         }
 
-        var limits = _metadata.GetSingleArray(key);
-        return _block < limits.Length && float.IsFinite(limits[_block]) ? limits[_block] : throw new ModelFormatException($"'{key}' holds no finite number for block {_block}", _tensors.File.Path);
+        static float Softplus(float x) => x > 20 ? x : MathF.Log(1 + MathF.Exp(x));
+        var beta = OfBlock("xielu.beta");
+        return [beta + Softplus(OfBlock("xielu.alpha_n")), Softplus(OfBlock("xielu.alpha_p")), beta, OfBlock("xielu.eps")];
+    }
+
+    /// <summary>This block's number of a key that is one number, or one for each block.</summary>
+    private float OfBlock(string key, float? fallback = null)
+    {
+        float value;
+        if (_metadata.TryGet(key, out var given) && given.Type == Gguf.GgufValueType.Array)
+        {
+            var values = _metadata.GetSingleArray(key);
+            value = _block < values.Length ? values[_block] : float.NaN;
+        }
+        else
+        {
+            value = fallback is { } otherwise ? _metadata.GetSingle(key, otherwise) : _metadata.GetSingle(key);
+        }
+
+        return float.IsFinite(value) ? value : throw new ModelFormatException($"'{key}' holds no finite number for block {_block}", _tensors.File.Path);
     }
 
     private RouteSettings RouteSettings(string prefix, int experts, int used)

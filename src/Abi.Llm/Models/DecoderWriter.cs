@@ -29,6 +29,11 @@ internal sealed partial class DecoderWriter
         _tensors = new ModelTensors(file, architecture.Ignored);
         _metadata = file.Metadata;
         _architecture = architecture;
+        if (architecture.Refuses.FirstOrDefault(key => _metadata.GetBoolean($"{architecture.Name}.{key}", false)) is { } refused)
+        {
+            throw new UnsupportedModelException($"Models of '{architecture.Name}' whose '{architecture.Name}.{refused}' is true are not supported (file '{file.Path}').");
+        }
+
         _numbers = numbers;
         var hasRmsEpsilon = _metadata.GetSingle($"{architecture.Name}.attention.layer_norm_rms_epsilon", 0) > 0;
         _norm = architecture.Norm != NormKind.ByEpsilon ? architecture.Norm : hasRmsEpsilon ? NormKind.Rms : NormKind.Layer;
@@ -43,13 +48,22 @@ internal sealed partial class DecoderWriter
         _graph.AddPoint(ActivationPoint.FinalNormName, x);
         var output = _tensors.Find("output.weight", _numbers.EmbeddingLength, _numbers.VocabularySize) ?? _tensors.Require("token_embd.weight", _numbers.EmbeddingLength, _numbers.VocabularySize);
         var (scale, cap) = (LogitScale(), _architecture.CapsLogits ? Number("final_logit_softcapping", 0) : 0);
-        var logits = MatMul(x, output, _tensors.Find("output.bias", _numbers.VocabularySize), scale == 0 && cap <= 0 ? "logits" : "result_output");
+        var (first, end) = (_architecture.NeverNext.First, Math.Min(_architecture.NeverNext.End, _numbers.VocabularySize));
+        var hasLeast = end > first;
+        var logits = MatMul(x, output, _tensors.Find("output.bias", _numbers.VocabularySize), scale == 0 && cap <= 0 && !hasLeast ? "logits" : "result_output");
         if (scale != 0)
         {
             logits = _graph.Scale(logits, scale, name: cap <= 0 ? "logits" : null);
         }
 
         logits = cap > 0 ? _graph.SoftCap(logits, cap, "logits") : logits;
+        if (hasLeast)
+        {
+            var least = new float[_numbers.VocabularySize];
+            least.AsSpan(first..end).Fill(float.MinValue);
+            logits = _graph.AddWeight(logits, WeightTensor.FromFloats("never_next", [least.Length], least), "logits");
+        }
+
         _graph.AddOutput(logits);
         return _graph.Build();
     }
@@ -180,7 +194,15 @@ internal sealed partial class DecoderWriter
     private Value Norm(Value x, string prefix, string? name = null)
     {
         var weight = _architecture.HasBareNorms ? null : _tensors.Require($"{prefix}.weight", x.Width);
-        return Norm(x, weight, _tensors.Find($"{prefix}.bias", x.Width), 0, name);
+        return Norm(x, weight, _tensors.Find($"{prefix}.bias", x.Width), NormGroupWidth(x), name);
+    }
+
+    /// <summary>How many columns a norm of the width is over; 0 for all.</summary>
+    private int NormGroupWidth(Value x)
+    {
+        var key = $"{_architecture.Name}.attention.group_norm_groups";
+        var groups = _architecture.ReadsNormGroups ? Math.Max(_metadata.GetInt32(key, 1), 1) : 1;
+        return groups == 1 ? 0 : x.Width % groups == 0 ? x.Width / groups : throw new ModelFormatException($"'{key}' is {groups}, which does not divide {x.Width} columns", _tensors.File.Path);
     }
 
     private Value Norm(Value x, WeightTensor? weight, WeightTensor? bias, int groupWidth, string? name = null) => _norm == NormKind.Rms

@@ -70,6 +70,11 @@ public sealed class ArchitectureTableTests
         {
             GemmaModels.Write(Path.Combine(folder, $"{name}.gguf"), name);
         }
+
+        foreach (var name in DecoderModels.Names)
+        {
+            DecoderModels.Write(Path.Combine(folder, $"{name}.gguf"), name);
+        }
     }
 
     [Test]
@@ -113,12 +118,19 @@ public sealed class ArchitectureTableTests
         using var file = GgufFile.Open(path);
         var model = ModelDefinition.Create(file);
         var reference = Path.ChangeExtension(path, ".npy");
-        if (model.DecoderGraph is null || model.EncoderGraph is not null || !File.Exists(reference))
+        if (model.Kind == ModelKind.EncoderDecoder || !File.Exists(reference) || (model.DecoderGraph is null && File.Exists(Path.ChangeExtension(path, ".greedy"))))
         {
             return (true, "no reference logits");
         }
 
         var (shape, logits) = Testing.NpyFile.Read<float>(reference);
+        if (model.DecoderGraph is null)
+        {
+            var embeddingError = Error(EncoderTests.Embed(TestDevice.Cpu, model, EmbeddingPooling.None, Prompt(shape[0], model.Hyperparameters.VocabularySize)), logits);
+            _ = embeddingError <= 1e-6 && seen.Add(model.Architecture);
+            return (embeddingError <= 1e-6, $"NMSE {embeddingError:E1} of embeddings");
+        }
+
         (int Id, float Margin)[] greedy = [.. File.ReadLines(Path.ChangeExtension(path, ".greedy")).Select(line => line.Split(' ')).Select(parts => (int.Parse(parts[0], CultureInfo.InvariantCulture), float.Parse(parts[1], CultureInfo.InvariantCulture)))];
         using var device = TestDevice.Cpu.Create();
         using var runner = new ModelRunner(device, model, context: shape[0] + greedy.Length);
@@ -166,7 +178,7 @@ public sealed class ArchitectureTableTests
         return ids;
     }
 
-    private static double Error(float[] found, float[] expected)
+    internal static double Error(float[] found, float[] expected)
     {
         if (found.Length != expected.Length)
         {
@@ -176,6 +188,12 @@ public sealed class ArchitectureTableTests
         double difference = 0, size = 0;
         for (var i = 0; i < found.Length; i++)
         {
+            // The least number stands for a token that is never next; beside it, all others would count for nothing. The reference has it in the first row of a step alone.
+            if (found[i] == float.MinValue)
+            {
+                continue;
+            }
+
             difference += (found[i] - (double)expected[i]) * (found[i] - (double)expected[i]);
             size += (double)expected[i] * expected[i];
         }

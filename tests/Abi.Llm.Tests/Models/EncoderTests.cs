@@ -101,7 +101,7 @@ public sealed class EncoderTests
         using var device = on.Create();
         using var plan = device.Lower(graph, new LoweringOptions { Activations = ActivationPrecision.Exact });
         var pages = texts.Max(text => (text.Length / StateStore.PageLength) + 1);
-        using var state = device.CreateState(graph.State, new StateOptions { Pages = pages * texts.Length, RecurrentSlots = texts.Length });
+        using var state = device.CreateState(graph.State, new StateOptions { Pages = pages * texts.Length, CacheType = Compute.Formats.TensorType.F32, RecurrentSlots = texts.Length });
         var step = new StepInputs();
         for (var t = 0; t < texts.Length; t++)
         {

@@ -16,7 +16,7 @@ public sealed class HostileHyperparametersTests
     private static readonly long[] Extremes = [0, 1, 2, 3, 32, -1, int.MinValue, 49_152, 65_536, 65_538, 1 << 20, (1 << 20) + 1, int.MaxValue, uint.MaxValue];
     private static readonly int[] Ids = [1, 2, 3];
 
-    public static IEnumerable<string> Families() => RecurrentModels.Names.Concat(GemmaModels.Names).Concat(
+    public static IEnumerable<string> Families() => RecurrentModels.Names.Concat(GemmaModels.Names).Concat(DecoderModels.Names).Concat(
         Fixtures.TryPath("models") is { } folder ? Directory.GetFiles(folder, "*.gguf").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal) : []);
 
     [Test]
@@ -27,6 +27,9 @@ public sealed class HostileHyperparametersTests
         using var file = WriteLlama(Heads, KeyValueHeads, KeySize, valueSize: 1, queryRows: unchecked(Heads * KeySize), keyRows: KeyValueHeads * KeySize);
         Assert.That(() => ModelDefinition.Create(file), Throws.TypeOf<ModelFormatException>().With.Message.Contains("attn_q.weight").And.Message.Contains("4295098368"));
     }
+
+    private static Action<string, string> WriterOf(string family) =>
+        RecurrentModels.Names.Contains(family) ? RecurrentModels.Write : GemmaModels.Names.Contains(family) ? GemmaModels.Write : DecoderModels.Write;
 
     [Test]
     public void HeadsWhoseColumnsAreNegativeModulo32BitsFitNoTensor()
@@ -44,7 +47,7 @@ public sealed class HostileHyperparametersTests
         {
             if (!family.EndsWith(".gguf", StringComparison.Ordinal))
             {
-                (GemmaModels.Names.Contains(family) ? (Action<string, string>)GemmaModels.Write : RecurrentModels.Write)(path, family);
+                WriterOf(family)(path, family);
             }
 
             using var file = GgufFile.Open(File.Exists(path) ? path : Fixtures.Path("models", family));

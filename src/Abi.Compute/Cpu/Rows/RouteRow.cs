@@ -37,8 +37,8 @@ internal sealed unsafe class RouteRow(RouteSettings settings, float* bias, Slot 
                     best = selection[e] > selection[best] ? e : best;
                 }
 
-                y[i] = best;
-                y[used + i] = scores[best];
+                y[i] = best / settings.ExpertsPerChunk;
+                y[used + i] = scores[best / settings.ExpertsPerChunk];
                 selection[best] = float.NegativeInfinity;
             }
 
