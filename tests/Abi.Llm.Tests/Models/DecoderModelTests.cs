@@ -9,7 +9,7 @@ namespace Abi.Llm.Tests.Models;
 
 /// <summary>
 /// Models of <see cref="DecoderModels"/> beside the logits and greedy ids that the reference gave for them, a few of which are recorded. To compare all of them with the reference,
-/// <see cref="WriteModels"/> writes the files to a folder, <c>benchmarks/compare/architectures/make-references.sh</c> makes the references there, and
+/// <see cref="ArchitectureTableTests.WriteModelsOfOurOwn"/> writes the files to a folder, <c>benchmarks/compare/architectures/make-references.sh</c> makes the references there, and
 /// <see cref="ArchitectureTableTests.AllArchitecturesEqualTheReference"/> compares. <see cref="RecordReferences"/> writes the recorded ones anew.
 /// </summary>
 public sealed class DecoderModelTests
