@@ -53,7 +53,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     /// <summary>The model's shape and graphs.</summary>
     public ModelDefinition Definition { get; }
 
-    /// <summary>What the file recommends to sample with (keys <c>general.sampling.*</c>), with the defaults where it says nothing. It counts for what a generation's options leave unset.</summary>
+    /// <summary>What the file recommends to sample with (keys <c>general.sampling.*</c>, and the tokens of <c>tokenizer.ggml.suppress_tokens</c> as forbidden), with the defaults where it says nothing. It counts for what a generation's options leave unset.</summary>
     public SamplingOptions RecommendedSampling => Definition.RecommendedSampling;
 
     /// <summary>The device that computes.</summary>

@@ -94,7 +94,7 @@ public sealed class ModelDefinition
         // −1, signed or not, stands for a pooling that is not said.
         var declared = file.Metadata.GetInt64($"{name}.pooling_type", 0);
         var defaultPooling = declared is >= 0 and <= (int)EmbeddingPooling.Rank ? (EmbeddingPooling)declared : EmbeddingPooling.None;
-        var recommended = Sampling.RecommendedSampling.Read(file.Metadata, hyperparameters.ContextLength);
+        var recommended = Sampling.RecommendedSampling.Read(file.Metadata, hyperparameters.ContextLength, hyperparameters.VocabularySize);
         var fingerprint = new Lazy<ReadOnlyMemory<byte>>(() => ModelFingerprint.Compute(file));
         ModelDefinition Make(ModelKind kind, Graph? decoder, Graph? encoder, Func<EmbeddingPooling, Graph> embeddings, int? start = null) =>
             new(name, kind, hyperparameters, decoder, encoder, embeddings, defaultPooling, start, fingerprint) { RecommendedSampling = recommended };

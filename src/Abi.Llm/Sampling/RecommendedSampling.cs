@@ -3,7 +3,10 @@ using Abi.Llm.Gguf;
 
 namespace Abi.Llm.Sampling;
 
-/// <summary>What a model's file recommends to sample with: the keys <c>general.sampling.*</c>, which llama.cpp's programs follow, too. A value that cannot be used counts as absent.</summary>
+/// <summary>
+/// What a model's file recommends to sample with, as llama.cpp's programs follow it: the keys <c>general.sampling.*</c>, and the tokens of <c>tokenizer.ggml.suppress_tokens</c> are not to be
+/// written. A value that cannot be used counts as absent.
+/// </summary>
 internal static class RecommendedSampling
 {
     private const string Prefix = "general.sampling.";
@@ -11,8 +14,9 @@ internal static class RecommendedSampling
     /// <summary>Reads the recommendation.</summary>
     /// <param name="metadata">The file's.</param>
     /// <param name="contextLength">What a window of −1 tokens stands for.</param>
+    /// <param name="vocabularySize">How many tokens there are.</param>
     /// <returns>Options in which nothing is set but what the file says.</returns>
-    public static SamplingOptions Read(GgufMetadata metadata, int contextLength)
+    public static SamplingOptions Read(GgufMetadata metadata, int contextLength, int vocabularySize)
     {
         var options = new SamplingOptions();
         Number("temp", float.MinValue, value => options with { Temperature = value });
@@ -30,6 +34,11 @@ internal static class RecommendedSampling
             && sequence.AsString().Split(';').Select(KindOf).OfType<SamplerKind>().ToImmutableArray() is { IsEmpty: false } order)
         {
             options = options with { Order = order };
+        }
+
+        if (metadata.TryGet("tokenizer.ggml.suppress_tokens", out var suppressed) && suppressed is { Type: GgufValueType.Array, ElementType: GgufValueType.Int32 })
+        {
+            options = options with { LogitBias = suppressed.AsInt32Array().Where(id => id >= 0 && id < vocabularySize).Distinct().ToImmutableDictionary(id => id, _ => float.NegativeInfinity) };
         }
 
         return options;

@@ -33,7 +33,7 @@ public sealed record SamplingOptions
         SamplerKind.TailFree, SamplerKind.TopP, SamplerKind.MinP, SamplerKind.Xtc, SamplerKind.Temperature,
     ];
 
-    /// <summary>Always the most likely token, whatever a model's file recommends.</summary>
+    /// <summary>Always the most likely token, whatever a model's file recommends, but for tokens that it suppresses.</summary>
     public static SamplingOptions Greedy { get; } = new() { Temperature = 0, RepetitionPenalty = 1, Mirostat = default, Order = DefaultOrder };
 
     /// <summary>Logits are divided by it; 0 or less keeps only the best token.</summary>
@@ -141,6 +141,7 @@ public sealed record SamplingOptions
         MirostatTau = _mirostatTau ?? recommended.MirostatTau,
         MirostatEta = _mirostatEta ?? recommended.MirostatEta,
         Order = _order ?? recommended.Order,
+        LogitBias = recommended.LogitBias.IsEmpty ? LogitBias : recommended.LogitBias.SetItems(LogitBias),
     };
 
     /// <summary>Throws when an option is not a number or out of its range.</summary>

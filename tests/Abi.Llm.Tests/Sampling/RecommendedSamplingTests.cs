@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Abi.Llm.Gguf;
 using Abi.Llm.Sampling;
 using Abi.Llm.Tests.Chat;
@@ -10,6 +11,7 @@ namespace Abi.Llm.Tests.Sampling;
 public sealed class RecommendedSamplingTests
 {
     private const int Context = 512;
+    private const int Vocabulary = 100;
     private const string Prompt = "Once upon a time";
 
     [Test]
@@ -46,6 +48,15 @@ public sealed class RecommendedSamplingTests
     }
 
     [Test]
+    public void SuppressedTokensAreForbiddenUnlessTheyHaveABias()
+    {
+        var recommended = RecommendedSampling.Read(new GgufMetadata([new("tokenizer.ggml.suppress_tokens", GgufValue.Of([7, 9, 7, -1, Vocabulary]))]), Context, Vocabulary);
+        Assert.That(recommended.LogitBias, Is.EquivalentTo(new Dictionary<int, float> { [7] = float.NegativeInfinity, [9] = float.NegativeInfinity }));
+        var over = new SamplingOptions { LogitBias = new Dictionary<int, float> { [3] = 1, [9] = 0 }.ToImmutableDictionary() }.Over(recommended);
+        Assert.That(over.LogitBias, Is.EquivalentTo(new Dictionary<int, float> { [3] = 1, [7] = float.NegativeInfinity, [9] = 0 }));
+    }
+
+    [Test]
     public void WhatIsSetWins()
     {
         var recommended = Read(("temp", GgufValue.Of(0.6f)), ("top_k", GgufValue.Of(20)), ("penalty_repeat", GgufValue.Of(1.2f)), ("sequence", GgufValue.Of("top_k")));
@@ -64,9 +75,15 @@ public sealed class RecommendedSamplingTests
         var path = Path.Combine(Path.GetTempPath(), $"abi-{Guid.NewGuid():n}.gguf");
         try
         {
+            int first;
+            await using (var plain = await LanguageModel.LoadAsync(StoriesModel.Path))
+            {
+                first = (await plain.CompleteAsync(Prompt, new GenerationOptions { MaximumTokens = 1, Sampling = SamplingOptions.Greedy })).Tokens[0].Id;
+            }
+
             using (var file = GgufFile.Open(StoriesModel.Path))
             {
-                var writer = new GgufWriter(file.Metadata.With("general.sampling.temp", GgufValue.Of(0f)).With("general.sampling.top_k", GgufValue.Of(7)));
+                var writer = new GgufWriter(file.Metadata.With("general.sampling.temp", GgufValue.Of(0f)).With("general.sampling.top_k", GgufValue.Of(7)).With("tokenizer.ggml.suppress_tokens", GgufValue.Of([first])));
                 foreach (var tensor in file.Tensors)
                 {
                     writer.Add(tensor);
@@ -79,6 +96,7 @@ public sealed class RecommendedSamplingTests
             var model = abi.Llm.Model;
             Assert.That((model.RecommendedSampling.Temperature, model.RecommendedSampling.TopK, model.RecommendedSampling.TopP), Is.EqualTo((0f, 7, 0.95f)));
             var greedy = (await model.CompleteAsync(Prompt, new GenerationOptions { MaximumTokens = 20, Sampling = SamplingOptions.Greedy })).Text;
+            Assert.That((await model.CompleteAsync(Prompt, new GenerationOptions { MaximumTokens = 20, Sampling = SamplingOptions.Greedy })).Tokens.Select(token => token.Id), Has.None.EqualTo(first));
             for (var seed = 0; seed < 3; seed++)
             {
                 Assert.That((await model.CompleteAsync(Prompt, new GenerationOptions { MaximumTokens = 20, Sampling = new SamplingOptions { Seed = seed } })).Text, Is.EqualTo(greedy));
@@ -109,5 +127,5 @@ public sealed class RecommendedSamplingTests
     private static SamplingOptions WithListsOf(SamplingOptions expected, SamplingOptions found) => found.Over(new SamplingOptions()) with { Order = expected.Order, DrySequenceBreakers = expected.DrySequenceBreakers };
 
     private static SamplingOptions Read(params (string Key, GgufValue Value)[] values) =>
-        RecommendedSampling.Read(new GgufMetadata([.. values.Select(value => KeyValuePair.Create($"general.sampling.{value.Key}", value.Value))]), Context);
+        RecommendedSampling.Read(new GgufMetadata([.. values.Select(value => KeyValuePair.Create($"general.sampling.{value.Key}", value.Value))]), Context, Vocabulary);
 }
