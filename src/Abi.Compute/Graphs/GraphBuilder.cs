@@ -118,7 +118,7 @@ public sealed class GraphBuilder
     /// <inheritdoc cref="Graphs.Route"/>
     public Value Route(Value logits, RouteSettings settings, string? name = null)
     {
-        Require(logits.Width == settings.Experts && settings.Used >= 1 && settings.Used <= settings.Experts, logits, $"is {logits.Width} wide for {settings.Used} of {settings.Experts} experts");
+        Require(logits.Width == settings.Experts && settings.Used >= 1 && settings.Used <= settings.Experts && settings.ExpertsPerChunk >= 1, logits, $"is {logits.Width} wide for {settings.Used} of {settings.Experts} experts in chunks of {settings.ExpertsPerChunk}");
         return Write(new Route(logits, settings, Make(name, nameof(Route), logits.Rows, 2L * settings.Used)));
     }
 

@@ -143,7 +143,7 @@ internal static partial class ArchitectureTable
         new("stablelm") { Norm = NormKind.Layer, Residual = ResidualKind.ParallelWithoutNorm },
         new("starcoder") { Norm = NormKind.Layer, Rope = null, Activation = ActivationKind.Gelu },
         new("starcoder2") { Norm = NormKind.Layer, Activation = ActivationKind.Gelu },
-        new("step35") { Reads = ["expert_weights_scale"], SlidingPeriod = 0, ReadsSlidingRopeBase = true, HalvesFullRotation = true, Limit = GateLimit.BehindFunction, Score = RouteScore.Sigmoid, ReadsExpertNorm = true, NormalizesExperts = false, ReadsExpertGating = true },
+        new("step35") { Reads = ["expert_weights_scale"], SlidingPeriod = 0, ReadsSlidingRopeBase = true, SlidingRope = SlidingRopeScaling.FrequenciesUnscaled, HalvesFullRotation = true, Limit = GateLimit.BehindFunction, Score = RouteScore.Sigmoid, ReadsExpertNorm = true, NormalizesExperts = false, ReadsExpertGating = true },
         new("talkie") { Reads = ["logit_scale"], NormsKeysBare = true, HasBareNorms = true, NormsEmbedding = true, QueryKeyNormAfterRope = true, AddsEmbeddings = true, Ignored = ["attn_output.bias"], ScalesFeedForward = true, Unscaled = ["output.weight", "ffn_up", "ffn_gate"] },
         new("xverse") { Rope = Neighbours },
     ];

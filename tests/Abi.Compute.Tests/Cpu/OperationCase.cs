@@ -207,6 +207,8 @@ internal sealed class OperationCase
             Experts = 12, Used = 3, Score = RouteScore.Sigmoid, SelectionBias = c.Weight(12, 1), Groups = 4, GroupsUsed = 2,
         })), 3e-6);
 
+        yield return Make("experts by chunks", (g, c) => g.AddOutput(g.Route(c.Input(g, 12), new RouteSettings { Experts = 12, Used = 4, ExpertsPerChunk = 3, Normalize = true })), 3e-6);
+
         foreach (var (heads, size) in ((int, int)[])[(3, 16), (2, 10)])
         {
             var width = heads * size;

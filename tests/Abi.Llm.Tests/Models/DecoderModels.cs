@@ -190,6 +190,9 @@ internal sealed class DecoderModels
                 if (_variant == "scaled")
                 {
                     Set("expert_weights_scale", 3f);
+                    _metadata["step35.rope.scaling.type"] = GgufValue.Of("yarn");
+                    Set("rope.scaling.factor", 4f);
+                    Set("rope.scaling.original_context_length", 32);
                     _metadata["step35.expert_weights_norm"] = GgufValue.Of(true);
                     _metadata["step35.swiglu_clamp_exp"] = GgufValue.Of([0f, 0.4f, 0f, 0.5f]);
                     _metadata["step35.swiglu_clamp_shexp"] = GgufValue.Of([0.3f, 0f, 0.4f, 0.5f]);
