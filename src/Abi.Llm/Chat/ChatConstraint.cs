@@ -90,6 +90,9 @@ internal static class ChatConstraint
             "<｜tool▁calls▁begin｜>", name => $"<｜tool▁call▁begin｜>function<｜tool▁sep｜>{name}\n```json\n", "\n```<｜tool▁call▁end｜>", "\n", "<｜tool▁calls▁end｜>"),
         ToolCallFormat.Kimi => new(
             "<|tool_calls_section_begin|>", name => $"<|tool_call_begin|>functions.{name}:0<|tool_call_argument_begin|>", "<|tool_call_end|>", "", "<|tool_calls_section_end|>"),
+        ToolCallFormat.Gemma when !dialect.Template.Source.Contains("<|tool_call>", StringComparison.Ordinal) => new(
+            "", name => $"<start_function_call>call:{name}", "<end_function_call>", "", ""),
+        ToolCallFormat.Gemma => new("", name => $"<|tool_call>call:{name}", "<tool_call|>", "", ""),
         ToolCallFormat.Harmony => new("", name => $"<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>", "", "", ""),
         _ => new("", name => $"<tool_call>\n{{\"name\": {Quote(name)}, \"arguments\": ", "}\n</tool_call>", "\n", ""),
     };

@@ -23,7 +23,7 @@ internal sealed class ChatDialect
         Syntax = format == ToolCallFormat.None && template.Capabilities.Tools ? syntax with { HasBareCalls = true } : syntax;
         IEnumerable<string> always = IsHarmony ? HarmonyOutputParser.Marks : [.. Syntax.Reasoning.SelectMany(pair => new[] { pair.Open, pair.Close }), .. Syntax.Dropped.Where(ChatOutputSyntax.IsWrapper)];
         _shownWithoutTools = Controls(tokenizer, always);
-        _shownWithTools = Controls(tokenizer, [.. always, .. Syntax.Marks]);
+        _shownWithTools = Controls(tokenizer, [.. always, .. Syntax.Marks, .. Syntax.Inner]);
     }
 
     public ChatTemplate Template { get; }

@@ -11,7 +11,7 @@ namespace Abi.Llm.Chat;
 /// </summary>
 /// <remarks>
 /// Text without such places is not touched, so it is rendered and encoded as without a guard. Immutable and thread-safe. Steering are control and unknown tokens, and those
-/// user-defined ones that are spelt like turn marks (<c>&lt;|…|&gt;</c>): a vocabulary may list these as text because programs parse them.
+/// user-defined ones that are spelt like turn marks (<c>&lt;|…|&gt;</c>, <c>&lt;|…&gt;</c>, <c>&lt;…|&gt;</c>): a vocabulary may list these as text because programs parse them.
 /// </remarks>
 internal sealed class ContentGuard
 {
@@ -40,7 +40,7 @@ internal sealed class ContentGuard
 
     /// <summary>Whether a token steers the model rather than being text.</summary>
     public static bool IsSteering(TokenKind kind, ReadOnlySpan<byte> text) =>
-        kind is TokenKind.Control or TokenKind.Unknown || (kind == TokenKind.UserDefined && text.Length > 4 && text.StartsWith("<|"u8) && text.EndsWith("|>"u8));
+        kind is TokenKind.Control or TokenKind.Unknown || (kind == TokenKind.UserDefined && text.Length > 4 && text.StartsWith("<"u8) && text.EndsWith(">"u8) && (text.StartsWith("<|"u8) || text.EndsWith("|>"u8)));
 
     /// <summary>Puts marks into a text; the same text when there is nothing to mark.</summary>
     /// <param name="text">What a user, a tool or a model wrote.</param>

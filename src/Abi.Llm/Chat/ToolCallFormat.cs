@@ -47,4 +47,7 @@ public enum ToolCallFormat
 
     /// <summary><c>&lt;|tool_call_begin|&gt;functions.name:0&lt;|tool_call_argument_begin|&gt;{…}&lt;|tool_call_end|&gt;</c> (Kimi K2).</summary>
     Kimi,
+
+    /// <summary><c>&lt;|tool_call&gt;call:name{key:&lt;|"|&gt;text&lt;|"|&gt;,other:1}&lt;tool_call|&gt;</c> (Gemma 4), and the earlier <c>&lt;start_function_call&gt;call:name{key:&lt;escape&gt;text&lt;escape&gt;}&lt;end_function_call&gt;</c> (FunctionGemma).</summary>
+    Gemma,
 }

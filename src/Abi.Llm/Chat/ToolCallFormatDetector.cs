@@ -7,6 +7,8 @@ internal static class ToolCallFormatDetector
     [
         (ToolCallFormat.Harmony, ["<|channel|>", "<|message|>"]),
         (ToolCallFormat.Kimi, ["<|tool_call_argument_begin|>"]),
+        (ToolCallFormat.Gemma, ["<|tool_call>"]),
+        (ToolCallFormat.Gemma, ["<start_function_call>"]),
         (ToolCallFormat.DeepSeek, ["<｜tool▁call▁begin｜>"]),
         (ToolCallFormat.CommandAction, ["<|START_ACTION|>"]),
         (ToolCallFormat.Mistral, ["[TOOL_CALLS]"]),

@@ -8,11 +8,11 @@ namespace Abi.Llm.Tokenizers;
 /// <summary>The tokens of a model and what its file says of them, checked.</summary>
 internal sealed class Vocabulary
 {
-    /// <summary>Texts that end a generation whatever the file says, as llama.cpp collects them.</summary>
+    /// <summary>Texts that end a generation whatever the file says, as llama.cpp collects them, and FunctionGemma's mark behind its calls.</summary>
     private static readonly HashSet<string> EndTexts = new(
         [
             "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>", "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>",
-            "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>", "<｜end▁of▁sentence｜>", "[e~[", "<|ifm|im_end|>",
+            "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>", "<｜end▁of▁sentence｜>", "[e~[", "<|ifm|im_end|>", "<start_function_response>",
         ],
         StringComparer.Ordinal);
 

@@ -13,6 +13,8 @@ namespace Abi.Llm.Tests.Chat;
 /// <summary>Response formats and required calls with a model that writes nonsense: only the constraint makes its output what was asked for.</summary>
 public sealed class ConstrainedChatTests
 {
+    private const string Gemma = "Gemma 4";
+
     private static readonly ChatMessage[] Hi = [new(ChatRole.User, "Hi")];
 
     private static readonly JsonElement Schema = JsonDocument.Parse(
@@ -39,6 +41,7 @@ public sealed class ConstrainedChatTests
     public static IEnumerable<string> Templates() => TemplateFixtures.Names();
 
     [TestCaseSource(nameof(Templates))]
+    [TestCase(Gemma)]
     public async Task ARequiredCallIsMadeInTheModelsOwnForm(string name)
     {
         using var client = Client(name);
@@ -155,7 +158,7 @@ public sealed class ConstrainedChatTests
         Assert.That(constraints.Of(new ChatRequest(Hi, new GenerationOptions(), [], [], true, false), dialect, ""), Is.Null);
     }
 
-    private AbiChatClient Client(string name) => _model.AsChatClient(new AbiChatClientOptions { Template = TemplateFixtures.Load(name), Unsupported = UnsupportedByTemplate.FoldIn });
+    private AbiChatClient Client(string name) => _model.AsChatClient(new AbiChatClientOptions { Template = name == Gemma ? GemmaTemplate.Template : TemplateFixtures.Load(name), Unsupported = UnsupportedByTemplate.FoldIn });
 
     private static ChatOptions Options(long seed, ChatToolMode mode) => new() { Tools = [TemplateFixtures.Weather, TemplateFixtures.Add], ToolMode = mode, MaxOutputTokens = 600, Seed = seed, Temperature = 2 };
 

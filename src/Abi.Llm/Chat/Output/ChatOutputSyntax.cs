@@ -10,7 +10,7 @@ internal sealed record ChatOutputSyntax
     private static readonly (string Open, string Close)[] KnownReasoning =
     [
         ("<think>", "</think>"), ("[THINK]", "[/THINK]"), ("<|START_THINKING|>", "<|END_THINKING|>"), ("<seed:think>", "</seed:think>"), ("◁think▷", "◁/think▷"),
-        ("<reasoning>", "</reasoning>"), ("<thought>", "</thought>"),
+        ("<reasoning>", "</reasoning>"), ("<thought>", "</thought>"), ("<|channel>thought", "<channel|>"),
     ];
 
     /// <summary>Tags around the answer itself.</summary>
@@ -25,6 +25,9 @@ internal sealed record ChatOutputSyntax
     /// <summary>Marks that are left out wherever they stand.</summary>
     public ImmutableArray<string> Dropped { get; init; } = [];
 
+    /// <summary>Marks inside of calls.</summary>
+    public ImmutableArray<string> Inner { get; init; } = [];
+
     /// <summary>Whether a message that begins with a JSON object may be a call.</summary>
     public bool HasBareCalls { get; init; }
 
@@ -34,7 +37,7 @@ internal sealed record ChatOutputSyntax
     /// <summary>Whether a mark is a tag around the answer, which counts without tools too.</summary>
     public static bool IsWrapper(string mark) => Array.IndexOf(Wrappers, mark) >= 0;
 
-    /// <summary>All marks.</summary>
+    /// <summary>All marks but those inside of calls.</summary>
     public IEnumerable<string> Marks => [.. Reasoning.SelectMany(pair => new[] { pair.Open, pair.Close }), .. Calls.Select(call => call.Open), .. Dropped];
 
     /// <summary>The syntax of a template's model.</summary>
@@ -49,18 +52,20 @@ internal sealed record ChatOutputSyntax
         {
             ToolCallFormat.Hermes => syntax.With("<tool_call>", _ => new JsonCallReader(), "</tool_call>"),
             ToolCallFormat.LlamaJson => syntax.With("<|python_tag|>", tools => new PythonTagReader(tools)) with { HasBareCalls = true },
-            ToolCallFormat.Mistral => syntax.With("[TOOL_CALLS]", _ => new MistralCallReader()),
+            ToolCallFormat.Mistral => syntax.With("[TOOL_CALLS]", _ => new MistralCallReader()) with { Inner = ["[ARGS]", "[CALL_ID]"] },
             ToolCallFormat.Functionary => syntax.With("<function=", tools => new FunctionCallReader(tools), "</function>").With("<|python_tag|>", tools => new PythonTagReader(tools)),
             ToolCallFormat.FunctionParameters => syntax.With("<function=", tools => new FunctionCallReader(tools), "</function>", "<tool_call>", "</tool_call>"),
             ToolCallFormat.CommandR => syntax.With("Action:", _ => new JsonCallReader(hasFence: true), "```") with { NoCalls = ["directly-answer", "directly_answer"] },
             ToolCallFormat.CommandAction => syntax.With("<|START_ACTION|>", _ => new JsonCallReader(), "<|END_ACTION|>"),
-            ToolCallFormat.DeepSeek => syntax.With("<｜tool▁call▁begin｜>", _ => new DeepSeekCallReader(), "<｜tool▁calls▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>", "```"),
+            ToolCallFormat.DeepSeek => syntax.With("<｜tool▁call▁begin｜>", _ => new DeepSeekCallReader(), "<｜tool▁calls▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>", "```") with { Inner = ["<｜tool▁sep｜>"] },
             ToolCallFormat.Granite => syntax.With("<|tool_call|>", _ => new JsonCallReader(), "<|/tool_call|>"),
             ToolCallFormat.Glm => syntax.With("<tool_call>", tools => new GlmCallReader(tools)),
             ToolCallFormat.Nemotron => syntax.With("<TOOLCALL>", _ => new JsonCallReader(), "</TOOLCALL>"),
             ToolCallFormat.Functools => syntax.With("functools", _ => new JsonCallReader("[")),
             ToolCallFormat.Kimi => syntax.With(
-                "<|tool_call_begin|>", _ => new NamedCallReader(["<|tool_call_argument_begin|>"], KimiName), "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", "<|tool_call_end|>"),
+                "<|tool_call_begin|>", _ => new NamedCallReader(["<|tool_call_argument_begin|>"], KimiName), "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", "<|tool_call_end|>") with { Inner = ["<|tool_call_argument_begin|>"] },
+            ToolCallFormat.Gemma => syntax.With("<|tool_call>", tools => new GemmaCallReader(tools, "<|\"|>"), "<tool_call|>", "<|tool_response>")
+                .With("<start_function_call>", tools => new GemmaCallReader(tools, "<escape>"), "<end_function_call>") with { Inner = ["<|\"|>", "<escape>"] },
             _ => syntax,
         };
     }

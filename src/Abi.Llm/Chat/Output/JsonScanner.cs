@@ -21,6 +21,9 @@ internal sealed class JsonScanner
 
     public bool HasStarted => _text.Length > 0;
 
+    /// <summary>Whether the next character is part of a string, or ends it.</summary>
+    public bool IsInString => _isInString;
+
     /// <summary>What a text says that is one object or array and nothing else; null when it is not.</summary>
     public static string? Read(ReadOnlySpan<char> text)
     {

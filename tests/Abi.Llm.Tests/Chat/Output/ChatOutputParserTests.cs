@@ -102,6 +102,21 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.Hermes, "<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 1}\n</tool_call>\n<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": -2.5e+1}}\n</tool_call>", "<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 1}\n[add{a=-2.5e+1}]")]
     [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>{\"a\": \"line\nbreak\"}\n<|call|>", "[add{a=\"line\\u000abreak\"}]")]
     [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>{\"a\": 1} and<|call|>", "{\"a\": 1} and")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:get_weather{city:<|\"|>Łódź, \"x\" {a}: </s>\\n\nnew<|\"|>,days:3}<tool_call|>", "[get_weather{city=\"Łódź, \\\"x\\\" {a}: </s>\\\\n\\nnew\",days=3}]")]
+    [TestCase(ToolCallFormat.Gemma, "I look.\n<|tool_call>call:add{a:1,b:-2.5e+1}<tool_call|><|tool_call>call:add{}<tool_call|><|tool_response>", "I look.[add{a=1,b=-2.5e+1}][add{}]")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:find{place:{k:<|\"|>v<|\"|>,<|\"|>a b<|\"|>:[1,<|\"|>2<|\"|>,true,null,[],{}]},exact:true,limit:None}<tool_call|>So.", "[find{place={\"k\":\"v\",\"a b\":[1,\"2\",true,null,[],{}]},exact=true,limit=null}]So.")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:find{text:12,other:null,count:12,place:http://x:1/y z}<tool_call|>", "[find{text=\"12\",other=null,count=12,place=\"http://x:1/y z\"}]")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:get_weather{\"city\": \"Bonn, \\\"DE\\\"\",\n  days: 3,\n}<tool_call|>", "[get_weather{city=\"Bonn, \\\"DE\\\"\",days=3}]")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:add{a:<|\"|><|\"|<tool_call|><|\"|>}<tool_call|>", "[add{a=\"<|\\\"|<tool_call|>\"}]")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:add{a:<|\"|><|\"|>}", "[add{a=\"\"}]")]
+    [TestCase(ToolCallFormat.Gemma, "<start_function_call>call:get_weather{city:<escape>Bonn, DE<escape>,days:3}<end_function_call>", "[get_weather{city=\"Bonn, DE\",days=3}]")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:get_weather{city:<|\"|>Bonn", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:get_weather{", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:add", "<|tool_call>call:add")]
+    [TestCase(ToolCallFormat.Gemma, "The mark <|tool_call> begins a call, <tool_call|> ends it, <|tool_call>call: <|tool_call>call:{} <|tool_call>call:a b too", "The mark <|tool_call> begins a call, <tool_call|> ends it, <|tool_call>call: <|tool_call>call:{} <|tool_call>call:a b too")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:add{a:1<tool_call|>x", "<|tool_call>call:add{a:1<tool_call|>x")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:add{a:1<|tool_call>call:add{a:2}<tool_call|>", "<|tool_call>call:add{a:1[add{a=2}]")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:add{1}<tool_call|> or <|tool_call>call:add{a:<b>} or <|tool_call>call:add{a:]} or <|tool_call>call:add{a:b{c}}", "<|tool_call>call:add{1}<tool_call|> or <|tool_call>call:add{a:<b>} or <|tool_call>call:add{a:]} or <|tool_call>call:add{a:b{c}}")]
     [TestCase(ToolCallFormat.None, "<tool_call>{\"name\": \"add\"}</tool_call>", "<tool_call>{\"name\": \"add\"}</tool_call>")]
     public void EveryFormatIsReadHoweverItIsCut(ToolCallFormat format, string output, string expected) =>
         ParserRun.CheckEverySplit(() => ParserRun.Parser(string.Empty, format), output, expected);
@@ -118,6 +133,15 @@ public sealed class ChatOutputParserTests
     public void ReasoningIsKeptApart(string output, string prompt, string expected) =>
         ParserRun.CheckEverySplit(() => ParserRun.Parser(Think, ToolCallFormat.Hermes, prompt), output, expected);
 
+    [TestCase("<|channel>thought\nHm, 1 < 2.\n<channel|>Yes.", "", "(Hm, 1 < 2.)Yes.")]
+    [TestCase("<|channel>thought\n<channel|>Yes. ", "", "Yes. ")]
+    [TestCase("Hm.\n<channel|>Yes.", "<|channel>thought\n", "(Hm.)Yes.")]
+    [TestCase("Yes.", "<|channel>thought\n<channel|>", "Yes.")]
+    [TestCase("<|channel>thought\nHm", "", "(Hm)")]
+    [TestCase("<|channel>thought\nI could <|tool_call>call:add{}.\n<channel|><|tool_call>call:add{a:1}<tool_call|><|tool_response>", "", "(I could <|tool_call>call:add{}.)[add{a=1}]")]
+    public void ThoughtsOfGemmaAreKeptApart(string output, string prompt, string expected) =>
+        ParserRun.CheckEverySplit(() => ParserRun.Parser(GemmaTemplate.Source, ToolCallFormat.Gemma, prompt), output, expected);
+
     /// <summary>A call that only an end of the output ends is carried out when the model ended it, and not when it was cut.</summary>
     [TestCase(ToolCallFormat.Harmony, "<|channel|>commentary to=functions.add<|message|>", "!incomplete_tool_call!")]
     [TestCase(ToolCallFormat.Harmony, "<|channel|>analysis to=python code<|message|>remove('/tmp", "!incomplete_tool_call!")]
@@ -126,6 +150,8 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.Functionary, "<|python_tag|>remove('/tmp", "!incomplete_tool_call!")]
     [TestCase(ToolCallFormat.FunctionParameters, "<function=get_weather><parameter=city>Bonn</function>\n", "!incomplete_tool_call!")]
     [TestCase(ToolCallFormat.Hermes, "<tool_call>", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:ad", "!incomplete_tool_call!")]
+    [TestCase(ToolCallFormat.Gemma, "<|tool_call>call:add{a:1", "!incomplete_tool_call!")]
     [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>get_weather.call(city=\"Bonn, DE\", days=3)", "[get_weather{city=\"Bonn, DE\",days=3}]")]
     [TestCase(ToolCallFormat.LlamaJson, "<|python_tag|>get_weather.call(city=\"Bonn, DE\", da", "!incomplete_tool_call!")]
     public void ACallThatWasCutIsNotMade(ToolCallFormat format, string output, string expected)
@@ -243,6 +269,8 @@ public sealed class ChatOutputParserTests
             "[TOOL_CALLS]" + new string('n', 100_000), "[TOOL_CALLS][" + string.Concat(Enumerable.Repeat("{\"name\":\"add\"},", 50_000)) + "{\"name\":\"add\"}]", "<|channel|>" + new string('c', 100_000),
             string.Concat(Enumerable.Repeat("<|channel|>final<|message|><|end|><|start|>", 5_000)), "<|python_tag|>" + new string('(', 100_000), "{\"name\": " + new string(' ', 100_000), "<tool_call>\0\uFFFF\uD800{",
             string.Concat(Enumerable.Repeat("<tool_call>{\"name\":\"add\"}</tool_call>", 5_000)), "<｜tool▁call▁begin｜>" + new string('<', 10_000), "Action:```json" + new string('`', 10_000),
+            string.Concat(Enumerable.Repeat("<|tool_call>call:", 10_000)), "<|tool_call>call:" + new string('n', 100_000), "<|tool_call>call:f{a:" + new string('[', 100_000), "<|tool_call>call:f{a:<|\"|>" + string.Concat(Enumerable.Repeat("<|\"|", 300_000)),
+            "<|tool_call>call:f{a:[" + string.Concat(Enumerable.Repeat("x,", 20_000)) + "]}", "<|tool_call>call:f{" + new string(':', 100_000), "<|tool_call>call:f{a:<|\"|>\0\uFFFF\uD800<|\"|>}", "<|tool_call>call:f{" + new string('}', 100_000),
         ];
         foreach (var format in formats)
         {
@@ -264,7 +292,7 @@ public sealed class ChatOutputParserTests
         string[] parts =
         [
             "<tool_call>", "</tool_call>", "{\"name\": \"add\", \"arguments\": {\"a\": 1}}", "<think>", "</think>", " ", "\n", "text", "{", "}", "[", "]", "\"", "<", "[TOOL_CALLS]", "<function=add>", "</function>", "<|python_tag|>",
-            "<|channel|>", "final", "analysis", "<|message|>", "<|end|>", "<|start|>assistant", " to=functions.add", "Action:", "```json", "```", "<|tool_call|>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", ";",
+            "<|channel|>", "final", "analysis", "<|message|>", "<|end|>", "<|start|>assistant", " to=functions.add", "Action:", "```json", "```", "<|tool_call|>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", ";", "<|tool_call>", "call:add", "<|\"|>", "a:", ",", "<tool_call|>",
         ];
         var textsOnly = 0;
         foreach (var format in Enum.GetValues<ToolCallFormat>())
