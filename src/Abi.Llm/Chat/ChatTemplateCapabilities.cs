@@ -57,4 +57,7 @@ public sealed record ChatTemplateCapabilities
 
     /// <summary>Whether reasoning of former messages is read from their field <c>thinking</c>; otherwise from <c>reasoning_content</c>.</summary>
     internal bool ReasoningAsThinking { get; init; }
+
+    /// <summary>Whether the results of tools can stand in the message that calls them, as <c>tool_responses</c>.</summary>
+    internal bool ResultsBesideCalls { get; init; }
 }

@@ -50,6 +50,7 @@ internal sealed partial class ChatTemplateProbe
             ParallelToolCalls = calls is not null && Shows(
                 [User(asParts), Calls(calls, "call_needle", "other_needle"), Result("result-needle", asParts), Result("result-needle", asParts)], [Tool()], "call_needle", "other_needle"),
             ToolResults = Shows([User(asParts), calls is null ? Text("assistant", "text", asParts) : Calls(calls, "call_needle"), Result("result-needle", asParts)], [Tool()], "result-needle"),
+            ResultsBesideCalls = calls is not null && Shows([User(asParts), Answered(calls, "result-needle")], [Tool()], "result-needle"),
             EnableThinking = EnableThinkingPattern().IsMatch(source),
             Thinking = ThinkingPattern().IsMatch(source),
             ReasoningEffort = ReasoningEffortPattern().IsMatch(source),
@@ -152,6 +153,13 @@ internal sealed partial class ChatTemplateProbe
         }
 
         return new JsonObject { ["role"] = "assistant", ["content"] = shape.WithoutContent ? null : "", ["tool_calls"] = calls };
+    }
+
+    private static JsonObject Answered(CallShape shape, string text)
+    {
+        var message = Calls(shape, "call_needle");
+        message["tool_responses"] = new JsonArray(new JsonObject { ["name"] = "call_needle", ["response"] = text });
+        return message;
     }
 
     private static JsonObject Tool() => new()

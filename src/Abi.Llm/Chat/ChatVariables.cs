@@ -257,6 +257,14 @@ internal sealed class ChatVariables(ChatTemplateCapabilities capabilities, ToolC
 
         foreach (var answer in results)
         {
+            if (capabilities.ResultsBesideCalls && result is [.., var caller] && caller.ContainsKey("tool_calls") && _names.TryGetValue(answer.CallId, out var called))
+            {
+                var answers = caller["tool_responses"] as JsonArray ?? [];
+                answers.Add((JsonNode)new JsonObject { ["name"] = Guard(called), ["response"] = Guard(ResultText(answer)) });
+                caller["tool_responses"] = answers;
+                continue;
+            }
+
             var node = new JsonObject { ["role"] = ChatRole.Tool.Value };
             if (_names.TryGetValue(answer.CallId, out var name))
             {

@@ -50,6 +50,24 @@ public sealed class GemmaChatTests
             "(Two of them.)[get_weather{city=\"Łódź \\\"x\\\" <tool_call|>\",days=3}][find{place={\"k\":\"a, {b}: </x>\\n\",\"list\":[1,\"2\",true,null,[]]},exact=false}]");
     }
 
+    /// <summary>The first templates of Gemma 4 know results only where the call stands: a message of a tool would be a turn that the model never saw.</summary>
+    [Test]
+    public void ResultsStandBesideTheirCallsWhereTheTemplateHasThemThere()
+    {
+        ChatMessage[] messages =
+        [
+            new(ChatRole.User, "Go"), new(ChatRole.Assistant, [new FunctionCallContent("1", "add"), new FunctionCallContent("2", "get_weather")]),
+            new(ChatRole.Tool, [new FunctionResultContent("1", 3)]), new(ChatRole.Tool, [new FunctionResultContent("2", "rain")]),
+        ];
+        const string Results = "<tool_call|><|tool_response>response:add{value:<|\"|>3<|\"|>}<tool_response|><|tool_response>response:get_weather{value:<|\"|>rain<|\"|>}<tool_response|>";
+        var options = new ChatRenderOptions { Tools = [TemplateFixtures.Add] };
+        Assert.That(GemmaTemplate.Template.Render(messages, options), Does.EndWith(Results), "in messages of their own");
+        var first = ChatTemplate.Parse(GemmaTemplate.First);
+        Assert.That(first.Render(messages, options), Does.EndWith(Results));
+        Assert.That(first.Render([messages[0], new(ChatRole.Tool, [new FunctionResultContent("9", "lost")])], options), Does.Contain("<|turn>tool\nlost"));
+        Assert.That(first.Render([new(ChatRole.Tool, [new FunctionResultContent("9", "lost")])], options), Does.Contain("<|turn>tool\nlost"));
+    }
+
     /// <summary>The quotes inside of calls are tokens, too; without them a text could not be told from what follows it.</summary>
     [TestCase(false)]
     [TestCase(true)]

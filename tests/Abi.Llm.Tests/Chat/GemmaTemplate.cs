@@ -48,6 +48,14 @@ internal static class GemmaTemplate
         {%- if add_generation_prompt and not opened.turn %}{{ "<|turn>model\n" }}{% endif -%}
         """;
 
+    /// <summary>The same with results as the first templates of Gemma 4 have them.</summary>
+    public static string First { get; } = Source
+        .Replace("{%- if message.role == \"tool\" -%}", "{%- if false -%}", StringComparison.Ordinal)
+        .Replace(
+            "{{- message.content | trim if message.content -}}",
+            "{%- for answer in message.tool_responses or [] -%}<|tool_response>response:{{ answer.name }}{value:{{ show(answer.response) }}}<tool_response|>{%- endfor -%}{{- message.content | trim if message.content -}}",
+            StringComparison.Ordinal);
+
     /// <summary>The template, parsed once.</summary>
     public static ChatTemplate Template { get; } = ChatTemplate.Parse(Source, "<bos>", "<turn|>");
 }
