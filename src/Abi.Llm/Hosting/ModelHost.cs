@@ -34,7 +34,7 @@ public sealed partial class ModelHost : IAbiFeature, IAsyncDisposable, IDisposab
     private bool _isDisposed;
 
     /// <summary>Makes a host; nothing is loaded yet.</summary>
-    /// <param name="options">The models, and the memory that they may take. Read now; later changes of it do nothing.</param>
+    /// <param name="options">The models, and the memory that they may take. Read as long as the host lives: do not change it.</param>
     /// <param name="loggerFactory">Where to log; unset, nowhere.</param>
     /// <param name="timeProvider">Measures <see cref="ModelHostOptions.KeepAlive"/> and <see cref="ModelHostOptions.MemoryTimeout"/>; unset, the system's.</param>
     /// <exception cref="ArgumentException">An option is out of its range, or an alias leads nowhere; it is named.</exception>
