@@ -10,6 +10,7 @@ namespace Abi.Llm.Sampling;
 internal static class RecommendedSampling
 {
     private const string Prefix = "general.sampling.";
+    private const float LeastPenalty = 1e-6f; // logits are divided by it
 
     /// <summary>Reads the recommendation.</summary>
     /// <param name="metadata">The file's.</param>
@@ -63,8 +64,6 @@ internal static class RecommendedSampling
             ? value.Type == GgufValueType.UInt64 ? BitConverter.ToUInt64(value.Bytes) : value.AsDouble()
             : null;
     }
-
-    private const float LeastPenalty = 1e-6f; // logits are divided by it
 
     private static SamplerKind? KindOf(string name) => name switch
     {
