@@ -87,6 +87,7 @@ internal sealed class Dfa
             var found = new List<(CodePointSet, int)>();
             var left = With(a < 0 ? [] : _edges[a]);
             var right = With(b < 0 ? [] : other._edges[b]);
+            AutomatonWork.Count(4 + (left.Count * right.Count)); // a state takes more than an edge
             foreach (var (leftSet, leftTarget) in left)
             {
                 foreach (var (rightSet, rightTarget) in right)

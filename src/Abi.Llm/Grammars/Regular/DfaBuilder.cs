@@ -200,6 +200,7 @@ internal sealed class DfaBuilder
 
     private void Count(int work)
     {
+        AutomatonWork.Count(work);
         _work += work;
         if (_work > MostWork)
         {

@@ -43,6 +43,9 @@ internal sealed record SchemaBranch(JsonKind Kind)
 
     public bool IsUnique { get; init; }
 
+    /// <summary>How many constraints there are, each of which is copied where one is added.</summary>
+    public int Size => 1 + Objects.Length + Required.Length + Names.Length + Arrays.Length + Contains.Length + Steps.Length;
+
     public bool IsEmpty =>
         Values is { Length: 0 } || Maximum < Minimum || (Text?.IsEmpty ?? false)
         || (Low is { } low && High is { } high && (low > high || (low.CompareTo(high) == 0 && (IsLowExcluded || IsHighExcluded))));
@@ -57,7 +60,7 @@ internal sealed record SchemaBranch(JsonKind Kind)
 
     public SchemaBranch AtMost(int count) => this with { Maximum = Math.Min(Maximum ?? int.MaxValue, count) };
 
-    public SchemaBranch WithText(Dfa text) => this with { Text = Text?.Intersect(text) ?? text };
+    public SchemaBranch WithText(Dfa text) => ReferenceEquals(Text, text) ? this : this with { Text = Text?.Intersect(text) ?? text };
 
     public SchemaBranch WithRequired(params string[] names) => this with { Required = [.. Required.Union(names, StringComparer.Ordinal)] };
 }

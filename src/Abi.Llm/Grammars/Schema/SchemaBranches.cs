@@ -13,6 +13,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
     private const long MostWork = 2_000_000;
 
     private readonly HashSet<int> _open = [];
+    private readonly Dictionary<string, Dfa> _patterns = new(StringComparer.Ordinal);
     private int _depth;
     private long _work;
 
@@ -40,7 +41,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
             return [];
         }
 
-        Count(1 + branches.Count, node);
+        Count(1 + branches.Sum(branch => branch.Size), node);
         if (!_open.Add(node.Id))
         {
             throw new GrammarException($"The schema at {node.Path} refers to itself before any value begins; it has no meaning.");
@@ -72,9 +73,9 @@ internal sealed class SchemaBranches(SchemaDocument document)
             case "type":
                 return ApplyType(node, value, branches);
             case "enum":
-                return WithValues([.. Expect(node, keyword, value, JsonValueKind.Array).EnumerateArray()], branches);
+                return WithValues([.. Expect(node, keyword, value, JsonValueKind.Array).EnumerateArray()], branches, node);
             case "const":
-                return WithValues([value], branches);
+                return WithValues([value], branches, node);
             case "minimum" or "exclusiveMinimum":
                 var least = Number(node, keyword, value);
                 return On(JsonKind.Number, branch => branch.AtLeast(least, keyword[0] == 'e'));
@@ -175,7 +176,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
             throw new GrammarException($"Schemas refer to one another more than {GrammarLimits.Nesting} deep at {node.Path}.");
         }
 
-        Count(1 + branches.Count, node);
+        Count(1 + branches.Sum(branch => branch.Size), node);
         List<SchemaBranch> result = [];
         List<SchemaBranch> On(JsonKind kind, Func<SchemaBranch, SchemaBranch?> change) =>
             [.. branches.Where(branch => branch.Kind == kind).Select(change).Where(branch => branch is not null).Select(branch => branch!)];
@@ -185,8 +186,8 @@ internal sealed class SchemaBranches(SchemaDocument document)
             result.AddRange(keyword switch
             {
                 "type" => NotType(value, branches),
-                "enum" => NotValues([.. value.EnumerateArray()], branches),
-                "const" => NotValues([value], branches),
+                "enum" => NotValues([.. value.EnumerateArray()], branches, node),
+                "const" => NotValues([value], branches, node),
                 "minimum" or "exclusiveMinimum" => On(JsonKind.Number, branch => branch.AtMost(Number(node, keyword, value), keyword[0] == 'm')),
                 "maximum" or "exclusiveMaximum" => On(JsonKind.Number, branch => branch.AtLeast(Number(node, keyword, value), keyword[0] == 'm')),
                 "minLength" => On(JsonKind.String, branch => Count(node, keyword, value) is var count and > 0 ? branch.AtMost(count - 1) : null),
@@ -257,13 +258,22 @@ internal sealed class SchemaBranches(SchemaDocument document)
         return branches.Where(branch => !Has(names, branch.Kind));
     }
 
-    private List<SchemaBranch> WithValues(JsonElement[] values, List<SchemaBranch> branches)
+    private List<SchemaBranch> WithValues(JsonElement[] values, List<SchemaBranch> branches, SchemaNode node)
     {
         // what the other keywords say is looked at when the values are written out
+        Count(values.Length, node);
+        var byKind = values.GroupBy(KindOf).ToDictionary(group => group.Key, group => group.ToArray());
         List<SchemaBranch> result = [];
         foreach (var branch in branches)
         {
-            JsonElement[] own = [.. values.Where(value => KindOf(value) == branch.Kind && (branch.Values is null || branch.Values.Any(other => JsonElement.DeepEquals(other, value))))];
+            var own = byKind.GetValueOrDefault(branch.Kind, []);
+            if (own.Length > 0 && branch.Values is { } others)
+            {
+                Count(own.Length + others.Length, node);
+                var known = others.ToHashSet(JsonValueComparer.Instance);
+                own = [.. own.Where(known.Contains)];
+            }
+
             if (own.Length > 0)
             {
                 result.Add(branch with { Values = own });
@@ -273,10 +283,11 @@ internal sealed class SchemaBranches(SchemaDocument document)
         return result;
     }
 
-    private static IEnumerable<SchemaBranch> NotValues(JsonElement[] values, List<SchemaBranch> branches)
+    private IEnumerable<SchemaBranch> NotValues(JsonElement[] values, List<SchemaBranch> branches, SchemaNode node)
     {
         foreach (var branch in branches)
         {
+            Count(values.Length, node);
             JsonElement[] own = [.. values.Where(value => KindOf(value) == branch.Kind)];
             if (own.Length == 0)
             {
@@ -286,7 +297,9 @@ internal sealed class SchemaBranches(SchemaDocument document)
             {
                 using var both = JsonDocument.Parse("[true,false]");
                 JsonElement[] all = branch.Values ?? [.. both.RootElement.Clone().EnumerateArray()];
-                yield return branch with { Values = [.. all.Where(value => !own.Any(other => JsonElement.DeepEquals(other, value)))] };
+                Count(all.Length, node);
+                var refused = own.ToHashSet(JsonValueComparer.Instance);
+                yield return branch with { Values = [.. all.Where(value => !refused.Contains(value))] };
             }
             else if (branch.Kind == JsonKind.String)
             {
@@ -399,7 +412,8 @@ internal sealed class SchemaBranches(SchemaDocument document)
         List<KeyValuePair<string, SchemaNode>> properties = [];
         if (node.Element.TryGetProperty("properties", out var named))
         {
-            foreach (var property in Expect(node, "properties", named, JsonValueKind.Object).EnumerateObject())
+            Count(Expect(node, "properties", named, JsonValueKind.Object).GetPropertyCount(), node);
+            foreach (var property in named.EnumerateObject())
             {
                 properties.Add(new(property.Name, document.Child(node, property.Value, "properties", property.Name)));
             }
@@ -408,7 +422,8 @@ internal sealed class SchemaBranches(SchemaDocument document)
         List<(string, Dfa, SchemaNode)> patterns = [];
         if (node.Element.TryGetProperty("patternProperties", out var matched))
         {
-            foreach (var property in Expect(node, "patternProperties", matched, JsonValueKind.Object).EnumerateObject())
+            Count(Expect(node, "patternProperties", matched, JsonValueKind.Object).GetPropertyCount(), node);
+            foreach (var property in matched.EnumerateObject())
             {
                 patterns.Add((property.Name, Pattern(node, property.Name), document.Child(node, property.Value, "patternProperties", property.Name)));
             }
@@ -431,10 +446,14 @@ internal sealed class SchemaBranches(SchemaDocument document)
         return new ArrayGroup(prefix, node.Element.TryGetProperty(others, out var items) ? document.Child(node, items, others) : null);
     }
 
-    private SchemaNode[] Parts(SchemaNode node, string keyword, JsonElement value) =>
-        Expect(node, keyword, value, JsonValueKind.Array).GetArrayLength() == 0 && keyword is not "prefixItems" and not "items"
+    private SchemaNode[] Parts(SchemaNode node, string keyword, JsonElement value)
+    {
+        var count = Expect(node, keyword, value, JsonValueKind.Array).GetArrayLength();
+        Count(count, node);
+        return count == 0 && keyword is not "prefixItems" and not "items"
             ? throw Wrong(node, keyword, "a list of at least one schema")
             : [.. value.EnumerateArray().Select((part, i) => document.Child(node, part, keyword, i.ToString(System.Globalization.CultureInfo.InvariantCulture)))];
+    }
 
     private static List<SchemaBranch> Refuse(List<SchemaBranch> branches, List<SchemaBranch> before, SchemaNode node, string keyword) =>
         branches.Count > 0 || before.Count == 0
@@ -443,20 +462,21 @@ internal sealed class SchemaBranches(SchemaDocument document)
 
     private List<SchemaBranch> Prune(List<SchemaBranch> branches, SchemaNode node)
     {
-        branches = [.. branches.Where(branch => !branch.IsEmpty && !HasImpossibleProperty(branch))];
+        branches = [.. branches.Where(branch => !branch.IsEmpty && !HasImpossibleProperty(branch, node))];
         return branches.Count <= MostBranches
             ? branches
             : throw new GrammarException($"The schema at {node.Path} can be satisfied in more than {MostBranches} ways; use fewer anyOf, oneOf, if or dependencies together.");
     }
 
     /// <summary>Whether a property must be there that no value can have: how parts with a distinguishing property exclude each other.</summary>
-    private bool HasImpossibleProperty(SchemaBranch branch)
+    private bool HasImpossibleProperty(SchemaBranch branch, SchemaNode node)
     {
         if (branch.Kind != JsonKind.Object || branch.Objects.Length < 1 || _depth > 60)
         {
             return false;
         }
 
+        Count(branch.Required.Length, node);
         foreach (var name in branch.Required)
         {
             List<SchemaNode> schemas = [];
@@ -520,11 +540,11 @@ internal sealed class SchemaBranches(SchemaDocument document)
         _ => JsonKind.Object,
     };
 
-    private static Dfa Pattern(SchemaNode node, string pattern)
+    private Dfa Pattern(SchemaNode node, string pattern)
     {
         try
         {
-            return Dfa.OfPattern(pattern);
+            return _patterns.TryGetValue(pattern, out var known) ? known : _patterns[pattern] = Dfa.OfPattern(pattern);
         }
         catch (GrammarException exception)
         {
@@ -543,9 +563,10 @@ internal sealed class SchemaBranches(SchemaDocument document)
             : throw Wrong(node, keyword, "a whole number of 0 or more");
     }
 
-    private static string[] Texts(SchemaNode node, string keyword, JsonElement value)
+    private string[] Texts(SchemaNode node, string keyword, JsonElement value)
     {
-        var texts = Expect(node, keyword, value, JsonValueKind.Array).EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString() : null).ToArray();
+        Count(Expect(node, keyword, value, JsonValueKind.Array).GetArrayLength(), node);
+        var texts = value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString() : null).ToArray();
         return System.Array.Exists(texts, text => text is null) ? throw Wrong(node, keyword, "a list of names") : [.. texts.Select(text => text!)];
     }
 

@@ -7,6 +7,7 @@ internal sealed partial class SchemaGrammar
 {
     private const int LargestCounted = 256;
     private const int LargestUnique = 8;
+    private const int PlacesOfARule = 64;
 
     private static List<SchemaNode> ItemSchemas(SchemaBranch branch, int index)
     {
@@ -31,11 +32,11 @@ internal sealed partial class SchemaGrammar
         var prefix = branch.Arrays.Select(group => group.Prefix.Count).DefaultIfEmpty().Max();
         var items = branch.IsUnique && branch.Maximum is not (0 or 1) ? Unique(branch, prefix, path)
             : branch.Contains.Length > 0 ? Containing(branch, prefix, path)
-            : Items(branch, prefix);
+            : Items(branch, prefix, path);
         return GrammarNode.Join(GrammarNode.Text("["), _space, items, GrammarNode.Text("]"));
     }
 
-    private GrammarNode Items(SchemaBranch branch, int prefix)
+    private GrammarNode Items(SchemaBranch branch, int prefix, string path)
     {
         var (minimum, maximum) = (branch.Minimum, branch.Maximum);
         GrammarNode Item(int index) => index == 0 ? ValueOf(ItemSchemas(branch, 0)) : GrammarNode.Join(GrammarNode.Text(","), _space, ValueOf(ItemSchemas(branch, index)));
@@ -55,6 +56,11 @@ internal sealed partial class SchemaGrammar
 
             var more = GrammarNode.Join(Item(index), rest, index == 0 ? _space : GrammarNode.Empty);
             rest = index >= minimum ? GrammarNode.Optional(more) : more;
+            if (index % PlacesOfARule == 0 && index > 0)
+            {
+                // no deep nesting: places may be many thousands
+                rest = new GrammarNode.Reference(_rules.Add($"{path}/prefixItems", rest));
+            }
         }
 
         return rest;

@@ -141,35 +141,11 @@ internal sealed partial class SchemaGrammar
             throw new GrammarException($"'patternProperties' at {path} has {patterns.Length} patterns for the same object; up to {MostPatterns} can be honoured.");
         }
 
-        var allowed = names.Count == 0 ? Dfa.All : Dfa.OfTexts(names).Complement();
-        if (branch.Names.Length > 0)
-        {
-            Dfa? named = null;
-            foreach (var way in _branches.Of(branch.Names).Where(way => way.Kind == JsonKind.String))
-            {
-                var text = (way.Text ?? Dfa.All).Intersect(Dfa.OfLength(way.Minimum, way.Maximum));
-                text = way.Values is { } values ? text.Intersect(Dfa.OfTexts(values.Select(value => value.GetString()!))) : text;
-                named = named?.Union(text) ?? text;
-            }
-
-            if (named is null)
-            {
-                return [];
-            }
-
-            allowed = allowed.Intersect(named);
-        }
-
         var isOpen = branch.Objects.All(group => group.Properties.Count == 0 && group.Patterns.Count == 0);
         List<(Dfa, List<SchemaNode>)> extras = [];
+        Dfa? allowed = null;
         for (var chosen = 0; chosen < 1 << patterns.Length; chosen++)
         {
-            var keys = allowed;
-            for (var i = 0; i < patterns.Length; i++)
-            {
-                keys = (chosen >> i & 1) != 0 ? keys.Intersect(patterns[i].Automaton) : keys.Except(patterns[i].Automaton);
-            }
-
             List<SchemaNode> schemas = [];
             var isSaid = isOpen || chosen != 0 || areNeeded;
             foreach (var group in branch.Objects)
@@ -184,13 +160,44 @@ internal sealed partial class SchemaGrammar
                 }
             }
 
-            if (isSaid && !keys.IsEmpty && !schemas.Exists(schema => schema.IsFalse))
+            if (!isSaid || schemas.Exists(schema => schema.IsFalse))
+            {
+                continue; // also without a look at the names: thousands of long ones are too much to tell others from
+            }
+
+            var keys = allowed ??= Others(branch, names);
+            for (var i = 0; i < patterns.Length; i++)
+            {
+                keys = (chosen >> i & 1) != 0 ? keys.Intersect(patterns[i].Automaton) : keys.Except(patterns[i].Automaton);
+            }
+
+            if (!keys.IsEmpty)
             {
                 extras.Add((keys, schemas));
             }
         }
 
         return extras;
+    }
+
+    /// <summary>The keys that are none of the names, and are allowed as names.</summary>
+    private Dfa Others(SchemaBranch branch, List<string> names)
+    {
+        var others = names.Count == 0 ? Dfa.All : Dfa.OfTexts(names).Complement();
+        if (branch.Names.Length == 0)
+        {
+            return others;
+        }
+
+        Dfa? named = null;
+        foreach (var way in _branches.Of(branch.Names).Where(way => way.Kind == JsonKind.String))
+        {
+            var text = (way.Text ?? Dfa.All).Intersect(Dfa.OfLength(way.Minimum, way.Maximum));
+            text = way.Values is { } values ? text.Intersect(Dfa.OfTexts(values.Select(value => value.GetString()!))) : text;
+            named = named?.Union(text) ?? text;
+        }
+
+        return named is null ? others.Except(others) : others.Intersect(named);
     }
 
     /// <summary>So many members whose keys have lengths that differ.</summary>

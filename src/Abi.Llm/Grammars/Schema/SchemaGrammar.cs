@@ -33,6 +33,7 @@ internal sealed partial class SchemaGrammar
             throw new ArgumentException($"{nameof(JsonSchemaOptions.MaximumDigits)} is {options.MaximumDigits}; it must be 1 to 100.", nameof(options));
         }
 
+        using var work = AutomatonWork.Begin();
         try
         {
             var document = new SchemaDocument(schema);
@@ -122,7 +123,7 @@ internal sealed partial class SchemaGrammar
             var items = value.EnumerateArray().ToArray();
             return items.Select((item, i) => Satisfies(item, ItemSchemas(branch, i), depth + 1)).All(result => result)
                 && System.Array.TrueForAll(branch.Contains, rule => items.Count(item => Satisfies(item, [rule.Schema], depth + 1)) is var count && count >= rule.Minimum && count <= (rule.Maximum ?? int.MaxValue))
-                && (!branch.IsUnique || !items.Where((item, i) => items.Take(i).Any(other => JsonElement.DeepEquals(item, other))).Any());
+                && (!branch.IsUnique || items.Distinct(JsonValueComparer.Instance).Count() == items.Length);
         }
 
         return branch.Kind != JsonKind.Object
