@@ -4,10 +4,12 @@ namespace Abi.Database.Postgres;
 
 /// <summary>The feature <c>Postgres</c>: collections in PostgreSQL. Starting connects and checks that the server has pgvector.</summary>
 /// <remarks>Thread-safe once it is started.</remarks>
-public sealed class PostgresFeature : IAbiFeature, IAsyncDisposable
+public sealed class PostgresFeature : IAbiFeature, IAsyncDisposable, IDisposable
 {
+    private readonly Lock _gate = new();
     private readonly PostgresOptions _options;
     private PostgresDatabase? _store;
+    private bool _isStopped;
 
     internal PostgresFeature(PostgresOptions options) => _options = options;
 
@@ -29,27 +31,33 @@ public sealed class PostgresFeature : IAbiFeature, IAsyncDisposable
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var store = PostgresDatabase.Open(_options);
+        PostgresDatabase store;
+        lock (_gate)
+        {
+            _isStopped = false;
+            store = _store ??= PostgresDatabase.Open(_options);
+        }
+
         try
         {
             await store.CheckAsync(cancellationToken).ConfigureAwait(false);
         }
         catch
         {
-            await store.DisposeAsync().ConfigureAwait(false);
+            await CloseAsync().ConfigureAwait(false);
             throw;
         }
-
-        Volatile.Write(ref _store, store);
     }
 
     /// <inheritdoc/>
-    public async Task StopAsync(CancellationToken cancellationToken)
+    public Task StopAsync(CancellationToken cancellationToken)
     {
-        if (Interlocked.Exchange(ref _store, null) is { } store)
+        lock (_gate)
         {
-            await store.DisposeAsync().ConfigureAwait(false);
+            _isStopped = true;
         }
+
+        return CloseAsync();
     }
 
     /// <inheritdoc/>
@@ -71,6 +79,26 @@ public sealed class PostgresFeature : IAbiFeature, IAsyncDisposable
         }
     }
 
-    /// <inheritdoc/>
+    /// <summary>Lets go of the connections; never throws, and may be called again.</summary>
     public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));
+
+    /// <summary>The same as <see cref="DisposeAsync"/>, waiting for it: for containers that are disposed synchronously.</summary>
+    public void Dispose() => Task.Run(() => StopAsync(CancellationToken.None)).GetAwaiter().GetResult();
+
+    /// <summary>The database for a service that asks for it, perhaps before the host starts the features, which then check it.</summary>
+    internal PostgresDatabase OpenForInjection()
+    {
+        lock (_gate)
+        {
+            return _isStopped ? Store : _store ??= PostgresDatabase.Open(_options);
+        }
+    }
+
+    private async Task CloseAsync()
+    {
+        if (Interlocked.Exchange(ref _store, null) is { } store)
+        {
+            await store.DisposeAsync().ConfigureAwait(false);
+        }
+    }
 }

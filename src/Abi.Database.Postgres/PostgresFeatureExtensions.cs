@@ -1,7 +1,10 @@
+using Abi.Database;
 using Abi.Database.Postgres;
 using Abi.Database.Postgres.Queries;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
 
 namespace Abi;
@@ -11,12 +14,13 @@ public static class PostgresFeatureExtensions
 {
     /// <summary>
     /// Adds collections in PostgreSQL: reached as <c>abi.Postgres</c>, configured under <c>Abi:Postgres</c>. Without a connection string, connections come from the <see cref="NpgsqlDataSource"/> among the
-    /// services; texts are embedded by the <c>IEmbeddingGenerator&lt;string, Embedding&lt;float&gt;&gt;</c> among them, such as that of <c>AddLlm</c>, unless the options have another.
+    /// services; texts are embedded by the <c>IEmbeddingGenerator&lt;string, Embedding&lt;float&gt;&gt;</c> among them, such as that of <c>AddLlm</c>, unless the options have another. <see cref="PostgresFeature"/>,
+    /// <see cref="PostgresDatabase"/> and, unless another database was added before, <see cref="IVectorDatabase"/> can be injected.
     /// </summary>
     public static AbiBuilder AddPostgres(this AbiBuilder builder, Action<PostgresOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        return builder.AddFeature(
+        builder.AddFeature(
             new FeatureDefinition<PostgresFeature, PostgresOptions>
             {
                 Name = "Postgres",
@@ -41,6 +45,9 @@ public static class PostgresFeatureExtensions
                 },
             },
             configure);
+        builder.Services.TryAddSingleton(static services => services.GetRequiredService<PostgresFeature>().OpenForInjection());
+        builder.Services.TryAddSingleton<IVectorDatabase>(static services => services.GetRequiredService<PostgresDatabase>());
+        return builder;
     }
 
     extension(AbiFramework abi)

@@ -6,11 +6,13 @@ namespace Abi.Database;
 
 /// <summary>The feature <c>Database</c>: the database at <see cref="DatabaseOptions.Path"/>, open while the framework runs.</summary>
 /// <remarks>Thread-safe once it is started.</remarks>
-public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable
+public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable, IDisposable
 {
     private readonly DatabaseOptions _options;
     private readonly ILogger _logger;
+    private readonly SemaphoreSlim _turn = new(1, 1); // one opens or closes
     private VectorDatabase? _store;
+    private bool _isStopped;
 
     internal DatabaseFeature(DatabaseOptions options, ILogger logger) => (_options, _logger) = (options, logger);
 
@@ -32,23 +34,34 @@ public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var store = await VectorDatabase.OpenAsync(_options, cancellationToken).ConfigureAwait(false);
-        Volatile.Write(ref _store, store);
-        foreach (var warning in store.Recovery.Warnings)
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
         {
-            DatabaseLog.Recovered(_logger, _options.Path, warning);
+            _isStopped = false;
+            await OpenAsync(cancellationToken).ConfigureAwait(false);
         }
-
-        DatabaseLog.Opened(_logger, _options.Path, store.Sequence);
+        finally
+        {
+            _turn.Release();
+        }
     }
 
     /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        if (Interlocked.Exchange(ref _store, null) is { } store)
+        await _turn.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        try
         {
-            await store.DisposeAsync().ConfigureAwait(false);
-            DatabaseLog.Closed(_logger, _options.Path);
+            _isStopped = true;
+            if (Interlocked.Exchange(ref _store, null) is { } store)
+            {
+                await store.DisposeAsync().ConfigureAwait(false);
+                DatabaseLog.Closed(_logger, _options.Path);
+            }
+        }
+        finally
+        {
+            _turn.Release();
         }
     }
 
@@ -78,6 +91,47 @@ public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable
         return troubles;
     }
 
-    /// <inheritdoc/>
+    /// <summary>Closes the database; never throws, and may be called again.</summary>
     public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));
+
+    /// <summary>The same as <see cref="DisposeAsync"/>, waiting for it: for containers that are disposed synchronously.</summary>
+    public void Dispose() => Task.Run(() => StopAsync(CancellationToken.None)).GetAwaiter().GetResult();
+
+    /// <summary>The database for a service that asks for it, perhaps before the host starts the features: then it is opened here.</summary>
+    internal VectorDatabase OpenForInjection()
+    {
+        Task.Run(async () =>
+        {
+            await _turn.WaitAsync().ConfigureAwait(false);
+            try
+            {
+                if (!_isStopped)
+                {
+                    await OpenAsync(CancellationToken.None).ConfigureAwait(false);
+                }
+            }
+            finally
+            {
+                _turn.Release();
+            }
+        }).GetAwaiter().GetResult();
+        return Store; // throws after a stop, saying so
+    }
+
+    private async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        if (_store is not null)
+        {
+            return; // injected before the start
+        }
+
+        var store = await VectorDatabase.OpenAsync(_options, cancellationToken).ConfigureAwait(false);
+        Volatile.Write(ref _store, store);
+        foreach (var warning in store.Recovery.Warnings)
+        {
+            DatabaseLog.Recovered(_logger, _options.Path, warning);
+        }
+
+        DatabaseLog.Opened(_logger, _options.Path, store.Sequence);
+    }
 }

@@ -12,11 +12,14 @@ namespace Abi;
 /// <summary>Adds the database to Abi.</summary>
 public static class DatabaseFeatureExtensions
 {
-    /// <summary>Adds the database: reached as <c>abi.Database</c>, configured under <c>Abi:Database</c>.</summary>
+    /// <summary>
+    /// Adds the database: reached as <c>abi.Database</c>, configured under <c>Abi:Database</c>. <see cref="DatabaseFeature"/>, <see cref="VectorDatabase"/> and <see cref="IVectorDatabase"/> can be injected. It is
+    /// opened when the framework starts, or when it is first injected, whichever comes first, and closed when the framework stops.
+    /// </summary>
     public static AbiBuilder AddDatabase(this AbiBuilder builder, Action<DatabaseOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        return builder.AddFeature(
+        builder.AddFeature(
             new FeatureDefinition<DatabaseFeature, DatabaseOptions>
             {
                 Name = "Database",
@@ -52,6 +55,9 @@ public static class DatabaseFeatureExtensions
                 },
             },
             configure);
+        builder.Services.TryAddSingleton(static services => services.GetRequiredService<DatabaseFeature>().OpenForInjection());
+        builder.Services.TryAddSingleton<IVectorDatabase>(static services => services.GetRequiredService<VectorDatabase>());
+        return builder;
     }
 
     /// <summary>

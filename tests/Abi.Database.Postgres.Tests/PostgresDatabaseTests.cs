@@ -1,4 +1,5 @@
 using Abi.Database.Postgres.Tests.Contract;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
 namespace Abi.Database.Postgres.Tests;
@@ -188,6 +189,20 @@ public sealed class PostgresDatabaseTests
         await using var database = PostgresDatabase.Open(source);
         await database.CheckAsync();
         Assert.That(async () => await AbiBuilder.Create().AddPostgres().BuildAsync(), Throws.InstanceOf<AbiException>().With.Message.Contains("ABI_POSTGRES_CONNECTION_STRING"));
+    }
+
+    [Test]
+    public void TheDatabaseIsInjected()
+    {
+        IVectorDatabase database;
+        using (var services = new ServiceCollection().AddAbi(abi => abi.AddPostgres(postgres => postgres.ConnectionString = "Host=127.0.0.1;Port=1;Username=nobody;Database=none;Timeout=5")).BuildServiceProvider())
+        {
+            database = services.GetRequiredService<IVectorDatabase>();
+            Assert.That(services.GetRequiredService<PostgresDatabase>(), Is.SameAs(database).And.SameAs(services.GetRequiredService<PostgresFeature>().Store));
+            Assert.That(async () => await services.GetRequiredService<AbiFramework>().StartAsync(), Throws.TypeOf<DatabaseException>().With.Message.Contains("cannot be reached"));
+        }
+
+        Assert.That(async () => await database.CollectionExistsAsync("c"), Throws.InstanceOf<ObjectDisposedException>());
     }
 
     [Test]

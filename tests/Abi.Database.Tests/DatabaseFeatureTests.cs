@@ -56,6 +56,66 @@ public sealed class DatabaseFeatureTests
         Assert.That((await abi.HealthAsync()).Values.Single(), Is.EqualTo(FeatureHealth.Healthy));
     }
 
+    /// <summary>A service that wants the database may be made before the host starts the features, and gets the one that the feature has.</summary>
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task TheDatabaseIsInjectedBeforeTheStartAndAfterIt(bool isBefore)
+    {
+        using var folder = new TemporaryFolder();
+        await using var services = new ServiceCollection().AddAbi(abi => abi.AddDatabase(database => database.Path = folder["db"])).BuildServiceProvider();
+        var framework = services.GetRequiredService<AbiFramework>();
+        if (!isBefore)
+        {
+            await framework.StartAsync();
+        }
+
+        var database = services.GetRequiredService<IVectorDatabase>();
+        await database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer }).EnsureCollectionExistsAsync();
+        await framework.StartAsync();
+        Assert.That(services.GetRequiredService<VectorDatabase>(), Is.SameAs(database).And.SameAs(framework.Database.Store));
+        await framework.StopAsync();
+        Assert.That(async () => await database.CollectionExistsAsync("points"), Throws.InstanceOf<ObjectDisposedException>(), "it is closed with the framework");
+        await using (var other = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["db"] }))
+        {
+            Assert.That(await other.CollectionExistsAsync("points"));
+        }
+
+        await framework.StartAsync();
+        Assert.That(await framework.Database.Store.CollectionExistsAsync("points"));
+    }
+
+    [Test]
+    public async Task AfterAStopNothingIsOpenedByInjecting()
+    {
+        using var folder = new TemporaryFolder();
+        await using var services = new ServiceCollection().AddAbi(abi => abi.AddDatabase(database => database.Path = folder["db"])).BuildServiceProvider();
+        var framework = services.GetRequiredService<AbiFramework>();
+        await framework.StartAsync();
+        await framework.StopAsync();
+        Assert.That(() => services.GetRequiredService<IVectorDatabase>(), Throws.InvalidOperationException.With.Message.Contains("not open"));
+    }
+
+    /// <summary>What the container was given to own it closes, also where it is not disposed asynchronously.</summary>
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task AContainerThatIsDisposedSynchronouslyClosesTheDatabase(bool isStarted)
+    {
+        using var folder = new TemporaryFolder();
+        using (var services = new ServiceCollection().AddAbi(abi => abi.AddDatabase(database => database.Path = folder["db"])).BuildServiceProvider())
+        {
+            if (isStarted)
+            {
+                await services.GetRequiredService<AbiFramework>().StartAsync();
+            }
+            else
+            {
+                services.GetRequiredService<VectorDatabase>();
+            }
+        }
+
+        await using var other = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = folder["db"] });
+    }
+
     [Test]
     public void ConfigurationCanGiveEveryOptionButTheKey()
     {
