@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Security.Cryptography;
 using System.Text.Json;
 
 namespace Abi.Llm.Downloads;
@@ -13,20 +14,27 @@ internal sealed class PartialFile(string target) : IDisposable
     /// <summary>The file with the bytes.</summary>
     public string Path { get; } = $"{target}.partial";
 
+    /// <summary>Called when what keeps others off has been opened; tests let others come and go here.</summary>
+    internal Action? Opened { get; init; }
+
     /// <summary>Takes the bytes for this download alone, until it is disposed: others, also in other processes, would write between them, throw them away or give them the target's name too soon.</summary>
     /// <exception cref="IOException">Another download has them.</exception>
     public void Hold()
     {
         while (_held is null)
         {
-            var held = new FileStream(_lockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
-            if (File.Exists(_lockPath))
+            var held = new FileStream(_lockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None, bufferSize: 1);
+            Opened?.Invoke();
+
+            // A download that ended after it was opened has deleted it, and another may have made a new one since: it is that of the name only if a length given to it is the name's.
+            held.SetLength(RandomNumberGenerator.GetInt32(1, 1 << 20));
+            if (new FileInfo(_lockPath) is { Exists: true } named && named.Length == held.Length)
             {
                 _held = held;
             }
             else
             {
-                held.Dispose(); // another download ended between: this is the file that it deleted, which keeps nobody off
+                held.Dispose();
             }
         }
     }
@@ -97,5 +105,21 @@ internal sealed class PartialFile(string target) : IDisposable
     }
 
     /// <summary>Lets others have the bytes.</summary>
-    public void Dispose() => _held?.Dispose();
+    public void Dispose()
+    {
+        if (_held is { } held)
+        {
+            _held = null;
+            try
+            {
+                File.Delete(_lockPath); // before it is let go of: afterwards it may be another's
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // left behind, it keeps nobody off
+            }
+
+            held.Dispose();
+        }
+    }
 }

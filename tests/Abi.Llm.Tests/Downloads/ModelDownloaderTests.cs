@@ -179,6 +179,28 @@ public sealed class ModelDownloaderTests
         Assert.That(again.SelectMany(model => model.Files).All(file => file.WasPresent));
     }
 
+    /// <summary>Between the opening and the locking of what keeps others off, the download that had it may end, and a third one begin.</summary>
+    [Test]
+    public void OneAloneHoldsAFile()
+    {
+        var target = Path.Combine(_folder, "m.gguf");
+        using var third = new PartialFile(target);
+        using var second = new PartialFile(target)
+        {
+            Opened = () =>
+            {
+                File.Delete($"{target}.partial.lock");
+                third.Hold();
+            },
+        };
+        Assert.That(second.Hold, Throws.InstanceOf<IOException>());
+        Assert.That(new PartialFile(target).Hold, Throws.InstanceOf<IOException>(), "nor is what keeps others off the third deleted");
+        third.Dispose();
+        Assert.That(Left(), Is.Empty);
+        using var fourth = new PartialFile(target);
+        fourth.Hold();
+    }
+
     /// <summary>The note of a new version is not written while bytes of the old one are there: a process may end between the two.</summary>
     [Test]
     public async Task ANoteNeverSpeaksOfBytesOfAnotherFile()
