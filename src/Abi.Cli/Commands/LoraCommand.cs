@@ -43,7 +43,11 @@ internal sealed class LoraCommand : Command
         }
 
         var (input, output) = (ModelSource.Resolve(arguments.Get(Input)), arguments.Get(OutputFile));
-        Output.OutputFile.RequireOther(input, output);
+        foreach (var read in adapters.Select(static adapter => adapter.Path).Prepend(input))
+        {
+            Output.OutputFile.RequireOther(read, output);
+        }
+
         IReadOnlyList<string> changed;
         using (var bar = new ProgressBar(console))
         {

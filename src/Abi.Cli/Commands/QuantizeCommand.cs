@@ -47,6 +47,14 @@ internal sealed class QuantizeCommand : Command
         var target = QuantizationTarget.TryParse(name) ?? throw new UsageException(
             $"'{name}' is not a type that a model can be quantised to{CommandLineParser.Suggestion(name.ToUpperInvariant(), QuantizationTarget.All.Select(known => known.Name))} There are: {string.Join(", ", QuantizationTarget.All.Select(known => known.Name))}.");
         var (input, output) = (ModelSource.Resolve(arguments.Get(Input)), arguments.Get(OutputFile));
+        if (!arguments.Get(DryRun))
+        {
+            foreach (var read in new[] { input, arguments.Get(Importance) }.OfType<string>())
+            {
+                Output.OutputFile.RequireOther(read, output);
+            }
+        }
+
         var options = new ModelQuantizerOptions
         {
             Threads = arguments.Get(Threads),
@@ -65,7 +73,6 @@ internal sealed class QuantizeCommand : Command
         }
         else
         {
-            Output.OutputFile.RequireOther(input, output);
             using var bar = new ProgressBar(console);
             var progress = new DirectProgress<QuantizationProgress>(so => bar.Report(so.Fraction, so.TensorsDone < so.TensorCount ? $"{so.Tensor} {so.From} → {so.To}" : "writing"));
             conversions = await Task.Run(() => ModelQuantizer.Quantize(input, output, target, options, progress, cancellationToken), cancellationToken).ConfigureAwait(false);

@@ -41,6 +41,11 @@ internal sealed class DatabaseExportCommand : DatabaseCommand
         }
 
         OutputFile.RequireFile(path);
+        if (arguments.Get(KeyFile) is { } keys)
+        {
+            OutputFile.RequireOther(path, keys);
+        }
+
         var database = await ReadAsync(arguments, null, cancellationToken).ConfigureAwait(false);
         await using var close = database.ConfigureAwait(false);
         var (collection, definition) = await CollectionAsync(database, arguments.Get(DatabaseArguments.Collection), cancellationToken).ConfigureAwait(false);

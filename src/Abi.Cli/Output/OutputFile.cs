@@ -15,14 +15,14 @@ internal static class OutputFile
         }
     }
 
-    /// <summary>Refuses to put a result in the place of what it is made of: the original would be lost. Devices are refused, too.</summary>
+    /// <summary>Refuses to put a result in the place of what it is made of, or of another result: that would be lost. Devices are refused, too.</summary>
     /// <exception cref="UsageException">Both are the same file, or it is a device.</exception>
     public static void RequireOther(string input, string output)
     {
         RequireFile(output);
         if (Place(input).Equals(Place(output), OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase))
         {
-            throw new UsageException($"'{output}' is the file that is read: its content would be lost. Name another file.");
+            throw new UsageException($"'{output}' would take the place of '{input}', which would be lost. Name another file.");
         }
     }
 

@@ -132,6 +132,11 @@ public sealed class QuantizeTests
         }
 
         Assert.That(File.ReadAllBytes(input), Is.EqualTo(bytes));
+
+        // nor is what else it is made of
+        File.WriteAllBytes(folder["other"], [1, 2, 3]);
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "lora", input, folder["other"], "--lora", adapter, "--lora", folder["other"] + "=0.5")).Error, Does.Contain("Name another file"));
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "quantize", input, folder["other"], "Q4_0", "--imatrix", folder["other"])).Error, Does.Contain("Name another file"));
     }
 
     [Test]

@@ -49,6 +49,20 @@ public sealed class DatabaseCommandTests
         Assert.That((await CliRun.SucceedAsync("db", "info", path, "--json")).Json.GetProperty("collections").GetArrayLength(), Is.Zero);
     }
 
+    /// <summary>Vectors and keys are two files, and neither takes the place of a device.</summary>
+    [Test]
+    public async Task KeysThatAreExportedTakeNothingsPlace()
+    {
+        using var folder = new TemporaryFolder();
+        await CreateAsync(folder, folder["n.abi"]);
+        Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "export", folder["n.abi"], "notes", folder["v.npy"], "--keys", folder["v.npy"])).Error, Does.Contain("would be lost"));
+        Assert.That(File.Exists(folder["v.npy"]), Is.False);
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.That((await CliRun.FailAsync(ExitCode.Usage, "db", "export", folder["n.abi"], "notes", folder["v.npy"], "--keys", "/dev/abi-test-device")).Error, Does.Contain("is a device"));
+        }
+    }
+
     [Test]
     public async Task AScoreThatIsNoNumberOfJsonIsAText()
     {
