@@ -84,8 +84,12 @@ internal static class ChatJson
         WriteIndented = false, MaxDepth = MaximumDepth * 4, NumberHandling = AIJsonUtilities.DefaultOptions.NumberHandling | JsonNumberHandling.AllowNamedFloatingPointLiterals,
     };
 
+    /// <summary>Reads JSON that a model wrote. Half a surrogate pair, escaped or not, is U+FFFD.</summary>
+    /// <exception cref="JsonException">It is no JSON.</exception>
+    public static JsonDocument Parse(string json, JsonDocumentOptions options = default) => JsonDocument.Parse(Encoding.UTF8.GetBytes(Sound(json)), options);
+
     /// <summary>JSON text in which an escaped half of a surrogate pair without its other half is U+FFFD: models and tools write such, and no text can hold it.</summary>
-    public static string Sound(string json)
+    private static string Sound(string json)
     {
         StringBuilder? sound = null;
         var from = 0;

@@ -63,7 +63,7 @@ internal abstract class CallReader
     {
         try
         {
-            return JsonDocument.Parse(ChatJson.Sound(json), JsonOptions);
+            return ChatJson.Parse(json, JsonOptions);
         }
         catch (JsonException)
         {

@@ -4,8 +4,8 @@ namespace Abi.Llm.Chat.Output;
 
 /// <summary>Reads <c>&lt;function=name&gt;{…}</c> or <c>&lt;function=name&gt;&lt;parameter=key&gt;value&lt;/parameter&gt;…&lt;/function&gt;</c>, behind <c>&lt;function=</c>.</summary>
 /// <remarks>
-/// A value may hold the function's end tag. Models leave out a value's end tag: then the function ends where <c>&lt;/tool_call&gt;</c>, or the end of the output, follows. They leave out the function's
-/// end tag, too, where <c>&lt;/tool_call&gt;</c> comes.
+/// A value may hold the function's end tag. Models leave out a value's end tag: then the function ends where <c>&lt;/tool_call&gt;</c>, or the end of the output, follows, and the value where the tag of
+/// another parameter of the tool begins a line. They leave out the function's end tag, too, where <c>&lt;/tool_call&gt;</c> comes.
 /// </remarks>
 internal sealed class FunctionCallReader(ToolTypes types) : CallReader
 {
@@ -126,10 +126,37 @@ internal sealed class FunctionCallReader(ToolTypes types) : CallReader
             text = text[(nameEnd + 1)..];
             var end = text.IndexOf(ParameterEnd);
             var value = end < 0 ? text : text[..end];
+            if (FindNext(value, name => name != key && !arguments.ContainsKey(name) && types.Has(tool, name)) is var next and >= 0)
+            {
+                value = text[..next];
+                text = text[next..];
+            }
+            else
+            {
+                text = end < 0 ? default : text[(end + ParameterEnd.Length)..].TrimStart();
+            }
+
             arguments[key] = types.Value(tool, key, TaggedText.Unwrap(value));
-            text = end < 0 ? default : text[(end + ParameterEnd.Length)..].TrimStart();
         }
 
         return arguments;
+    }
+
+    /// <summary>Where in a value that was not ended another parameter's tag begins a line; -1 for nowhere. Other tags are text, since a value may speak of them.</summary>
+    private static int FindNext(ReadOnlySpan<char> value, Func<string, bool> isAnother)
+    {
+        for (var at = value.IndexOf("\n" + Parameter) + 1; at > 0;)
+        {
+            var rest = value[(at + Parameter.Length)..];
+            if (rest[..Math.Min(rest.Length, MaximumName + 1)].IndexOf('>') is var length and > 0 && isAnother(rest[..length].Trim().ToString()))
+            {
+                return at;
+            }
+
+            var next = rest.IndexOf("\n" + Parameter);
+            at = next < 0 ? -1 : at + Parameter.Length + next + 1;
+        }
+
+        return -1;
     }
 }

@@ -13,6 +13,9 @@ internal sealed class ToolTypes(IEnumerable<AIFunctionDeclaration> tools)
 
     public bool Has(string name) => _tools.ContainsKey(name);
 
+    /// <summary>Whether a tool declares a parameter.</summary>
+    public bool Has(string tool, string parameter) => TryGetSchema(tool, parameter, out _);
+
     /// <summary>A value that was written as text: JSON if it is JSON of a type that the schema names besides text, or of any type where it names no text; else text.</summary>
     public object? Value(string tool, string parameter, string text)
     {
@@ -27,11 +30,11 @@ internal sealed class ToolTypes(IEnumerable<AIFunctionDeclaration> tools)
         {
             "True" or "False" when types.Contains("boolean") => text.ToLowerInvariant(),
             "None" when types.Contains("null") && !types.Contains("string") => "null",
-            _ => ChatJson.Sound(text),
+            _ => text,
         };
         try
         {
-            using var document = JsonDocument.Parse(json);
+            using var document = ChatJson.Parse(json);
             if (!types.Contains("string") || types.Any(type => IsOf(document.RootElement, type)))
             {
                 return document.RootElement.Clone();
@@ -46,13 +49,16 @@ internal sealed class ToolTypes(IEnumerable<AIFunctionDeclaration> tools)
     }
 
     /// <summary>The types that a parameter may have; null stands for any.</summary>
-    private IEnumerable<string?> Types(string tool, string parameter) =>
-        _tools.TryGetValue(tool, out var declaration)
-        && declaration.JsonSchema.ValueKind == JsonValueKind.Object
-        && declaration.JsonSchema.TryGetProperty("properties", out var properties) && properties.ValueKind == JsonValueKind.Object
-        && properties.TryGetProperty(parameter, out var schema)
-            ? Types(schema)
-            : [null];
+    private IEnumerable<string?> Types(string tool, string parameter) => TryGetSchema(tool, parameter, out var schema) ? Types(schema) : [null];
+
+    private bool TryGetSchema(string tool, string parameter, out JsonElement schema)
+    {
+        schema = default;
+        return _tools.TryGetValue(tool, out var declaration)
+            && declaration.JsonSchema.ValueKind == JsonValueKind.Object
+            && declaration.JsonSchema.TryGetProperty("properties", out var properties) && properties.ValueKind == JsonValueKind.Object
+            && properties.TryGetProperty(parameter, out schema);
+    }
 
     private static IEnumerable<string?> Types(JsonElement schema)
     {

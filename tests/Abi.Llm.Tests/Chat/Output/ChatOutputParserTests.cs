@@ -97,6 +97,8 @@ public sealed class ChatOutputParserTests
     [TestCase(ToolCallFormat.LlamaJson, "{\"parameters\": {\"name\": \"Bob\"}, \"name\": \"add\"}", "[add{name=\"Bob\"}]")]
     [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=find>\n<parameter=exact>\nTrue\n</parameter>\n<parameter=limit>\nNone\n</parameter>\n<parameter=text>\nNone\n</parameter>\n<parameter=place>\nFalse\n</parameter>\n</function>\n</tool_call>", "[find{exact=true,limit=null,text=\"None\",place=\"False\"}]")]
     [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=find>\n<parameter=count>\n12\n</parameter>\n</tool_call>\nSo.", "[find{count=12}]So.")]
+    [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=find>\n<parameter=text>\nThe tag\n<parameter=b>\nand <parameter=count>\n<parameter=count>\n12\n</parameter>\n</function>\n</tool_call>So.", "[find{text=\"The tag\\n<parameter=b>\\nand <parameter=count>\",count=12}]So.")]
+    [TestCase(ToolCallFormat.FunctionParameters, "<tool_call>\n<function=find>\n<parameter=count>\n1\n</parameter>\n<parameter=text>\na\n<parameter=count>\n2\n</parameter>\n</function>\n</tool_call>", "[find{count=1,text=\"a\\n<parameter=count>\\n2\"}]")]
     [TestCase(ToolCallFormat.Glm, "<tool_call>get_weather\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n<arg_key>city</arg_key>\n<arg_value>Bonn</tool_call>\n", "[get_weather{days=3,city=\"Bonn\"}]")]
     [TestCase(ToolCallFormat.Hermes, "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": \"it\\'s \\d+\\\\.\\\" C:\\Temp\\n\"}}</tool_call>", "[add{a=\"it's \\\\d+\\\\.\\\" C:\\\\Temp\\n\"}]")]
     [TestCase(ToolCallFormat.Hermes, "<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 1}\n</tool_call>\n<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": -2.5e+1}}\n</tool_call>", "<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 1}\n[add{a=-2.5e+1}]")]
@@ -271,6 +273,9 @@ public sealed class ChatOutputParserTests
             string.Concat(Enumerable.Repeat("<tool_call>{\"name\":\"add\"}</tool_call>", 5_000)), "<｜tool▁call▁begin｜>" + new string('<', 10_000), "Action:```json" + new string('`', 10_000),
             string.Concat(Enumerable.Repeat("<|tool_call>call:", 10_000)), "<|tool_call>call:" + new string('n', 100_000), "<|tool_call>call:f{a:" + new string('[', 100_000), "<|tool_call>call:f{a:<|\"|>" + string.Concat(Enumerable.Repeat("<|\"|", 300_000)),
             "<|tool_call>call:f{a:[" + string.Concat(Enumerable.Repeat("x,", 20_000)) + "]}", "<|tool_call>call:f{" + new string(':', 100_000), "<|tool_call>call:f{a:<|\"|>\0\uFFFF\uD800<|\"|>}", "<|tool_call>call:f{" + new string('}', 100_000),
+            "<tool_call>{\"name\":\"add\",\"arguments\":{\"a\":\"\uD800\"}}</tool_call>", "<function=add>\n<parameter=a>\n\uD800</parameter>\n</function>", "<tool_call>add<arg_key>a</arg_key><arg_value>\uD800</arg_value></tool_call>",
+            "<|channel|>commentary to=functions.add<|message|>{\"a\":\"\uD800\"}<|call|>", "<|tool_call>call:add{a:\uD800,b:\"\uD800\"}<tool_call|>", "<|python_tag|>add.call(a=\uD800)",
+            "<function=find>\n<parameter=text>" + string.Concat(Enumerable.Repeat("\n<parameter=x>", 60_000)), "<function=find>\n<parameter=text>" + string.Concat(Enumerable.Repeat("\n<parameter=", 80_000)) + "</function></tool_call>",
         ];
         foreach (var format in formats)
         {
