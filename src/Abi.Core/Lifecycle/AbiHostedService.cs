@@ -18,5 +18,15 @@ internal sealed class AbiHostedService(AbiFramework abi) : IHostedLifecycleServi
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StoppedAsync(CancellationToken cancellationToken) => abi.StopAsync(cancellationToken);
+    public async Task StoppedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await abi.StopAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The host's time to stop is over, as when a stream held its server up: it disposes of the framework next, which stops the features. Thrown from here, this would end the program as a crash.
+        }
+    }
 }

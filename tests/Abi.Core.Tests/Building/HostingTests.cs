@@ -62,6 +62,32 @@ public sealed class HostingTests
         Assert.That(journal, Is.EqualTo(new[] { "start Alpha", "the worker stops", "stop Alpha" }));
     }
 
+    /// <summary>As a web server does that a request holds up: the host then has no time left for the features, which are stopped when it is disposed of.</summary>
+    [Test]
+    public async Task AHostWhoseTimeToStopIsOverEndsWithoutAnExceptionAndStopsTheFeatures()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        List<string> journal = [];
+        builder.Services.AddSingleton(journal);
+        builder.Services.AddAbi(abi => abi.AddAlpha());
+        builder.Services.AddHostedService<Laggard>();
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromMilliseconds(50));
+        using (var host = builder.Build())
+        {
+            await host.StartAsync();
+            await host.StopAsync();
+        }
+
+        Assert.That(journal, Is.EqualTo(new[] { "start Alpha", "stop Alpha", "dispose Alpha" }));
+    }
+
+    private sealed class Laggard : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public async Task StopAsync(CancellationToken cancellationToken) => await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
     private sealed class Worker(List<string> journal) : IHostedService
     {
         public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
