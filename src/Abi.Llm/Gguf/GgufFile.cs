@@ -147,11 +147,31 @@ public sealed partial class GgufFile : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new AbiException(File.Exists(path) ? $"The model file '{path}' cannot be opened: {e.Message}" : $"There is no model file at '{path}'.", e);
+            throw new AbiException(File.Exists(path) ? $"The model file '{path}' cannot be opened: {e.Message}" : Missing(path), e);
         }
 
         mappings.Add(mapping);
         return GgufReader.Read(mapping.Memory, path);
+    }
+
+    private static string Missing(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            return $"There is no model file at '{path}'{(System.IO.Path.IsPathRooted(path) ? "" : $", which is '{System.IO.Path.GetFullPath(path)}'")}. Give the path of a GGUF file: a model is downloaded with ModelDownloader or `abi pull`, and a package that brings one says where it is (StoriesModel.Path).";
+        }
+
+        string[] files;
+        try
+        {
+            files = [.. Directory.EnumerateFiles(path, "*.gguf").Take(3).Select(System.IO.Path.GetFileName)!];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            files = []; // a folder that may not be listed is still told from a file
+        }
+
+        return $"'{path}' is a folder. Name a GGUF file in it{(files.Length > 0 ? $", such as '{string.Join("', '", files)}'." : $"; there is none that can be seen. {ForeignFile.Conversion}.")}";
     }
 
     [GeneratedRegex(@"^(?<prefix>.*)-(?<no>\d{5})-of-(?<count>\d{5})\.gguf$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]

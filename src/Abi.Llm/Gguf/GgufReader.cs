@@ -45,7 +45,7 @@ internal sealed unsafe class GgufReader
             _position = 0;
             throw Error(magic == BinaryPrimitives.ReverseEndianness(GgufLayout.Magic)
                 ? "The file begins with 'FUGG': its bytes are in the wrong order throughout. Convert it to little-endian"
-                : $"The file does not begin with 'GGUF' (found 0x{magic:x8}): it is not a GGUF model. Convert it, or choose another file");
+                : $"The file does not begin with 'GGUF': it is {ForeignFile.Describe(new ReadOnlySpan<byte>((byte*)_memory.Address, (int)Math.Min(_memory.Length, ForeignFile.HeadLength)))}");
         }
 
         var version = ReadUInt32();

@@ -69,6 +69,42 @@ public sealed class GgufFileTests
         }
     }
 
+    private static readonly TestCaseData[] OtherFiles =
+    [
+        new(new byte[] { 54, 0, 0, 0, 0, 0, 0, 0 }.Concat("{\"t\":{\"dtype\":\"F32\"}}"u8.ToArray()).ToArray(), "a safetensors file. A model for PyTorch is converted with llama.cpp's convert_hf_to_gguf.py"),
+        new("PK\u0003\u0004 and so on"u8.ToArray(), "a zip archive, as PyTorch's files are"),
+        new("tjgg and so on"u8.ToArray(), "a model of llama.cpp from before GGUF"),
+        new("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a"u8.ToArray(), "a pointer of Git LFS"),
+        new("\ufeff\n <!DOCTYPE html>"u8.ToArray(), "a web page"),
+        new("Entry not found"u8.ToArray(), "text that begins with 'Entry not found'"),
+        new(new byte[] { 8, 7, 0x12, 7, 255 }, "another kind of file (its first bytes are 08071207ff)"),
+    ];
+
+    [TestCaseSource(nameof(OtherFiles))]
+    public void AFileOfAnotherFormatIsToldByName(byte[] content, string what)
+    {
+        File.WriteAllBytes(_path, content);
+        Assert.That(() => GgufFile.Open(_path), Throws.TypeOf<ModelFormatException>().With.Message.Contains($"does not begin with 'GGUF': it is {what}").And.Property("Offset").Zero);
+    }
+
+    [Test]
+    public void AMissingFileAndAFolderSayWhereAndWhatToDo()
+    {
+        var name = Path.GetRandomFileName();
+        Assert.That(() => GgufFile.Open(name), Throws.TypeOf<AbiException>().With.Message.StartWith($"There is no model file at '{name}', which is '{Path.GetFullPath(name)}'. Give the path of a GGUF file"));
+        var folder = Directory.CreateDirectory(_path + ".d").FullName;
+        try
+        {
+            Assert.That(() => GgufFile.Open(folder), Throws.TypeOf<AbiException>().With.Message.StartWith($"'{folder}' is a folder. Name a GGUF file in it; there is none").And.Message.Contains("convert_hf_to_gguf.py"));
+            File.WriteAllBytes(Path.Combine(folder, "a.gguf"), []);
+            Assert.That(() => GgufFile.Open(folder), Throws.TypeOf<AbiException>().With.Message.EqualTo($"'{folder}' is a folder. Name a GGUF file in it, such as 'a.gguf'."));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     [Test]
     public async Task ABrokenFileDoesNotLoadAndADoubtfulOneGivesAnErrorOrFiniteText()
     {
