@@ -119,7 +119,9 @@ internal sealed class Catalog(string schema)
     }
 
     private static bool IsSame(CollectionDefinition? present, string name, CollectionDefinition definition) =>
-        present is not null && (present.Equals(definition) ? true : throw new DatabaseException($"The collection '{name}' exists with another definition. Use its own, or delete it first."));
+        present is not null && (present.DifferenceFrom(definition) is not { } difference
+            ? true
+            : throw new DatabaseException($"The collection '{name}' exists with another definition: {difference}. Use its own, copy the records into a collection of another name, or delete it first."));
 
     // Asked beforehand: a failed statement would end the transaction, and IF NOT EXISTS wants privileges even where there is nothing to do.
     private async Task<bool> ExistsAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>

@@ -151,9 +151,9 @@ internal sealed partial class DatabaseEngine : IDisposable
         {
             if (Find(name) is { } present)
             {
-                return present.Schema.Definition.Equals(definition)
-                    ? present
-                    : throw new DatabaseException($"The collection '{name}' exists with another definition. Use its own, or delete it first.");
+                return present.Schema.Definition.DifferenceFrom(definition) is { } difference
+                    ? throw new DatabaseException($"The collection '{name}' exists with another definition: {difference}. Use its own, copy the records into a collection of another name, or delete it first.")
+                    : present;
             }
 
             var schema = new CollectionSchema(Interlocked.Increment(ref _nextCollectionId), name, definition);

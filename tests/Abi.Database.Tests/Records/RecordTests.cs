@@ -107,6 +107,37 @@ public sealed class RecordTests
     }
 
     [Test]
+    public async Task AnotherDefinitionIsRefusedByWhatDiffersAndAnotherOrderOfFieldsIsTheSame()
+    {
+        using var folder = new TemporaryFolder();
+        await using var database = await VectorDatabase.OpenAsync(folder["db"]);
+        DataField title = new("title", DataKind.Text), stars = new("stars", DataKind.Integer) { IsIndexed = true };
+        VectorField small = new("small", 2), large = new("large", 3);
+        var made = new CollectionDefinition { Data = [title, stars], Vectors = [small, large] };
+        await database.GetDynamicCollection("c", made).EnsureCollectionExistsAsync();
+
+        var turned = database.GetDynamicCollection("c", made with { Data = [stars, title], Vectors = [large, small] });
+        await turned.EnsureCollectionExistsAsync();
+        await turned.UpsertAsync(new Dictionary<string, object?> { ["Key"] = "k", ["title"] = "t", ["stars"] = 5L, ["small"] = new float[] { 1, 0 }, ["large"] = new float[] { 0, 1, 0 } });
+        var record = (await database.GetDynamicCollection("c", made).GetAsync("k"))!;
+        Assert.That((record["title"], record["stars"]), Is.EqualTo(("t", 5L)));
+        Assert.That(turned.SearchKeys([0, 1, 0], 1, new VectorSearchOptions { VectorField = "large" })[0].Score, Is.EqualTo(1));
+
+        foreach (var (other, difference) in new (CollectionDefinition, string)[]
+        {
+            (made with { Vectors = [small, large with { Dimensions = 4 }] }, "the vector field 'large' is VectorField { Name = large, Dimensions = 3"),
+            (made with { Data = [title, stars, new DataField("new", DataKind.Text)] }, "the data field 'new' is only here."),
+            (made with { Data = [stars] }, "the data field 'title' is only there."),
+            (made with { Key = KeyKind.Integer, TimeToLive = TimeSpan.FromDays(1) }, "the type of keys is Text there and Integer here; the time to live is unset there and 1.00:00:00 here."),
+        })
+        {
+            Assert.That(
+                async () => await database.GetDynamicCollection("c", other).EnsureCollectionExistsAsync(),
+                Throws.TypeOf<DatabaseException>().With.Message.StartsWith("The collection 'c' exists with another definition: " + difference).And.Message.Contains("copy the records"));
+        }
+    }
+
+    [Test]
     public async Task AnArrayThatWasNeverSetIsNoValue()
     {
         using var folder = new TemporaryFolder();
