@@ -13,7 +13,7 @@ public sealed record GenerationResult(string Text, ImmutableArray<GeneratedToken
     public override string ToString() => Text;
 
     /// <summary>Reads a generation to its end.</summary>
-    internal static async Task<GenerationResult> ReadAsync(IAsyncEnumerable<GeneratedPiece> pieces, Action<GeneratedPiece>? onPiece)
+    internal static async Task<GenerationResult> ReadAsync(IAsyncEnumerable<GeneratedPiece> pieces)
     {
         var text = new StringBuilder();
         var tokens = ImmutableArray.CreateBuilder<GeneratedToken>();
@@ -23,7 +23,6 @@ public sealed record GenerationResult(string Text, ImmutableArray<GeneratedToken
             text.Append(piece.Text);
             tokens.AddRange(piece.Tokens);
             outcome = piece.Outcome;
-            onPiece?.Invoke(piece);
         }
 
         return new GenerationResult(text.ToString(), tokens.ToImmutable(), outcome!);

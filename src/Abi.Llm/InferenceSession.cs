@@ -101,22 +101,20 @@ public sealed class InferenceSession : IDisposable
     /// <summary>Appends a text and generates after it, to the end.</summary>
     /// <param name="prompt">What is appended; may be empty to go on.</param>
     /// <param name="options">What to do.</param>
-    /// <param name="onPiece">Called with every piece as it comes, the last one included.</param>
     /// <param name="cancellationToken">Ends it, also while the prompt is computed.</param>
     /// <returns>What was generated; the prompt is not part of it.</returns>
     /// <exception cref="ContextFullException">The text is longer than the context, and the policy is to say so; the session is as before.</exception>
-    public Task<GenerationResult> CompleteAsync(string prompt, GenerationOptions? options = null, Action<GeneratedPiece>? onPiece = null, CancellationToken cancellationToken = default) =>
-        GenerationResult.ReadAsync(GenerateAsync(prompt, options, cancellationToken), onPiece);
+    public Task<GenerationResult> CompleteAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        GenerationResult.ReadAsync(GenerateAsync(prompt, options, cancellationToken));
 
     /// <summary>Appends tokens and generates after them, to the end.</summary>
     /// <param name="promptIds">What is appended; may be empty to go on.</param>
     /// <param name="options">What to do.</param>
-    /// <param name="onPiece">Called with every piece as it comes, the last one included.</param>
     /// <param name="cancellationToken">Ends it, also while the prompt is computed.</param>
     /// <returns>What was generated; the prompt is not part of it.</returns>
     /// <exception cref="ContextFullException">The text is longer than the context, and the policy is to say so; the session is as before.</exception>
-    public Task<GenerationResult> CompleteAsync(ReadOnlyMemory<int> promptIds, GenerationOptions? options = null, Action<GeneratedPiece>? onPiece = null, CancellationToken cancellationToken = default) =>
-        GenerationResult.ReadAsync(GenerateAsync(promptIds, options, cancellationToken), onPiece);
+    public Task<GenerationResult> CompleteAsync(ReadOnlyMemory<int> promptIds, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        GenerationResult.ReadAsync(GenerateAsync(promptIds, options, cancellationToken));
 
     /// <summary>Cuts the text back to its first tokens.</summary>
     /// <param name="count">How many to keep.</param>

@@ -117,27 +117,25 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     /// <summary>Generates the whole text after a prompt.</summary>
     /// <param name="prompt">The text to continue; for an encoder-decoder model, the input.</param>
     /// <param name="options">What to do.</param>
-    /// <param name="onPiece">Called with every piece as it comes, the last one included.</param>
     /// <param name="cancellationToken">Ends it within a token, or within a block of the prompt.</param>
     public Task<GenerationResult> CompleteAsync(
-        string prompt, GenerationOptions? options = null, Action<GeneratedPiece>? onPiece = null, CancellationToken cancellationToken = default)
+        string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= new GenerationOptions();
-        return CompleteAsync(Encode(prompt, options), options, onPiece, cancellationToken);
+        return CompleteAsync(Encode(prompt, options), options, cancellationToken);
     }
 
     /// <summary>Generates the whole text after given tokens.</summary>
     /// <param name="promptIds">The tokens to continue; for an encoder-decoder model, the input.</param>
     /// <param name="options">What to do.</param>
-    /// <param name="onPiece">Called with every piece as it comes, the last one included.</param>
     /// <param name="cancellationToken">Ends it within a token, or within a block of the prompt.</param>
     public Task<GenerationResult> CompleteAsync(
-        ReadOnlyMemory<int> promptIds, GenerationOptions? options = null, Action<GeneratedPiece>? onPiece = null, CancellationToken cancellationToken = default) =>
-        GenerationResult.ReadAsync(GenerateAsync(promptIds, options, cancellationToken), onPiece);
+        ReadOnlyMemory<int> promptIds, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        GenerationResult.ReadAsync(GenerateAsync(promptIds, options, cancellationToken));
 
     /// <summary>
     /// Generates several texts after one prompt, which is computed once: each goes on from a fork of it with a seed of its own. The first is what
-    /// <see cref="CompleteAsync(string, GenerationOptions?, Action{GeneratedPiece}?, CancellationToken)"/> gives with the same seed, and each further one that of the next seed.
+    /// <see cref="CompleteAsync(string, GenerationOptions?, CancellationToken)"/> gives with the same seed, and each further one that of the next seed.
     /// </summary>
     /// <param name="prompt">The text to continue; for an encoder-decoder model, the input.</param>
     /// <param name="count">How many, 1 or more.</param>

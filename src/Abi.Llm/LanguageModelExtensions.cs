@@ -36,7 +36,7 @@ public static class LanguageModelExtensions
         ArgumentNullException.ThrowIfNull(model);
         options ??= new GenerationOptions();
         options = options with { Grammar = options.Grammar ?? typeInfo.CreateGrammar() };
-        var result = await model.CompleteAsync(prompt, options, onPiece: null, cancellationToken).ConfigureAwait(false);
+        var result = await model.CompleteAsync(prompt, options, cancellationToken).ConfigureAwait(false);
         if (result.Outcome.IsGrammarComplete != true)
         {
             throw new AbiException($"The generation ended ({result.Outcome.FinishReason}) before the JSON of {typeof(T).Name} did, after {result.Text.Length} characters. Remove the stop strings and stop tokens that cut it.");

@@ -59,12 +59,11 @@ public sealed class LlmFeature : IAbiFeature, IAsyncDisposable, IDisposable
     /// <summary>Generates the whole text after a prompt.</summary>
     /// <param name="prompt">The text to continue; for an encoder-decoder model, the input.</param>
     /// <param name="options">What to do; unset, <see cref="Defaults"/>.</param>
-    /// <param name="onPiece">Called with every piece as it comes, the last one included.</param>
     /// <param name="cancellationToken">Ends it within a token, or within a block of the prompt.</param>
     /// <exception cref="ContextFullException">The text outgrew the context and the policy is to say so.</exception>
     public Task<GenerationResult> CompleteAsync(
-        string prompt, GenerationOptions? options = null, Action<GeneratedPiece>? onPiece = null, CancellationToken cancellationToken = default) =>
-        Model.CompleteAsync(prompt, options ?? Defaults, onPiece, cancellationToken);
+        string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        Model.CompleteAsync(prompt, options ?? Defaults, cancellationToken);
 
     /// <summary>Turns a text into a vector, or into a vector for each token.</summary>
     /// <param name="text">The text.</param>

@@ -161,7 +161,7 @@ public sealed partial class ModelHost : IAbiFeature, IAsyncDisposable, IDisposab
     public async Task<GenerationResult> CompleteAsync(string? name, string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         using var lease = await AcquireAsync(name, cancellationToken).ConfigureAwait(false);
-        return await lease.Model.CompleteAsync(prompt, options ?? lease.Defaults, onPiece: null, cancellationToken).ConfigureAwait(false);
+        return await lease.Model.CompleteAsync(prompt, options ?? lease.Defaults, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>

@@ -29,12 +29,13 @@ public sealed class GenerationTests
     [Test]
     public async Task TextPiecesTokensAndResultAgree()
     {
-        var pieces = new List<GeneratedPiece>();
-        var result = await _model.CompleteAsync(Prompt, Greedy(40), pieces.Add);
+        var pieces = await _model.GenerateAsync(Prompt, Greedy(40), CancellationToken.None).ToListAsync();
+        var result = await GenerationResult.ReadAsync(pieces.ToAsyncEnumerable());
         Assert.That(result.Text, Does.StartWith(" She loved to play with her toys"));
         Assert.That(string.Concat(pieces.Select(piece => piece.Text)), Is.EqualTo(result.Text));
         Assert.That(pieces.SelectMany(piece => piece.Tokens).Select(token => token.Id), Is.EqualTo(result.Tokens.Select(token => token.Id)));
         Assert.That(pieces[^1].Outcome, Is.EqualTo(result.Outcome));
+        Assert.That((await _model.CompleteAsync(Prompt, Greedy(40), CancellationToken.None)).Text, Is.EqualTo(result.Text));
         Assert.That(pieces.SkipLast(1).Select(piece => piece.Outcome), Is.All.Null);
         Assert.That(result.Outcome.FinishReason, Is.EqualTo(FinishReason.Length));
         Assert.That(result.Outcome.Usage, Is.EqualTo(new GenerationUsage(14, 0, 40)));
@@ -48,8 +49,7 @@ public sealed class GenerationTests
         var whole = (await _model.CompleteAsync(Prompt, Greedy(40))).Text;
         foreach (var stop in new[] { " toys", "eat yum", "food. One", "d.", "with her toys and eat yummy" })
         {
-            var pieces = new List<GeneratedPiece>();
-            var result = await _model.CompleteAsync(Prompt, Greedy(40) with { StopStrings = ["never there", stop] }, pieces.Add);
+            var result = await _model.CompleteAsync(Prompt, Greedy(40) with { StopStrings = ["never there", stop] });
             Assert.That(result.Text, Is.EqualTo(whole[..whole.IndexOf(stop, StringComparison.Ordinal)]));
             Assert.That(result.Outcome.FinishReason, Is.EqualTo(FinishReason.StopString));
             Assert.That(result.Outcome.StopString, Is.EqualTo(stop));
