@@ -6,7 +6,7 @@ namespace Abi.Llm;
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed record EmbeddingOptions
 {
-    /// <summary>How the vectors of tokens become one; unset, as the model's file declares (<see cref="ModelDefinition.DefaultPooling"/>).</summary>
+    /// <summary>How the vectors of tokens become one; unset, as the model's file declares (<see cref="ModelDefinition.DefaultPooling"/>). Where it declares none, as most decoders, each token keeps its vector (<see cref="EmbeddingResult.Rows"/>): choose <see cref="EmbeddingPooling.Mean"/> or <see cref="EmbeddingPooling.Last"/> for one vector of the text.</summary>
     public EmbeddingPooling? Pooling { get; init; }
 
     /// <summary>Whether each vector is scaled to the length 1. A vector of zeros stays one.</summary>

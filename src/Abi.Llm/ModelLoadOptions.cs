@@ -7,7 +7,7 @@ namespace Abi.Llm;
 /// <summary>How a model is loaded.</summary>
 public sealed record ModelLoadOptions
 {
-    /// <summary>Context, cache, precision and batching.</summary>
+    /// <summary>Context (<see cref="EngineOptions.ContextLength"/>), cache, precision and batching.</summary>
     public EngineOptions Engine { get; init; } = new();
 
     /// <summary>The device that computes; unset, the CPU, shared by the process. A device given here is not disposed of with the model.</summary>

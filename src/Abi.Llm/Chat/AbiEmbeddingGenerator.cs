@@ -112,7 +112,7 @@ public sealed class AbiEmbeddingGenerator : IEmbeddingGenerator<string, Embeddin
         return pooling is EmbeddingPooling.None or EmbeddingPooling.Rank
             ? throw Refused(
                 $"{nameof(options.AdditionalProperties)}[\"pooling\"]",
-                $"the pooling is {pooling}, which gives no single vector of a text. The model does not declare another: choose Mean, Cls or Last here, or in {nameof(AbiEmbeddingGeneratorOptions)}.{nameof(AbiEmbeddingGeneratorOptions.Embedding)}.")
+                $"the pooling is {pooling}{(embedding.Pooling is null ? ", as nothing chose one" : "")}, which gives no single vector of a text. The model does not declare another: choose Mean, Cls or Last here, in {nameof(AbiEmbeddingGeneratorOptions)}.{nameof(AbiEmbeddingGeneratorOptions.Embedding)}, or in the option {nameof(LlmOptions.Embeddings)} of AddLlm.")
             : embedding;
     }
 
