@@ -71,7 +71,7 @@ internal sealed partial class CollectionStore
             return null;
         }
 
-        uint? checksum = null;
+        using var writer = new SegmentWriter(storage, name, GraphFile.Kind);
         index.WithStillGraph(() =>
         {
             // Ways over deleted records are not saved, and what only they lead to would not be found: they are bridged first. Here, where no slot is linked that is not counted.
@@ -79,77 +79,79 @@ internal sealed partial class CollectionStore
             index.Unlink(slot => Deleted[slot] <= oldest, Volatile.Read(ref _slots), IndexThreads, admission);
             if (index.Graph is InvertedFile file)
             {
-                checksum = SaveInverted(storage, name, file, order);
-                return;
+                WriteInverted(writer, file, order);
             }
-
-            var graph = (HnswGraph)index.Graph;
-            var row = RowOf(order);
-            var most = 2 * graph.Connections;
-            var levels = new byte[order.Length];
-            var entry = -1L;
-            for (var i = 0; i < order.Length; i++)
+            else
             {
-                levels[i] = index.States[order[i]] == SlotState.Linked ? (byte)graph.LevelOf(order[i]) : byte.MaxValue;
-                if (levels[i] != byte.MaxValue && (entry < 0 || levels[i] > (int)(entry >> 32)))
-                {
-                    entry = ((long)levels[i] << 32) | (uint)i;
-                }
+                WriteGraph(writer, index, (HnswGraph)index.Graph, order);
             }
-
-            using var writer = new SegmentWriter(storage, name, GraphFile.Kind);
-            writer.BeginSection(GraphFile.Parameters);
-            writer.Write<long>([order.Length, graph.Connections, entry, index.Codes?.Stride ?? 0]);
-            writer.BeginSection(GraphFile.Levels);
-            writer.Write<byte>(levels);
-            writer.BeginSection(GraphFile.Links);
-            var links = new int[most];
-            for (var i = 0; i < order.Length; i++)
-            {
-                Array.Fill(links, -1);
-                if (levels[i] != byte.MaxValue)
-                {
-                    Translate(new ReadOnlySpan<int>(graph.Links.Row(order[i]), most), links, row, levels);
-                }
-
-                writer.Write<int>(links);
-            }
-
-            writer.BeginSection(GraphFile.UpperLinks);
-            for (var i = 0; i < order.Length; i++)
-            {
-                if (levels[i] is 0 or byte.MaxValue)
-                {
-                    continue;
-                }
-
-                var upper = graph.UpperLinks[order[i]]!;
-                for (var level = 0; level < levels[i]; level++)
-                {
-                    var translated = links.AsSpan(0, graph.Connections);
-                    translated.Fill(-1);
-                    Translate(upper.AsSpan(level * graph.Connections, graph.Connections), translated, row, levels);
-                    writer.Write<int>(translated);
-                }
-            }
-
-            if (index.Codes is { } codes)
-            {
-                writer.BeginSection(GraphFile.Codes);
-                var none = new byte[codes.Stride];
-                foreach (var slot in order)
-                {
-                    writer.Write(index.States[slot] == SlotState.None ? none : new ReadOnlySpan<byte>(codes.Row(slot), codes.Stride));
-                }
-            }
-
-            checksum = writer.Finish();
         });
         GC.KeepAlive(this);
-        return checksum;
+        return writer.Finish(); // a disk may take long to flush it, and what comes meanwhile is to get into the graph
     }
 
-    private static uint SaveInverted(IStorage storage, string name, InvertedFile file, int[] order)
+    private static unsafe void WriteGraph(SegmentWriter writer, VectorIndex index, HnswGraph graph, int[] order)
+    {
+        var row = RowOf(order);
+        var most = 2 * graph.Connections;
+        var levels = new byte[order.Length];
+        var entry = -1L;
+        for (var i = 0; i < order.Length; i++)
+        {
+            levels[i] = index.States[order[i]] == SlotState.Linked ? (byte)graph.LevelOf(order[i]) : byte.MaxValue;
+            if (levels[i] != byte.MaxValue && (entry < 0 || levels[i] > (int)(entry >> 32)))
+            {
+                entry = ((long)levels[i] << 32) | (uint)i;
+            }
+        }
+
+        writer.BeginSection(GraphFile.Parameters);
+        writer.Write<long>([order.Length, graph.Connections, entry, index.Codes?.Stride ?? 0]);
+        writer.BeginSection(GraphFile.Levels);
+        writer.Write<byte>(levels);
+        writer.BeginSection(GraphFile.Links);
+        var links = new int[most];
+        for (var i = 0; i < order.Length; i++)
+        {
+            Array.Fill(links, -1);
+            if (levels[i] != byte.MaxValue)
+            {
+                Translate(new ReadOnlySpan<int>(graph.Links.Row(order[i]), most), links, row, levels);
+            }
+
+            writer.Write<int>(links);
+        }
+
+        writer.BeginSection(GraphFile.UpperLinks);
+        for (var i = 0; i < order.Length; i++)
+        {
+            if (levels[i] is 0 or byte.MaxValue)
+            {
+                continue;
+            }
+
+            var upper = graph.UpperLinks[order[i]]!;
+            for (var level = 0; level < levels[i]; level++)
+            {
+                var translated = links.AsSpan(0, graph.Connections);
+                translated.Fill(-1);
+                Translate(upper.AsSpan(level * graph.Connections, graph.Connections), translated, row, levels);
+                writer.Write<int>(translated);
+            }
+        }
+
+        if (index.Codes is { } codes)
+        {
+            writer.BeginSection(GraphFile.Codes);
+            var none = new byte[codes.Stride];
+            foreach (var slot in order)
+            {
+                writer.Write(index.States[slot] == SlotState.None ? none : new ReadOnlySpan<byte>(codes.Row(slot), codes.Stride));
+            }
+        }
+    }
+
+    private static void WriteInverted(SegmentWriter writer, InvertedFile file, int[] order)
     {
         var row = RowOf(order);
         var cellOf = new int[order.Length];
@@ -164,7 +166,6 @@ internal sealed partial class CollectionStore
             }
         }
 
-        using var writer = new SegmentWriter(storage, name, GraphFile.Kind);
         writer.BeginSection(GraphFile.InvertedParameters);
         writer.Write<long>([order.Length, file.TrainedFor]);
         writer.BeginSection(GraphFile.Cells);
@@ -179,8 +180,6 @@ internal sealed partial class CollectionStore
         {
             writer.Write(code.IsEmpty ? none : code.Span);
         }
-
-        return writer.Finish();
     }
 
     // By slot: its row, or -1. Younger slots are behind the end.
