@@ -219,12 +219,7 @@ internal sealed partial class DatabaseEngine
 
             var now = Now;
             var first = _sequence + 1;
-            for (var i = 0; i < group.Count; i++)
-            {
-                _log!.Add(first + i, now, group[i].Payload);
-            }
-
-            _log!.Write();
+            _log!.Write(first, now, group);
             if (_options.Durability == Durability.Full)
             {
                 _log.Flush();

@@ -1,4 +1,5 @@
 using Abi.Database.Encryption;
+using Abi.Database.Engine;
 using Abi.Database.Storage;
 
 namespace Abi.Database.Log;
@@ -16,7 +17,6 @@ internal sealed class LogWriter : IDisposable
     private readonly IStorage _storage;
     private readonly Guid _database;
     private readonly int _segmentBytes;
-    private readonly List<(long Sequence, long Time, ReadOnlyMemory<byte> Payload)> _pending = [];
     private ByteWriter _group = new(UsualGroup);
     private IStorageFile? _file;
     private LogCipher? _cipher;
@@ -85,47 +85,26 @@ internal sealed class LogWriter : IDisposable
         return writer;
     }
 
-    /// <summary>Takes a frame into the group that <see cref="Write"/> writes. The payload must not change until then; it has at most <see cref="LogFormat.LargestPayload"/> bytes.</summary>
-    public void Add(long sequence, long time, ReadOnlyMemory<byte> payload) => _pending.Add((sequence, time, payload));
-
-    /// <summary>Writes the frames of the group with one call.</summary>
-    public void Write()
+    /// <summary>Writes the frames of a group with one call. When there is no memory for them nothing is written, and the log goes on.</summary>
+    /// <param name="sequence">The sequence of the first; each of the others has the next one.</param>
+    /// <param name="time">When they are committed: UTC ticks.</param>
+    /// <param name="group">What they hold: each has at most <see cref="LogFormat.LargestPayload"/> bytes.</param>
+    public void Write(long sequence, long time, IReadOnlyList<CommitRequest> group)
     {
-        if (_pending.Count == 0)
+        RequireSound();
+        long total = 0;
+        for (var i = 0; i < group.Count; i++)
         {
-            return;
+            total += LogFormat.FrameBytes(LogFormat.StoredBytes(group[i].Payload.Length, _cipher));
         }
 
-        Guard(() =>
+        if (total > _length - _end)
         {
-            long total = 0;
-            foreach (var (_, _, payload) in _pending)
-            {
-                total += LogFormat.FrameBytes(LogFormat.StoredBytes(payload.Length, _cipher));
-            }
+            StartNext(sequence, total);
+        }
 
-            if (total > _length - _end)
-            {
-                FlushFile();
-                StartSegment(Segment + 1, _pending[0].Sequence, total);
-            }
-
-            _group.Clear();
-            foreach (var (sequence, time, payload) in _pending)
-            {
-                var offset = _end + _group.Length;
-                LogFormat.WriteFrame(_group.Take(LogFormat.FrameBytes(LogFormat.StoredBytes(payload.Length, _cipher))), _salt, sequence, time, _durableEnd, payload.Span, _cipher, offset);
-            }
-
-            _file!.Write(_end, _group.Span);
-            _end += _group.Length;
-            BytesWritten += _group.Length;
-            if (_group.Length > LargestKept)
-            {
-                _group = new ByteWriter(UsualGroup);
-            }
-        });
-        _pending.Clear();
+        Frame(sequence, time, group);
+        Guard(WriteFrames);
     }
 
     /// <summary>Makes everything written durable.</summary>
@@ -146,6 +125,43 @@ internal sealed class LogWriter : IDisposable
     {
         _file?.Dispose();
         _cipher?.Dispose();
+    }
+
+    private void StartNext(long sequence, long needed) => Guard(() =>
+    {
+        FlushFile();
+        StartSegment(Segment + 1, sequence, needed);
+    });
+
+    private void Frame(long sequence, long time, IReadOnlyList<CommitRequest> group)
+    {
+        _group.Clear();
+        try
+        {
+            for (var i = 0; i < group.Count; i++)
+            {
+                var payload = group[i].Payload;
+                var offset = _end + _group.Length;
+                LogFormat.WriteFrame(_group.Take(LogFormat.FrameBytes(LogFormat.StoredBytes(payload.Length, _cipher))), _salt, sequence + i, time, _durableEnd, payload.Span, _cipher, offset);
+            }
+        }
+        catch
+        {
+            _group = new ByteWriter(UsualGroup);
+            SetCipher(); // what was sealed so far is never written, and what takes its places has another key
+            throw;
+        }
+    }
+
+    private void WriteFrames()
+    {
+        _file!.Write(_end, _group.Span);
+        _end += _group.Length;
+        BytesWritten += _group.Length;
+        if (_group.Length > LargestKept)
+        {
+            _group = new ByteWriter(UsualGroup);
+        }
     }
 
     private void StartSegment(long number, long firstSequence, long needed)
@@ -204,13 +220,17 @@ internal sealed class LogWriter : IDisposable
         }
     }
 
-    private void Guard(Action act)
+    private void RequireSound()
     {
         if (_failure is not null)
         {
             throw new DatabaseException("The database takes no more writes: an earlier write to its log failed. What was acknowledged is safe. Remove the cause and open the database again.", _failure);
         }
+    }
 
+    private void Guard(Action act)
+    {
+        RequireSound();
         try
         {
             act();

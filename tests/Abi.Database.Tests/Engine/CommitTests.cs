@@ -153,6 +153,44 @@ public sealed class CommitTests
         Assert.That(database.WriteFailure, Is.Null);
     }
 
+    /// <summary>Commits that find no memory on their way into the log fail alone: nothing of them is written, and no place of the log is sealed twice with one key.</summary>
+    [Test]
+    public async Task AGroupThatFindsNoMemoryIsNotWrittenAndOthersGoOn([Values] bool isEncrypted)
+    {
+        using var key = isEncrypted ? EncryptionKey.FromBytes(new byte[32]) : null;
+        var disk = new MemoryStorage();
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options(key: key))))
+        {
+            var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("text", DataKind.Text)] });
+            await collection.EnsureCollectionExistsAsync();
+            using var begun = new ManualResetEventSlim();
+            using var end = new ManualResetEventSlim();
+            disk.Fails = (_, _) =>
+            {
+                begun.Set();
+                end.Wait();
+                return false;
+            };
+            var first = Task.Factory.StartNew(() => collection.UpsertAsync(Record("first", 1)), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+            begun.Wait();
+            using var none = new LengthOnly(100);
+            Task[] group = [collection.UpsertAsync(Record("second", 1)), database.Engine.CommitAsync(none.Memory)];
+            end.Set();
+            await first;
+            foreach (var one in group)
+            {
+                Assert.That(async () => await one, Throws.InvalidOperationException.With.Message.EqualTo("looked at"));
+            }
+
+            await collection.UpsertAsync(Record("third", 1));
+            Assert.That(database.WriteFailure, Is.Null);
+        }
+
+        using var again = new VectorDatabase(new DatabaseEngine(MemoryStorage.Of(disk.Files()), History.Options(key: key)));
+        var there = again.GetDynamicCollection("c");
+        Assert.That(await there.GetAsync(["first", "second", "third"]).Select(record => record["Key"]).ToListAsync(), Is.EqualTo(new[] { "first", "third" }));
+    }
+
     /// <summary>The largest commit fills a file exactly as long as an array can be.</summary>
     [Test]
     public void TheLargestCommitFitsASegment()
