@@ -26,6 +26,7 @@ internal sealed partial class CollectionStore
     private readonly Queue<int> _graves = new(); // deleted slots, in the order of their deletion
     private readonly Queue<(int Slot, uint Hash)> _outdated = new(); // those of them that keys lead to, and the hashes of the keys; in the same order
     private readonly Queue<(int Slot, uint Hash)> _held = new();     // the same of those that were deleted before, and that a reader sees
+    private int _manyHeld = ManyOutdated;                           // from how many of those on it is looked whether one still does
     private readonly List<long> _read = [];                         // the sequences that are read, for a moment
     private readonly List<DecryptedMemory.Lease> _leases = []; // kept as long as the rows
     private readonly List<DecryptedFile> _paged = [];
@@ -444,19 +445,33 @@ internal sealed partial class CollectionStore
 
         _read.Clear();
         _readers.AddTo(_read);
-        while (_outdated.TryPeek(out var next) && Deleted[next.Slot] is var deleted && deleted <= View.Sequence)
+        if (_held.Count >= _manyHeld)
         {
-            var created = Created[next.Slot];
-            if (deleted > oldest && _read.Exists(sequence => created <= sequence && sequence < deleted))
+            // Of those a short reader may have gone that saw them, while an old one stays that does not.
+            for (var left = _held.Count; left > 0; left--)
             {
-                _held.Enqueue(next);
-            }
-            else
-            {
-                Keys.Remove(next.Hash, next.Slot);
+                HoldOrRemove(_held.Dequeue(), oldest);
             }
 
-            _outdated.Dequeue();
+            _manyHeld = Math.Max(ManyOutdated, 2 * _held.Count);
+        }
+
+        while (_outdated.TryPeek(out var next) && Deleted[next.Slot] <= View.Sequence)
+        {
+            HoldOrRemove(_outdated.Dequeue(), oldest);
+        }
+    }
+
+    private void HoldOrRemove((int Slot, uint Hash) one, long oldest)
+    {
+        var (created, deleted) = (Created[one.Slot], Deleted[one.Slot]);
+        if (deleted > oldest && _read.Exists(sequence => created <= sequence && sequence < deleted))
+        {
+            _held.Enqueue(one);
+        }
+        else
+        {
+            Keys.Remove(one.Hash, one.Slot);
         }
     }
 

@@ -56,6 +56,42 @@ public sealed class KeyIndexTests
         static Dictionary<string, object?> Record(int key, int number) => new(StringComparer.Ordinal) { ["Key"] = (long)key, ["n"] = (long)number };
     }
 
+    /// <summary>Nor are those that readers saw who have gone, while an older snapshot is still read.</summary>
+    [Test]
+    public async Task VersionsThatReadersSawAreNotLookedThroughWhenTheyHaveGone()
+    {
+        const int Updates = 1000, Reads = 16;
+        using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), new DatabaseOptions { Durability = Durability.Os }));
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer, Data = [new DataField("n", DataKind.Integer)] });
+        await collection.EnsureCollectionExistsAsync();
+        var store = database.Engine.Find("c")!.Store;
+        var key = RecordCodec.EncodeKey(KeyKind.Integer, 77L);
+        await UpsertAsync(0);
+        var (old, oldView) = store.BeginRead();
+        var before = store.Find(key, store.Visible(oldView, 0));
+        Queue<(int Place, CollectionView View, int Slot)> reads = [];
+        for (var i = 1; i <= Updates; i++)
+        {
+            var (place, view) = store.BeginRead();
+            reads.Enqueue((place, view, store.Find(key, store.Visible(view, 0))));
+            await UpsertAsync(i);
+            if (reads.Count > Reads)
+            {
+                var read = reads.Dequeue();
+                Assert.That(store.Find(key, store.Visible(read.View, 0)), Is.EqualTo(read.Slot).And.Not.Negative);
+                store.EndRead(read.Place);
+            }
+        }
+
+        var versions = 0;
+        store.Keys.Find(key, (_, _) => ++versions < 0, 0);
+        Assert.That(versions, Is.InRange(Reads, 8 * Reads));
+        Assert.That(store.Find(key, store.Visible(oldView, 0)), Is.EqualTo(before).And.Not.Negative);
+        store.EndRead(old);
+
+        Task UpsertAsync(int number) => collection.UpsertAsync(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = 77L, ["n"] = (long)number });
+    }
+
     /// <summary>Checksums are linear, so that keys which share one are easily made: each is the first with a multiple of the polynomial added.</summary>
     [TestCase(16)]
     [TestCase(17)]
