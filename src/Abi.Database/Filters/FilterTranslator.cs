@@ -134,7 +134,7 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
     // Keys of dictionaries, and sets of others, do not tell how they compare. Mostly it is the case that makes no difference.
     private static bool HasOtherCase(ICollection<string> texts)
     {
-        HashSet<string> all = new(texts, StringComparer.Ordinal);
+        HashSet<string> all = new(texts.OfType<string>(), StringComparer.Ordinal); // without null
         return all.Any(text => Has(text.ToUpperInvariant()) || Has(text.ToLowerInvariant()));
 
         bool Has(string other) => !all.Contains(other) && texts.Contains(other);
