@@ -6,7 +6,7 @@ public sealed record ListOptions
     /// <summary>Which records count; unset, all.</summary>
     public Filter? Filter { get; init; }
 
-    /// <summary>How many to leave out.</summary>
+    /// <summary>How many to leave out. The order is that of one call: writes and checkpoints change it, so that pages of several calls may have a record twice or not at all. Who wants all lists them once.</summary>
     public int Skip { get; init; }
 
     /// <summary>The most to list; unset, all.</summary>
