@@ -1,8 +1,5 @@
 #pragma warning disable MA0048 // a part of VectorDatabase
 using Abi.Database.Backup;
-using Abi.Database.Encryption;
-using Abi.Database.Engine;
-using Abi.Database.Log;
 using Abi.Database.Storage;
 
 namespace Abi.Database;
@@ -165,7 +162,6 @@ public sealed partial class VectorDatabase
         },
         cancellationToken);
 
-    // Files are copied as they are: those of an encrypted backup stay encrypted. What else lies there is left. Gives the time of the full backup, if its folder still has its name.
     private static DateTimeOffset? CopyBackup(string backup, IStorage target, RestoreOptions options)
     {
         if (!Directory.Exists(backup))
@@ -174,21 +170,6 @@ public sealed partial class VectorDatabase
         }
 
         using var root = new DiskStorage(backup, create: false);
-        using var source = BackupFolder.OpenFor(root, options);
-        using var encryption = source.Encryption = source.Exists(KeyFile.Name) ? KeyFile.Open(source, options.EncryptionKey, 0) : null;
-        if (Verification.Run(source, options.ToSequence ?? long.MaxValue, needsEnd: options.LogArchive is null) is { IsSound: false } report)
-        {
-            throw new DatabaseCorruptException(string.Join(' ', report.Problems), source.Folder);
-        }
-
-        var manifest = Manifest.Read(source);
-        HashSet<string> named = [.. manifest.Files(), Manifest.FileName, KeyFile.Name, BackupEnd.FileName];
-        foreach (var name in source.List().Where(name => named.Contains(name) || LogFormat.Number(name) >= manifest.FirstLogSegment))
-        {
-            using var file = source.OpenRead(name);
-            FileCopy.Copy(file, target, name);
-        }
-
-        return BackupChain.Parse(System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(source.Folder)))?.Time;
+        return BackupFolder.Copy(root, target, options);
     }
 }

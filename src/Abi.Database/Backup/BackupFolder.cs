@@ -91,6 +91,36 @@ internal sealed class BackupFolder : IDisposable
         throw new DatabaseException($"There is no backup in {root.Folder}. Name the folder that backups were made in.");
     }
 
+    /// <summary>Copies the chain that a restore is made from, or a single one. Files are copied as they are: those of an encrypted backup stay encrypted. What else lies there is left.</summary>
+    /// <returns>The time of the full backup, if its folder still has its name.</returns>
+    /// <exception cref="DatabaseException">There is none, it is not sound, or it was deleted meanwhile.</exception>
+    public static DateTimeOffset? Copy(IStorage root, IStorage target, RestoreOptions limits)
+    {
+        using var source = OpenFor(root, limits);
+        try
+        {
+            using var encryption = source.Encryption = source.Exists(KeyFile.Name) ? KeyFile.Open(source, limits.EncryptionKey, 0) : null;
+            if (Verification.Run(source, limits.ToSequence ?? long.MaxValue, needsEnd: limits.LogArchive is null) is { IsSound: false } report)
+            {
+                throw new DatabaseCorruptException(string.Join(' ', report.Problems), source.Folder);
+            }
+
+            var manifest = Manifest.Read(source);
+            HashSet<string> named = [.. manifest.Files(), Manifest.FileName, KeyFile.Name, BackupEnd.FileName];
+            foreach (var name in source.List().Where(name => named.Contains(name) || LogFormat.Number(name) >= manifest.FirstLogSegment))
+            {
+                using var file = source.OpenRead(name);
+                FileCopy.Copy(file, target, name);
+            }
+        }
+        catch (Exception error) when (error is AbiException or IOException && !source.Exists(Manifest.FileName))
+        {
+            throw new DatabaseException($"The backup {source.Folder} was deleted while it was being restored: a later one has taken its place. Restore again.", error);
+        }
+
+        return BackupChain.Parse(Path.GetFileName(Path.TrimEndingDirectorySeparator(source.Folder)))?.Time;
+    }
+
     /// <summary>The newest chain, as a storage; null when there is none.</summary>
     public IStorage? OpenNewest() => Own().LastOrDefault() is { } chain ? _root.OpenFolder(chain.Name, create: false) : null;
 
@@ -125,11 +155,7 @@ internal sealed class BackupFolder : IDisposable
 
     private static List<BackupChain> All(IStorage root) => [.. root.Folders().Select(BackupChain.Parse).OfType<BackupChain>().OrderBy(chain => chain.Number)];
 
-    private static bool IsWhole(IStorage root, BackupChain chain)
-    {
-        using var storage = root.OpenFolder(chain.Name, create: false);
-        return storage.Exists(Manifest.FileName);
-    }
+    private static bool IsWhole(IStorage root, BackupChain chain) => root.Exists(Path.Combine(chain.Name, Manifest.FileName)); // also false of a folder that is gone by now
 
     // A moment before the backup is known when it lies in the log behind the files.
     private static bool HasState(IStorage storage, BackupChain chain, RestoreOptions limits)

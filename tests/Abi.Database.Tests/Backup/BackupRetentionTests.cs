@@ -184,6 +184,31 @@ public sealed class BackupRetentionTests
         Assert.That(root.Folders(), Has.Count.EqualTo(1));
     }
 
+    /// <summary>Who restores a chain that a later backup takes away meanwhile is told so, and not that it is damaged or no database.</summary>
+    [Test]
+    public async Task AChainThatIsDeletedWhileItIsRestoredIsSaidToBe()
+    {
+        var root = new MemoryStorage();
+        using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), History.Options()));
+        var collection = database.GetDynamicCollection("c", CrashTests.Definition);
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(CrashTests.Record(1, 0));
+        await database.CheckpointAsync();
+        database.Engine.Backup(root, new BackupOptions());
+        root.Reading = (name, _) =>
+        {
+            if (name.Contains("rows-", StringComparison.Ordinal))
+            {
+                root.Reading = null;
+                database.Engine.Backup(root, new BackupOptions { IsFull = true });
+            }
+        };
+        Assert.That(() => BackupFolder.Copy(root, new MemoryStorage(), new RestoreOptions()), Throws.TypeOf<DatabaseException>().With.Message.Contains("deleted while"));
+        var target = new MemoryStorage();
+        BackupFolder.Copy(root, target, new RestoreOptions());
+        Assert.That(DatabaseEngine.Restore(target, History.Options(), new RestoreOptions()), Is.EqualTo(database.Sequence));
+    }
+
     /// <summary>A file of the database is damaged, so no backup of it can be sound: what was copied is none, and earlier ones are kept beside the next that is.</summary>
     [Test]
     public async Task WhatIsNotSoundIsNoBackup()
