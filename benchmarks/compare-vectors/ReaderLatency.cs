@@ -151,6 +151,7 @@ internal static partial class ReaderLatency
     {
         var (times, punctual) = (new double[Searches], new double[Searches]);
         var (ran, ready, blocked) = (0.0, 0.0, 0.0);
+        List<double> waits = [];
         var stolen = Stolen();
         var thread = new Thread(() =>
         {
@@ -187,6 +188,7 @@ internal static partial class ReaderLatency
                 // Had it been woken when it was due, it would have waited for those before it and for a core.
                 free = Math.Max(i * Every, free) + (((end - begin) * 1e3) + before.Ready - last.Ready) / 1e3;
                 punctual[i] = (free - (i * Every)) * 1e6;
+                waits.AddRange(((double[])[before.Ready - last.Ready, after.Ready - before.Ready]).Where(wait => wait > Every * 1e3));
                 last = after;
                 blocked += Math.Max(0, ((end - begin) * 1e3) - (after.Ran - before.Ran) - (after.Ready - before.Ready));
             }
@@ -198,7 +200,7 @@ internal static partial class ReaderLatency
         thread.Join();
         Array.Sort(times);
         Array.Sort(punctual);
-        return new Reading(times, punctual, ran, ready, blocked, Stolen() - stolen);
+        return new Reading(times, punctual, ran, ready, blocked, Stolen() - stolen, waits);
     }
 
     // Milliseconds that the calling thread ran, and was ready to run and had no core; not a number where the system does not tell.
@@ -269,13 +271,13 @@ internal static partial class ReaderLatency
     /// <summary>What the writers asked of the machine: calls that write a second, bytes of each, and cores.</summary>
     private sealed record Load(double Writes, double Bytes, double Cores);
 
-    /// <summary>Sorted times in microseconds, from when a search was due until it was answered, and what they would be had the system woken the reader on time; the milliseconds that the reader ran, was ready and had no core, and, within searches, had neither (blocked, or its core taken by the host).</summary>
-    private sealed record Reading(double[] Times, double[] Punctual, double Ran, double Ready, double Blocked, double Stolen)
+    /// <summary>Sorted times in microseconds, from when a search was due until it was answered, and what they would be had the system woken the reader on time; the milliseconds that the reader ran, was ready and had no core, and, within searches, had neither (blocked, or its core taken by the host); and each wait for a core that was longer than a search is due: all that are due meanwhile wait with it, so that one of 30 ms makes the 99th percentile of 3 s.</summary>
+    private sealed record Reading(double[] Times, double[] Punctual, double Ran, double Ready, double Blocked, double Stolen, List<double> Waits)
     {
         public double At(double share) => At(Times, share);
 
         public static double At(double[] sorted, double share) => sorted[(int)(share * (sorted.Length - 1))];
 
-        public override string ToString() => $"p50 {At(0.5):f0} µs, p99 {At(0.99):f0} µs, p99.9 {At(0.999):f0} µs, longest {Times[^1]:f0} µs; without late awakenings p50 {At(Punctual, 0.5):f0} µs, p99 {At(Punctual, 0.99):f0} µs; of {Times.Length * Every:f0} s it ran {Ran:f0} ms, waited for a core {Ready:f0} ms, was blocked {Blocked:f0} ms, the host took {Stolen:f0} ms of all cores";
+        public override string ToString() => $"p50 {At(0.5):f0} µs, p99 {At(0.99):f0} µs, p99.9 {At(0.999):f0} µs, longest {Times[^1]:f0} µs; without late awakenings p50 {At(Punctual, 0.5):f0} µs, p99 {At(Punctual, 0.99):f0} µs; of {Times.Length * Every:f0} s it ran {Ran:f0} ms, waited for a core {Ready:f0} ms ({Waits.Count} times longer than {Every * 1e3:f0} ms, {Waits.DefaultIfEmpty().Max():f1} ms at the longest), was blocked {Blocked:f0} ms, the host took {Stolen:f0} ms of all cores";
     }
 }
