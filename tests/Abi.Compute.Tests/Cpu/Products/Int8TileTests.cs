@@ -26,7 +26,7 @@ public sealed class Int8TileTests
     [Test]
     public void EmittedTilesAreUsedWhereTheyCanBe()
     {
-        if (!Emitter.HasVnni512 && (!Emitter.HasAvx2 || AvxVnni.IsSupported || OperatingSystem.IsWindows()))
+        if (!Emitter.HasVnni512 && (!Emitter.HasAvx2 || AvxVnni.IsSupported))
         {
             Assert.Ignore("This process makes no machine code.");
         }
@@ -98,7 +98,7 @@ public sealed class Int8TileTests
     [Test]
     public void FewRowsMeetPackedPanelsInEmittedCodeWhereTheyCan()
     {
-        if ((!Emitter.HasVnni512 && !Emitter.HasAvx2) || OperatingSystem.IsWindows())
+        if (Emitter.Path is null)
         {
             Assert.Ignore("This process makes no machine code for it.");
         }
@@ -138,7 +138,7 @@ public sealed class Int8TileTests
             Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile<TFormat, Avx512Dot, Vector512<int>, Lanes16, Vector512<float>>()), $"{TFormat.Type}, AVX-512");
         }
 
-        if (Emitter.HasVnni512 || (Emitter.HasAvx2 && !AvxVnni.IsSupported && !OperatingSystem.IsWindows()))
+        if (Emitter.HasVnni512 || (Emitter.HasAvx2 && !AvxVnni.IsSupported))
         {
             Assert.That(EmittedInt8Tile.TryCreate<TFormat>(), Is.Not.Null, $"{TFormat.Type}, emitted");
         }

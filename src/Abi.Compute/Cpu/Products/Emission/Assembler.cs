@@ -18,7 +18,6 @@ internal sealed class Assembler(bool narrow = false)
     private const int None = 0;
     private const int P66 = 1;
     private const int PF3 = 2;
-    private const int Width128 = 0;
     private const int Width512 = 2;
 
     private readonly List<byte> _code = [];
@@ -56,11 +55,11 @@ internal sealed class Assembler(bool narrow = false)
     /// <summary>[memory] = zmm.</summary>
     public void Store(Register at, int offset, int zmm, Register? index = null) => Memory(Map0F, None, 0, 0x11, zmm, 0, at, offset, index: index);
 
-    /// <summary>[memory] = the low 128 bits.</summary>
-    public void StoreLow(Register at, int offset, int xmm) => Memory(Map0F, None, 0, 0x11, xmm, 0, at, offset, width: Width128);
+    /// <summary>[memory] = the low 128 bits; narrow.</summary>
+    public void StoreLow(Register at, int offset, int xmm) => Memory(Map0F, None, 0, 0x11, xmm, 0, at, offset, isLow: true);
 
-    /// <summary>The low 128 bits = [memory].</summary>
-    public void LoadLow(int xmm, Register at, int offset) => Memory(Map0F, None, 0, 0x10, xmm, 0, at, offset, width: Width128);
+    /// <summary>The low 128 bits = [memory]; narrow.</summary>
+    public void LoadLow(int xmm, Register at, int offset) => Memory(Map0F, None, 0, 0x10, xmm, 0, at, offset, isLow: true);
 
     /// <summary>zmm = source.</summary>
     public void Move(int zmm, int source) => Registers(Map0F, P66, 1, 0x6f, zmm, 0, source);
@@ -213,6 +212,13 @@ internal sealed class Assembler(bool narrow = false)
 
     public void Return() => Byte(0xc3);
 
+    /// <summary>Calls what begins where <see cref="Length"/> was <paramref name="target"/>.</summary>
+    public void Call(int target)
+    {
+        Byte(0xe8);
+        Displacement(target - (Length + 4));
+    }
+
     /// <summary>register = source.</summary>
     public void Move(Register register, Register source) => Wide(0x89, (int)source, 0xc0, (int)register);
 
@@ -227,30 +233,16 @@ internal sealed class Assembler(bool narrow = false)
     public void Data(ReadOnlySpan<byte> bytes) => Bytes(bytes);
 
     /// <summary>register = [memory], 64 bits.</summary>
-    public void Load(Register register, Register at, int offset)
-    {
-        Wide(0x8b, (int)register, 0x80, (int)at);
-        if (((int)at & 7) == 4)
-        {
-            Byte(0x24);
-        }
+    public void Load(Register register, Register at, int offset) => Wide(0x8b, register, at, offset);
 
-        Displacement(offset);
-    }
+    /// <summary>[memory] = register, 64 bits.</summary>
+    public void Store(Register at, int offset, Register register) => Wide(0x89, register, at, offset);
 
     /// <summary>register += [memory], 64 bits.</summary>
-    public void Add(Register register, Register at, int offset)
-    {
-        Wide(0x03, (int)register, 0x80, (int)at);
-        Displacement(offset);
-    }
+    public void Add(Register register, Register at, int offset) => Wide(0x03, register, at, offset);
 
     /// <summary>register −= [memory], 64 bits.</summary>
-    public void Subtract(Register register, Register at, int offset)
-    {
-        Wide(0x2b, (int)register, 0x80, (int)at);
-        Displacement(offset);
-    }
+    public void Subtract(Register register, Register at, int offset) => Wide(0x2b, register, at, offset);
 
     /// <summary>register = 0.</summary>
     public void Zero(Register register) => Wide(0x33, (int)register, 0xc0, (int)register);
@@ -319,26 +311,27 @@ internal sealed class Assembler(bool narrow = false)
     {
         if (narrow)
         {
-            Vex(map, prefix, wide, register, second, third, 0);
+            Vex(map, prefix, wide, register, second, third, 0, isLow: false);
         }
         else
         {
-            Evex(map, prefix, wide, register, second, (third >> 3) & 1, (third >> 4) & 1, false, Width512);
+            Evex(map, prefix, wide, register, second, (third >> 3) & 1, (third >> 4) & 1, false);
         }
 
         Bytes(opcode, (byte)(0xc0 | ((register & 7) << 3) | (third & 7)));
     }
 
-    private void Memory(int map, int prefix, int wide, byte opcode, int register, int second, Register at, int offset, bool broadcast = false, int width = Width512, Register? index = null)
+    private void Memory(int map, int prefix, int wide, byte opcode, int register, int second, Register at, int offset, bool broadcast = false, bool isLow = false, Register? index = null)
     {
         if (narrow)
         {
             Debug.Assert(!broadcast, "only EVEX broadcasts as part of another instruction");
-            Vex(map, prefix, wide, register, second, (int)at, (int)(index ?? Register.Rax));
+            Vex(map, prefix, wide, register, second, (int)at, (int)(index ?? Register.Rax), isLow);
         }
         else
         {
-            Evex(map, prefix, wide, register, second, ((int)at >> 3) & 1, ((int)(index ?? Register.Rax) >> 3) & 1, broadcast, width);
+            Debug.Assert(!isLow, "EVEX is for whole vectors here");
+            Evex(map, prefix, wide, register, second, ((int)at >> 3) & 1, ((int)(index ?? Register.Rax) >> 3) & 1, broadcast);
         }
 
         Bytes(opcode, (byte)(0x80 | ((register & 7) << 3) | (index is null ? (int)at & 7 : 4)));
@@ -355,20 +348,31 @@ internal sealed class Assembler(bool narrow = false)
     }
 
     /// <summary>The four bytes before the opcode; register bits are stored inverted.</summary>
-    private void Evex(int map, int prefix, int wide, int register, int second, int baseBit, int indexBit, bool broadcast, int width)
+    private void Evex(int map, int prefix, int wide, int register, int second, int baseBit, int indexBit, bool broadcast)
     {
         Byte(0x62);
         Byte(((~register & 8) << 4) | ((indexBit ^ 1) << 6) | ((baseBit ^ 1) << 5) | (~register & 16) | map);
         Byte((wide << 7) | ((~second & 15) << 3) | 4 | prefix);
-        Byte((width << 5) | (broadcast ? 16 : 0) | ((~second & 16) >> 1));
+        Byte((Width512 << 5) | (broadcast ? 16 : 0) | ((~second & 16) >> 1));
     }
 
-    /// <summary>The three bytes before the opcode, for vectors of 256 bits; register bits are stored inverted.</summary>
-    private void Vex(int map, int prefix, int wide, int register, int second, int third, int index)
+    /// <summary>The three bytes before the opcode, for vectors of 256 bits or their low half; register bits are stored inverted.</summary>
+    private void Vex(int map, int prefix, int wide, int register, int second, int third, int index, bool isLow)
     {
         Byte(0xc4);
         Byte(((~register & 8) << 4) | ((~index & 8) << 3) | ((~third & 8) << 2) | map);
-        Byte((wide << 7) | ((~second & 15) << 3) | 4 | prefix);
+        Byte((wide << 7) | ((~second & 15) << 3) | (isLow ? 0 : 4) | prefix);
+    }
+
+    private void Wide(byte opcode, Register register, Register at, int offset)
+    {
+        Wide(opcode, (int)register, 0x80, (int)at);
+        if (((int)at & 7) == 4)
+        {
+            Byte(0x24); // rsp and r12 as a base need a second byte
+        }
+
+        Displacement(offset);
     }
 
     private void Wide(byte opcode, int register, int mode, int other)

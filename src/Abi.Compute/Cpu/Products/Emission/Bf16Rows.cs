@@ -45,7 +45,7 @@ internal sealed unsafe class Bf16Rows
 
     private static Bf16Rows? TryCreate()
     {
-        if (!Emitter.HasBf16 || OperatingSystem.IsWindows())
+        if (!Emitter.HasBf16)
         {
             return null;
         }

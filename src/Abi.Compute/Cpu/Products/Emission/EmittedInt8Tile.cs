@@ -31,18 +31,18 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
         if (!Emitter.HasVnni512)
         {
             // 256-bit VNNI is better where it is, and .NET has it
-            return Emitter.HasAvx2 && !AvxVnni.IsSupported && !OperatingSystem.IsWindows() ? TryPlace<TFormat>(WriteNarrow<TFormat>()) : null;
+            return Emitter.HasAvx2 && !AvxVnni.IsSupported ? TryPlace<TFormat>(WriteNarrow<TFormat>()) : null;
         }
 
-        return TryPlace<TFormat>(WriteWide<TFormat>(OperatingSystem.IsWindows()));
+        return TryPlace<TFormat>(WriteWide<TFormat>());
     }
 
     /// <summary>Writes the functions of 512 bits, for one, two and three rows.</summary>
-    internal static (byte[] Code, int[] Starts, int MostLevel) WriteWide<TFormat>(bool windows)
+    internal static (byte[] Code, int[] Starts, int MostLevel) WriteWide<TFormat>()
         where TFormat : struct, ILevelFormat
     {
         var assembler = new Assembler();
-        var starts = assembler.ForRows(3, rows => Int8Tile512Program.Write(assembler, Int8TileShape.Of<TFormat>(), rows, windows));
+        var starts = assembler.ForRows(3, rows => Int8Tile512Program.Write(assembler, Int8TileShape.Of<TFormat>(), rows));
         return (assembler.ToArray(), starts, 127);
     }
 

@@ -5,7 +5,7 @@ using Abi.Compute.Formats;
 namespace Abi.Compute.Cpu.Products.Emission;
 
 /// <summary>
-/// Whether this process writes machine code for kernels that .NET has no instructions for. On by default where it has been run: Linux on x86-64. The variable
+/// Whether this process writes machine code for kernels that .NET has no instructions for. On by default where it has been run: Linux and Windows on x86-64. The variable
 /// <c>ABI_EMIT</c> or the switch <c>Abi.Compute.Emit</c> turns it off (<c>0</c>, <c>false</c>) or on elsewhere (<c>1</c>, <c>true</c>).
 /// </summary>
 internal static unsafe class Emitter
@@ -21,9 +21,6 @@ internal static unsafe class Emitter
     /// <summary>Whether code of AVX512_BF16 may be made.</summary>
     public static bool HasBf16 { get; } = HasVnni512 && ProcessorFeatures.HasBf16;
 
-    /// <summary>Whether code of either width may be made that keeps to the convention of System V only.</summary>
-    public static bool HasSystemV => (HasVnni512 || HasAvx2) && !OperatingSystem.IsWindows();
-
     /// <summary>The name of the way that kernels are written for here; null where none are.</summary>
     public static string? Path => HasVnni512 ? KernelPath.EmittedAvx512 : HasAvx2 ? KernelPath.EmittedAvx2 : null;
 
@@ -36,14 +33,19 @@ internal static unsafe class Emitter
     /// <summary>Puts a kernel's code where it can run and keeps it when it does what it should; says what became of it.</summary>
     /// <param name="kernel">The kernel's name.</param>
     /// <param name="format">What it reads.</param>
-    /// <param name="code">The code.</param>
+    /// <param name="code">The code, in the convention of System V.</param>
     /// <param name="starts">Where in it functions begin.</param>
     /// <param name="make">Makes the kernel of the functions.</param>
     /// <param name="isRight">Compares it with its definition.</param>
     /// <returns>The kernel, or null where it cannot be used.</returns>
-    public static TKernel? Keep<TKernel>(string kernel, TensorType format, ReadOnlySpan<byte> code, int[] starts, Func<nint[], TKernel> make, Func<TKernel, bool> isRight)
+    public static TKernel? Keep<TKernel>(string kernel, TensorType format, byte[] code, int[] starts, Func<nint[], TKernel> make, Func<TKernel, bool> isRight)
         where TKernel : class
     {
+        if (OperatingSystem.IsWindows())
+        {
+            (code, starts) = WindowsEntries.Add(code, starts);
+        }
+
         var placed = (nint)CodePages.TryPlace(code);
         var made = placed == 0 ? null : make(Array.ConvertAll(starts, start => placed + start));
         var outcome = made is null ? EmissionOutcome.Forbidden : isRight(made) ? EmissionOutcome.Used : EmissionOutcome.Wrong;
@@ -58,6 +60,6 @@ internal static unsafe class Emitter
             return variable is not ("0" or "false");
         }
 
-        return AppContext.TryGetSwitch("Abi.Compute.Emit", out var enabled) ? enabled : OperatingSystem.IsLinux();
+        return AppContext.TryGetSwitch("Abi.Compute.Emit", out var enabled) ? enabled : OperatingSystem.IsLinux() || OperatingSystem.IsWindows();
     }
 }

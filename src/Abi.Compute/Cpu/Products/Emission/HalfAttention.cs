@@ -69,7 +69,7 @@ internal sealed unsafe class HalfAttention
 
     private static HalfAttention? TryCreate()
     {
-        if (!Emitter.HasVnni512 || !Emitter.HasSystemV)
+        if (!Emitter.HasVnni512)
         {
             return null;
         }

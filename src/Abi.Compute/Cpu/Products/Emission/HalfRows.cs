@@ -62,7 +62,7 @@ internal sealed unsafe class HalfRows
 
     private static HalfRows? TryCreate()
     {
-        if (!Emitter.HasSystemV)
+        if (Emitter.Path is null)
         {
             return null;
         }

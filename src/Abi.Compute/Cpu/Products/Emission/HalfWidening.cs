@@ -43,7 +43,7 @@ internal sealed unsafe class HalfWidening
 
     private static HalfWidening? TryCreate()
     {
-        if (!Emitter.HasSystemV)
+        if (Emitter.Path is null)
         {
             return null;
         }

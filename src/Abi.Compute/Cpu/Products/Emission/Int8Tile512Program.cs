@@ -13,22 +13,14 @@ internal sealed class Int8Tile512Program
     private const int Levels = 24;
     private const int Activations = 28;
 
-    /// <summary>xmm6 to xmm15 belong to the caller on Windows.</summary>
-    private const int WindowsFirstSaved = 6;
-
-    private const int WindowsSaved = 10;
-
-    private const int WindowsFrame = (WindowsSaved * 16) + 8;
-
     private readonly Assembler _to;
     private readonly Int8TileShape _shape;
     private readonly int _rows;
     private readonly int _together;
-    private readonly bool _windows;
 
-    private Int8Tile512Program(Assembler to, Int8TileShape shape, int rows, bool windows)
+    private Int8Tile512Program(Assembler to, Int8TileShape shape, int rows)
     {
-        (_to, _shape, _rows, _windows) = (to, shape, rows, windows);
+        (_to, _shape, _rows) = (to, shape, rows);
         _together = shape.Scales == 1 ? Vectors : Vectors / 2;
     }
 
@@ -40,12 +32,11 @@ internal sealed class Int8Tile512Program
 
     private static Register Output => Register.Rcx;
 
-    /// <summary>Writes the function for some rows: <c>void (Int8TileArguments*)</c> in the convention of System V or of Windows.</summary>
+    /// <summary>Writes the function for some rows: <c>void (Int8TileArguments*)</c> in the convention of System V.</summary>
     /// <param name="to">Where to.</param>
     /// <param name="shape">The format.</param>
     /// <param name="rows">1 to 3.</param>
-    /// <param name="windows">Whether Windows calls it.</param>
-    public static void Write(Assembler to, Int8TileShape shape, int rows, bool windows) => new Int8Tile512Program(to, shape, rows, windows).Write();
+    public static void Write(Assembler to, Int8TileShape shape, int rows) => new Int8Tile512Program(to, shape, rows).Write();
 
     private static Register X(int row) => Register.R8 + row;
 
@@ -62,32 +53,13 @@ internal sealed class Int8Tile512Program
 
     private void Write()
     {
-        _to.Move(Arguments, _windows ? Register.Rcx : Register.Rdi);
-        if (_windows)
-        {
-            _to.Add(Register.Rsp, -WindowsFrame);
-            for (var i = 0; i < WindowsSaved; i++)
-            {
-                _to.StoreLow(Register.Rsp, 16 * i, WindowsFirstSaved + i);
-            }
-        }
-
+        _to.Move(Arguments, Register.Rdi);
         for (var first = 0; first < Vectors; first += _together)
         {
             WriteVectors(first);
         }
 
         _to.ZeroUpper();
-        if (_windows)
-        {
-            for (var i = 0; i < WindowsSaved; i++)
-            {
-                _to.LoadLow(WindowsFirstSaved + i, Register.Rsp, 16 * i);
-            }
-
-            _to.Add(Register.Rsp, WindowsFrame);
-        }
-
         _to.Return();
     }
 

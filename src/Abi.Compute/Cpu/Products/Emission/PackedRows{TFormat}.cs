@@ -87,7 +87,7 @@ internal sealed unsafe class PackedRows<TFormat>
 
     private static PackedRows<TFormat>? TryCreate()
     {
-        if (!Emitter.HasSystemV || TFormat.ScaleForm == ScaleForm.Power)
+        if (Emitter.Path is null || TFormat.ScaleForm == ScaleForm.Power)
         {
             return null;
         }

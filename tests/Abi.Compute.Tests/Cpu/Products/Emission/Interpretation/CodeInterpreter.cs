@@ -69,9 +69,9 @@ internal sealed unsafe class CodeInterpreter : IDisposable
             General(order[i]) = arguments[i];
         }
 
-        var top = _stack.Address + StackBytes - 256;
-        General(Register.RSP) = top;
+        General(Register.RSP) = _stack.Address + StackBytes - 256;
         var (general, vectors) = (_general.ToArray(), _vectors.ToArray());
+        Push(0);
         Run(_code.Address + start);
         Register[] kept = [Register.RSP, Register.RBX, Register.RBP, Register.R12, Register.R13, Register.R14, Register.R15];
         foreach (var register in windows ? [.. kept, Register.RSI, Register.RDI] : kept)
@@ -171,7 +171,20 @@ internal sealed unsafe class CodeInterpreter : IDisposable
                     return next;
                 };
             case Mnemonic.Ret when i.Code == Code.Retnq:
-                return () => 0;
+                return Pop;
+            case Mnemonic.Call when i.Op0Kind == OpKind.NearBranch64:
+                return () =>
+                {
+                    Check(General(Register.RSP) % 16 == 0, "calls with a stack that is not aligned");
+                    Push(next);
+                    return (long)i.NearBranchTarget;
+                };
+            case Mnemonic.Mov when i.Op0Kind == OpKind.Memory && i.Op1Kind == OpKind.Register && i.Op1Register.IsGPR64():
+                return () =>
+                {
+                    *(long*)Memory.At(Address(i), sizeof(long), write: true) = General(i.Op1Register);
+                    return next;
+                };
             case Mnemonic.Jmp when i.Op0Kind == OpKind.NearBranch64:
                 return () => (long)i.NearBranchTarget;
             case Mnemonic.Je when i.Op0Kind == OpKind.NearBranch64:
@@ -197,6 +210,19 @@ internal sealed unsafe class CodeInterpreter : IDisposable
             Mnemonic.Cmp => () => Flags(General(to) - source()),
             _ => () => Flags(General(to) & source()),
         };
+    }
+
+    private void Push(long value)
+    {
+        General(Register.RSP) -= sizeof(long);
+        *(long*)Memory.At(General(Register.RSP), sizeof(long), write: true) = value;
+    }
+
+    private long Pop()
+    {
+        var value = *(long*)Memory.At(General(Register.RSP), sizeof(long), write: false);
+        General(Register.RSP) += sizeof(long);
+        return value;
     }
 
     private Func<long> Source64(Instruction i)

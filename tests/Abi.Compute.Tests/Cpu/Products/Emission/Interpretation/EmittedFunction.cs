@@ -7,13 +7,19 @@ internal static unsafe class EmittedFunction
 {
     /// <summary>Whether the processor runs what was written for it.</summary>
     /// <param name="narrow">Whether that is 256 bits.</param>
-    public static bool CanRun(bool narrow) => !OperatingSystem.IsWindows() && (Emitter.HasVnni512 || (narrow && Emitter.HasAvx2));
+    public static bool CanRun(bool narrow) => Emitter.HasVnni512 || (narrow && Emitter.HasAvx2);
 
-    /// <summary>Places code to be run.</summary>
-    public static byte* Place(ReadOnlySpan<byte> code)
+    /// <summary>Places code to be run, from its first byte on.</summary>
+    public static byte* Place(byte[] code)
     {
+        int[] starts = [0];
+        if (OperatingSystem.IsWindows())
+        {
+            (code, starts) = WindowsEntries.Add(code, starts);
+        }
+
         var placed = CodePages.TryPlace(code);
-        return placed != null ? placed : throw new InvalidOperationException("This system places no code.");
+        return placed != null ? placed + starts[0] : throw new InvalidOperationException("This system places no code.");
     }
 
     /// <summary>Runs placed code.</summary>

@@ -186,7 +186,7 @@ public sealed unsafe class InterpretedProgramTests
     }
 
     [Test]
-    public void HalvesAreWidened([Values(16, 8)] int lanes)
+    public void HalvesAreWidened([Values(16, 8)] int lanes, [Values] bool windows)
     {
         const int all = 1 << 16;
         var assembler = new Assembler(narrow: lanes == 8);
@@ -199,10 +199,11 @@ public sealed unsafe class InterpretedProgramTests
             from[i] = (ushort)i;
         }
 
-        using var interpreter = new CodeInterpreter(assembler.ToArray());
+        var (code, starts) = windows ? WindowsEntries.Add(assembler.ToArray(), [0]) : (assembler.ToArray(), [0]);
+        using var interpreter = new CodeInterpreter(code);
         interpreter.Memory.Lend(halves, isWritable: false, "halves");
         interpreter.Memory.Lend(floats, isWritable: true, "floats");
-        interpreter.Call(0, false, halves.Address, floats.Address, all / 32);
+        interpreter.Call(starts[0], windows, halves.Address, floats.Address, all / 32);
         Assert.That(Floats(floats).ToArray(), Is.EqualTo(Enumerable.Range(0, all).Select(i => (float)BitConverter.UInt16BitsToHalf((ushort)i))));
     }
 
@@ -215,14 +216,20 @@ public sealed unsafe class InterpretedProgramTests
     private static void CheckTiles<TFormat>()
         where TFormat : struct, ILevelFormat
     {
-        CheckTile(EmittedInt8Tile.WriteWide<TFormat>(windows: false), windows: false, "512 bits, System V");
-        CheckTile(EmittedInt8Tile.WriteWide<TFormat>(windows: true), windows: true, "512 bits, Windows");
-        CheckTile(EmittedInt8Tile.WriteNarrow<TFormat>(), windows: false, "256 bits");
+        CheckTile(EmittedInt8Tile.WriteWide<TFormat>(), "512 bits");
+        CheckTile(EmittedInt8Tile.WriteNarrow<TFormat>(), "256 bits");
 
-        static void CheckTile((byte[] Code, int[] Starts, int MostLevel) written, bool windows, string message)
+        static void CheckTile((byte[] Code, int[] Starts, int MostLevel) written, string message)
         {
-            using var interpreter = new CodeInterpreter(written.Code);
-            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new InterpretedInt8Tile<TFormat>(interpreter, written.Starts, windows), written.MostLevel), message);
+            Check(written.Code, written.Starts, windows: false);
+            var (code, entries) = WindowsEntries.Add(written.Code, written.Starts);
+            Check(code, entries, windows: true);
+
+            void Check(byte[] code, int[] starts, bool windows)
+            {
+                using var interpreter = new CodeInterpreter(code);
+                Assert.That(EmittedInt8Tile.IsRight<TFormat>(new InterpretedInt8Tile<TFormat>(interpreter, starts, windows), written.MostLevel), windows ? $"{message}, Windows" : message);
+            }
         }
     }
 
