@@ -65,8 +65,8 @@ internal sealed unsafe class DiskStorage : IStorage
     {
         try
         {
-            // FileShare.None is an advisory lock of the whole file on Unix and a share mode on Windows; both end with the process.
-            return new FileStream(Full(LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1);
+            // FileShare.None is an advisory lock of the whole file on Unix and a share mode on Windows, where it would keep the holder from deleting it, too; both end with the process.
+            return new FileStream(Full(LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None, bufferSize: 1);
         }
         catch (IOException error) when (IsHeld(error))
         {
