@@ -1,3 +1,5 @@
+using Abi.Compute.Graphs;
+
 namespace Abi.Compute.Devices;
 
 /// <summary>
@@ -36,6 +38,12 @@ public sealed class StepInputs
 
     /// <summary>The sequences that take part.</summary>
     public ReadOnlySpan<StepSequence> Sequences => _sequences.AsSpan(0, SequenceCount);
+
+    /// <summary>The token row that a row of a space stands for, which is not that of sequences.</summary>
+    internal int TokenRow(RowSpace space, int row) => space == RowSpace.Outputs ? _outputRows[row] : row;
+
+    /// <summary>The sequence that a row of a space belongs to.</summary>
+    internal StepSequence SequenceOf(RowSpace space, int row) => _sequences[space == RowSpace.Sequences ? row : _rowSequences[TokenRow(space, row)]];
 
     /// <summary>Empties the step.</summary>
     public void Clear()

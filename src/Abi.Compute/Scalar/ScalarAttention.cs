@@ -29,11 +29,11 @@ internal static class ScalarAttention
     public static void Attend(Attend o, ScalarStep step)
     {
         var layer = o.Layer;
-        for (var row = 0; row < step.Inputs.RowCount; row++)
+        for (var row = 0; row < step.Rows(o.Queries); row++)
         {
-            var sequence = step.Inputs.Sequences[step.Inputs.RowSequences[row]];
+            var sequence = step.Sequence(o.Queries, row);
             var pages = sequence.Pages(layer.Group).ToArray();
-            Attend(step, o.Queries, o.Result, o.Settings, row, step.Inputs.Positions[row], sequence.Length(layer.Group), layer.Heads, layer.KeySize, layer.ValueSize, position =>
+            Attend(step, o.Queries, o.Result, o.Settings, row, step.Position(o.Queries, row), sequence.Length(layer.Group), layer.Heads, layer.KeySize, layer.ValueSize, position =>
             {
                 var page = pages[position / StateStore.PageLength];
                 var at = position % StateStore.PageLength;

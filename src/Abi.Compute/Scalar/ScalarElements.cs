@@ -52,7 +52,7 @@ internal static class ScalarElements
     {
         for (var row = 0; row < step.Rows(o.X); row++)
         {
-            var factor = 1 + (o.Factor * MathF.Log(1 + MathF.Floor((step.Inputs.Positions[row] + o.Offset) / o.Interval)));
+            var factor = 1 + (o.Factor * MathF.Log(1 + MathF.Floor((step.Position(o.X, row) + o.Offset) / o.Interval)));
             for (var i = row * o.X.Width; i < (row + 1) * o.X.Width; i++)
             {
                 step[o.Result][i] = step[o.X][i] * factor;

@@ -12,8 +12,7 @@ internal static class ScalarHooks
         {
             if (step.Sequence(value, row).Hook is { } hook && hook.Observes(o.Point))
             {
-                var token = value.Rows == RowSpace.Outputs ? step.Inputs.OutputRows[row] : row;
-                hook.Process(o.Point, step.Inputs.Positions[token], step[value].AsSpan(row * value.Width, value.Width));
+                hook.Process(o.Point, step.Position(value, row), step[value].AsSpan(row * value.Width, value.Width));
             }
         }
     }

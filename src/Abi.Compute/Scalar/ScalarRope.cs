@@ -14,7 +14,7 @@ internal static class ScalarRope
         var factors = settings.FrequencyFactors?.ToFloats();
         for (var row = 0; row < step.Rows(o.X); row++)
         {
-            Angles(settings, factors, step.Inputs.Positions[row], cosines, sines);
+            Angles(settings, factors, step.Position(o.X, row), cosines, sines);
             for (var head = 0; head < o.X.Width; head += settings.HeadSize)
             {
                 var start = (row * o.X.Width) + head + settings.Offset;

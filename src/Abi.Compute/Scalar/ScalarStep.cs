@@ -16,12 +16,10 @@ internal sealed class ScalarStep(StepInputs inputs, ScalarState? state, Activati
     public float[] this[Value value] => values[value.Id];
 
     /// <summary>The sequence that a row of a value belongs to.</summary>
-    public StepSequence Sequence(Value value, int row) => Inputs.Sequences[value.Rows switch
-    {
-        RowSpace.Tokens => Inputs.RowSequences[row],
-        RowSpace.Outputs => Inputs.RowSequences[Inputs.OutputRows[row]],
-        _ => row,
-    }];
+    public StepSequence Sequence(Value value, int row) => Inputs.SequenceOf(value.Rows, row);
+
+    /// <summary>The position of a row of a value in its sequence.</summary>
+    public int Position(Value value, int row) => Inputs.Positions[Inputs.TokenRow(value.Rows, row)];
 
     /// <summary>How many rows a value has in this step.</summary>
     public int Rows(Value value) => value.Rows switch

@@ -42,7 +42,7 @@ public sealed partial class InferenceEngine
     {
         if (_hookedPlan is null)
         {
-            var plan = _device.Lower(HookedGraph.Create(AdaptedGraph.Create(Definition.DecoderGraph!)), Lowering);
+            var plan = _device.Lower(HookedGraph.Create(AdaptedGraph.Create(Definition.EveryRowGraph()!)), Lowering);
             lock (_gate)
             {
                 _hookedPlan = plan;

@@ -355,7 +355,7 @@ public sealed partial class InferenceEngine
         {
             var plan = _batch.HasHooks ? HookedPlan() : _batch.HasAdapters ? AdaptedPlan() : _plan!;
             plan.Run(_batch.Inputs, _pool.Store, _stepCancellation.Token);
-            logits = plan.Read(_logits!);
+            logits = plan.Read(plan.Graph.Outputs[0]);
         }
         catch (OperationCanceledException) when (_stepCancellation.IsCancellationRequested)
         {

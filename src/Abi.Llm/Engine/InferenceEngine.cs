@@ -26,7 +26,6 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     private readonly IDevice _device;
     private readonly ILogger _logger;
     private readonly StepPlan? _plan;   // null for an encoder, which only embeds
-    private readonly Value? _logits;    // the same
     private readonly StatePool _pool;
     private readonly PrefixCache? _prefixes;                  // null where a prefix cannot be shared: recurrent state, or state behind an encoder
     private readonly CheckpointCache? _checkpoints;           // where a prefix cannot be shared page by page: recurrent state
@@ -73,8 +72,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         ContextLength = ContextSizing.ContextLength(Options.ContextLength, trained, bytesPerToken, weightBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         var graph = definition.DecoderGraph;
         CheckContext(graph ?? EmbeddingGraph(EmbeddingPooling.None), trained);
-        _logits = graph is null ? null : graph.Find("logits") ?? throw new ArgumentException("The decoder's graph has no output named 'logits'.", nameof(definition));
-        VocabularySize = _logits?.Width ?? definition.Hyperparameters.VocabularySize;
+        VocabularySize = graph?.Outputs[0].Width ?? definition.Hyperparameters.VocabularySize; // the logits
         _maximumOutputs = (int)Math.Clamp((64L << 20) / sizeof(float) / VocabularySize, Math.Max(16, Options.MaximumSequences), Math.Max(512, Options.MaximumSequences));
         var encoderFactor = definition.Kind == ModelKind.EncoderDecoder ? 2 : 1; // an encoder's output takes pages of its own
         var pages = StatePool.PagesFor(ContextSizing.CacheTokens(Options.CacheTokens, ContextLength, bytesPerToken)) * encoderFactor;

@@ -18,7 +18,7 @@ internal sealed partial class DecoderWriter
             throw new ModelFormatException($"Block {block} has {heads} heads over {kvHeads} key/value heads; the first must be a multiple of the second", _tensors.File.Path);
         }
 
-        if (block >= _numbers.BlockCount - SharingBlocks())
+        if (block >= FirstSharing())
         {
             return AttendToEarlier(x, block, heads, keySize);
         }
@@ -112,12 +112,12 @@ internal sealed partial class DecoderWriter
         return AttentionOutput(Attend(q, kept, AttentionSettings(block, heads, keySize, Window(block))), x, block, heads);
     }
 
-    /// <summary>How many blocks at the end make no keys and values.</summary>
-    private int SharingBlocks()
+    /// <summary>The first of the blocks at the end that make no keys and values; one behind the last where all do.</summary>
+    private int FirstSharing()
     {
         var key = $"{_architecture.Name}.attention.shared_kv_layers";
         var count = _architecture.SharesKeysAndValues ? _metadata.GetInt32(key, 0) : 0;
-        return count >= 0 && count < _numbers.BlockCount ? count : throw new ModelFormatException($"'{key}' is {count} of {_numbers.BlockCount} blocks; the first must make keys and values", _tensors.File.Path);
+        return count >= 0 && count < _numbers.BlockCount ? _numbers.BlockCount - count : throw new ModelFormatException($"'{key}' is {count} of {_numbers.BlockCount} blocks; the first must make keys and values", _tensors.File.Path);
     }
 
     /// <summary>The columns of one key and one value, and how many of a key's rotate. Sliding blocks may have sizes of their own.</summary>

@@ -40,11 +40,12 @@ internal sealed partial class DecoderWriter
     }
 
     /// <summary>Ids to logits.</summary>
-    public Graph Write()
+    /// <param name="everyRow">Whether every block computes every token, also where nothing that follows needs it.</param>
+    public Graph Write(bool everyRow = false)
     {
         (_graph, _isForEmbeddings) = (new GraphBuilder(), false);
-        var x = WriteBlocks();
-        x = Norm(_graph.SelectOutputs(x), _architecture.FinalNorm, name: "result_norm");
+        var x = WriteBlocks(everyRow);
+        x = Norm(x.Rows == RowSpace.Outputs ? x : _graph.SelectOutputs(x), _architecture.FinalNorm, name: "result_norm");
         _graph.AddPoint(ActivationPoint.FinalNormName, x);
         var output = _tensors.Find("output.weight", _numbers.EmbeddingLength, _numbers.VocabularySize) ?? _tensors.Require("token_embd.weight", _numbers.EmbeddingLength, _numbers.VocabularySize);
         var (scale, cap) = (LogitScale(), _architecture.CapsLogits ? Number("final_logit_softcapping", 0) : 0);
@@ -72,11 +73,11 @@ internal sealed partial class DecoderWriter
     public Graph WriteEmbeddings(EmbeddingPooling pooling)
     {
         (_graph, _isForEmbeddings) = (new GraphBuilder(), true);
-        PoolingHead.Write(_graph, _tensors, _architecture.Name, _numbers.NormEpsilon, Norm(WriteBlocks(), _architecture.FinalNorm, name: "result_norm"), pooling);
+        PoolingHead.Write(_graph, _tensors, _architecture.Name, _numbers.NormEpsilon, Norm(WriteBlocks(everyRow: true), _architecture.FinalNorm, name: "result_norm"), pooling);
         return _graph.Build();
     }
 
-    private Value WriteBlocks()
+    private Value WriteBlocks(bool everyRow)
     {
         _firstValues = null;
         Array.Clear(_kept);
@@ -92,6 +93,7 @@ internal sealed partial class DecoderWriter
             for (var block = 0; block < _numbers.BlockCount - DraftBlocks(); block++)
             {
                 _graph.NextBlock();
+                x = block == FirstSharing() && !everyRow ? KeepOutputRows(x) : x;
                 x = WriteStreams(block) ?? WriteSinglePart(x, block) ?? WriteRwkvBlock(x, block) ?? WriteBlock(x, block);
                 _graph.AddPoint(ActivationPoint.LayerName((loop * _numbers.BlockCount) + block), x);
             }
@@ -99,6 +101,14 @@ internal sealed partial class DecoderWriter
 
         _graph.EndBlocks();
         return _streams is null ? x : EndStreams(_streams);
+    }
+
+    /// <summary>The stream, and what blocks read beside it, of the rows whose logits are wanted: from where on no block leaves anything for later tokens, the others need nothing.</summary>
+    private Value KeepOutputRows(Value x)
+    {
+        _layerEmbeddings = _layerEmbeddings is null ? null : _graph.SelectOutputs(_layerEmbeddings);
+        _streams = _streams is null ? null : [.. _streams.Select(stream => _graph.SelectOutputs(stream))];
+        return _streams is null ? _graph.SelectOutputs(x) : _streams[0];
     }
 
     /// <summary>The blocks at the end that only draft (multi-token prediction) and take no part here.</summary>

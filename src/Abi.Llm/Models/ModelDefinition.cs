@@ -58,6 +58,9 @@ public sealed class ModelDefinition
     /// <summary>What the file recommends to sample with; nothing is set where it says nothing.</summary>
     internal SamplingOptions RecommendedSampling { get; private init; } = new();
 
+    /// <summary>Writes the decoder's graph with every block computing every token; null where <see cref="DecoderGraph"/> does.</summary>
+    private Func<Graph>? WriteEveryRow { get; init; }
+
     /// <summary>The state that the decoder keeps, shared with the encoder's graph.</summary>
     public StateLayout State => DecoderGraph?.State ?? new StateLayout([], []);
 
@@ -96,8 +99,8 @@ public sealed class ModelDefinition
         var defaultPooling = declared is >= 0 and <= (int)EmbeddingPooling.Rank ? (EmbeddingPooling)declared : EmbeddingPooling.None;
         var recommended = Sampling.RecommendedSampling.Read(file.Metadata, hyperparameters.ContextLength, hyperparameters.VocabularySize);
         var fingerprint = new Lazy<ReadOnlyMemory<byte>>(() => ModelFingerprint.Compute(file));
-        ModelDefinition Make(ModelKind kind, Graph? decoder, Graph? encoder, Func<EmbeddingPooling, Graph> embeddings, int? start = null) =>
-            new(name, kind, hyperparameters, decoder, encoder, embeddings, defaultPooling, start, fingerprint) { RecommendedSampling = recommended };
+        ModelDefinition Make(ModelKind kind, Graph? decoder, Graph? encoder, Func<EmbeddingPooling, Graph> embeddings, int? start = null, Func<Graph>? everyRow = null) =>
+            new(name, kind, hyperparameters, decoder, encoder, embeddings, defaultPooling, start, fingerprint) { RecommendedSampling = recommended, WriteEveryRow = everyRow };
         switch (architecture.Machine)
         {
             case ModelMachine.Bert:
@@ -112,7 +115,7 @@ public sealed class ModelDefinition
                 return Make(ModelKind.Encoder, null, null, new DecoderWriter(file, architecture, hyperparameters).WriteEmbeddings);
             default:
                 var writer = new DecoderWriter(file, architecture, hyperparameters);
-                return Make(ModelKind.Decoder, writer.Write(), null, writer.WriteEmbeddings);
+                return Make(ModelKind.Decoder, writer.Write(), null, writer.WriteEmbeddings, everyRow: architecture.SharesKeysAndValues ? () => writer.Write(everyRow: true) : null);
         }
     }
 
@@ -123,6 +126,15 @@ public sealed class ModelDefinition
         lock (_writing)
         {
             return _writeEmbeddings(pooling); // a writer writes one graph at a time
+        }
+    }
+
+    /// <summary><see cref="DecoderGraph"/> with every block computing every token, also where the logits that are asked for do not need it: what hooks look into.</summary>
+    internal Graph? EveryRowGraph()
+    {
+        lock (_writing)
+        {
+            return WriteEveryRow?.Invoke() ?? DecoderGraph;
         }
     }
 

@@ -72,6 +72,39 @@ public sealed class GemmaModelTests(string name)
     }
 
     [Test]
+    public void BlocksBehindTheLastKeysComputeWhatIsAskedForAlone([Values] TestDevice kind)
+    {
+        using var file = GgufFile.Open(_path);
+        using var device = kind.Create();
+        var model = ModelDefinition.Create(file);
+        var attention = model.DecoderGraph!.Operations.OfType<Attend>().ToList();
+        var making = model.State.Cache.Length;
+        Assert.That(attention.Take(making).Select(attend => attend.Result.Rows), Is.All.EqualTo(RowSpace.Tokens));
+        Assert.That(attention.Skip(making).Select(attend => attend.Result.Rows), Is.All.EqualTo(RowSpace.Outputs));
+
+        var vocabulary = model.Hyperparameters.VocabularySize;
+        var prompt = ArchitectureTableTests.Prompt(PromptLength, vocabulary);
+        using var whole = new ModelRunner(device, model);
+        var expected = whole.Feed(prompt);
+        using var runner = new ModelRunner(device, model);
+        Assert.That(runner.Feed(prompt.AsSpan(0, 40), firstOutput: 40), Is.Empty);
+        Assert.That(runner.Feed(prompt.AsSpan(40, 30), firstOutput: 27), Is.EqualTo(expected[(67 * vocabulary)..(70 * vocabulary)]));
+        Assert.That(runner.Feed(prompt.AsSpan(70), firstOutput: 29), Is.EqualTo(expected[(99 * vocabulary)..]));
+    }
+
+    [Test]
+    public async Task HooksSeeEveryTokenInEveryLayer()
+    {
+        await using var model = await LoadAsync(new EngineOptions { CacheType = TensorType.F32, Activations = ActivationPrecision.Exact, ContextLength = 256, MaximumRows = 16 });
+        var options = new GenerationOptions { MaximumTokens = 3, IgnoreEndOfGeneration = true, Sampling = SamplingOptions.Greedy, LogProbabilities = 0 };
+        var prompt = TestModels.Ids(40, model.Engine.VocabularySize, 1);
+        var plain = await CheckpointTests.RunAsync(model.Engine.Start(prompt, options));
+        var hook = new Counter();
+        Assert.That((await CheckpointTests.RunAsync(model.Engine.Start(prompt, options with { ActivationHooks = [hook] }))).Bits, Is.EqualTo(plain.Bits));
+        Assert.That(hook.Seen, Is.EqualTo(Enumerable.Repeat(42, model.Definition.Hyperparameters.BlockCount)));
+    }
+
+    [Test]
     public async Task CompanyChangesNoBit()
     {
         var exact = new EngineOptions { CacheType = TensorType.F32, Activations = ActivationPrecision.Exact, ContextLength = 256 };
@@ -97,6 +130,24 @@ public sealed class GemmaModelTests(string name)
         Assert.That(graph.Operations.OfType<AttendWithin>().Count(), Is.EqualTo(model.Hyperparameters.BlockCount));
         using var device = TestDevice.Cpu.Create();
         using var plan = device.Lower(graph, new LoweringOptions());
+    }
+
+    /// <summary>Counts the tokens of each layer.</summary>
+    private sealed class Counter : IActivationHook
+    {
+        public List<int> Seen { get; } = [];
+
+        public bool Observes(ActivationPoint point) => point.Kind == ActivationPointKind.LayerOutput;
+
+        public void Process(ActivationPoint point, int position, Span<float> hiddenState)
+        {
+            while (Seen.Count <= point.Layer)
+            {
+                Seen.Add(0);
+            }
+
+            Seen[point.Layer]++;
+        }
     }
 
     private Task<LanguageModel> LoadAsync(EngineOptions options) => LanguageModel.LoadAsync(_path, new ModelLoadOptions { Device = CpuDevice.Default, Engine = options });

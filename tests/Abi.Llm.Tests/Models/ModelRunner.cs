@@ -33,8 +33,8 @@ internal sealed class ModelRunner : IDisposable
 
     private int[] EncoderPages => [.. _pages.Select(page => page + _pages.Length)];
 
-    /// <summary>Feeds ids in one step; the logits of every one: [ids, vocabulary].</summary>
-    public float[] Feed(ReadOnlySpan<int> ids)
+    /// <summary>Feeds ids in one step; the logits of every one from the first that they are wanted of: [ids, vocabulary].</summary>
+    public float[] Feed(ReadOnlySpan<int> ids, int firstOutput = 0)
     {
         _step.Clear();
         var sequence = _step.AddSequence();
@@ -45,9 +45,9 @@ internal sealed class ModelRunner : IDisposable
             sequence.SetPages(1, EncoderPages, _encoded);
         }
 
-        foreach (var id in ids)
+        for (var i = 0; i < ids.Length; i++)
         {
-            _step.AddRow(id, _length++, wantsOutput: true);
+            _step.AddRow(ids[i], _length++, wantsOutput: i >= firstOutput);
         }
 
         _plan.Run(_step, _state);

@@ -144,38 +144,47 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
     /// <summary>Large tiles, but some for each worker, and whole groups of queries in them; never more rows than the step has, for which scratch was reserved.</summary>
     private int RowsOfTiles()
     {
-        var rows = Frame.Inputs.RowCount * _shape.Heads / (8 * Frame.Workers);
+        var most = Frame.Rows(queries.Rows);
+        var rows = most * _shape.Heads / (8 * Frame.Workers);
         rows = Math.Clamp(rows, Math.Max(1, LeastTileQueries / _group), Math.Max(1, MostTileQueries / _group));
-        rows = Math.Min(rows, Frame.Inputs.RowCount);
+        rows = Math.Min(rows, most);
         return rows > Together ? rows / Together * Together : rows;
     }
 
     private void FindTiles()
     {
         var inputs = Frame.Inputs;
-        if (_tiles.Length < inputs.RowCount)
+        var rowCount = Frame.Rows(queries.Rows);
+        if (_tiles.Length < rowCount)
         {
-            _tiles = new Tile[Math.Max(inputs.RowCount, 16)];
+            _tiles = new Tile[Math.Max(rowCount, 16)];
         }
 
         _tileCount = 0;
+        var end = 0; // of a sequence's rows
         for (var s = 0; s < inputs.SequenceCount; s++)
         {
             var sequence = inputs.Sequences[s];
             var length = source.Length(sequence);
-            for (var row = 0; row < sequence.RowCount; row += _tileRows)
+            var start = end;
+            while (end < rowCount && inputs.TokenRow(queries.Rows, end) < sequence.FirstRow + sequence.RowCount)
             {
-                var rows = Math.Min(_tileRows, sequence.RowCount - row);
+                end++;
+            }
+
+            for (var row = start; row < end; row += _tileRows)
+            {
+                var rows = Math.Min(_tileRows, end - row);
                 var (first, last) = (int.MaxValue, -1);
                 var (commonFirst, commonLast) = (0, int.MaxValue);
                 for (var i = 0; i < rows; i++)
                 {
-                    var visible = scores.Visible(source.Position(sequence, sequence.FirstRow + row + i), length);
+                    var visible = scores.Visible(source.Position(sequence, inputs.TokenRow(queries.Rows, row + i)), length);
                     (first, last) = (Math.Min(first, visible.First), Math.Max(last, visible.Last));
                     (commonFirst, commonLast) = (Math.Max(commonFirst, visible.First), Math.Min(commonLast, visible.Last));
                 }
 
-                _tiles[_tileCount++] = new Tile(s, sequence.FirstRow + row, rows, first, last, commonFirst, commonLast, first / SpanLength, Math.Max(first, last) / SpanLength);
+                _tiles[_tileCount++] = new Tile(s, row, rows, first, last, commonFirst, commonLast, first / SpanLength, Math.Max(first, last) / SpanLength);
             }
         }
     }
@@ -190,7 +199,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
         {
             var row = tile.FirstRow + (q / _group);
             scratch.Queries[q] = queries.Row(row) + (((head * _group) + (q % _group)) * _shape.KeySize);
-            (scratch.First[q], scratch.Last[q]) = scores.Visible(source.Position(sequence, row), length);
+            (scratch.First[q], scratch.Last[q]) = scores.Visible(source.Position(sequence, Frame.Inputs.TokenRow(queries.Rows, row)), length);
         }
 
         AttentionKernels.Pack(scratch.Queries, count, _shape.KeySize, scratch.Packed);
@@ -281,7 +290,7 @@ internal sealed unsafe class AttendStage(StepFrame frame, int block, AttentionSc
                 continue;
             }
 
-            var position = source.Position(sequence, tile.FirstRow + (q / _group));
+            var position = source.Position(sequence, Frame.Inputs.TokenRow(queries.Rows, tile.FirstRow + (q / _group)));
             for (var first = from / StateStore.PageLength * StateStore.PageLength; first < end; first += StateStore.PageLength)
             {
                 scores.Adjust(of + first, (head * _group) + (q % _group), position, start + first);

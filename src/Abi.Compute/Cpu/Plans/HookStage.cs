@@ -28,7 +28,7 @@ internal sealed unsafe class HookStage(StepFrame frame, int block, GraphPoint po
 
         for (var row = 0; row < Frame.Rows(rows.Rows); row++)
         {
-            var token = rows.Rows == RowSpace.Outputs ? inputs.OutputRows[row] : row;
+            var token = inputs.TokenRow(rows.Rows, row);
             if (inputs.RowSequences[token] == chunk)
             {
                 hook.Process(point, inputs.Positions[token], new Span<float>(rows.Row(row), rows.Width));

@@ -13,7 +13,7 @@ internal abstract unsafe class KeyValueSource
     /// <summary>How many positions a sequence has.</summary>
     public abstract int Length(StepSequence sequence);
 
-    /// <summary>The position of a row among them.</summary>
+    /// <summary>The position of a token row among them.</summary>
     public abstract int Position(StepSequence sequence, int row);
 
     /// <summary>The first byte of a page of a sequence.</summary>

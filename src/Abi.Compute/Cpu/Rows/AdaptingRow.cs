@@ -1,6 +1,5 @@
 using Abi.Compute.Adapters;
 using Abi.Compute.Cpu.Plans;
-using Abi.Compute.Devices;
 using Abi.Compute.Graphs;
 using Abi.Compute.Tensors;
 
@@ -18,7 +17,7 @@ internal abstract unsafe class AdaptingRow(WeightTensor weight, RowSpace rows, S
                 new ReadOnlySpan<float>(y.Row(row), y.Width).CopyTo(new Span<float>(result.Row(row), y.Width));
             }
 
-            if (SequenceOf(frame.Inputs, row).Adapters is { } set)
+            if (frame.Inputs.SequenceOf(rows, row).Adapters is { } set)
             {
                 foreach (var adapter in set.Find(weight))
                 {
@@ -30,11 +29,4 @@ internal abstract unsafe class AdaptingRow(WeightTensor weight, RowSpace rows, S
 
     /// <summary>Adds one change to a row of the result.</summary>
     protected abstract void Add(WeightAdapter adapter, StepFrame frame, int row, float* y);
-
-    private StepSequence SequenceOf(StepInputs inputs, int row) => inputs.Sequences[rows switch
-    {
-        RowSpace.Tokens => inputs.RowSequences[row],
-        RowSpace.Outputs => inputs.RowSequences[inputs.OutputRows[row]],
-        _ => row,
-    }];
 }

@@ -29,7 +29,7 @@ internal sealed unsafe class RopeTable(RopeSettings settings, float[] factors, S
         var sines = new Span<float>((float*)frame.Scratch(worker) + pairs, pairs);
         for (var row = first; row < end; row++)
         {
-            ScalarRope.Angles(settings, factors, frame.Inputs.Positions[row], cosines, sines);
+            ScalarRope.Angles(settings, factors, frame.Inputs.Positions[frame.Inputs.TokenRow(result.Rows, row)], cosines, sines);
             var c = result.Row(row);
             var s = result.Row(row) + Half(settings);
             for (var i = 0; i < pairs; i++)

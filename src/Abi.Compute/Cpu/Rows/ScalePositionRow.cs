@@ -9,7 +9,7 @@ internal sealed unsafe class ScalePositionRow(ScaleByPosition operation, Slot x,
 {
     public override void Apply(StepFrame frame, int row, int first, int count)
     {
-        var factor = 1 + (operation.Factor * MathF.Log(1 + MathF.Floor((frame.Inputs.Positions[row] + operation.Offset) / operation.Interval)));
+        var factor = 1 + (operation.Factor * MathF.Log(1 + MathF.Floor((frame.Inputs.Positions[frame.Inputs.TokenRow(x.Rows, row)] + operation.Offset) / operation.Interval)));
         ElementKernels.Map(x.Row(row) + first, Result.Row(row) + first, count, new ScaleLanes(factor, 0));
     }
 }
