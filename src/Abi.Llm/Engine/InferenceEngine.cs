@@ -630,10 +630,11 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
             return;
         }
 
-        // those that just came and will find a place at once do not wait
-        var places = _waiting.Count > 0 ? 0 : Math.Max(0, MostActive - _active.Count);
+        // those that just came and will find a place at once do not wait; nor do those that wait for their own readers
+        var waiting = _waiting.Count(static request => !request.IsBlocked);
+        var places = waiting > 0 ? 0 : Math.Max(0, MostActive - _active.Count);
         var arrived = _inbox.Count(static item => item is EngineRequest);
-        if (arrived >= places && _waiting.Count + arrived - places >= limit)
+        if (arrived >= places && waiting + arrived - places >= limit)
         {
             throw new QueueFullException($"The engine of '{Name}'", limit, $"raise {nameof(EngineOptions.QueueLimit)} or {nameof(EngineOptions.MaximumSequences)}");
         }

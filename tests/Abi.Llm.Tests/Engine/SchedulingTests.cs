@@ -153,6 +153,20 @@ public sealed class SchedulingTests
     }
 
     [Test]
+    public async Task AStreamThatNobodyReadsTakesNoPlaceInTheQueue()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 64, MaximumSequences = 1, QueueLimit = 1 });
+        await using var forgotten = model.Engine.Start([3], Tokens(40) with { BufferedTokens = 1 });
+        await WaitUntil(() => forgotten.IsFull);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.That((await InferenceEngineTests.Run(model, [3], Tokens(2))).Ids, Has.Length.EqualTo(2)); // takes the other's place
+        }
+
+        Assert.That((await InferenceEngineTests.Read(forgotten)).Ids, Has.Length.EqualTo(40));
+    }
+
+    [Test]
     public async Task TheTimeLimitEndsWithWhatThereIsAndSaysSo()
     {
         await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact with { ContextLength = 128, TimeLimit = TimeSpan.FromMinutes(10) });
