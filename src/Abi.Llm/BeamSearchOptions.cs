@@ -8,7 +8,7 @@ namespace Abi.Llm;
 /// <remarks>Immutable and thread-safe.</remarks>
 public sealed record BeamSearchOptions
 {
-    /// <summary>How many beginnings are kept at every token, and how many texts are given at most. 1 is greedy decoding.</summary>
+    /// <summary>How many beginnings are kept at every token, and how many texts are given at most. 1 is greedy decoding. As there, tokens that the model's file suppresses never come.</summary>
     public int Width { get; init; } = 4;
 
     /// <summary>

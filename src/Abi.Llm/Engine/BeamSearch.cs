@@ -1,5 +1,7 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using System.Diagnostics;
+using System.Text;
 using Abi.Llm.Grammars;
 using Abi.Llm.Models;
 using Abi.Llm.Sampling;
@@ -136,6 +138,11 @@ internal sealed class BeamSearch
             return;
         }
 
+        foreach (var (id, bias) in _engine.Definition.RecommendedSampling.LogitBias)
+        {
+            _candidates.Logits[id] += bias; // what the file suppresses
+        }
+
         var (open, rank, hasEnd) = (0, 0, false);
         for (var wanted = _options.Width + _engine.Tokenizer.EndOfGenerationIds.Count; open < _options.Width; wanted *= 2)
         {
@@ -220,7 +227,10 @@ internal sealed class BeamSearch
     {
         int[] ids = [.. ended.Tokens.Select(static token => token.Id)];
         var elapsed = Stopwatch.GetElapsedTime(_start);
-        return new GenerationResult(_engine.Tokenizer.Decode(ids), [.. ended.Tokens], new GenerationOutcome
+        // As a generation gives them: what goes on after a prompt keeps its first space, and control tokens show under a grammar.
+        var text = new ArrayBufferWriter<byte>();
+        _engine.Tokenizer.DecodeBytes(ids, text, removeSpecial: _options.Grammar is null);
+        return new GenerationResult(Encoding.UTF8.GetString(text.WrittenSpan), [.. ended.Tokens], new GenerationOutcome
         {
             FinishReason = ended.Reason,
             StopTokenId = ended.StopToken,

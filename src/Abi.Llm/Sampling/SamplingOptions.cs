@@ -34,7 +34,7 @@ public sealed record SamplingOptions
     ];
 
     /// <summary>Always the most likely token, whatever a model's file recommends, but for tokens that it suppresses.</summary>
-    public static SamplingOptions Greedy { get; } = new() { Temperature = 0, RepetitionPenalty = 1, Mirostat = default, Order = DefaultOrder };
+    public static SamplingOptions Greedy { get; } = new() { Temperature = 0, RepetitionPenalty = 1, XtcProbability = 0, Mirostat = default, Order = DefaultOrder };
 
     /// <summary>Logits are divided by it; 0 or less keeps only the best token.</summary>
     public float Temperature { get => _temperature ?? 0.8f; init => _temperature = value; }

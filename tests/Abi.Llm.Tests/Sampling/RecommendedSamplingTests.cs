@@ -70,6 +70,17 @@ public sealed class RecommendedSamplingTests
     }
 
     [Test]
+    public void GreedyIsGreedyWhateverAFileRecommends()
+    {
+        var recommended = Read(
+            ("temp", GgufValue.Of(2f)), ("top_k", GgufValue.Of(2)), ("top_p", GgufValue.Of(0.1f)), ("min_p", GgufValue.Of(0.9f)), ("xtc_probability", GgufValue.Of(1f)), ("xtc_threshold", GgufValue.Of(0.01f)),
+            ("penalty_repeat", GgufValue.Of(5f)), ("mirostat", GgufValue.Of(1)), ("sequence", GgufValue.Of("xtc;penalties")));
+        var logits = Enumerable.Range(0, Vocabulary).Select(id => id == 7 ? 2f : id == 8 ? 1.9f : 0).ToArray();
+        Assert.That(SamplerChain.Create(new SamplingOptions { Seed = 1, Temperature = 0, Order = SamplingOptions.DefaultOrder, Mirostat = MirostatMode.Off }.Over(recommended), Vocabulary).Sample(logits, [7, 7]), Is.Not.EqualTo(7), "the file's numbers tell");
+        Assert.That(SamplerChain.Create(SamplingOptions.Greedy.Over(recommended), Vocabulary).Sample(logits, [7, 7]), Is.EqualTo(7));
+    }
+
+    [Test]
     public async Task AModelSamplesAsItsFileRecommends()
     {
         var path = Path.Combine(Path.GetTempPath(), $"abi-{Guid.NewGuid():n}.gguf");
@@ -103,6 +114,8 @@ public sealed class RecommendedSamplingTests
             }
 
             Assert.That((await abi.Llm.CompleteAsync(Prompt)).Text, Is.EqualTo(greedy));
+            Assert.That((await model.BeamSearchAsync(Prompt, new BeamSearchOptions { Width = 1, MaximumTokens = 20 })).Single().Text, Is.EqualTo(greedy), "a beam of one is greedy");
+            Assert.That((await model.BeamSearchAsync(Prompt, new BeamSearchOptions { Width = 4, MaximumTokens = 20 })).SelectMany(text => text.Tokens).Select(token => token.Id), Has.None.EqualTo(first));
             var sampled = await Task.WhenAll(Enumerable.Range(0, 5).Select(seed => model.CompleteAsync(Prompt, new GenerationOptions { MaximumTokens = 20, Sampling = new SamplingOptions { Seed = seed, Temperature = 0.8f } })));
             Assert.That(sampled.Select(result => result.Text).Distinct().Count(), Is.GreaterThan(2));
         }
