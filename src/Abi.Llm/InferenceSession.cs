@@ -158,31 +158,15 @@ public sealed class InferenceSession : IDisposable
     public async Task SaveAsync(string path, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
-            var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16);
-            await using (stream.ConfigureAwait(false))
-            {
-                await SaveAsync(stream, cancellationToken).ConfigureAwait(false);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, path, overwrite: true);
+            using var file = new WholeFile(path, bufferBytes: 1 << 16);
+            await SaveAsync(file.Stream, cancellationToken).ConfigureAwait(false);
+            file.Commit();
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            if (File.Exists(temporary))
-            {
-                File.Delete(temporary);
-            }
-
-            if (exception is IOException or UnauthorizedAccessException)
-            {
-                throw new AbiException($"The session cannot be written to '{path}': {exception.Message.Replace(temporary, path, StringComparison.Ordinal)}", exception);
-            }
-
-            throw;
+            throw new AbiException($"The session cannot be written to '{path}': {exception.Message}", exception);
         }
     }
 

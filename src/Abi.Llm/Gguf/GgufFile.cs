@@ -42,6 +42,9 @@ public sealed partial class GgufFile : IDisposable
     /// <summary>What tells each mapped file from others, and its length; who opens the same file shares it.</summary>
     internal ImmutableArray<(object Identity, long Bytes)> MappedFiles => [.. _owned.OfType<SharedMapping>().Select(static mapping => (mapping.Identity, mapping.Memory.Length))];
 
+    /// <summary>The files of a split model, in order; empty for one file.</summary>
+    internal ImmutableArray<string> PartPaths { get; private init; } = [];
+
     /// <summary>Maps a file, once however often it is opened at the same time; of a split model (<c>-00001-of-0000N.gguf</c>), any part, and the others are found beside it.</summary>
     /// <exception cref="ModelFormatException">The file is broken; the message says what and where.</exception>
     /// <exception cref="AbiException">The file cannot be opened.</exception>
@@ -110,6 +113,7 @@ public sealed partial class GgufFile : IDisposable
         mappings[0].Dispose();
         mappings.Clear();
         var parts = new List<GgufPart>();
+        var paths = ImmutableArray.CreateBuilder<string>(count);
         for (var i = 0; i < count; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -119,6 +123,7 @@ public sealed partial class GgufFile : IDisposable
                 throw new ModelFormatException($"Part {i + 1} of {count} of the split model is missing: put '{System.IO.Path.GetFileName(partPath)}' beside the others", partPath);
             }
 
+            paths.Add(partPath);
             var part = Map(partPath, mappings);
             if (part.Metadata.GetInt32("split.count", 0) != count || part.Metadata.GetInt32("split.no", -1) != i)
             {
@@ -135,7 +140,7 @@ public sealed partial class GgufFile : IDisposable
             throw new ModelFormatException($"The parts hold {tensors.Count} tensors, {tensors.DistinctBy(tensor => tensor.Name, StringComparer.Ordinal).Count()} of them different; the first part promises {expected}", path);
         }
 
-        return new GgufFile(path, parts[0].Version, parts[0].Metadata, tensors, [.. mappings], mappings.Sum(mapping => mapping.Memory.Length));
+        return new GgufFile(path, parts[0].Version, parts[0].Metadata, tensors, [.. mappings], mappings.Sum(mapping => mapping.Memory.Length)) { PartPaths = paths.MoveToImmutable() };
     }
 
     private static GgufPart Map(string path, List<SharedMapping> mappings)

@@ -120,31 +120,15 @@ public sealed class GgufWriter
     public void Write(string path, IProgress<GgufWriteProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        var target = Path.GetFullPath(path);
-        var temporary = $"{target}.{Path.GetRandomFileName()}.part";
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20))
-            {
-                Write(stream, progress, cancellationToken);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, target, overwrite: true);
+            using var file = new WholeFile(path, bufferBytes: 1 << 20);
+            Write(file.Stream, progress, cancellationToken);
+            file.Commit();
         }
-        catch (Exception e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            if (File.Exists(temporary))
-            {
-                File.Delete(temporary);
-            }
-
-            if (e is IOException or UnauthorizedAccessException)
-            {
-                throw new AbiException($"The model file '{path}' cannot be written: {e.Message}", e);
-            }
-
-            throw;
+            throw new AbiException($"The model file '{path}' cannot be written: {e.Message}", e);
         }
     }
 

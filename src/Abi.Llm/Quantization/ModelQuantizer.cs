@@ -42,7 +42,7 @@ public static class ModelQuantizer
 
     /// <summary>Quantises a file.</summary>
     /// <param name="input">The model, of F32, F16 or BF16 weights; any part of a split one.</param>
-    /// <param name="output">The file to make; it appears when it is whole. It may be the input's own name.</param>
+    /// <param name="output">The file to make; it appears when it is whole. It may be the input's own name, unless that is a part of a split one.</param>
     /// <param name="target">What to quantise to.</param>
     /// <param name="options">Threads and permissions.</param>
     /// <param name="progress">Told of every tensor and slab.</param>
@@ -54,6 +54,11 @@ public static class ModelQuantizer
     {
         ArgumentException.ThrowIfNullOrEmpty(output);
         using var model = GgufFile.Open(input, cancellationToken);
+        if (model.PartPaths.Any(part => Path.GetFullPath(part) == Path.GetFullPath(output)))
+        {
+            throw new AbiException($"'{output}' is a part of the split model that is read, which would be lost with it: the result is one file. Name another one.");
+        }
+
         options ??= new ModelQuantizerOptions();
         var plan = Plan(model, target, options);
         var writer = new GgufWriter(Metadata(model.Metadata, target));

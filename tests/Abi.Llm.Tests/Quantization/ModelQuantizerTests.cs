@@ -51,6 +51,49 @@ public sealed class ModelQuantizerTests
     }
 
     [Test]
+    public void APartOfTheModelThatIsReadIsNotWrittenOver()
+    {
+        string[] parts = [.. Enumerable.Range(1, 2).Select(part => Path.Combine(_folder, $"split-0000{part}-of-00002.gguf"))];
+        using (var whole = GgufFile.Open(Make("tiny")))
+        {
+            for (var part = 0; part < 2; part++)
+            {
+                WritePart(parts[part], whole, part);
+            }
+        }
+
+        var before = parts.Select(File.ReadAllBytes).ToList();
+        foreach (var part in parts)
+        {
+            Assert.That(() => ModelQuantizer.Quantize(parts[0], part, QuantizationTarget.Parse("Q8_0")), Throws.TypeOf<AbiException>().With.Message.Contains(part).And.Message.Contains("part"));
+        }
+
+        Assert.That(parts.Select(File.ReadAllBytes), Is.EqualTo(before));
+        var result = Path.Combine(_folder, "whole.gguf");
+        Assert.That(ModelQuantizer.Quantize(parts[1], result, QuantizationTarget.Parse("Q8_0")), Is.EqualTo(ModelQuantizer.Quantize(Path.Combine(_folder, "model.gguf"), result, QuantizationTarget.Parse("Q8_0"))).Using<TensorConversion>((a, b) => a.Name == b.Name && a.BytesAfter == b.BytesAfter));
+    }
+
+    [Test]
+    public void WhatAKilledQuantisationLeftIsTakenAway()
+    {
+        var model = Make("tiny");
+        var output = Path.Combine(_folder, "out.gguf");
+        var (left, held, young, other) = ($"{output}.{Guid.NewGuid():N}.part", $"{output}.{Guid.NewGuid():N}.part", $"{output}.{Guid.NewGuid():N}.part", $"{output}.mine.part");
+        foreach (var path in (string[])[left, held, young, other])
+        {
+            File.WriteAllText(path, "left");
+            File.SetLastWriteTimeUtc(path, DateTime.UtcNow.AddMinutes(path == young ? 0 : -2));
+        }
+
+        using (new FileStream(held, FileMode.Open, FileAccess.Write, FileShare.None))
+        {
+            ModelQuantizer.Quantize(model, output, QuantizationTarget.Parse("Q8_0"));
+        }
+
+        Assert.That(Directory.GetFiles(_folder), Is.EquivalentTo(new[] { model, output, held, young, other }));
+    }
+
+    [Test]
     public void RowsThatAreNotWholeBlocksFallBack()
     {
         var model = Make("tiny,embedding=288,feedforward=96,heads=6,kvheads=3,vocabulary=300");
@@ -130,6 +173,25 @@ public sealed class ModelQuantizerTests
         Assert.That(fractions, Is.Ordered);
         Assert.That(fractions[0], Is.Zero);
         Assert.That(fractions[^1], Is.EqualTo(1));
+    }
+
+    /// <summary>Writes one of two parts: every second tensor. Writers leave keys of parts out, so they are made of others afterwards.</summary>
+    private static void WritePart(string path, GgufFile whole, int part)
+    {
+        var writer = new GgufWriter(whole.Metadata.With("splat.no", GgufValue.Of((ushort)part)).With("splat.count", GgufValue.Of((ushort)2)).With("splat.tensors.count", GgufValue.Of(whole.Tensors.Count)));
+        foreach (var tensor in whole.Tensors.Where((_, i) => i % 2 == part))
+        {
+            writer.Add(tensor);
+        }
+
+        writer.Write(path);
+        var bytes = File.ReadAllBytes(path);
+        for (var at = 0; bytes.AsSpan(at).IndexOf("splat."u8) is var offset and >= 0; at += offset)
+        {
+            "split."u8.CopyTo(bytes.AsSpan(at + offset));
+        }
+
+        File.WriteAllBytes(path, bytes);
     }
 
     private string Make(string shape, string target = "F32")

@@ -44,6 +44,32 @@ public sealed class SavedSessionTests
     }
 
     [Test]
+    public async Task WhatAKilledSaveLeftIsTakenAway()
+    {
+        var folder = Directory.CreateTempSubdirectory("abi-session").FullName;
+        try
+        {
+            var path = Path.Combine(folder, "saved");
+            await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact);
+            using var session = model.CreateSession();
+            await RunAsync(session.Start([3, 4], Tokens(3)));
+            var left = $"{path}.{Guid.NewGuid():N}.part";
+            await File.WriteAllTextAsync(left, "left");
+            File.SetLastWriteTimeUtc(left, DateTime.UtcNow.AddMinutes(-2));
+            await Task.WhenAll(session.SaveAsync(path), session.SaveAsync(path)); // one leaves the other alone
+            Assert.That(Directory.GetFiles(folder), Is.EqualTo(new[] { path }));
+            using var restored = await model.RestoreSessionAsync(path);
+            Assert.That(restored.GetIds(), Is.EqualTo(session.GetIds()));
+            var error = Assert.ThrowsAsync<AbiException>(() => session.SaveAsync(Path.Combine(folder, "none", "saved")));
+            Assert.That(error!.Message, Does.Contain("none").And.Not.Contain(".part"));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Test]
     public async Task MirostatGoesOnToo()
     {
         await using var model = await TestModels.LoadAsync("models", "llama.gguf", Exact);
