@@ -19,7 +19,8 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
 {
     private readonly GgufFile _file;
     private readonly IDisposable? _ownedDevice;
-    private int _isDisposed;
+    private readonly Lock _freeing = new();
+    private volatile bool _isDisposed;
 
     private LanguageModel(GgufFile file, Tokenizer tokenizer, ModelDefinition definition, InferenceEngine engine, string deviceName, IDisposable? ownedDevice)
     {
@@ -84,6 +85,11 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
         options.Validate();
         return Task.Run(() => Load(path, options, progress, cancellationToken), cancellationToken);
     }
+
+    /// <summary>Loads a GGUF file.</summary>
+    /// <inheritdoc cref="LoadAsync(string, ModelLoadOptions?, IProgress{ModelLoadProgress}?, CancellationToken)"/>
+    [OverloadResolutionPriority(1)] // of both that `default` fits
+    public static Task<LanguageModel> LoadAsync(string path, ModelLoadOptions? options, CancellationToken cancellationToken) => LoadAsync(path, options, progress: null, cancellationToken);
 
     /// <summary>Generates text after a prompt, piece by piece; the last piece carries the outcome.</summary>
     /// <param name="prompt">The text to continue; for an encoder-decoder model, the input.</param>
@@ -347,15 +353,11 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
         return scores;
     }
 
-    /// <summary>Ends what runs, frees the state and unmaps the file; a second call does nothing.</summary>
+    /// <summary>Ends what runs, frees the state and unmaps the file; a second call waits until the first is done.</summary>
     /// <remarks>From a callback that runs on the engine's thread it only begins: the step that the callback belongs to still uses what is freed.</remarks>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
-        {
-            return;
-        }
-
+        _isDisposed = true;
         if (Engine.IsOnThread)
         {
             ThreadPool.UnsafeQueueUserWorkItem(static model => model.Free(), this, preferLocal: false); // the step that the callback belongs to still uses it
@@ -366,17 +368,20 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
         }
     }
 
-    /// <summary>Ends what runs, frees the state and unmaps the file; a second call does nothing.</summary>
+    /// <summary>Ends what runs, frees the state and unmaps the file; a second call waits until the first is done.</summary>
     public ValueTask DisposeAsync() => new(Task.Run(Dispose));
 
     private void Free()
     {
-        Engine.Dispose();
-        _ownedDevice?.Dispose();
-        _file.Dispose();
+        lock (_freeing)
+        {
+            Engine.Dispose();
+            _ownedDevice?.Dispose();
+            _file.Dispose();
+        }
     }
 
-    private void RequireOpen() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
+    private void RequireOpen() => ObjectDisposedException.ThrowIf(_isDisposed, this);
 
     private static LanguageModel Load(string path, ModelLoadOptions options, IProgress<ModelLoadProgress>? progress, CancellationToken cancellationToken)
     {

@@ -33,6 +33,41 @@ public sealed class LanguageModelTests
     }
 
     [Test]
+    public async Task ACancellationTokenMayStandBehindTheOptions()
+    {
+        var options = new GenerationOptions { Sampling = SamplingOptions.Greedy, MaximumTokens = 3 };
+        await using var model = await LanguageModel.LoadAsync(StoriesModel.Path, new ModelLoadOptions(), CancellationToken.None);
+        Assert.That((await model.CompleteAsync(Prompt, options, CancellationToken.None)).Tokens, Has.Length.EqualTo(3));
+        using var cancelled = new CancellationTokenSource();
+        await cancelled.CancelAsync();
+        Assert.That(() => model.CompleteAsync(Prompt, options, cancelled.Token), Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    [Test]
+    public async Task ASecondDisposeWaitsForTheFirst()
+    {
+        using var isFreeing = new ManualResetEventSlim();
+        using var mayFree = new ManualResetEventSlim();
+        var device = new WatchedDevice
+        {
+            OnDisposed = () =>
+            {
+                isFreeing.Set();
+                mayFree.Wait();
+            },
+        };
+        var model = await TestModels.LoadAsync("models", "llama.gguf", device: device);
+        var first = model.DisposeAsync().AsTask();
+        isFreeing.Wait();
+        var second = model.DisposeAsync().AsTask();
+        var isEarly = await Task.WhenAny(second, Task.Delay(200)) == second;
+        mayFree.Set();
+        await Task.WhenAll(first, second);
+        Assert.That(isEarly, Is.False);
+        await model.DisposeAsync();
+    }
+
+    [Test]
     public async Task BrokenFilesAreRefusedAndWhatLoadsGivesFiniteText()
     {
         using var index = JsonDocument.Parse(await File.ReadAllBytesAsync(Fixtures.Path("malformed", "index.json")));
