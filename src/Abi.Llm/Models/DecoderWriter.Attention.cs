@@ -234,7 +234,7 @@ internal sealed partial class DecoderWriter
         var key = $"{_architecture.Name}.attention.sliding_window_pattern";
         if (_metadata.TryGet(key, out var pattern) && pattern.Type == Gguf.GgufValueType.Array)
         {
-            var sliding = _metadata.GetBooleanArray(key);
+            var sliding = Once(key, _metadata.GetBooleanArray);
             return block < sliding.Length && sliding[block];
         }
 
@@ -281,7 +281,7 @@ internal sealed partial class DecoderWriter
         get
         {
             var key = $"{_architecture.Name}.rope.dimension_sections";
-            return _architecture.ReadsRopeSections && _metadata.Contains(key) && _metadata.GetInt32Array(key) is [> 0, > 0, ..];
+            return _architecture.ReadsRopeSections && _metadata.Contains(key) && Once(key, _metadata.GetInt32Array) is [> 0, > 0, ..];
         }
     }
 
@@ -333,7 +333,7 @@ internal sealed partial class DecoderWriter
             return true;
         }
 
-        var rotates = _metadata.GetBooleanArray(key);
+        var rotates = Once(key, _metadata.GetBooleanArray);
         return block >= rotates.Length || rotates[block];
     }
 
@@ -411,7 +411,7 @@ internal sealed partial class DecoderWriter
             return null;
         }
 
-        var sections = _metadata.GetInt32Array(key);
+        var sections = Once(key, _metadata.GetInt32Array);
         if (sections.Length < 3 || sections.Any(length => length is < 0 or > 1 << 20))
         {
             throw new ModelFormatException($"'{key}' is [{string.Join(", ", sections)}]; it must be three or four lengths", _tensors.File.Path);

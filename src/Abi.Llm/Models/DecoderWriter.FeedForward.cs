@@ -197,7 +197,7 @@ internal sealed partial class DecoderWriter
         float value;
         if (_metadata.TryGet(key, out var given) && given.Type == Gguf.GgufValueType.Array)
         {
-            var values = _metadata.GetSingleArray(key);
+            var values = Once(key, _metadata.GetSingleArray);
             value = _block < values.Length ? values[_block] : float.NaN;
         }
         else

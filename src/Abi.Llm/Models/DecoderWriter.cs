@@ -20,6 +20,7 @@ internal sealed partial class DecoderWriter
     private Value? _layerEmbeddings;
     private Value[]? _streams;
     private readonly KeysAndValues?[] _kept = new KeysAndValues?[2]; // by the last block that does not slide, and by the last that does
+    private readonly Dictionary<string, Array> _arrays = new(StringComparer.Ordinal); // of the metadata, by key
     private int _block;
     private bool _isForEmbeddings;
     private GraphBuilder _graph = new();
@@ -228,6 +229,17 @@ internal sealed partial class DecoderWriter
 
     /// <summary>A number that only some families have: its key where <see cref="Architecture.Reads"/> names it, else the line's constant, else the fallback.</summary>
     private float Optional(string key, float fallback) => _architecture.Reads.Contains(key, StringComparer.Ordinal) ? Number(key, fallback) : _architecture.Defaults.GetValueOrDefault(key, fallback);
+
+    /// <summary>An array of the metadata, which is read once however often blocks ask for their elements: a hostile file's is long.</summary>
+    private T[] Once<T>(string key, Func<string, T[]> read)
+    {
+        if (!_arrays.TryGetValue(key, out var known))
+        {
+            _arrays[key] = known = read(key);
+        }
+
+        return (T[])known;
+    }
 
     /// <summary>A number of this architecture: its key, else its line's constant, else the fallback.</summary>
     private float Number(string key, float fallback)

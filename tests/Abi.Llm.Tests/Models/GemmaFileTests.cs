@@ -47,6 +47,20 @@ public sealed class GemmaFileTests
     public void StreamsNeedEmbeddingsOfBlocks() => With("gemma3n-few", [("embedding_length_per_layer_input", GgufValue.Of(0u))], file =>
         Assert.That(() => ModelDefinition.Create(file), Throws.TypeOf<ModelFormatException>().With.Message.Contains("gemma3n.embedding_length_per_layer_input")));
 
+    /// <summary>A file may hold more numbers than it has blocks, and every block asks for its own several times.</summary>
+    [Test]
+    public void ALongArrayIsReadOnce()
+    {
+        const int Length = 1 << 20;
+        var slides = Enumerable.Range(0, Length).Select(block => block % 3 != 2).ToArray();
+        With("gemma4-dense", [("attention.sliding_window_pattern", GgufValue.Of(slides.AsSpan()))], file =>
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            ModelDefinition.Create(file);
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(2 * Length * (sizeof(int) + sizeof(bool))));
+        });
+    }
+
     private static void With(string name, (string Key, GgufValue Value)[] keys, Action<GgufFile> look)
     {
         var path = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}.gguf");
