@@ -73,10 +73,8 @@ public sealed class RecommendedSamplingTests
     public void GreedyIsGreedyWhateverAFileRecommends()
     {
         var recommended = Read(
-            ("temp", GgufValue.Of(2f)), ("top_k", GgufValue.Of(2)), ("top_p", GgufValue.Of(0.1f)), ("min_p", GgufValue.Of(0.9f)), ("xtc_probability", GgufValue.Of(1f)), ("xtc_threshold", GgufValue.Of(0.01f)),
-            ("penalty_repeat", GgufValue.Of(5f)), ("mirostat", GgufValue.Of(1)), ("sequence", GgufValue.Of("xtc;penalties")));
+            ("temp", GgufValue.Of(2f)), ("top_k", GgufValue.Of(2)), ("min_p", GgufValue.Of(0.9f)), ("xtc_probability", GgufValue.Of(1f)), ("xtc_threshold", GgufValue.Of(0.01f)), ("penalty_repeat", GgufValue.Of(5f)), ("mirostat", GgufValue.Of(1)), ("sequence", GgufValue.Of("xtc;penalties")));
         var logits = Enumerable.Range(0, Vocabulary).Select(id => id == 7 ? 2f : id == 8 ? 1.9f : 0).ToArray();
-        Assert.That(SamplerChain.Create(new SamplingOptions { Seed = 1, Temperature = 0, Order = SamplingOptions.DefaultOrder, Mirostat = MirostatMode.Off }.Over(recommended), Vocabulary).Sample(logits, [7, 7]), Is.Not.EqualTo(7), "the file's numbers tell");
         Assert.That(SamplerChain.Create(SamplingOptions.Greedy.Over(recommended), Vocabulary).Sample(logits, [7, 7]), Is.EqualTo(7));
     }
 
