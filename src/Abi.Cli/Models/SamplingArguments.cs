@@ -11,7 +11,7 @@ internal static class SamplingArguments
     private static readonly SamplingOptions Defaults = new();
 
     private static readonly Option<string?> Samplers = Options.Text(
-        "--samplers", "NAMES", "the samplers in order, separated by `;`; one that is left out is off", string.Join(';', SamplingOptions.DefaultOrder.Select(NameOf)));
+        "--samplers", "NAMES", "the samplers in order, separated by `;`; one that is left out is off", string.Join(';', SamplingOptions.DefaultOrder.Select(SamplerNames.Of)));
 
     private static readonly Option<string?> Sequence = Options.Text("--sampler-seq --sampling-seq", "LETTERS", "the same as letters: e penalties, d dry, s top_n_sigma, k top_k, y typ_p, z tfs, p top_p, m min_p, x xtc, t temperature");
     private static readonly Option<long?> Seed = new(["-s", "--seed"], "N", "the seed; -1 takes a random one", null, text => long.Parse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture) is var seed and >= 0 ? seed : null) { DefaultText = "-1" };
@@ -99,7 +99,7 @@ internal static class SamplingArguments
 
         if (arguments.Get(Samplers) is { } names)
         {
-            sampling = sampling with { Order = Order(names.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), Find) };
+            sampling = sampling with { Order = Order(names.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), SamplerNames.Find) };
         }
         else if (arguments.Get(Sequence) is { } letters)
         {
@@ -123,36 +123,7 @@ internal static class SamplingArguments
     /// <summary>The chain's links in the order of the names. Adaptive-p is the choice behind the chain, not a link, so naming it changes nothing.</summary>
     private static ImmutableArray<SamplerKind> Order(IEnumerable<string> names, Func<string, SamplerKind?> find) =>
         [.. names.Where(name => name is not ("adaptive_p" or "adaptive-p" or "a")).Select(name => find(name)
-            ?? throw new UsageException($"'{name}' is not a sampler. There are: {string.Join(", ", SamplingOptions.DefaultOrder.Select(NameOf))}."))];
-
-    private static string NameOf(SamplerKind kind) => kind switch
-    {
-        SamplerKind.Penalties => "penalties",
-        SamplerKind.Dry => "dry",
-        SamplerKind.TopNSigma => "top_n_sigma",
-        SamplerKind.TopK => "top_k",
-        SamplerKind.Typical => "typ_p",
-        SamplerKind.TailFree => "tfs",
-        SamplerKind.TopP => "top_p",
-        SamplerKind.MinP => "min_p",
-        SamplerKind.Xtc => "xtc",
-        _ => "temperature",
-    };
-
-    private static SamplerKind? Find(string name) => name.ToLowerInvariant().Replace('-', '_') switch
-    {
-        "penalties" => SamplerKind.Penalties,
-        "dry" => SamplerKind.Dry,
-        "top_n_sigma" => SamplerKind.TopNSigma,
-        "top_k" => SamplerKind.TopK,
-        "typ_p" or "typical_p" or "typical" or "typ" => SamplerKind.Typical,
-        "tfs" or "tfs_z" or "tail_free" => SamplerKind.TailFree,
-        "top_p" or "nucleus" => SamplerKind.TopP,
-        "min_p" => SamplerKind.MinP,
-        "xtc" => SamplerKind.Xtc,
-        "temperature" or "temp" => SamplerKind.Temperature,
-        _ => null,
-    };
+            ?? throw new UsageException($"'{name}' is not a sampler. There are: {string.Join(", ", SamplingOptions.DefaultOrder.Select(SamplerNames.Of))}."))];
 
     private static SamplerKind? FindLetter(string letter) => letter switch
     {

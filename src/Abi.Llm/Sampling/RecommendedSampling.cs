@@ -32,7 +32,7 @@ internal static class RecommendedSampling
         Number("mirostat_tau", float.MinValue, value => options with { MirostatTau = value });
         Number("mirostat_eta", float.MinValue, value => options with { MirostatEta = value });
         if (metadata.TryGet($"{Prefix}sequence", out var sequence) && sequence.Type == GgufValueType.String
-            && sequence.AsString().Split(';').Select(KindOf).OfType<SamplerKind>().ToImmutableArray() is { IsEmpty: false } order)
+            && sequence.AsString().Split(';').Select(SamplerNames.Find).OfType<SamplerKind>().ToImmutableArray() is { IsEmpty: false } order)
         {
             options = options with { Order = order };
         }
@@ -64,18 +64,4 @@ internal static class RecommendedSampling
             ? value.Type == GgufValueType.UInt64 ? BitConverter.ToUInt64(value.Bytes) : value.AsDouble()
             : null;
     }
-
-    private static SamplerKind? KindOf(string name) => name switch
-    {
-        "penalties" => SamplerKind.Penalties,
-        "dry" => SamplerKind.Dry,
-        "top_n_sigma" => SamplerKind.TopNSigma,
-        "top_k" => SamplerKind.TopK,
-        "typ_p" or "typical_p" => SamplerKind.Typical,
-        "top_p" => SamplerKind.TopP,
-        "min_p" => SamplerKind.MinP,
-        "xtc" => SamplerKind.Xtc,
-        "temperature" or "temp" => SamplerKind.Temperature,
-        _ => null,
-    };
 }
