@@ -123,7 +123,7 @@ internal static class Restoration
 
         foreach (var name in target.List())
         {
-            plain.Rename(Path.Combine(Name, name), name);
+            plain.Rename($"{Name}/{name}", name);
         }
 
         return sequence;
@@ -138,7 +138,7 @@ internal static class Restoration
                 root.FlushFolder();
             }
 
-            root.Rename(Path.Combine(WorkName, name), name);
+            root.Rename($"{WorkName}/{name}", name);
             moved.Push(name);
         }
 

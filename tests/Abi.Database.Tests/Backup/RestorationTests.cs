@@ -58,7 +58,7 @@ public sealed class RestorationTests
         var error = Assert.ThrowsAsync<DatabaseException>(() => VectorDatabase.RestoreAsync(folder["backup"], folder["target"]))!;
         Assert.That(error.Message, Does.Contain("not empty").And.Contain(present.Split('/')[0]));
         Assert.That(error.Message.Contains("cut short", StringComparison.Ordinal), Is.EqualTo(present.StartsWith(Restoration.WorkName, StringComparison.Ordinal)));
-        Assert.That(Directory.GetFiles(folder["target"], "*", SearchOption.AllDirectories), Is.EqualTo((string[])[Path.Combine(folder["target"], present)]));
+        Assert.That(Directory.GetFiles(folder["target"], "*", SearchOption.AllDirectories), Is.EqualTo((string[])[Path.GetFullPath(present, folder["target"])]));
     }
 
     /// <summary>What a backup that was cut short has left, or somebody has put there, neither hinders a restore nor is taken along.</summary>

@@ -97,8 +97,12 @@ public sealed class ModelQuantizerTests
     public void RowsThatAreNotWholeBlocksFallBack()
     {
         var model = Make("tiny,embedding=288,feedforward=96,heads=6,kvheads=3,vocabulary=300");
-        using var file = GgufFile.Open(model);
-        var plan = ModelQuantizer.Plan(file, QuantizationTarget.Parse("Q4_K_M")).ToDictionary(entry => entry.Name, entry => entry.To);
+        Dictionary<string, TensorType> plan;
+        using (var file = GgufFile.Open(model))
+        {
+            plan = ModelQuantizer.Plan(file, QuantizationTarget.Parse("Q4_K_M")).ToDictionary(entry => entry.Name, entry => entry.To);
+        }
+
         Assert.That(plan["token_embd.weight"], Is.EqualTo(TensorType.Q5_0));
         Assert.That(plan["output.weight"], Is.EqualTo(TensorType.Q8_0));
         Assert.That(plan["blk.1.attn_q.weight"], Is.EqualTo(TensorType.Q5_0));
