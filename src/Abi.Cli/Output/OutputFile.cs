@@ -29,16 +29,28 @@ internal static class OutputFile
     // What is written takes the place of a link, but a link of the same content is the original by another name; and so it is by way of a folder that is a link.
     private static string Place(string path)
     {
-        var place = Path.GetFullPath(File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path);
+        var place = Path.GetFullPath(Target(new FileInfo(path)) ?? path);
         for (var folder = Path.GetDirectoryName(place); folder is not null; folder = Path.GetDirectoryName(folder))
         {
-            if (Directory.Exists(folder) && Directory.ResolveLinkTarget(folder, returnFinalTarget: true) is { } target)
+            if (Target(new DirectoryInfo(folder)) is { } target)
             {
-                return Place(Path.Combine(target.FullName, Path.GetRelativePath(folder, place)));
+                return Place(Path.Combine(target, Path.GetRelativePath(folder, place)));
             }
         }
 
         return place;
+    }
+
+    private static string? Target(FileSystemInfo link)
+    {
+        try
+        {
+            return link.Exists ? link.ResolveLinkTarget(returnFinalTarget: true)?.FullName : null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null; // what cannot be asked, as the root of a drive on Windows, is no link
+        }
     }
 
     /// <summary>Writes a file beside its place, and puts it there when it is whole and on the disk. What a command that was killed left is written over; one that runs is left alone.</summary>
