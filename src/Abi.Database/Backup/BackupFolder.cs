@@ -155,7 +155,7 @@ internal sealed class BackupFolder : IDisposable
 
     private static List<BackupChain> All(IStorage root) => [.. root.Folders().Select(BackupChain.Parse).OfType<BackupChain>().OrderBy(chain => chain.Number)];
 
-    private static bool IsWhole(IStorage root, BackupChain chain) => root.Exists(Path.Combine(chain.Name, Manifest.FileName)); // also false of a folder that is gone by now
+    private static bool IsWhole(IStorage root, BackupChain chain) => root.Exists($"{chain.Name}/{Manifest.FileName}"); // also false of a folder that is gone by now
 
     // A moment before the backup is known when it lies in the log behind the files.
     private static bool HasState(IStorage storage, BackupChain chain, RestoreOptions limits)

@@ -4,7 +4,7 @@ namespace Abi.Database.Storage;
 
 /// <summary>
 /// All that a database does with its folder. The real one is <see cref="DiskStorage"/>; tests put one in its place that cuts the power, fails calls or damages bytes.
-/// Names are file names inside the one folder. Bytes are given and taken as they are on the disk; <see cref="StorageContent"/> has the content of files of an encrypted database.
+/// Names are file names inside the one folder; "folder/name" is one in a folder of it. Bytes are given and taken as they are on the disk; <see cref="StorageContent"/> has the content of files of an encrypted database.
 /// </summary>
 internal interface IStorage : IDisposable
 {
