@@ -220,7 +220,8 @@ internal sealed class MemoryStorage : IStorage
         Dictionary<string, byte[]> files = new(StringComparer.Ordinal);
         foreach (var (name, inode) in names)
         {
-            var bytes = durable.GetValueOrDefault(inode) ?? [];
+            using var content = new MemoryStream();
+            content.Write(durable.GetValueOrDefault(inode) ?? []);
             var keep = random.Next(3); // none, some, all
             foreach (var write in (unflushed.GetValueOrDefault(inode) ?? []).OrderBy(_ => random.Next()))
             {
@@ -229,14 +230,15 @@ internal sealed class MemoryStorage : IStorage
                     var length = Math.Min(512 - (int)((write.Offset + at) % 512), write.Bytes.Length - at);
                     if (keep == 2 || (keep == 1 && random.Next(2) == 0))
                     {
-                        bytes = Put(bytes, write.Offset + at, write.Bytes.AsSpan(at, length));
+                        content.Position = write.Offset + at;
+                        content.Write(write.Bytes, at, length);
                     }
 
                     at += length;
                 }
             }
 
-            files[name] = bytes;
+            files[name] = content.ToArray();
         }
 
         return Of(files);
