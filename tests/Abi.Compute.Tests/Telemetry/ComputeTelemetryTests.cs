@@ -31,15 +31,16 @@ public sealed class ComputeTelemetryTests
     [TestCase("", "1")]
     [TestCase("ABI_EMIT", "0")]
     [TestCase("DOTNET_EnableAVX512", "0")]
+    [TestCase("DOTNET_EnableAVX512,DOTNET_EnableAVXVNNI", "0")]
     [TestCase("DOTNET_EnableAVX2", "0")]
     public void PathsAreThoseOfTheProcess(string variable, string value)
     {
-        var variables = variable.Length == 0 ? null : new Dictionary<string, string> { [variable] = value };
+        var variables = variable.Length == 0 ? null : variable.Split(',').ToDictionary(name => name, _ => value);
         var lines = ChildProcess.Run(PrintPaths, variables).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.That(lines[0], Is.EqualTo(lines[1]), "the path that is told is the one that computes");
         if (variable.Length > 0)
         {
-            Assert.That(lines[0], Does.Not.Contain(variable == "ABI_EMIT" ? "emitted" : variable == "DOTNET_EnableAVX2" ? "avx" : "avx512"));
+            Assert.That(lines[0], Does.Not.Contain(variable == "ABI_EMIT" ? "emitted" : variable == "DOTNET_EnableAVX2" ? "avx" : variable.EndsWith("VNNI", StringComparison.Ordinal) ? "vnni" : "avx512"));
         }
 
         Assert.That(lines[2..], Has.Length.EqualTo(lines[0].Split("emitted").Length - 1).And.All.EndsWith(" used"), "a tile, and a few rows of packed panels");
@@ -101,7 +102,7 @@ public sealed class ComputeTelemetryTests
         var (_, tags) = Read("abi.compute.matrices").Single();
         Console.WriteLine($"{tags["abi.compute.format"]} {tags["abi.compute.activations"]} {tags["abi.compute.path"]} {tags["abi.compute.few_rows.path"]}");
         var tile = Int8Tile.Best<Q4_0Levels>();
-        var few = PackedRows<Q4_0Levels>.Emitted is null ? tile.Path : Emitter.HasVnni512 ? "emitted_avx512" : "emitted_avx2";
+        var few = PackedRows<Q4_0Levels>.Emitted is null ? tile.Path : Emitter.HasVnni512 ? "emitted_avx512" : Emitter.HasVnni256 ? "emitted_avx_vnni" : "emitted_avx2";
         Console.WriteLine($"Q4_0 int8 {tile.Path} {few}");
         foreach (var (value, made) in Read("abi.compute.emitted_kernels"))
         {

@@ -5,6 +5,8 @@ internal static class KernelPath
 {
     public const string EmittedAvx512 = "emitted_avx512";
 
+    public const string EmittedAvxVnni = "emitted_avx_vnni";
+
     public const string EmittedAvx2 = "emitted_avx2";
 
     public const string Avx512 = "avx512";

@@ -26,7 +26,7 @@ public sealed class Int8TileTests
     [Test]
     public void EmittedTilesAreUsedWhereTheyCanBe()
     {
-        if (!Emitter.HasVnni512 && (!Emitter.HasAvx2 || AvxVnni.IsSupported))
+        if (Emitter.Path is null)
         {
             Assert.Ignore("This process makes no machine code.");
         }
@@ -138,7 +138,7 @@ public sealed class Int8TileTests
             Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile<TFormat, Avx512Dot, Vector512<int>, Lanes16, Vector512<float>>()), $"{TFormat.Type}, AVX-512");
         }
 
-        if (Emitter.HasVnni512 || (Emitter.HasAvx2 && !AvxVnni.IsSupported))
+        if (Emitter.Path is not null)
         {
             Assert.That(EmittedInt8Tile.TryCreate<TFormat>(), Is.Not.Null, $"{TFormat.Type}, emitted");
         }

@@ -10,7 +10,8 @@ namespace Abi.Compute.Cpu.Products.Emission;
 /// <param name="narrow">
 /// Whether vectors are 256 bits, for machines without AVX-512: the same opcodes in VEX form (section 2.3) over ymm0 to ymm15, without broadcasts as part of another instruction.
 /// </param>
-internal sealed class Assembler(bool narrow = false)
+/// <param name="vnni">Whether such machines have AVX-VNNI, so that <see cref="DotBytes(int, int, int)"/> may be used.</param>
+internal sealed class Assembler(bool narrow = false, bool vnni = false)
 {
     private const int Map0F = 1;
     private const int Map0F38 = 2;
@@ -27,6 +28,9 @@ internal sealed class Assembler(bool narrow = false)
 
     /// <summary>Whether vectors are 256 bits.</summary>
     public bool IsNarrow => narrow;
+
+    /// <summary>Whether products of four bytes may be used.</summary>
+    public bool HasDots => !narrow || vnni;
 
     /// <summary>The floats of a vector.</summary>
     public int Lanes => narrow ? 8 : 16;
@@ -70,9 +74,20 @@ internal sealed class Assembler(bool narrow = false)
     /// <summary>zmm = 16 times the 32 bits at [memory].</summary>
     public void Broadcast(int zmm, Register at, int offset, Register? index = null) => Memory(Map0F38, P66, 0, 0x58, zmm, 0, at, offset, index: index);
 
-    /// <summary>zmm = 16 times the integer at [memory], shifted left.</summary>
+    /// <summary>zmm = 16 times the integer at [memory], shifted left, if only by nothing.</summary>
     public void BroadcastShifted(int zmm, Register at, int offset, int shift, Register? index = null)
     {
+        if (narrow || shift == 0)
+        {
+            Broadcast(zmm, at, offset, index);
+            if (shift > 0)
+            {
+                ShiftLeft(zmm, zmm, shift);
+            }
+
+            return;
+        }
+
         Memory(Map0F, P66, 0, 0x72, 6, zmm, at, offset, broadcast: true, index: index);
         Byte(shift);
     }

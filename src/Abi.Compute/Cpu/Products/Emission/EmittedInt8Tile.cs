@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 using Abi.Compute.Cpu.Products.Formats;
 using Abi.Compute.Cpu.Products.Int8;
 using Abi.Compute.Memory;
@@ -28,43 +27,31 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
     public static EmittedInt8Tile? TryCreate<TFormat>()
         where TFormat : struct, ILevelFormat
     {
-        if (!Emitter.HasVnni512)
+        if (Emitter.Path is null)
         {
-            // 256-bit VNNI is better where it is, and .NET has it
-            return Emitter.HasAvx2 && !AvxVnni.IsSupported ? TryPlace<TFormat>(WriteNarrow<TFormat>()) : null;
+            return null;
         }
 
-        return TryPlace<TFormat>(WriteWide<TFormat>());
+        var (code, starts, mostLevel) = Write<TFormat>(Emitter.CreateAssembler());
+        return Emitter.Keep("int8_tile", TFormat.Type, code, starts, static functions => new EmittedInt8Tile(functions), tile => IsRight<TFormat>(tile, mostLevel));
     }
 
-    /// <summary>Writes the functions of 512 bits, for one, two and three rows.</summary>
-    internal static (byte[] Code, int[] Starts, int MostLevel) WriteWide<TFormat>()
-        where TFormat : struct, ILevelFormat
-    {
-        var assembler = new Assembler();
-        var starts = assembler.ForRows(3, rows => Int8Tile512Program.Write(assembler, Int8TileShape.Of<TFormat>(), rows));
-        return (assembler.ToArray(), starts, 127);
-    }
-
-    /// <summary>The same in AVX2.</summary>
-    internal static (byte[] Code, int[] Starts, int MostLevel) WriteNarrow<TFormat>()
+    /// <summary>Writes the functions for one, two and three rows, and says which levels they are for.</summary>
+    /// <param name="to">Where to: with VNNI, or narrow in AVX2.</param>
+    internal static (byte[] Code, int[] Starts, int MostLevel) Write<TFormat>(Assembler to)
         where TFormat : struct, ILevelFormat
     {
         var shape = Int8TileShape.Of<TFormat>();
-        var assembler = new Assembler(narrow: true);
-        var constants = Int8Tile256Program.WriteConstants(assembler, TFormat.OffsetShift);
-        var starts = assembler.ForRows(3, rows => Int8Tile256Program.Write(assembler, constants, shape, rows));
-        return (assembler.ToArray(), starts, shape.GreatestLevel);
-    }
+        if (to.HasDots)
+        {
+            var dots = to.ForRows(3, rows => Int8TileVnniProgram.Write(to, shape, rows));
+            return (to.ToArray(), dots, 127);
+        }
 
-    private static EmittedInt8Tile? TryPlace<TFormat>((byte[] Code, int[] Starts, int MostLevel) written)
-        where TFormat : struct, ILevelFormat => Emitter.Keep(
-            "int8_tile",
-            TFormat.Type,
-            written.Code,
-            written.Starts,
-            static functions => new EmittedInt8Tile(functions),
-            tile => IsRight<TFormat>(tile, written.MostLevel));
+        var constants = Int8Tile256Program.WriteConstants(to, TFormat.OffsetShift);
+        var starts = to.ForRows(3, rows => Int8Tile256Program.Write(to, constants, shape, rows));
+        return (to.ToArray(), starts, shape.GreatestLevel);
+    }
 
     public override void One(Int8TileArguments* arguments) => _one(arguments);
 

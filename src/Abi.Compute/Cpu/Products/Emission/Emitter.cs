@@ -18,14 +18,17 @@ internal static unsafe class Emitter
     /// <summary>Whether 256-bit code of AVX2, FMA and F16C may be made, on a machine for which none of 512 bits is made.</summary>
     public static bool HasAvx2 { get; } = Wanted() && RuntimeInformation.ProcessArchitecture == Architecture.X64 && !ProcessorFeatures.HasAvx512 && ProcessorFeatures.HasAvx2 && ProcessorFeatures.HasHalves;
 
+    /// <summary>Whether that code may also have VNNI of 256 bits.</summary>
+    public static bool HasVnni256 { get; } = HasAvx2 && ProcessorFeatures.HasAvxVnni;
+
     /// <summary>Whether code of AVX512_BF16 may be made.</summary>
     public static bool HasBf16 { get; } = HasVnni512 && ProcessorFeatures.HasBf16;
 
     /// <summary>The name of the way that kernels are written for here; null where none are.</summary>
-    public static string? Path => HasVnni512 ? KernelPath.EmittedAvx512 : HasAvx2 ? KernelPath.EmittedAvx2 : null;
+    public static string? Path => HasVnni512 ? KernelPath.EmittedAvx512 : HasVnni256 ? KernelPath.EmittedAvxVnni : HasAvx2 ? KernelPath.EmittedAvx2 : null;
 
-    /// <summary>An assembler for the width that code is made for here.</summary>
-    public static Assembler CreateAssembler() => new(narrow: !HasVnni512);
+    /// <summary>An assembler for the vectors that code is made for here.</summary>
+    public static Assembler CreateAssembler() => new(narrow: !HasVnni512, vnni: HasVnni256);
 
     /// <summary>What became of the kernels that were written so far.</summary>
     public static IEnumerable<EmittedKernel> Outcomes => Made.Select(static made => new EmittedKernel(made.Key.Kernel, made.Key.Format, made.Value));

@@ -332,12 +332,7 @@ internal sealed class Int8Tile256Program
         {
             if (_shape.OffsetShift >= 0 && !IsFullRange && !_isCentred)
             {
-                _to.Broadcast(X, Row(row), negativeSum);
-                if (_shape.OffsetShift > 0)
-                {
-                    _to.ShiftLeft(X, X, _shape.OffsetShift);
-                }
-
+                _to.BroadcastShifted(X, Row(row), negativeSum, _shape.OffsetShift);
                 for (var vector = 0; vector < _vectors; vector++)
                 {
                     _to.AddIntegers(result(row, vector), result(row, vector), X);

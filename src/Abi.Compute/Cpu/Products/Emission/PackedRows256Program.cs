@@ -1,6 +1,8 @@
 namespace Abi.Compute.Cpu.Products.Emission;
 
-/// <summary><see cref="PackedRowsProgram"/> in AVX2: levels of 8 outputs × 32 columns take half of the sixteen registers, so outputs stay in memory between blocks.</summary>
+/// <summary>
+/// <see cref="PackedRowsProgram"/> in AVX2, with AVX-VNNI where that is: levels of 8 outputs × 32 columns take half of the sixteen registers, so outputs stay in memory between blocks.
+/// </summary>
 internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, int rows) : PackedRowsProgram(to, shape, rows)
 {
     private const int Sum = 8;
@@ -28,7 +30,8 @@ internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, 
 
     private static int SignedLevels => Units + 128;
 
-    private bool IsFullRange => Shape.OffsetShift == 7;
+    /// <summary>Whether levels use all 8 bits, which sums of pairs have no room for.</summary>
+    private bool IsFullRange => Shape.OffsetShift == 7 && !To.HasDots;
 
     private bool HasOffset => Shape.OffsetShift >= 0 && !IsFullRange;
 
@@ -174,17 +177,18 @@ internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, 
     private void WriteRow(int row, int output)
     {
         To.Load(Row, Arguments, Argument(nameof(PackedRowsArguments.X)) + (8 * row));
+        Action<int, int, int> sum = To.HasDots ? WriteDots : WriteSum;
         if (Layout.Scales == 1)
         {
-            WriteSum(0, 8, ActivationBlock.NegativeSumAt(0, 1));
+            sum(0, 8, ActivationBlock.NegativeSumAt(0, 1));
             To.ToFloats(Sum, Sum);
             To.Multiply(Sum, Sum, Scales);
         }
         else
         {
-            WriteSum(4, 8, ActivationBlock.NegativeSumAt(1, 2));
+            sum(4, 8, ActivationBlock.NegativeSumAt(1, 2));
             To.ToFloats(Temporary, Sum);
-            WriteSum(0, 4, ActivationBlock.NegativeSumAt(0, 2));
+            sum(0, 4, ActivationBlock.NegativeSumAt(0, 2));
             To.ToFloats(Sum, Sum);
             To.Multiply(Sum, Sum, Scales);
             To.MultiplyAdd(Sum, Temporary, Scales + 1);
@@ -233,13 +237,38 @@ internal sealed class PackedRows256Program(Assembler to, PackedRowsShape shape, 
 
         if (HasOffset)
         {
-            To.Broadcast(X, Row, negativeSum, Column);
-            if (Shape.OffsetShift > 0)
+            To.BroadcastShifted(X, Row, negativeSum, Shape.OffsetShift, Column);
+            To.AddIntegers(Sum, Sum, X);
+        }
+    }
+
+    /// <summary>The same with products of four bytes: a sum begins with what takes the offset back. All 32 columns have two sums, since each product waits for the one before.</summary>
+    private void WriteDots(int first, int end, int negativeSum)
+    {
+        if (HasOffset)
+        {
+            To.BroadcastShifted(Sum, Row, negativeSum, Shape.OffsetShift, Column);
+        }
+        else
+        {
+            To.Zero(Sum);
+        }
+
+        var middle = first + 4;
+        for (var j = first; j < end; j++)
+        {
+            if (j == middle)
             {
-                To.ShiftLeft(X, X, Shape.OffsetShift);
+                To.Zero(Run);
             }
 
-            To.AddIntegers(Sum, Sum, X);
+            To.Broadcast(X, Row, 4 * j, Column);
+            To.DotBytes(j < middle ? Sum : Run, j, X);
+        }
+
+        if (end > middle)
+        {
+            To.AddIntegers(Sum, Sum, Run);
         }
     }
 }

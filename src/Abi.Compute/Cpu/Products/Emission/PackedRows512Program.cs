@@ -193,10 +193,6 @@ internal sealed class PackedRows512Program(Assembler to, PackedRowsShape shape, 
             {
                 To.Zero(integer);
             }
-            else if (Shape.OffsetShift == 0)
-            {
-                To.Broadcast(integer, Row(row), at, Column);
-            }
             else
             {
                 To.BroadcastShifted(integer, Row(row), at, Shape.OffsetShift, Column);

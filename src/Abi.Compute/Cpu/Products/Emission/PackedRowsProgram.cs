@@ -47,7 +47,7 @@ internal abstract class PackedRowsProgram(Assembler to, PackedRowsShape shape, i
     protected abstract (int First, int Second) Temporaries { get; }
 
     /// <summary>Writes the function for some rows: <c>void (PackedRowsArguments*)</c> in the convention of System V.</summary>
-    /// <param name="to">Where to: in AVX-512 and VNNI, or narrow in AVX2.</param>
+    /// <param name="to">Where to: in AVX-512 and VNNI, or narrow in AVX2 or AVX-VNNI.</param>
     /// <param name="shape">The format.</param>
     /// <param name="rows">1 to <see cref="MostRows"/>.</param>
     public static void Write(Assembler to, PackedRowsShape shape, int rows)

@@ -31,6 +31,9 @@ internal static unsafe class ProcessorFeatures
     /// <summary>Whether the processor has VNNI of 512 bits, which only those of <see cref="HasAvx512"/> can use.</summary>
     public static bool HasVnni => Has(7, 0).Ecx.HasBit(11);
 
+    /// <summary>Whether the processor has VNNI of 256 bits in VEX form, which those of <see cref="HasAvx2"/> can use.</summary>
+    public static bool HasAvxVnni => RuntimeFeature.IsDynamicCodeCompiled ? AvxVnni.IsSupported : Has(7, 0).Eax >= 1 && Has(7, 1).Eax.HasBit(4);
+
     /// <summary>Whether the processor has the bfloat16 products of AVX-512.</summary>
     public static bool HasBf16 => Has(7, 0).Eax >= 1 && Has(7, 1).Eax.HasBit(5);
 

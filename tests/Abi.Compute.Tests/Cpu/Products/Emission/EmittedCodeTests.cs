@@ -26,19 +26,26 @@ public sealed class EmittedCodeTests
         [Register.RAX, Register.RCX, Register.RDX, Register.RSI, Register.RDI, Register.R8, Register.R9, Register.R10, Register.R11];
 
     [Test]
-    public void Int8TilesKeepToTheConvention([Values(-1, 0, 3, 7)] int offsetShift, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values(1, 2, 3)] int rows)
+    public void Int8TilesKeepToTheConvention([Values(-1, 0, 3, 7)] int offsetShift, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values(1, 2, 3)] int rows, [Values] bool narrow)
     {
-        var assembler = new Assembler();
-        Int8Tile512Program.Write(assembler, new Int8TileShape(offsetShift, scales, hasMinimum, 127), rows);
+        var assembler = new Assembler(narrow, vnni: true);
+        Int8TileVnniProgram.Write(assembler, new Int8TileShape(offsetShift, scales, hasMinimum, 127), rows);
         var code = Decode(assembler.ToArray());
         CheckConvention(code);
-        // eight groups of four columns, four vectors of outputs, for each row
-        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpdpbusd), Is.EqualTo(8 * 4 * rows));
+        if (narrow)
+        {
+            CheckNarrow(code, CpuidFeature.AVX_VNNI);
+        }
+
+        // eight groups of four columns, four or eight vectors of outputs, for each row
+        var vectors = narrow ? 8 : 4;
+        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpdpbusd), Is.EqualTo(8 * vectors * rows));
+        Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vfmadd213ps), Is.EqualTo(narrow ? vectors * rows : 0), "outputs in memory");
         var shifts = code.Where(i => i.Mnemonic == Mnemonic.Vpslld).ToArray();
         Assert.That(shifts.Select(i => (int)i.Immediate8), Is.All.EqualTo(offsetShift));
         Assert.That(shifts, offsetShift > 0 ? Is.Not.Empty : Is.Empty);
         var scaleAdds = code.Count(i => i.Mnemonic == Mnemonic.Vmulps);
-        Assert.That(scaleAdds, Is.EqualTo(4 * rows), "a block begins with a product of its first scale, for each vector");
+        Assert.That(scaleAdds, Is.EqualTo(vectors * rows), "a block begins with a product of its first scale, for each vector");
     }
 
     [Test]
@@ -104,7 +111,7 @@ public sealed class EmittedCodeTests
         HalfRowsProgram.Write(assembler, rows);
         var code = Decode(assembler.ToArray());
         CheckConvention(code);
-        CheckAvx2(code);
+        CheckNarrow(code);
         Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vcvtph2ps), Is.EqualTo(8), "64 outputs");
         Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vfmadd231ps), Is.EqualTo(8 * rows));
     }
@@ -121,7 +128,7 @@ public sealed class EmittedCodeTests
         Int8Tile256Program.Write(assembler, constants, new Int8TileShape(offsetShift, scales, hasMinimum, greatest), rows);
         var code = Decode(assembler.ToArray()[start..]);
         CheckConvention(code);
-        CheckAvx2(code);
+        CheckNarrow(code);
         // eight groups of four columns, eight vectors of outputs, for each row
         Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpmaddubsw), Is.EqualTo((8 * 8 * rows) + (isCentred ? rows : 0)));
         Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpsubw), Is.EqualTo(isCentred ? scales * 8 * rows : 0), "offsets, while sums have 16 bits");
@@ -137,18 +144,18 @@ public sealed class EmittedCodeTests
 
     [Test]
     public void PackedRowsOf256BitsNeedNoMoreThanTheyAskFor(
-        [Values(1, 2, 3, 4, 5, 6, 8)] int codeBits, [Values("Half", "Super", "Single")] string form, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values] bool hasTable)
+        [Values(1, 2, 3, 4, 5, 6, 8)] int codeBits, [Values("Half", "Super", "Single")] string form, [Values(1, 2)] int scales, [Values] bool hasMinimum, [Values] bool hasTable, [Values] bool vnni)
     {
         var shape = new PackedRowsShape(new(codeBits, Enum.Parse<ScaleForm>(form), scales, hasMinimum), codeBits == 8 ? 7 : 3, hasTable && codeBits < 5);
         foreach (var rows in new[] { 1, 8 })
         {
-            var assembler = new Assembler(narrow: true);
+            var assembler = new Assembler(narrow: true, vnni);
             PackedRowsProgram.Write(assembler, shape, rows);
             var code = Decode(assembler.ToArray());
             CheckConvention(code, "mov r10,[rdi+28h]");
-            CheckAvx2(code);
+            CheckNarrow(code, vnni ? CpuidFeature.AVX_VNNI : CpuidFeature.AVX2);
             var blocks = shape.Layout.StretchBlocks;
-            Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpmaddubsw), Is.EqualTo(blocks * 2 * 8 * rows), "two times 8 outputs, eight groups of four columns");
+            Assert.That(code.Count(i => i.Mnemonic == (vnni ? Mnemonic.Vpdpbusd : Mnemonic.Vpmaddubsw)), Is.EqualTo(blocks * 2 * 8 * rows), "two times 8 outputs, eight groups of four columns");
             Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vfmadd213ps), Is.EqualTo(blocks * 2 * rows), "outputs");
             Assert.That(code.Count(i => i.Mnemonic == Mnemonic.Vpshufb), Is.EqualTo(shape.HasTable ? blocks * 2 * 8 : 0));
             Assert.That(code.Where(i => i.MemoryBase == Register.RDI && i.Op0Kind == OpKind.Memory).All(i => i.MemoryDisplacement64 >= 184 && i.MemoryDisplacement64 + 32 <= (ulong)Marshal.SizeOf<PackedRowsArguments>()), "of the arguments, only room for it is written");
@@ -156,12 +163,12 @@ public sealed class EmittedCodeTests
     }
 
     /// <summary>Only vectors of 256 bits in VEX form, and only what was asked of the processor.</summary>
-    private static void CheckAvx2(List<Instruction> code)
+    private static void CheckNarrow(List<Instruction> code, CpuidFeature besides = CpuidFeature.AVX2)
     {
         Assert.That(code.Where(i => i.Op0Register.IsVectorRegister()).All(i => i.Encoding == EncodingKind.VEX && i.Op0Register.IsYMM()));
         Assert.That(code.SelectMany(i => i.Code.CpuidFeatures()).Distinct(), Is.SubsetOf(new[]
         {
-            CpuidFeature.INTEL8086, CpuidFeature.INTEL386, CpuidFeature.X64, CpuidFeature.SSE, CpuidFeature.AVX, CpuidFeature.AVX2, CpuidFeature.FMA, CpuidFeature.F16C,
+            CpuidFeature.INTEL8086, CpuidFeature.INTEL386, CpuidFeature.X64, CpuidFeature.SSE, CpuidFeature.AVX, CpuidFeature.AVX2, CpuidFeature.FMA, CpuidFeature.F16C, besides,
         }));
     }
 

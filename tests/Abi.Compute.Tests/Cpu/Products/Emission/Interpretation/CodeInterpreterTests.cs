@@ -48,6 +48,7 @@ public sealed unsafe class CodeInterpreterTests
     private static readonly Dictionary<string, Action<Assembler>> NarrowOnly = new()
     {
         ["sign"] = to => to.Sign(0, 1, 2),
+        ["broadcast and shifted"] = to => to.BroadcastShifted(0, Register.Rdi, 2 * Slot, 3),
         ["sign of memory"] = to => to.Sign(0, 1, Register.Rdi, 2 * Slot),
     };
 
@@ -67,6 +68,9 @@ public sealed unsafe class CodeInterpreterTests
 
     [TestCaseSource(nameof(NarrowNames))]
     public void InstructionsOf256BitsAreTheProcessors(string name) => Compare(Common.TryGetValue(name, out var write) ? write : NarrowOnly[name], narrow: true);
+
+    [Test]
+    public void ProductsOfFourBytesOf256BitsAreTheProcessors() => Compare(WideOnly["dot bytes"], narrow: true, vnni: true);
 
     [TestCaseSource(nameof(WideNames))]
     public void InstructionsOf512BitsAreTheProcessors(string name) => Compare(Common.TryGetValue(name, out var write) ? write : WideOnly[name], narrow: false);
@@ -234,9 +238,9 @@ public sealed unsafe class CodeInterpreterTests
         interpreter.Call(0, false, memory.Address);
     }
 
-    private static void Compare(Action<Assembler> write, bool narrow)
+    private static void Compare(Action<Assembler> write, bool narrow, bool vnni = false)
     {
-        if (!EmittedFunction.CanRun(narrow))
+        if (!EmittedFunction.CanRun(narrow, vnni))
         {
             Assert.Ignore("This process runs no such code.");
         }

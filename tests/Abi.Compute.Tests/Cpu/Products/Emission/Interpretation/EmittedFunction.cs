@@ -7,7 +7,8 @@ internal static unsafe class EmittedFunction
 {
     /// <summary>Whether the processor runs what was written for it.</summary>
     /// <param name="narrow">Whether that is 256 bits.</param>
-    public static bool CanRun(bool narrow) => Emitter.HasVnni512 || (narrow && Emitter.HasAvx2);
+    /// <param name="vnni">Whether it then has VNNI.</param>
+    public static bool CanRun(bool narrow, bool vnni = false) => (Emitter.HasVnni512 || (narrow && Emitter.HasAvx2)) && (!vnni || ProcessorFeatures.HasAvxVnni);
 
     /// <summary>Places code to be run, from its first byte on.</summary>
     public static byte* Place(byte[] code)

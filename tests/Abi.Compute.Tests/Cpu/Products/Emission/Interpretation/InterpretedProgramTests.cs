@@ -216,8 +216,9 @@ public sealed unsafe class InterpretedProgramTests
     private static void CheckTiles<TFormat>()
         where TFormat : struct, ILevelFormat
     {
-        CheckTile(EmittedInt8Tile.WriteWide<TFormat>(), "512 bits");
-        CheckTile(EmittedInt8Tile.WriteNarrow<TFormat>(), "256 bits");
+        CheckTile(EmittedInt8Tile.Write<TFormat>(new Assembler()), "512 bits");
+        CheckTile(EmittedInt8Tile.Write<TFormat>(new Assembler(narrow: true)), "256 bits");
+        CheckTile(EmittedInt8Tile.Write<TFormat>(new Assembler(narrow: true, vnni: true)), "256 bits with VNNI");
 
         static void CheckTile((byte[] Code, int[] Starts, int MostLevel) written, string message)
         {
@@ -245,15 +246,15 @@ public sealed unsafe class InterpretedProgramTests
         using var constants = new NativeBuffer(PackedRows<TFormat>.ConstantBytes);
         PackedRows<TFormat>.WriteConstants((byte*)constants.Address);
         var random = new Random(29);
-        foreach (var narrow in new[] { false, true })
+        foreach (var (narrow, vnni) in new[] { (false, false), (true, false), (true, true) })
         {
             for (var rows = 1; rows <= PackedRowsProgram.MostRows; rows++)
             {
-                var assembler = new Assembler(narrow);
+                var assembler = new Assembler(narrow, vnni);
                 PackedRowsProgram.Write(assembler, shape, rows);
                 var code = assembler.ToArray();
                 using var interpreter = new CodeInterpreter(code);
-                var placed = EmittedFunction.CanRun(narrow) ? EmittedFunction.Place(code) : null;
+                var placed = EmittedFunction.CanRun(narrow, vnni) ? EmittedFunction.Place(code) : null;
                 CheckPieces<TFormat>(random, interpreter, placed, constants, rows, pieces: 1, blocks: 1, isExtreme: false);
                 CheckPieces<TFormat>(random, interpreter, placed, constants, rows, pieces: 2, blocks: Int8Panel.MaximumBlocks, isExtreme: rows % 2 == 0);
                 CheckPieces<TFormat>(random, interpreter, placed, constants, rows, pieces: 1, blocks: 3, isExtreme: rows % 2 != 0);

@@ -4,24 +4,21 @@ using Abi.Compute.Cpu.Products.Int8;
 namespace Abi.Compute.Cpu.Products.Emission;
 
 /// <summary>
-/// Writes the integer tile with 512-bit VNNI: 64 outputs are four vectors of 16, a row of activations is broadcast four columns at a time, and sums stay in registers over all
-/// blocks. Formats with two scales take two vectors at a time, twice over, because their partial results need registers too.
+/// Writes the integer tile with VNNI: a row of activations is broadcast four columns at a time and meets four vectors of outputs, of 16 or, narrow, of 8. Formats with two scales take two
+/// vectors at a time, because their partial results need registers too. Sums stay in registers over all blocks; narrow there are half as many, and sums go to the outputs after each block: then
+/// twelve chains of instructions find room, as many as have to be under way at once.
 /// </summary>
-internal sealed class Int8Tile512Program
+internal sealed class Int8TileVnniProgram
 {
-    private const int Vectors = 4;
-    private const int Levels = 24;
-    private const int Activations = 28;
-
     private readonly Assembler _to;
     private readonly Int8TileShape _shape;
     private readonly int _rows;
     private readonly int _together;
 
-    private Int8Tile512Program(Assembler to, Int8TileShape shape, int rows)
+    private Int8TileVnniProgram(Assembler to, Int8TileShape shape, int rows)
     {
         (_to, _shape, _rows) = (to, shape, rows);
-        _together = shape.Scales == 1 ? Vectors : Vectors / 2;
+        _together = 4 / shape.Scales;
     }
 
     private static Register Arguments => Register.Rax;
@@ -32,21 +29,26 @@ internal sealed class Int8Tile512Program
 
     private static Register Output => Register.Rcx;
 
+    private int Activations => _to.IsNarrow ? 13 : 28; // to 15 or 30
+
     /// <summary>Writes the function for some rows: <c>void (Int8TileArguments*)</c> in the convention of System V.</summary>
-    /// <param name="to">Where to.</param>
+    /// <param name="to">Where to; has products of four bytes.</param>
     /// <param name="shape">The format.</param>
     /// <param name="rows">1 to 3.</param>
-    public static void Write(Assembler to, Int8TileShape shape, int rows) => new Int8Tile512Program(to, shape, rows).Write();
+    public static void Write(Assembler to, Int8TileShape shape, int rows) => new Int8TileVnniProgram(to, shape, rows).Write();
 
     private static Register X(int row) => Register.R8 + row;
 
     private static int Argument(string field) => (int)Marshal.OffsetOf<Int8TileArguments>(field);
 
-    /// <summary>Where a row's sums are, as floats.</summary>
+    /// <summary>Where levels are.</summary>
+    private int Levels(int vector) => _to.IsNarrow ? 12 : 24 + vector;
+
+    /// <summary>Where a row's sums are, as floats; not narrow.</summary>
     private int Sum(int row, int vector) => (row * _together) + vector;
 
     /// <summary>Where a row's sums of integers are.</summary>
-    private int Integer(int row, int vector) => 12 + (row * _together) + vector;
+    private int Integer(int row, int vector) => (_to.IsNarrow ? 0 : 12) + (row * _together) + vector;
 
     /// <summary>Where a row's block is added up: with one scale, the integers turn into it.</summary>
     private int Block(int row, int vector) => _shape.Scales == 1 ? Integer(row, vector) : 6 + (row * _together) + vector;
@@ -54,7 +56,7 @@ internal sealed class Int8Tile512Program
     private void Write()
     {
         _to.Move(Arguments, Register.Rdi);
-        for (var first = 0; first < Vectors; first += _together)
+        for (var first = 0; first < Panel.Outputs / _to.Lanes; first += _together)
         {
             WriteVectors(first);
         }
@@ -74,10 +76,23 @@ internal sealed class Int8Tile512Program
         _to.Load(Blocks, Arguments, Argument(nameof(Int8TileArguments.Accumulate)));
         _to.Test(Blocks);
         var fresh = _to.JumpAheadIfZero();
-        ForOutputs(first, load: true);
+        if (!_to.IsNarrow)
+        {
+            ForOutputs(first, (row, vector, at) => _to.Load(Sum(row, vector), Output, at));
+        }
+
         var ready = _to.JumpAhead();
         _to.Land(fresh);
-        ForEach((row, vector) => _to.Zero(Sum(row, vector)));
+        if (_to.IsNarrow)
+        {
+            _to.Zero(Activations);
+            ForOutputs(first, (_, _, at) => _to.Store(Output, at, Activations));
+        }
+        else
+        {
+            ForEach((row, vector) => _to.Zero(Sum(row, vector)));
+        }
+
         _to.Land(ready);
         _to.Load(Blocks, Arguments, Argument(nameof(Int8TileArguments.Blocks)));
         _to.Align();
@@ -91,24 +106,21 @@ internal sealed class Int8Tile512Program
 
         _to.Add(Blocks, -1);
         _to.JumpIfNotZero(loop);
-        ForOutputs(first, load: false);
+        if (!_to.IsNarrow)
+        {
+            ForOutputs(first, (row, vector, at) => _to.Store(Output, at, Sum(row, vector)));
+        }
     }
 
-    private void ForOutputs(int first, bool load)
+    /// <summary>For each row's vectors: where their outputs are behind <see cref="Output"/>.</summary>
+    private void ForOutputs(int first, Action<int, int, int> each)
     {
         for (var row = 0; row < _rows; row++)
         {
             _to.Load(Output, Arguments, Argument(nameof(Int8TileArguments.Y0)) + (8 * row));
             for (var vector = 0; vector < _together; vector++)
             {
-                if (load)
-                {
-                    _to.Load(Sum(row, vector), Output, 64 * (first + vector));
-                }
-                else
-                {
-                    _to.Store(Output, 64 * (first + vector), Sum(row, vector));
-                }
+                each(row, vector, sizeof(float) * _to.Lanes * (first + vector));
             }
         }
     }
@@ -121,17 +133,15 @@ internal sealed class Int8Tile512Program
             var steps = 8 / _shape.Scales;
             for (var j = scale * steps; j < (scale + 1) * steps; j++)
             {
+                BroadcastRows(4 * j);
                 for (var vector = 0; vector < _together; vector++)
                 {
-                    _to.Load(Levels + vector, Record, Int8TileShape.LevelsAt(16 * (first + vector), j));
+                    _to.Load(Levels(vector), Record, Int8TileShape.LevelsAt(_to.Lanes * (first + vector), j));
+                    for (var row = 0; row < _rows; row++)
+                    {
+                        _to.DotBytes(Integer(row, vector), Levels(vector), Activations + row);
+                    }
                 }
-
-                for (var row = 0; row < _rows; row++)
-                {
-                    _to.Broadcast(Activations + row, X(row), 4 * j);
-                }
-
-                ForEach((row, vector) => _to.DotBytes(Integer(row, vector), Levels + vector, Activations + row));
             }
 
             ForEach((row, vector) => _to.ToFloats(Integer(row, vector), Integer(row, vector)));
@@ -139,26 +149,40 @@ internal sealed class Int8Tile512Program
             {
                 if (scale == 0)
                 {
-                    _to.Multiply(Block(row, vector), Integer(row, vector), Record, Int8TileShape.ScaleAt(0, 16 * (first + vector)));
+                    _to.Multiply(Block(row, vector), Integer(row, vector), Record, Int8TileShape.ScaleAt(0, _to.Lanes * (first + vector)));
                 }
                 else
                 {
-                    _to.MultiplyAdd(Block(row, vector), Integer(row, vector), Record, Int8TileShape.ScaleAt(scale, 16 * (first + vector)));
+                    _to.MultiplyAdd(Block(row, vector), Integer(row, vector), Record, Int8TileShape.ScaleAt(scale, _to.Lanes * (first + vector)));
                 }
             });
         }
 
         for (var minimum = 0; _shape.HasMinimum && minimum < _shape.Scales; minimum++)
         {
-            for (var row = 0; row < _rows; row++)
-            {
-                _to.Broadcast(Activations + row, X(row), ActivationBlock.SumAt(minimum, _shape.Scales));
-            }
-
-            ForEach((row, vector) => _to.MultiplyAdd(Block(row, vector), Activations + row, Record, Int8TileShape.ScaleAt(_shape.Scales + minimum, 16 * (first + vector))));
+            BroadcastRows(ActivationBlock.SumAt(minimum, _shape.Scales));
+            ForEach((row, vector) => _to.MultiplyAdd(Block(row, vector), Activations + row, Record, Int8TileShape.ScaleAt(_shape.Scales + minimum, _to.Lanes * (first + vector))));
         }
 
-        ForEach((row, vector) => _to.MultiplyAdd(Sum(row, vector), Block(row, vector), X(row), ActivationBlock.ScaleOffset, broadcast: true));
+        if (!_to.IsNarrow)
+        {
+            ForEach((row, vector) => _to.MultiplyAdd(Sum(row, vector), Block(row, vector), X(row), ActivationBlock.ScaleOffset, broadcast: true));
+            return;
+        }
+
+        // Stored after all are read: outputs of rows that lie a multiple of 4 KiB apart look alike to the processor, and a load would wait for the other row's store.
+        BroadcastRows(ActivationBlock.ScaleOffset);
+        ForOutputs(first, (row, vector, at) => _to.MultiplyAddMemory(Block(row, vector), Activations + row, Output, at));
+        ForOutputs(first, (row, vector, at) => _to.Store(Output, at, Block(row, vector)));
+    }
+
+    /// <summary>Takes the 32 bits that lie somewhere in every row's block.</summary>
+    private void BroadcastRows(int at)
+    {
+        for (var row = 0; row < _rows; row++)
+        {
+            _to.Broadcast(Activations + row, X(row), at);
+        }
     }
 
     /// <summary>Integers begin with what takes the offset of the levels back.</summary>
@@ -174,10 +198,6 @@ internal sealed class Int8Tile512Program
             else if (vector > 0)
             {
                 _to.Move(Integer(row, vector), Integer(row, 0));
-            }
-            else if (_shape.OffsetShift == 0)
-            {
-                _to.Broadcast(Integer(row, 0), X(row), at);
             }
             else
             {
