@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using Abi.Compute.Cpu.Products.Formats;
 using Abi.Compute.Cpu.Products.Int8;
 using Abi.Compute.Memory;
@@ -27,12 +28,15 @@ internal sealed unsafe class EmittedInt8Tile : Int8Tile
     public static EmittedInt8Tile? TryCreate<TFormat>()
         where TFormat : struct, ILevelFormat
     {
-        if (Emitter.Path is null)
-        {
-            return null;
-        }
+        // .NET's own tile of 256-bit VNNI is as fast, but a program that was compiled ahead of time for less has none
+        return Emitter.Path is null || (Emitter.HasVnni256 && AvxVnni.IsSupported) ? null : TryCreate<TFormat>(Emitter.CreateAssembler());
+    }
 
-        var (code, starts, mostLevel) = Write<TFormat>(Emitter.CreateAssembler());
+    /// <summary>Makes the tile of a format with an assembler, whose vectors are there.</summary>
+    internal static EmittedInt8Tile? TryCreate<TFormat>(Assembler to)
+        where TFormat : struct, ILevelFormat
+    {
+        var (code, starts, mostLevel) = Write<TFormat>(to);
         return Emitter.Keep("int8_tile", TFormat.Type, code, starts, static functions => new EmittedInt8Tile(functions), tile => IsRight<TFormat>(tile, mostLevel));
     }
 

@@ -4,9 +4,8 @@ using Abi.Compute.Cpu.Products.Int8;
 namespace Abi.Compute.Cpu.Products.Emission;
 
 /// <summary>
-/// Writes the integer tile with VNNI: a row of activations is broadcast four columns at a time and meets four vectors of outputs, of 16 or, narrow, of 8. Formats with two scales take two
-/// vectors at a time, because their partial results need registers too. Sums stay in registers over all blocks; narrow there are half as many, and sums go to the outputs after each block: then
-/// twelve chains of instructions find room, as many as have to be under way at once.
+/// Writes the integer tile with VNNI: a row of activations is broadcast four columns at a time and meets four vectors of 16 outputs or, with half the registers, two of 8; sums stay in registers
+/// over all blocks. Formats with two scales take half as many vectors at a time, because their partial results need registers too.
 /// </summary>
 internal sealed class Int8TileVnniProgram
 {
@@ -18,7 +17,7 @@ internal sealed class Int8TileVnniProgram
     private Int8TileVnniProgram(Assembler to, Int8TileShape shape, int rows)
     {
         (_to, _shape, _rows) = (to, shape, rows);
-        _together = 4 / shape.Scales;
+        _together = (to.IsNarrow ? 2 : 4) / shape.Scales;
     }
 
     private static Register Arguments => Register.Rax;
@@ -44,14 +43,14 @@ internal sealed class Int8TileVnniProgram
     /// <summary>Where levels are.</summary>
     private int Levels(int vector) => _to.IsNarrow ? 12 : 24 + vector;
 
-    /// <summary>Where a row's sums are, as floats; not narrow.</summary>
+    /// <summary>Where a row's sums are, as floats.</summary>
     private int Sum(int row, int vector) => (row * _together) + vector;
 
     /// <summary>Where a row's sums of integers are.</summary>
-    private int Integer(int row, int vector) => (_to.IsNarrow ? 0 : 12) + (row * _together) + vector;
+    private int Integer(int row, int vector) => (_to.IsNarrow ? 6 : 12) + (row * _together) + vector;
 
     /// <summary>Where a row's block is added up: with one scale, the integers turn into it.</summary>
-    private int Block(int row, int vector) => _shape.Scales == 1 ? Integer(row, vector) : 6 + (row * _together) + vector;
+    private int Block(int row, int vector) => _shape.Scales == 1 ? Integer(row, vector) : (_to.IsNarrow ? 3 : 6) + (row * _together) + vector;
 
     private void Write()
     {
@@ -76,23 +75,10 @@ internal sealed class Int8TileVnniProgram
         _to.Load(Blocks, Arguments, Argument(nameof(Int8TileArguments.Accumulate)));
         _to.Test(Blocks);
         var fresh = _to.JumpAheadIfZero();
-        if (!_to.IsNarrow)
-        {
-            ForOutputs(first, (row, vector, at) => _to.Load(Sum(row, vector), Output, at));
-        }
-
+        ForOutputs(first, (row, vector, at) => _to.Load(Sum(row, vector), Output, at));
         var ready = _to.JumpAhead();
         _to.Land(fresh);
-        if (_to.IsNarrow)
-        {
-            _to.Zero(Activations);
-            ForOutputs(first, (_, _, at) => _to.Store(Output, at, Activations));
-        }
-        else
-        {
-            ForEach((row, vector) => _to.Zero(Sum(row, vector)));
-        }
-
+        ForEach((row, vector) => _to.Zero(Sum(row, vector)));
         _to.Land(ready);
         _to.Load(Blocks, Arguments, Argument(nameof(Int8TileArguments.Blocks)));
         _to.Align();
@@ -106,10 +92,7 @@ internal sealed class Int8TileVnniProgram
 
         _to.Add(Blocks, -1);
         _to.JumpIfNotZero(loop);
-        if (!_to.IsNarrow)
-        {
-            ForOutputs(first, (row, vector, at) => _to.Store(Output, at, Sum(row, vector)));
-        }
+        ForOutputs(first, (row, vector, at) => _to.Store(Output, at, Sum(row, vector)));
     }
 
     /// <summary>For each row's vectors: where their outputs are behind <see cref="Output"/>.</summary>
@@ -170,10 +153,8 @@ internal sealed class Int8TileVnniProgram
             return;
         }
 
-        // Stored after all are read: outputs of rows that lie a multiple of 4 KiB apart look alike to the processor, and a load would wait for the other row's store.
         BroadcastRows(ActivationBlock.ScaleOffset);
-        ForOutputs(first, (row, vector, at) => _to.MultiplyAddMemory(Block(row, vector), Activations + row, Output, at));
-        ForOutputs(first, (row, vector, at) => _to.Store(Output, at, Block(row, vector)));
+        ForEach((row, vector) => _to.MultiplyAdd(Sum(row, vector), Block(row, vector), Activations + row));
     }
 
     /// <summary>Takes the 32 bits that lie somewhere in every row's block.</summary>
