@@ -262,8 +262,12 @@ public sealed class SchedulingTests
         }
 
         using var stop = new CancellationTokenSource();
+        var gate = new Gate(); // nobody ends before the others wait
+        var held = InferenceEngineTests.Run(model, prompts[0], Tokens(1) with { Sampling = new SamplingOptions { Temperature = 1, Processors = [gate] } });
         var tasks = Enumerable.Range(0, Requests).Select(i => InferenceEngineTests.Read(model.Engine.Start(prompts[i % 8], Tokens(2, i % 8), i % 10 == 9 ? stop.Token : default))).ToList();
         await stop.CancelAsync();
+        gate.Open();
+        await held;
         var cancelled = 0;
         for (var i = 0; i < Requests; i++)
         {
