@@ -62,7 +62,17 @@ internal sealed class WholeFile : IDisposable
     private static void DeleteLeftovers(string path)
     {
         var start = $"{Path.GetFileName(path)}.";
-        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(path)!, $"*{Ending}").Where(file => IsTemporary(Path.GetFileName(file))))
+        string[] files;
+        try
+        {
+            files = Directory.GetFiles(Path.GetDirectoryName(path)!, $"*{Ending}");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return; // a folder that may be written to and not listed keeps what is left; one that is not there is said when the file is made
+        }
+
+        foreach (var file in files.Where(file => IsTemporary(Path.GetFileName(file))))
         {
             try
             {
