@@ -5,7 +5,7 @@ using Abi.Compute.Formats;
 namespace Abi.Compute.Cpu.Products.Emission;
 
 /// <summary>
-/// Whether this process writes machine code for kernels that .NET has no instructions for. On by default where it has been run: Linux and Windows on x86-64. The variable
+/// Whether this process writes machine code for kernels that .NET has no instructions for. On by default where it has been run: x86-64 with Linux, and with Windows' convention (.NET for Windows under Wine). The variable
 /// <c>ABI_EMIT</c> or the switch <c>Abi.Compute.Emit</c> turns it off (<c>0</c>, <c>false</c>) or on elsewhere (<c>1</c>, <c>true</c>).
 /// </summary>
 internal static unsafe class Emitter
