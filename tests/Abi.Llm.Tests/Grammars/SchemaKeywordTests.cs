@@ -61,6 +61,11 @@ public sealed class SchemaKeywordTests
     [TestCase("""{"definitions":{"tree":{"type":"object","properties":{"c":{"type":"array","items":{"$ref":"#/definitions/tree"}}},"required":["c"]}},"$ref":"#/definitions/tree"}""", "{\"c\":[]}|{\"c\":[{\"c\":[]},{\"c\":[{\"c\":[]}]}]}", "{}|{\"c\":[{}]}")]
     [TestCase("""{"type":"object","allOf":[{"properties":{"a":{"const":1}}}],"properties":{"b":{"const":2}},"unevaluatedProperties":false}""", "{\"a\":1,\"b\":2}|{}", "{\"c\":1}")]
     [TestCase("""{"type":"array","prefixItems":[{"const":1}],"unevaluatedItems":{"const":2}}""", "[1]|[1,2,2]", "[1,1]|[2]")]
+    [TestCase("""{"type":"object","properties":{"b":{}},"not":{"properties":{"a":{"const":1}}},"unevaluatedProperties":{"const":2}}""", "{\"a\":2}|{\"b\":0,\"a\":2}", "{\"a\":3}|{\"a\":1}")]
+    [TestCase("""{"type":"object","properties":{"v":{}},"if":{"properties":{"t":{"const":"i"}}},"unevaluatedProperties":{"type":"null"}}""", "{\"t\":\"i\"}|{\"t\":null}|{\"v\":1}", "{\"t\":\"s\"}|{\"t\":1}")]
+    [TestCase("""{"type":"object","oneOf":[{"properties":{"a":{"type":"integer"}}},{"properties":{"b":{"type":"integer"}}}],"unevaluatedProperties":{"type":"null"}}""", "{\"a\":1,\"b\":null}", "{\"a\":1,\"b\":\"x\"}|{\"a\":1,\"b\":1}")]
+    [TestCase("""{"type":"array","not":{"not":{"items":{"type":"integer"}}},"unevaluatedItems":{"minimum":5}}""", "[]|[5]", "[4]|[\"a\"]")]
+    [TestCase("""{"type":"object","not":{"not":{"properties":{"a":{"const":1}},"unevaluatedProperties":false}}}""", "{\"a\":1}|{}", "{\"b\":1}|{\"a\":2}")]
     [TestCase("""{"title":"t","description":"d","default":1,"examples":[1],"$comment":"c","deprecated":true,"type":"integer"}""", "1", "\"a\"")]
     public void ValuesHaveTheValidatorsVerdicts(string schema, string valid, string invalid)
     {
@@ -118,6 +123,9 @@ public sealed class SchemaKeywordTests
     [Test]
     public void HostileSchemasEndInTime()
     {
+        static string List(int count, Func<int, string> item) => string.Join(',', Enumerable.Range(0, count).Select(item));
+        static string Repeat(int count, string item) => List(count, _ => item);
+        var ways = $"{{\"type\":\"object\",\"anyOf\":[{List(1900, i => $"{{\"required\":[\"w{i}\"]}}")}]}}";
         string[] schemas =
         [
             string.Concat(Enumerable.Repeat("{\"items\":", 5000)) + "{}" + new string('}', 5000),
@@ -127,6 +135,11 @@ public sealed class SchemaKeywordTests
             "{\"$defs\":{" + string.Join(',', Enumerable.Range(0, 3000).Select(i => $"\"d{i}\":{{\"$ref\":\"#/$defs/d{i + 1}\"}}")) + ",\"d3000\":{}},\"$ref\":\"#/$defs/d0\"}",
             "{\"type\":\"object\",\"properties\":{" + string.Join(',', Enumerable.Range(0, 2000).Select(i => $"\"p{i}\":{{\"type\":\"integer\"}}")) + "}}",
             """{"type":"string","minLength":1000000,"maxLength":9999999}""",
+            $"{{\"oneOf\":[{Repeat(300_000, "false")}]}}",
+            $"{{\"allOf\":[{ways},{{\"anyOf\":[{Repeat(300_000, "true")}]}}]}}",
+            $"{{\"allOf\":[{ways},{{\"not\":{{\"required\":[{List(100_000, i => $"\"r{i}\"")}]}}}}]}}",
+            $"{{\"allOf\":[{ways},{{\"not\":{{\"properties\":{{{List(50_000, i => $"\"p{i}\":{{\"const\":1}}")}}}}}}}]}}",
+            $"{{\"properties\":{{{List(20_000, i => $"\"p{i}\":{{}}")}}},\"allOf\":[{ways}],\"unevaluatedProperties\":false}}",
         ];
         foreach (var schema in schemas)
         {

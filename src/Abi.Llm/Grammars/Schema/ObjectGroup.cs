@@ -10,6 +10,9 @@ internal sealed record ObjectGroup(IReadOnlyList<KeyValuePair<string, SchemaNode
 {
     private readonly ILookup<string, SchemaNode> _byName = Properties.ToLookup(property => property.Key, property => property.Value, StringComparer.Ordinal);
 
+    /// <summary>In how many schemas that must fail it stands.</summary>
+    public int Negations { get; init; }
+
     /// <summary>Adds what it says of a name; whether it says anything.</summary>
     public void Collect(string name, List<SchemaNode> schemas)
     {

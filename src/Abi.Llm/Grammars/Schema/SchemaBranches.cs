@@ -15,6 +15,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
     private readonly HashSet<int> _open = [];
     private readonly Dictionary<string, Dfa> _patterns = new(StringComparer.Ordinal);
     private int _depth;
+    private int _negations;
     private long _work;
 
     /// <summary>The ways to satisfy all of the schemas.</summary>
@@ -31,6 +32,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
 
     private List<SchemaBranch> Apply(SchemaNode node, List<SchemaBranch> branches)
     {
+        Count(1 + branches.Sum(branch => branch.Size), node); // also where nothing is to be done: lists may hold a million such schemas
         if (node.IsTrue || branches.Count == 0)
         {
             return branches;
@@ -41,7 +43,6 @@ internal sealed class SchemaBranches(SchemaDocument document)
             return [];
         }
 
-        Count(1 + branches.Sum(branch => branch.Size), node);
         if (!_open.Add(node.Id))
         {
             throw new GrammarException($"The schema at {node.Path} refers to itself before any value begins; it has no meaning.");
@@ -177,15 +178,16 @@ internal sealed class SchemaBranches(SchemaDocument document)
         }
 
         Count(1 + branches.Sum(branch => branch.Size), node);
+        _negations++;
         List<SchemaBranch> result = [];
         List<SchemaBranch> On(JsonKind kind, Func<SchemaBranch, SchemaBranch?> change) =>
             [.. branches.Where(branch => branch.Kind == kind).Select(change).Where(branch => branch is not null).Select(branch => branch!)];
         foreach (var member in node.Element.EnumerateObject())
         {
             var (keyword, value) = (member.Name, member.Value);
-            result.AddRange(keyword switch
+            foreach (var way in keyword switch
             {
-                "type" => NotType(value, branches),
+                "type" => NotType(node, value, branches),
                 "enum" => NotValues([.. value.EnumerateArray()], branches, node),
                 "const" => NotValues([value], branches, node),
                 "minimum" or "exclusiveMinimum" => On(JsonKind.Number, branch => branch.AtMost(Number(node, keyword, value), keyword[0] == 'm')),
@@ -198,10 +200,11 @@ internal sealed class SchemaBranches(SchemaDocument document)
                 "maxProperties" => On(JsonKind.Object, branch => branch.AtLeast(Count(node, keyword, value) + 1)),
                 "pattern" => On(JsonKind.String, branch => branch.WithText(Pattern(node, value.GetString()!).Complement())),
                 "required" => Texts(node, keyword, value).SelectMany(name => On(JsonKind.Object, branch => Without(branch, name))),
-                "properties" => value.EnumerateObject().SelectMany(property => On(JsonKind.Object, branch => branch.WithRequired(property.Name) with
+                "properties" => value.EnumerateObject().SelectMany(property =>
                 {
-                    Objects = [.. branch.Objects, new ObjectGroup([new(property.Name, document.Negation(document.Child(node, property.Value, keyword, property.Name)))], [], null)],
-                })),
+                    var other = new ObjectGroup([new(property.Name, document.Negation(document.Child(node, property.Value, keyword, property.Name)))], [], null) { Negations = _negations };
+                    return On(JsonKind.Object, branch => branch.WithRequired(property.Name) with { Objects = [.. branch.Objects, other] });
+                }),
                 "items" when !node.Element.TryGetProperty("prefixItems", out _) && value.ValueKind == JsonValueKind.Object =>
                     On(JsonKind.Array, branch => branch with { Contains = [.. branch.Contains, new ContainsRule(document.Negation(document.Child(node, value, keyword)), 1, null)] }),
                 "allOf" => Parts(node, keyword, value).SelectMany(part => ApplyNot(part, branches)),
@@ -209,9 +212,18 @@ internal sealed class SchemaBranches(SchemaDocument document)
                 "not" => Apply(document.Child(node, value, keyword), branches),
                 "$ref" => ApplyNot(document.Resolve(node, value.GetString() ?? ""), branches),
                 _ => [],
-            });
+            })
+            {
+                Count(1, node);
+                result.Add(way);
+                if (result.Count > 2 * MostBranches)
+                {
+                    result = Prune(result, node); // before there are millions
+                }
+            }
         }
 
+        _negations--;
         _depth--;
         return Prune(result, node);
     }
@@ -241,20 +253,23 @@ internal sealed class SchemaBranches(SchemaDocument document)
 
     private static List<SchemaBranch> ApplyType(SchemaNode node, JsonElement value, List<SchemaBranch> branches)
     {
-        var names = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(item => item.GetString() ?? "")] : value.ValueKind == JsonValueKind.String ? new[] { value.GetString()! } : [];
-        if (names.Length == 0 || names.Any(name => name is not ("null" or "boolean" or "integer" or "number" or "string" or "array" or "object")))
-        {
-            throw Wrong(node, "type", "a name or a list of names out of null, boolean, integer, number, string, array and object");
-        }
-
+        var names = Types(node, value);
         return [.. branches.Where(branch => Has(names, branch.Kind)).Select(branch => branch.Kind == JsonKind.Number && !names.Contains("number") ? branch with { IsInteger = true } : branch)];
     }
 
     private static bool Has(string[] names, JsonKind kind) => kind == JsonKind.Number ? names.Contains("number") || names.Contains("integer") : names.Contains(kind.ToString().ToLowerInvariant());
 
-    private static IEnumerable<SchemaBranch> NotType(JsonElement value, List<SchemaBranch> branches)
+    private static string[] Types(SchemaNode node, JsonElement value)
     {
-        string[] names = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(item => item.GetString() ?? "")] : [value.GetString() ?? ""];
+        string[] names = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(item => item.GetString() ?? "").Distinct(StringComparer.Ordinal)] : value.ValueKind == JsonValueKind.String ? [value.GetString()!] : [];
+        return names.Length > 0 && System.Array.TrueForAll(names, name => name is "null" or "boolean" or "integer" or "number" or "string" or "array" or "object")
+            ? names
+            : throw Wrong(node, "type", "a name or a list of names out of null, boolean, integer, number, string, array and object");
+    }
+
+    private static IEnumerable<SchemaBranch> NotType(SchemaNode node, JsonElement value, List<SchemaBranch> branches)
+    {
+        var names = Types(node, value);
         return branches.Where(branch => !Has(names, branch.Kind));
     }
 
@@ -325,9 +340,9 @@ internal sealed class SchemaBranches(SchemaDocument document)
         for (var i = 0; i < parts.Length; i++)
         {
             var only = ways[i];
-            for (var j = 0; j < parts.Length; j++)
+            for (var j = 0; j < parts.Length && only.Count > 0; j++)
             {
-                if (i != j && only.Count > 0 && Prune(Apply(parts[j], only), node).Count > 0)
+                if (i != j && Prune(Apply(parts[j], only), node).Count > 0)
                 {
                     // they overlap: what the other one takes as well is left out
                     only = ApplyNot(parts[j], only);
@@ -362,7 +377,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
         return branches;
     }
 
-    /// <summary>Properties and items that nothing in the same schema has looked at: in a single way it is known which those are.</summary>
+    /// <summary>Properties and items that nothing in the same schema has looked at: in a single way it is known which those are. What must fail, as in 'not', has looked at nothing.</summary>
     private List<SchemaBranch> ApplyUnevaluated(SchemaNode node, List<SchemaBranch> before, List<SchemaBranch> branches)
     {
         if (node.Element.TryGetProperty("unevaluatedProperties", out var properties))
@@ -373,17 +388,21 @@ internal sealed class SchemaBranches(SchemaDocument document)
             [
                 .. branches.Select(branch =>
                 {
-                    ObjectGroup[] own = [.. branch.Objects.Where(group => !old.Contains(group))];
-                    return branch.Kind != JsonKind.Object || own.Any(group => group.Additional is not null)
-                        ? branch
-                        : branch with
-                        {
-                            Objects =
-                            [
-                                .. branch.Objects,
-                                new ObjectGroup([.. own.SelectMany(group => group.Properties)], [.. own.SelectMany(group => group.Patterns)], schema),
-                            ],
-                        };
+                    ObjectGroup[] own = [.. branch.Objects.Where(group => group.Negations <= _negations && !old.Contains(group))];
+                    if (branch.Kind != JsonKind.Object || own.Any(group => group.Additional is not null))
+                    {
+                        return branch;
+                    }
+
+                    Count(own.Sum(group => group.Properties.Count + group.Patterns.Count), node);
+                    return branch with
+                    {
+                        Objects =
+                        [
+                            .. branch.Objects,
+                            new ObjectGroup([.. own.SelectMany(group => group.Properties)], [.. own.SelectMany(group => group.Patterns)], schema) { Negations = _negations },
+                        ],
+                    };
                 }),
             ];
         }
@@ -396,10 +415,10 @@ internal sealed class SchemaBranches(SchemaDocument document)
             [
                 .. branches.Select(branch =>
                 {
-                    ArrayGroup[] own = [.. branch.Arrays.Where(group => !old.Contains(group))];
+                    ArrayGroup[] own = [.. branch.Arrays.Where(group => group.Negations <= _negations && !old.Contains(group))];
                     return branch.Kind != JsonKind.Array || own.Any(group => group.Items is not null)
                         ? branch
-                        : branch with { Arrays = [.. branch.Arrays, new ArrayGroup([.. own.MaxBy(group => group.Prefix.Count)?.Prefix ?? []], schema)] };
+                        : branch with { Arrays = [.. branch.Arrays, new ArrayGroup(own.MaxBy(group => group.Prefix.Count)?.Prefix ?? [], schema) { Negations = _negations }] };
                 }),
             ];
         }
@@ -429,7 +448,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
             }
         }
 
-        return new ObjectGroup(properties, patterns, node.Element.TryGetProperty("additionalProperties", out var additional) ? document.Child(node, additional, "additionalProperties") : null);
+        return new ObjectGroup(properties, patterns, node.Element.TryGetProperty("additionalProperties", out var additional) ? document.Child(node, additional, "additionalProperties") : null) { Negations = _negations };
     }
 
     private ArrayGroup Array(SchemaNode node)
@@ -443,7 +462,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
             prefix.AddRange(Parts(node, keyword, first));
         }
 
-        return new ArrayGroup(prefix, node.Element.TryGetProperty(others, out var items) ? document.Child(node, items, others) : null);
+        return new ArrayGroup(prefix, node.Element.TryGetProperty(others, out var items) ? document.Child(node, items, others) : null) { Negations = _negations };
     }
 
     private SchemaNode[] Parts(SchemaNode node, string keyword, JsonElement value)
