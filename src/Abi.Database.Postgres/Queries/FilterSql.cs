@@ -100,7 +100,8 @@ internal sealed class FilterSql(CollectionTable table, StatementParameters param
 
         if (RecordValues.Convert(field.Kind, value) is not { } converted)
         {
-            return field.Kind == DataKind.Integer && RecordValues.Convert(DataKind.Number, value) is double number && !double.IsNaN(number)
+            return field.Kind == DataKind.Integer && sign is not null && value is decimal ? $"{column} {sign} {parameters.Add(value, NpgsqlDbType.Numeric)}" // exactly, as the next ones
+                : field.Kind == DataKind.Integer && RecordValues.Convert(DataKind.Number, value) is double number && !double.IsNaN(number)
                 ? CompareInteger(@operator, column, number)
                 : throw Mismatch(filter, field, value);
         }

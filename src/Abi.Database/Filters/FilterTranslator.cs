@@ -110,7 +110,9 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
                 if (Field(argument, record) is { } element && Value(source, record) is IEnumerable and not string and var values)
                 {
                     RequireOrdinal(call, ComparerOf(values));
-                    return Filter.In(element, values.Cast<object>());
+                    object?[] all = [.. values.Cast<object?>()];
+                    var isOne = Filter.In(element, all.OfType<object>());
+                    return all.Contains(null) ? Filter.Or(isOne, Filter.Equal(element, null)) : isOne;
                 }
 
                 break;

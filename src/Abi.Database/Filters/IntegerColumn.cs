@@ -29,6 +29,11 @@ internal sealed class IntegerColumn(DataField field) : FieldColumn(field)
                 _ => throw Mismatch(@operator, value),
             };
         }
+        else if (Field.Kind == DataKind.Integer && value is decimal exact)
+        {
+            CompareExactly(@operator, exact, bits, slots);
+            return;
+        }
         else if (Field.Kind == DataKind.Integer && RecordCodec.AsNumber(value) is { } number && !double.IsNaN(number))
         {
             // Between two whole numbers, or beyond all of them: as a number the largest is rounded to one more than it is.
@@ -63,6 +68,13 @@ internal sealed class IntegerColumn(DataField field) : FieldColumn(field)
             {
                 wanted.Add(integer);
             }
+            else if (Field.Kind == DataKind.Integer && value is decimal exact)
+            {
+                if (exact == Math.Floor(exact) && IsAmongIntegers(exact))
+                {
+                    wanted.Add((long)exact);
+                }
+            }
             else if (Field.Kind != DataKind.Integer || RecordCodec.AsNumber(value) is not { } number || double.IsNaN(number))
             {
                 throw Mismatch(FilterOperator.In, value);
@@ -92,6 +104,25 @@ internal sealed class IntegerColumn(DataField field) : FieldColumn(field)
             bits[word] = result;
         }
     }
+
+    // As a double it would be rounded from 2^53 on.
+    private void CompareExactly(FilterOperator @operator, decimal exact, ulong[] bits, int slots)
+    {
+        if (!IsAmongIntegers(exact))
+        {
+            Compare(@operator, exact > 0 ? double.PositiveInfinity : double.NegativeInfinity, bits, slots);
+        }
+        else if (exact == Math.Floor(exact))
+        {
+            Compare(@operator, (long)exact, bits, slots);
+        }
+        else if (@operator != FilterOperator.Equal)
+        {
+            Compare(@operator is FilterOperator.LessThan or FilterOperator.LessThanOrEqual ? FilterOperator.LessThanOrEqual : FilterOperator.GreaterThan, (long)Math.Floor(exact), bits, slots);
+        }
+    }
+
+    private static bool IsAmongIntegers(decimal exact) => exact is >= long.MinValue and <= long.MaxValue;
 
     private static long ToLong(double whole) => whole >= long.MaxValue ? long.MaxValue : whole <= long.MinValue ? long.MinValue : (long)whole;
 

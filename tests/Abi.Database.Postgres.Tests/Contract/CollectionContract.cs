@@ -53,6 +53,8 @@ public sealed class CollectionContract(string kind)
         Assert.That(await things.CountAsync(things.Where(n => n.Stars > 3 && n.Title!.StartsWith(title))), Is.EqualTo(1));
         Assert.That(await things.CountAsync(things.Where(n => n.Tags!.Contains("b"))), Is.EqualTo(1));
         Assert.That(await things.CountAsync(things.Where(n => wanted.Contains(n.Title))), Is.EqualTo(1));
+        int?[] sevenOrNone = [7, null];
+        Assert.That(await things.CountAsync(things.Where(n => sevenOrNone.Contains(n.Maybe))), Is.EqualTo(1));
         Assert.That(await things.CountAsync(things.Where(n => n.Maybe == null || !(3 < n.Stars))), Is.EqualTo(2));
         Assert.That(await things.CountAsync(things.Where(n => n.Day == DayOfWeek.Friday)), Is.EqualTo(1));
         Assert.That(await things.CountAsync(things.Where(n => !n.IsDone && n.Written < new DateTime(2027, 1, 1, 0, 0, 0, DateTimeKind.Utc))), Is.EqualTo(2));

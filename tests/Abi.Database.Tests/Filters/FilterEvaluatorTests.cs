@@ -15,12 +15,14 @@ public sealed class FilterEvaluatorTests
 
     private static readonly double[] Numbers = [double.NegativeInfinity, -1e300, -Beyond - 2048, -Beyond, -Most, -1.5, -1, -0.5, -0.0, double.Epsilon, 0.5, 1, 2.5, Most, Beyond - 1024, Beyond, 1e300, double.PositiveInfinity];
 
+    private static readonly decimal[] Decimals = [decimal.MinValue, long.MinValue - 0.5m, long.MinValue, long.MinValue + 0.5m, -Most - 1.5m, -Most - 1, -0.5m, 0, 1.0m, 2.5m, Most + 0.5m, Most + 1, Most + 1.5m, long.MaxValue - 0.5m, long.MaxValue, long.MaxValue + 0.5m, decimal.MaxValue];
+
     private static readonly Func<string, object, Filter>[] Comparisons = [Filter.Equal, Filter.NotEqual, Filter.LessThan, Filter.LessThanOrEqual, Filter.GreaterThan, Filter.GreaterThanOrEqual];
 
     [Test]
     public void WholeNumbersCompareWithAnyNumber()
     {
-        foreach (var (make, operand) in from make in Comparisons from operand in Numbers.Cast<object>().Concat(Integers.Cast<object>()) select (make, operand))
+        foreach (var (make, operand) in from make in Comparisons from operand in Numbers.Cast<object>().Concat(Integers.Cast<object>()).Concat(Decimals.Cast<object>()) select (make, operand))
         {
             Check(DataKind.Integer, [.. Integers], make("f", operand), value => Compare((long)value, operand));
         }
@@ -95,6 +97,7 @@ public sealed class FilterEvaluatorTests
     {
         object[] texts = [.. Enumerable.Range(0, 30).Select(i => $"t{i}")];
         Check(DataKind.Integer, [.. Integers.Cast<object>(), null], [.. Numbers.Cast<object>(), 3L, long.MaxValue]);
+        Check(DataKind.Integer, [.. Integers.Cast<object>(), null], Decimals.Cast<object>());
         Check(DataKind.Number, [.. Numbers.Cast<object>(), double.NaN, null], [.. Numbers.Skip(4).Cast<object>(), double.NaN, 1L, 2]);
         Check(DataKind.Text, [.. texts.Take(20), "", null], [.. texts.Skip(10), "none"]);
         Check(DataKind.Boolean, [true, false, null], Enumerable.Repeat<object>(false, 20));
@@ -223,6 +226,7 @@ public sealed class FilterEvaluatorTests
     private static int Compare(long value, object operand) => operand switch
     {
         long integer => value.CompareTo(integer),
+        decimal exact => ((decimal)value).CompareTo(exact),
         double number when number >= Beyond => -1,
         double number when number < -Beyond => 1,
         double number => value.CompareTo((long)Math.Floor(number)) is var sign and not 0 ? sign : number > Math.Floor(number) ? -1 : 0,
