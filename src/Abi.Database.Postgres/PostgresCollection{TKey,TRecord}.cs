@@ -33,8 +33,7 @@ internal sealed partial class PostgresCollection<TKey, TRecord> : IVectorCollect
     public async Task EnsureCollectionExistsAsync(CancellationToken cancellationToken = default)
     {
         var table = new CollectionTable(_database.Catalog.Schema, Name, _definition ?? throw new DatabaseException($"The collection '{Name}' cannot be made: give its definition to GetCollection."));
-        await _database.RunAsync(Name, connection => _database.Catalog.CreateAsync(connection, table, cancellationToken), cancellationToken).ConfigureAwait(false);
-        _database.Remember(table);
+        _database.Remember(await _database.RunAsync(Name, connection => _database.Catalog.CreateAsync(connection, table, cancellationToken), cancellationToken).ConfigureAwait(false));
     }
 
     public Task EnsureCollectionDeletedAsync(CancellationToken cancellationToken = default) => _database.EnsureCollectionDeletedAsync(Name, cancellationToken);

@@ -61,12 +61,13 @@ internal sealed class Catalog(string schema)
     }
 
     /// <summary>Makes a collection if it is not there.</summary>
-    public async Task<bool> CreateAsync(NpgsqlConnection connection, CollectionTable table, CancellationToken cancellationToken)
+    /// <returns>Its table as it is there: fields may stand in another order.</returns>
+    public async Task<CollectionTable> CreateAsync(NpgsqlConnection connection, CollectionTable table, CancellationToken cancellationToken)
     {
         var (name, definition) = (table.Collection.Name, table.Collection.Definition);
-        if (IsSame(await FindAsync(connection, name, cancellationToken).ConfigureAwait(false), name, definition))
+        if (Present(await FindAsync(connection, name, cancellationToken).ConfigureAwait(false), name, definition) is { } present)
         {
-            return false;
+            return present;
         }
 
         if (table.Vectors.Count > 0)
@@ -82,9 +83,9 @@ internal sealed class Catalog(string schema)
             await MakeAsync(connection, cancellationToken).ConfigureAwait(false);
         }
 
-        if (IsSame(await FindAsync(connection, name, cancellationToken).ConfigureAwait(false), name, definition))
+        if (Present(await FindAsync(connection, name, cancellationToken).ConfigureAwait(false), name, definition) is { } madeMeanwhile)
         {
-            return false;
+            return madeMeanwhile;
         }
 
         foreach (var statement in table.Create())
@@ -94,7 +95,7 @@ internal sealed class Catalog(string schema)
 
         await AskAsync(connection, $"INSERT INTO {_table} (name, definition) VALUES ($1, $2::jsonb)", cancellationToken, name, DefinitionJson.Format(definition)).ConfigureAwait(false);
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-        return true;
+        return table;
     }
 
     /// <summary>Deletes a collection if it is there.</summary>
@@ -118,10 +119,10 @@ internal sealed class Catalog(string schema)
         return true;
     }
 
-    private static bool IsSame(CollectionDefinition? present, string name, CollectionDefinition definition) =>
-        present is not null && (present.DifferenceFrom(definition) is not { } difference
-            ? true
-            : throw new DatabaseException($"The collection '{name}' exists with another definition: {difference}. Use its own, copy the records into a collection of another name, or delete it first."));
+    private CollectionTable? Present(CollectionDefinition? present, string name, CollectionDefinition definition) =>
+        present is null ? null
+        : present.DifferenceFrom(definition) is { } difference ? throw new DatabaseException($"The collection '{name}' exists with another definition: {difference}. Use its own, copy the records into a collection of another name, or delete it first.")
+        : new CollectionTable(Schema, name, present);
 
     // Asked beforehand: a failed statement would end the transaction, and IF NOT EXISTS wants privileges even where there is nothing to do.
     private async Task<bool> ExistsAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
