@@ -22,7 +22,7 @@ internal sealed partial class PostgresCollection<TKey, TRecord> : IVectorCollect
     {
         _database = database;
         _records = records;
-        _definition = definition ?? records.Definition;
+        _definition = records.DefinitionFor<TKey>(name, definition);
         Name = name;
     }
 

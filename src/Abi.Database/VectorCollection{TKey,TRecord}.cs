@@ -29,7 +29,7 @@ public sealed partial class VectorCollection<TKey, TRecord> : IVectorCollection<
     {
         _database = database;
         _records = records;
-        _definition = definition ?? records.Definition;
+        _definition = records.DefinitionFor<TKey>(name, definition);
         Name = name;
     }
 

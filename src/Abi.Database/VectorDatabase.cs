@@ -78,6 +78,7 @@ public sealed partial class VectorDatabase : IVectorDatabase
     /// <summary>A collection of records of a class whose properties carry <see cref="RecordKeyAttribute"/>, <see cref="RecordDataAttribute"/> and <see cref="RecordVectorAttribute"/>. It need not exist yet.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="definition">Its definition when it is to differ from what the attributes say.</param>
+    /// <exception cref="ArgumentException">Its keys are of another type than <typeparamref name="TKey"/>, or the class is no record.</exception>
     public VectorCollection<TKey, TRecord> GetCollection<TKey, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TRecord>(string name, CollectionDefinition? definition = null)
         where TKey : notnull
         where TRecord : class, new()

@@ -22,6 +22,24 @@ public sealed class RecordConverter<TRecord>
 
     internal RecordMapper<TRecord> Mapper { get; }
 
+    /// <summary>The definition that a collection is made by: its own, or what the record type says of it. Null when neither is there.</summary>
+    /// <typeparam name="TKey">What its keys are given as.</typeparam>
+    /// <param name="collection">Its name.</param>
+    /// <param name="own">Its own definition, if it has one.</param>
+    /// <exception cref="ArgumentException">The keys of that definition are of another type.</exception>
+    public CollectionDefinition? DefinitionFor<TKey>(string collection, CollectionDefinition? own)
+    {
+        var definition = own ?? Definition;
+        if (definition is not null && !RecordCodec.KeyTypes(definition.Key).Exists(typeof(TKey).IsAssignableFrom))
+        {
+            throw new ArgumentException(
+                $"The collection '{collection}' was asked for with keys of the type {typeof(TKey).Name}, but the keys of {(own is null ? typeof(TRecord).Name : "its definition")} are {definition.Key}. "
+                + $"Ask for GetCollection<{RecordCodec.KeyTypes(definition.Key)[0].Name}, {typeof(TRecord).Name}>.");
+        }
+
+        return definition;
+    }
+
     /// <summary>A condition on records as a filter.</summary>
     /// <exception cref="ArgumentException">The condition has a form that no filter has.</exception>
     public Filter Where(Expression<Func<TRecord, bool>> condition)

@@ -31,6 +31,14 @@ internal static class RecordCodec
         return key.Length == wanted ? key : throw new FormatException($"A key has {key.Length} bytes; one of kind {kind} has {wanted}.");
     }
 
+    /// <summary>What keys of a kind may be given as; first what they are read as.</summary>
+    public static List<Type> KeyTypes(KeyKind kind) => kind switch
+    {
+        KeyKind.Text => [typeof(string)],
+        KeyKind.Guid => [typeof(Guid)],
+        _ => [typeof(long), typeof(int), typeof(short), typeof(byte), typeof(sbyte), typeof(ushort), typeof(uint), typeof(ulong)],
+    };
+
     public static byte[] EncodeKey(KeyKind kind, object key)
     {
         switch (kind, key)

@@ -228,6 +228,64 @@ public sealed class CollectionContract(string kind)
         Assert.That(await collection.CountAsync(Filter.Not(Filter.In("text", many.Select(i => $"t{i}")))), Is.EqualTo(31));
     }
 
+    /// <summary>Doubles cannot tell such numbers apart.</summary>
+    [Test]
+    public async Task DecimalsAreComparedWithWholeNumbersExactly()
+    {
+        const long Most = 1L << 53;
+        var collection = Database.GetDynamicCollection("c", new CollectionDefinition { Key = KeyKind.Integer, Data = [new DataField("n", DataKind.Integer) { IsIndexed = true }] });
+        await collection.EnsureCollectionExistsAsync();
+        long[] all = [long.MinValue, -1, 0, Most, Most + 1, Most + 2, long.MaxValue];
+        await collection.UpsertAsync(all.Select((n, i) => new Dictionary<string, object?> { ["Key"] = i, ["n"] = n }));
+        foreach (var exact in (decimal[])[decimal.MinValue, long.MinValue - 0.5m, long.MinValue, -0.5m, Most + 0.5m, Most + 1, Most + 1.5m, long.MaxValue, long.MaxValue + 0.5m, decimal.MaxValue])
+        {
+            await CheckAsync(Filter.Equal("n", exact), n => n == exact);
+            await CheckAsync(Filter.NotEqual("n", exact), n => n != exact);
+            await CheckAsync(Filter.LessThan("n", exact), n => n < exact);
+            await CheckAsync(Filter.LessThanOrEqual("n", exact), n => n <= exact);
+            await CheckAsync(Filter.GreaterThan("n", exact), n => n > exact);
+            await CheckAsync(Filter.GreaterThanOrEqual("n", exact), n => n >= exact);
+            await CheckAsync(Filter.In("n", exact, 0m), n => n == exact || n == 0);
+        }
+
+        async Task CheckAsync(Filter filter, Func<decimal, bool> holds) =>
+            Assert.That(await collection.ListAsync(new ListOptions { Filter = filter }).Select(record => (long)record["n"]!).OrderBy(n => n).ToListAsync(), Is.EqualTo(all.Where(n => holds(n))), filter.ToString());
+    }
+
+    /// <summary>Words, too, are those of the field of a name, and not of its place.</summary>
+    [Test]
+    public async Task FieldsInAnotherOrderAreTheSameFields()
+    {
+        DataField title = new("title", DataKind.Text) { IsFullTextIndexed = true }, plain = new("n", DataKind.Integer), body = new("body", DataKind.Text) { IsFullTextIndexed = true };
+        var made = new CollectionDefinition { Data = [title, plain, body] };
+        var collection = Database.GetDynamicCollection("c", made);
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(new Dictionary<string, object?> { ["Key"] = "a", ["title"] = "cat", ["body"] = "dog" });
+        var turned = Database.GetDynamicCollection("c", made with { Data = [plain, body, title] });
+        await turned.EnsureCollectionExistsAsync();
+        await turned.UpsertAsync(new Dictionary<string, object?> { ["Key"] = "b", ["title"] = "bird", ["body"] = "fish" });
+        foreach (var one in new[] { collection, turned })
+        {
+            foreach (var (word, field, key) in new[] { ("cat", "title", "a"), ("dog", "body", "a"), ("bird", "title", "b"), ("fish", "body", "b") })
+            {
+                Assert.That(await one.SearchTextAsync(word, 5, new TextSearchOptions { Fields = [field] }).Select(found => found.Record["Key"]).ToListAsync(), Is.EqualTo(new[] { key }), $"{word} in {field}");
+            }
+        }
+    }
+
+    [Test]
+    public async Task KeysOfAnotherTypeAreRefusedAtOnce()
+    {
+        Assert.That(() => Database.GetCollection<string, Thing>("things"), Throws.ArgumentException.With.Message.Contains("String").And.Message.Contains("GetCollection<Guid, Thing>"));
+        Assert.That(() => Database.GetCollection<Guid, Page>("pages"), Throws.ArgumentException.With.Message.Contains("Guid").And.Message.Contains("GetCollection<String, Page>"));
+        Assert.That(() => Database.GetCollection<string, Page>("pages", new CollectionDefinition { Key = KeyKind.Integer }), Throws.ArgumentException.With.Message.Contains("Integer"));
+        var things = Database.GetCollection<object, Thing>("things");
+        await things.EnsureCollectionExistsAsync();
+        var id = Guid.NewGuid();
+        await things.UpsertAsync(new Thing { Id = id, Title = "one" });
+        Assert.That((await things.GetAsync(id))!.Title, Is.EqualTo("one"));
+    }
+
     [Test]
     public async Task SearchesUnderFiltersGiveAllThatIsAskedFor()
     {
