@@ -29,10 +29,7 @@ internal sealed class BackupFolder : IDisposable
         _lock = root.TryLock() ?? throw new DatabaseException($"Another backup is being made in {root.Folder}. Wait until it is there, or name another folder.");
         try
         {
-            foreach (var chain in All(root).Where(chain => chain.IsOf(database) && !IsWhole(root, chain)))
-            {
-                DeleteLeftover(chain);
-            }
+            DeleteLeftovers();
         }
         catch
         {
@@ -128,6 +125,19 @@ internal sealed class BackupFolder : IDisposable
     /// <param name="time">UTC ticks.</param>
     public IStorage Begin(long time) => _root.OpenFolder(BackupChain.Of(All(_root).Select(chain => chain.Number).DefaultIfEmpty().Max() + 1, time, _database).Name, create: true);
 
+    /// <summary>Deletes what a backup that fails has written: it counts for nothing, and may have taken the last room.</summary>
+    public void Abandon()
+    {
+        try
+        {
+            DeleteLeftovers();
+        }
+        catch (IOException)
+        {
+            // the next backup does it
+        }
+    }
+
     /// <summary>Deletes the chains that are not to be kept, oldest first. The newest, which has just been checked, always stays.</summary>
     /// <param name="options">Which to keep.</param>
     /// <param name="now">UTC ticks.</param>
@@ -215,6 +225,14 @@ internal sealed class BackupFolder : IDisposable
     }
 
     private List<BackupChain> Own() => Chains(_root).FindAll(chain => chain.IsOf(_database));
+
+    private void DeleteLeftovers()
+    {
+        foreach (var chain in All(_root).Where(chain => chain.IsOf(_database) && !IsWhole(_root, chain)))
+        {
+            DeleteLeftover(chain);
+        }
+    }
 
     // One that counts for nothing and cannot be deleted, such as another user's, only takes room: it is left to the next backup.
     private void DeleteLeftover(BackupChain chain)

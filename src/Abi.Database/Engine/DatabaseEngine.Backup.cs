@@ -31,7 +31,17 @@ internal sealed partial class DatabaseEngine
             using var begun = source.IsIncremental ? null : folder.Begin(time);
             begun?.Encryption = _storage.Encryption;
             var target = begun ?? newest!;
-            var report = FolderBackup.Write(source, new ThrottledStorage(target, _throttle));
+            BackupReport report;
+            try
+            {
+                report = FolderBackup.Write(source, new ThrottledStorage(target, _throttle));
+            }
+            catch
+            {
+                folder.Abandon();
+                throw;
+            }
+
             NoteBackup(time, source.LastSegment);
             try
             {

@@ -174,6 +174,10 @@ public sealed class BackupRetentionTests
                     Assert.That(BackupFolder.Chains(root)[^1].Name, Is.Not.EqualTo(before));
                     Assert.That(error.Message, Does.Contain($"{BackupFolder.Chains(root)[^1].Name} is whole, up to commit {engine.Sequence}"));
                 }
+                else
+                {
+                    Assert.That(root.Folders(), Has.Count.EqualTo(BackupFolder.Chains(root).Count), "what it had written only takes room");
+                }
             }
 
             Assert.That(Verification.Run(BackupFolder.OpenFor(root, new RestoreOptions())) is { IsSound: true } report && report.Sequence == engine.Sequence, $"failure {failures}");
