@@ -18,7 +18,7 @@ namespace Abi.Database.Postgres;
 /// <remarks>Thread-safe. Any number of processes may use the same schema at once. Nothing is cached but the definitions of collections.</remarks>
 public sealed class PostgresDatabase : IVectorDatabase
 {
-    private readonly bool _ownsSource;
+    private readonly string? _connectionString; // of a source of its own
     private readonly TextEmbedder? _embedder;
     private readonly ConcurrentDictionary<string, CollectionTable> _tables = new(StringComparer.Ordinal);
 
@@ -28,7 +28,7 @@ public sealed class PostgresDatabase : IVectorDatabase
         ArgumentException.ThrowIfNullOrEmpty(options.Schema, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Effort, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Effort, SearchSettings.MaximumEffort);
-        _ownsSource = options.DataSource is null;
+        _connectionString = options.DataSource is null ? options.ConnectionString : null;
         Source = options.DataSource ?? Connect(options.ConnectionString);
         Place = PlaceOf(Source);
         Effort = options.Effort;
@@ -36,7 +36,7 @@ public sealed class PostgresDatabase : IVectorDatabase
         _embedder = options.Generator is { } generator ? new TextEmbedder(generator, options.Embedding) : null;
     }
 
-    internal NpgsqlDataSource Source { get; }
+    internal NpgsqlDataSource Source { get; private set; }
 
     /// <summary>What messages call it.</summary>
     internal string Place { get; }
@@ -116,14 +116,17 @@ public sealed class PostgresDatabase : IVectorDatabase
     /// <summary>Lets go of the connections, if they are its own. Never throws.</summary>
     public void Dispose()
     {
-        if (_ownsSource)
+        if (_connectionString is not null)
         {
             Source.Dispose();
         }
     }
 
     /// <summary>Lets go of the connections, if they are its own. Never throws.</summary>
-    public ValueTask DisposeAsync() => _ownsSource ? Source.DisposeAsync() : default;
+    public ValueTask DisposeAsync() => _connectionString is not null ? Source.DisposeAsync() : default;
+
+    /// <summary>Takes connections again after it was disposed of: it, and the collections that were got from it, go on.</summary>
+    internal void Reopen() => Source = _connectionString is null ? Source : Connect(_connectionString);
 
     /// <summary>The table of a collection that is there.</summary>
     internal async Task<CollectionTable> TableAsync(string name, CancellationToken cancellationToken)

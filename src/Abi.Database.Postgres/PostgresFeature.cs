@@ -9,6 +9,7 @@ public sealed class PostgresFeature : IAbiFeature, IAsyncDisposable, IDisposable
     private readonly Lock _gate = new();
     private readonly PostgresOptions _options;
     private PostgresDatabase? _store;
+    private PostgresDatabase? _closed; // by a stop; whoever was given it goes on with it after the next start
     private bool _isStopped;
 
     internal PostgresFeature(PostgresOptions options) => _options = options;
@@ -35,7 +36,7 @@ public sealed class PostgresFeature : IAbiFeature, IAsyncDisposable, IDisposable
         lock (_gate)
         {
             _isStopped = false;
-            store = _store ??= PostgresDatabase.Open(_options);
+            store = Open();
         }
 
         try
@@ -90,8 +91,19 @@ public sealed class PostgresFeature : IAbiFeature, IAsyncDisposable, IDisposable
     {
         lock (_gate)
         {
-            return _isStopped ? Store : _store ??= PostgresDatabase.Open(_options);
+            return _isStopped ? Store : Open();
         }
+    }
+
+    private PostgresDatabase Open()
+    {
+        if (_store is null && _closed is { } closed)
+        {
+            closed.Reopen();
+            _store = closed;
+        }
+
+        return _store ??= PostgresDatabase.Open(_options);
     }
 
     private async Task CloseAsync()
@@ -99,6 +111,7 @@ public sealed class PostgresFeature : IAbiFeature, IAsyncDisposable, IDisposable
         if (Interlocked.Exchange(ref _store, null) is { } store)
         {
             await store.DisposeAsync().ConfigureAwait(false);
+            _closed = store;
         }
     }
 }

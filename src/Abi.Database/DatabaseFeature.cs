@@ -12,6 +12,7 @@ public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable, IDisposable
     private readonly ILogger _logger;
     private readonly SemaphoreSlim _turn = new(1, 1); // one opens or closes
     private VectorDatabase? _store;
+    private VectorDatabase? _closed; // by a stop; whoever was given it goes on with it after the next start
     private bool _isStopped;
 
     internal DatabaseFeature(DatabaseOptions options, ILogger logger) => (_options, _logger) = (options, logger);
@@ -56,6 +57,7 @@ public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable, IDisposable
             if (Interlocked.Exchange(ref _store, null) is { } store)
             {
                 await store.DisposeAsync().ConfigureAwait(false);
+                _closed = store;
                 DatabaseLog.Closed(_logger, _options.Path);
             }
         }
@@ -125,7 +127,7 @@ public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable, IDisposable
             return; // injected before the start
         }
 
-        var store = await VectorDatabase.OpenAsync(_options, cancellationToken).ConfigureAwait(false);
+        var store = await (_closed?.ReopenAsync(cancellationToken) ?? VectorDatabase.OpenAsync(_options, cancellationToken)).ConfigureAwait(false);
         Volatile.Write(ref _store, store);
         foreach (var warning in store.Recovery.Warnings)
         {

@@ -14,7 +14,8 @@ public static class DatabaseFeatureExtensions
 {
     /// <summary>
     /// Adds the database: reached as <c>abi.Database</c>, configured under <c>Abi:Database</c>. <see cref="DatabaseFeature"/>, <see cref="VectorDatabase"/> and <see cref="IVectorDatabase"/> can be injected. It is
-    /// opened when the framework starts, or when it is first injected, whichever comes first, and closed when the framework stops.
+    /// opened when the framework starts, or when it is first injected, whichever comes first, and closed when the framework stops. Started
+    /// again, it opens the same objects: who was given one goes on with it.
     /// </summary>
     public static AbiBuilder AddDatabase(this AbiBuilder builder, Action<DatabaseOptions>? configure = null)
     {

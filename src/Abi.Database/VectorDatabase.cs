@@ -72,7 +72,25 @@ public sealed partial class VectorDatabase : IVectorDatabase
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        return Task.Run(() => new VectorDatabase(new DatabaseEngine(new DiskStorage(options.Path, create: options.Access == DatabaseAccess.ReadWrite), options)), cancellationToken);
+        return Task.Run(() => new VectorDatabase(Open(options)), cancellationToken);
+    }
+
+    /// <summary>Opens it again after it was closed: it, and the collections that were got from it, go on.</summary>
+    /// <returns>This one.</returns>
+    internal Task<VectorDatabase> ReopenAsync(CancellationToken cancellationToken)
+    {
+        var options = Engine.Options;
+        options.Validate();
+        return Task.Run(
+            () =>
+            {
+                lock (_gate)
+                {
+                    Volatile.Write(ref _engine, Open(options));
+                    return this;
+                }
+            },
+            cancellationToken);
     }
 
     /// <summary>A collection of records of a class whose properties carry <see cref="RecordKeyAttribute"/>, <see cref="RecordDataAttribute"/> and <see cref="RecordVectorAttribute"/>. It need not exist yet.</summary>
@@ -173,6 +191,8 @@ public sealed partial class VectorDatabase : IVectorDatabase
             }
         }
     }
+
+    private static DatabaseEngine Open(DatabaseOptions options) => new(new DiskStorage(options.Path, create: options.Access == DatabaseAccess.ReadWrite), options);
 
     /// <summary>Closes it. Never throws.</summary>
     public void Dispose()

@@ -183,6 +183,12 @@ public sealed class PostgresDatabaseTests
         {
             Assert.That(await abi.Postgres.GetDynamicCollection("nothing").CollectionExistsAsync(), Is.False);
             Assert.That((await abi.HealthAsync()).Values, Has.Some.Property("Status").EqualTo(FeatureHealthStatus.Healthy));
+            var store = abi.Postgres.Store;
+            await abi.StopAsync();
+            Assert.That(async () => await store.CollectionExistsAsync("nothing"), Throws.InstanceOf<ObjectDisposedException>());
+            await abi.StartAsync();
+            Assert.That(abi.Postgres.Store, Is.SameAs(store));
+            Assert.That(await store.CollectionExistsAsync("nothing"), Is.False);
         }
 
         await using var source = NpgsqlDataSource.Create(connection);

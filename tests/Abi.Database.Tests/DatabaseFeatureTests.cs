@@ -70,7 +70,8 @@ public sealed class DatabaseFeatureTests
         }
 
         var database = services.GetRequiredService<IVectorDatabase>();
-        await database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer }).EnsureCollectionExistsAsync();
+        var points = database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer });
+        await points.EnsureCollectionExistsAsync();
         await framework.StartAsync();
         Assert.That(services.GetRequiredService<VectorDatabase>(), Is.SameAs(database).And.SameAs(framework.Database.Store));
         await framework.StopAsync();
@@ -81,7 +82,9 @@ public sealed class DatabaseFeatureTests
         }
 
         await framework.StartAsync();
-        Assert.That(await framework.Database.Store.CollectionExistsAsync("points"));
+        Assert.That(services.GetRequiredService<IVectorDatabase>(), Is.SameAs(database).And.SameAs(framework.Database.Store), "it goes on for those who were given it");
+        Assert.That(await database.CollectionExistsAsync("points"));
+        Assert.That(await points.CountAsync(), Is.Zero);
     }
 
     [Test]
