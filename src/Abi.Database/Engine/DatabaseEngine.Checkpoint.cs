@@ -84,8 +84,8 @@ internal sealed partial class DatabaseEngine
                 throw new DatabaseException("The database takes no more writes, so no checkpoint can be made.", failure);
             }
 
-            _log!.Rotate(_sequence + 1);
-            _checkpointedBytes = logBytes = _log.BytesWritten;
+            _checkpointedBytes = logBytes = _log!.BytesWritten; // also when there is no room: it is tried again once as much was written
+            _log.Rotate(_sequence + 1);
             (sequence, nextId) = (_sequence, _nextCollectionId);
             all = [.. _byId.Values];
             hasDamage = all.Exists(handle => handle.StoreOrNull is null && HasLog(handle.Saved!));

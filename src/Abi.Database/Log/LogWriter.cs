@@ -8,9 +8,13 @@ namespace Abi.Database.Log;
 /// Appends frames to the log. A segment is written full of zeros and made durable before it gets its name, so that an append changes neither the file's length nor its blocks
 /// and its flush writes data only.
 /// </summary>
-/// <remarks>For one thread at a time. After any failure the log takes nothing more: a flush that failed once says nothing about what a second one would have written.</remarks>
+/// <remarks>
+/// For one thread at a time. After any failure the log takes nothing more: a flush that failed once says nothing about what a second one would have written. It goes on when only a new segment could not be
+/// made, as on a disk without room: that has no name yet, and nothing of the log was touched.
+/// </remarks>
 internal sealed class LogWriter : IDisposable
 {
+    private const string Temporary = "new-log.tmp"; // a segment until it is durable
     private const int UsualGroup = 1 << 16;
     private const int LargestKept = 1 << 22; // of the memory of a group, for the next ones
 
@@ -112,14 +116,14 @@ internal sealed class LogWriter : IDisposable
 
     /// <summary>Ends the current segment, makes it durable, and starts the next; nothing, while the current one has no frame.</summary>
     /// <param name="nextSequence">The sequence of the next frame.</param>
-    public void Rotate(long nextSequence) => Guard(() =>
+    public void Rotate(long nextSequence)
     {
+        RequireSound();
         if (_end > LogFormat.HeaderBytes)
         {
-            FlushFile();
-            StartSegment(Segment + 1, nextSequence, 0);
+            StartNext(nextSequence, 0);
         }
-    });
+    }
 
     public void Dispose()
     {
@@ -127,11 +131,11 @@ internal sealed class LogWriter : IDisposable
         _cipher?.Dispose();
     }
 
-    private void StartNext(long sequence, long needed) => Guard(() =>
+    private void StartNext(long sequence, long needed)
     {
-        FlushFile();
+        Flush();
         StartSegment(Segment + 1, sequence, needed);
-    });
+    }
 
     private void Frame(long sequence, long time, IReadOnlyList<CommitRequest> group)
     {
@@ -166,18 +170,39 @@ internal sealed class LogWriter : IDisposable
 
     private void StartSegment(long number, long firstSequence, long needed)
     {
-        _file?.Dispose();
-        _file = null;
         var length = (int)Math.Max(_segmentBytes, needed + LogFormat.HeaderBytes);
-        const string Temporary = "new-log.tmp";
-        if (_storage.Exists(Temporary))
+        var file = MakeSegment(number, firstSequence, length);
+        Guard(() =>
         {
-            _storage.Delete(Temporary);
-        }
+            try
+            {
+                _storage.Rename(Temporary, LogFormat.Name(number));
+                _storage.FlushFolder();
+            }
+            catch
+            {
+                file.Dispose();
+                throw;
+            }
 
-        var file = _storage.Open(Temporary, create: true);
+            _file?.Dispose();
+            _file = file;
+            Segment = number;
+            SetCipher();
+            _length = length;
+            _end = LogFormat.HeaderBytes;
+            _durableEnd = LogFormat.HeaderBytes;
+        });
+    }
+
+    // Durable, but without its name.
+    private IStorageFile MakeSegment(long number, long firstSequence, int length)
+    {
+        IStorageFile? file = null;
         try
         {
+            DeleteTemporary();
+            file = _storage.Open(Temporary, create: true);
             var zeros = new byte[Math.Min(length, 1 << 20)];
             for (long at = 0; at < length; at += zeros.Length)
             {
@@ -186,21 +211,30 @@ internal sealed class LogWriter : IDisposable
 
             file.Write(0, LogFormat.Header(_database, number, firstSequence));
             file.Flush();
-            _storage.Rename(Temporary, LogFormat.Name(number));
-            _storage.FlushFolder();
+            return file;
         }
-        catch
+        catch (Exception error)
         {
-            file.Dispose();
-            throw;
-        }
+            file?.Dispose();
+            try
+            {
+                DeleteTemporary(); // it may have taken the last room
+            }
+            catch (IOException)
+            {
+                // the next attempt begins with that
+            }
 
-        _file = file;
-        Segment = number;
-        SetCipher();
-        _length = length;
-        _end = LogFormat.HeaderBytes;
-        _durableEnd = LogFormat.HeaderBytes;
+            throw new DatabaseException($"A new segment of the log could not be made, so nothing was written: {error.Message} What was acknowledged is safe. Remove the cause and try again.", error);
+        }
+    }
+
+    private void DeleteTemporary()
+    {
+        if (_storage.Exists(Temporary))
+        {
+            _storage.Delete(Temporary);
+        }
     }
 
     // For the current segment: a cipher of this writer's own.

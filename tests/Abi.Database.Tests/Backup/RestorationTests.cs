@@ -230,7 +230,7 @@ public sealed class RestorationTests
                 await Restoration.RunAsync(disk, new RestoreOptions { EncryptionKey = key }, work => Task.FromResult(Copy(history.Storage, work)));
                 isDone = true;
             }
-            catch (IOException error)
+            catch (Exception error) when (error is IOException or DatabaseException { InnerException: IOException })
             {
                 Assert.That(error.Message, Does.Contain("as the test wants it"));
                 Assert.That(disk.Files(), Is.Empty, $"call {failing}");
