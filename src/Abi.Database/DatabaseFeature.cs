@@ -72,13 +72,18 @@ public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable, IDisposable
     {
         null => new FeatureHealth(FeatureHealthStatus.Unhealthy, "The database is not open."),
         { WriteFailure: { } failure } => new FeatureHealth(FeatureHealthStatus.Unhealthy, $"The database takes no more writes: {failure.Message}", failure),
-        var store when Troubles(store) is { Count: > 0 } troubles => new FeatureHealth(FeatureHealthStatus.Degraded, string.Join(' ', troubles), store.CheckpointFailure ?? store.LogArchive?.Failure),
+        var store when Troubles(store) is { Count: > 0 } troubles => new FeatureHealth(FeatureHealthStatus.Degraded, string.Join(' ', troubles), store.Engine.SegmentFailure ?? store.CheckpointFailure ?? store.LogArchive?.Failure),
         _ => FeatureHealth.Healthy,
     });
 
     private static List<string> Troubles(VectorDatabase store)
     {
         List<string> troubles = [];
+        if (store.Engine.SegmentFailure is { } segmentFailure)
+        {
+            troubles.Add($"A new segment of the log cannot be made, so writes fail, or soon will: {segmentFailure.Message} What was acknowledged is safe; writing goes on once the cause is removed.");
+        }
+
         if (store.CheckpointFailure is { } failure)
         {
             troubles.Add($"The last checkpoint failed, or letting go of memory after it: {failure.Message} Nothing is lost; until one succeeds, more is kept of the log or in memory than need be.");

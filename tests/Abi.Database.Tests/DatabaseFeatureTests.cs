@@ -56,6 +56,23 @@ public sealed class DatabaseFeatureTests
         Assert.That((await abi.HealthAsync()).Values.Single(), Is.EqualTo(FeatureHealth.Healthy));
     }
 
+    [Test]
+    public async Task ALogThatHasNoNextSegmentIsDegraded()
+    {
+        using var folder = new TemporaryFolder();
+        using var lines = new Lines();
+        await using var abi = await BuildAsync(folder["db"], lines);
+        await abi.Database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer }).EnsureCollectionExistsAsync();
+        var blocked = Directory.CreateDirectory(Path.Combine(folder["db"], "new-log.tmp")); // a folder cannot be written to as a file
+        Assert.That(() => abi.Database.Store.BackupAsync(folder["backup"]), Throws.TypeOf<DatabaseException>().With.InnerException.InstanceOf<IOException>());
+        var health = (await abi.HealthAsync()).Values.Single();
+        Assert.That((health.Status, abi.Database.Store.WriteFailure), Is.EqualTo((FeatureHealthStatus.Degraded, (Exception?)null)));
+        Assert.That(health.Description, Does.Contain("new segment").And.Contain(blocked.Name));
+        blocked.Delete();
+        await abi.Database.Store.BackupAsync(folder["backup"]);
+        Assert.That((await abi.HealthAsync()).Values.Single(), Is.EqualTo(FeatureHealth.Healthy));
+    }
+
     /// <summary>A service that wants the database may be made before the host starts the features, and gets the one that the feature has.</summary>
     [TestCase(true)]
     [TestCase(false)]

@@ -134,6 +134,9 @@ internal sealed partial class DatabaseEngine : IDisposable
     /// <summary>Why the database takes no more writes; null while it does.</summary>
     public Exception? Failure => Volatile.Read(ref _failure) ?? _log?.Failure;
 
+    /// <summary>Why the log has no next segment, as on a full disk; null when it has, or needs none yet.</summary>
+    public Exception? SegmentFailure => _log?.SegmentFailure;
+
     public IReadOnlyList<string> CollectionNames => [.. _collections.Keys.Order(StringComparer.Ordinal)];
 
     public IEnumerable<CollectionHandle> Collections => _byId.Values;

@@ -29,6 +29,7 @@ internal sealed class LogWriter : IDisposable
     private int _end;         // where the next frame goes
     private int _durableEnd;  // everything below is durable
     private Exception? _failure;
+    private Exception? _segmentFailure;
 
     private LogWriter(IStorage storage, Guid database, int segmentBytes)
     {
@@ -45,6 +46,9 @@ internal sealed class LogWriter : IDisposable
 
     /// <summary>What made the log fail; null while it works.</summary>
     public Exception? Failure => Volatile.Read(ref _failure);
+
+    /// <summary>Why the last attempt to make a new segment failed; null when it did not. Writing goes on when one succeeds.</summary>
+    public Exception? SegmentFailure => Volatile.Read(ref _segmentFailure);
 
     /// <summary>Whether frames were written that are not known to be durable.</summary>
     public bool IsDirty => _end > _durableEnd;
@@ -211,10 +215,12 @@ internal sealed class LogWriter : IDisposable
 
             file.Write(0, LogFormat.Header(_database, number, firstSequence));
             file.Flush();
+            Volatile.Write(ref _segmentFailure, null);
             return file;
         }
         catch (Exception error)
         {
+            Volatile.Write(ref _segmentFailure, error);
             file?.Dispose();
             try
             {
