@@ -57,7 +57,9 @@ public sealed class CollectionSchema
     {
         var index = DataIndex(name);
         return index < 0
-            ? throw new ArgumentException($"The collection '{Name}' has no data field '{name}'; it has {string.Join(", ", Data.Select(field => field.Name))}.")
+            ? throw new ArgumentException(name == Definition.KeyName
+                ? $"'{name}' is the key of the collection '{Name}', which filters cannot use. Ask for records by their keys (GetAsync, DeleteAsync), or keep it in an indexed data field as well."
+                : $"The collection '{Name}' has no data field '{name}'; it has {string.Join(", ", Data.Select(field => field.Name).DefaultIfEmpty("none"))}.")
             : Data[index].IsIndexed ? index : throw new ArgumentException($"The field '{name}' of the collection '{Name}' is not indexed, so filters cannot use it. Set IsIndexed in the collection's definition.");
     }
 

@@ -50,6 +50,7 @@ public sealed class RecordTests
             Assert.That(await notes.CountAsync(notes.Where(n => n.Mood == Mood.Merry)), Is.EqualTo(1));
             Assert.That(await notes.CountAsync(notes.Where(n => !n.IsDone && n.Written < new DateTime(2027, 1, 1, 0, 0, 0, DateTimeKind.Utc))), Is.EqualTo(2));
             Assert.That(() => notes.Where(n => n.Title!.Length > 3), Throws.ArgumentException);
+            Assert.That(() => notes.CountAsync(notes.Where(n => n.Id == id)), Throws.ArgumentException.With.Message.Contains("'Id' is the key of the collection 'notes'"));
 
             List<VectorSearchResult<Note>> found = [];
             await foreach (var result in notes.SearchAsync(new ReadOnlyMemory<float>([1, 0.1f, 0]), 5, new VectorSearchOptions { VectorField = "Embedding" }))
