@@ -319,12 +319,20 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
     /// <param name="adapters">Adapters that change the model, in order.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>[vocabulary], or with <paramref name="all"/> [tokens, vocabulary].</returns>
+    /// <exception cref="ContextFullException">There are more tokens than the context holds.</exception>
+    /// <exception cref="AbiException">All logits are more than an array holds.</exception>
     public async Task<float[]> ComputeLogitsAsync(
         ReadOnlyMemory<int> ids, bool all = false, ReadOnlyMemory<int> encoderIds = default, ImmutableArray<AdapterUse> adapters = default, CancellationToken cancellationToken = default)
     {
         var width = Engine.VocabularySize;
         var first = all ? 0 : ids.Length - 1;
-        var result = new float[checked((ids.Length - first) * width)];
+        var count = (long)(ids.Length - first) * width;
+        if (count > Array.MaxLength)
+        {
+            throw new AbiException($"The logits of {ids.Length} tokens over a vocabulary of {width} are {count} numbers; an array holds {Array.MaxLength}. Ask for {Array.MaxLength / width} tokens at most, or take them one by one: {nameof(InferenceEngine)}.{nameof(InferenceEngine.EvaluateAsync)}.");
+        }
+
+        var result = new float[count];
         await Engine.EvaluateAsync(
             ids.Span, first, (position, logits) => logits.CopyTo(result.AsSpan((position - first) * width)), encoderIds.Span, adapters, cancellationToken).ConfigureAwait(false);
         return result;

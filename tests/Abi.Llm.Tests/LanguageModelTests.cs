@@ -17,6 +17,16 @@ public sealed class LanguageModelTests
     private static GenerationOptions Endless => new() { IgnoreEndOfGeneration = true, ContextFull = ContextFullPolicy.Shift, Sampling = SamplingOptions.Greedy };
 
     [Test]
+    public async Task MoreLogitsThanAnArrayHoldsAreRefusedByTheirNumber()
+    {
+        await using var model = await TestModels.LoadAsync("models", "llama.gguf");
+        var most = Array.MaxLength / model.Engine.VocabularySize;
+        Assert.That(
+            async () => await model.ComputeLogitsAsync(new int[most + 1], all: true),
+            Throws.TypeOf<AbiException>().With.Message.Contains($"The logits of {most + 1} tokens").And.Message.Contains($"Ask for {most} tokens at most"));
+    }
+
+    [Test]
     public async Task AModelMayHaveThreadsOfItsOwn()
     {
         var options = new GenerationOptions { Sampling = SamplingOptions.Greedy, MaximumTokens = 12 };
