@@ -245,11 +245,13 @@ internal sealed class GenerationRequest : EngineRequest
         }
     }
 
-    /// <summary>Guesses what comes next, as far as there is room and any use for it.</summary>
+    /// <summary>
+    /// Guesses what comes next, as far as there is room and any use for it: not while what comes before has to be computed anew, in steps that might end between guesses.
+    /// </summary>
     private void Guess()
     {
         var room = Math.Min(_contextLength - Sequence.Count, (_options.MaximumTokens ?? int.MaxValue) - _generated - 1);
-        if (_drafter is null || room <= 0)
+        if (_drafter is null || room <= 0 || Sequence.Pending > 1)
         {
             return;
         }

@@ -155,6 +155,21 @@ public sealed class SpeculationTests
         Assert.That(session.Count, Is.EqualTo(model.Encode(Prompt).Length + 7), "no guess is left behind");
     }
 
+    /// <summary>What is kept of a full context is computed anew in several steps, none of which may end between guesses.</summary>
+    [TestCase("llama.gguf", 5)]
+    [TestCase("llama.gguf", 7)]
+    [TestCase("gemma3.gguf", 6)]
+    public async Task AContextThatShiftsGivesTheBitsOfPlainDecoding(string file, int rows)
+    {
+        await using var model = await TestModels.LoadAsync("models", file, Exact with { ContextLength = 64, MaximumRows = rows });
+        var phrase = TestModels.Ids(9, model.Engine.VocabularySize, 1);
+        int[] prompt = [.. phrase, .. phrase, .. phrase, .. phrase, .. phrase[..4]];
+        var options = Tokens(250, 0) with { ContextFull = ContextFullPolicy.Shift };
+        var guessed = await model.CompleteAsync(prompt, options with { Speculation = Lookup });
+        Same(guessed, await model.CompleteAsync(prompt, options));
+        Assert.That(guessed.Outcome.AcceptedTokens, Is.GreaterThan(0));
+    }
+
     [TestCase(0f)]
     [TestCase(0.8f)]
     public async Task AGrammarIsKeptAndTheTextIsTheSame(float temperature)
