@@ -43,8 +43,10 @@ internal sealed class DoubleForwardPass(GgufFile model, GgufFile? adapter)
         {
             var shared = head / (_heads / _keyHeads) * size;
             var scores = Enumerable.Range(0, row + 1).Select(past => Dot(query.AsSpan(head * size, size), keys[past].AsSpan(shared, size)) / Math.Sqrt(size)).ToArray();
-            var weights = Array.ConvertAll(scores, score => Math.Exp(score - scores.Max()));
-            return Enumerable.Range(0, size).Select(i => weights.Select((weight, past) => weight * values[past][shared + i]).Sum() / weights.Sum());
+            var best = scores.Max();
+            var weights = Array.ConvertAll(scores, score => Math.Exp(score - best));
+            var sum = weights.Sum();
+            return Enumerable.Range(0, size).Select(i => weights.Select((weight, past) => weight * values[past][shared + i]).Sum() / sum);
         }).ToArray())];
     }
 

@@ -13,6 +13,7 @@ using Abi.Testing;
 namespace Abi.Llm.Tests.Adapters;
 
 /// <summary>Adapters of experts' matrices and of embeddings are the low-rank changes that their files define, in every form and company.</summary>
+[Parallelizable]
 public sealed class ExpertAndEmbeddingAdapterTests
 {
     private static readonly int[] Ids = [1, 5, 40, 271, 7, 7, 100, 33];

@@ -11,6 +11,7 @@ using Abi.Testing;
 namespace Abi.Llm.Tests.Adapters;
 
 /// <summary>Adapters change the requests that name them as the reference's do, and nobody else's.</summary>
+[Parallelizable]
 public sealed class LoraAdapterTests
 {
     private static readonly EngineOptions Exact = new() { CacheType = TensorType.F32, Activations = ActivationPrecision.Exact, ContextLength = 256 };

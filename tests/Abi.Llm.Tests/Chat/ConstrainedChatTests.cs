@@ -11,6 +11,7 @@ using Microsoft.Extensions.AI;
 namespace Abi.Llm.Tests.Chat;
 
 /// <summary>Response formats and required calls with a model that writes nonsense: only the constraint makes its output what was asked for.</summary>
+[Parallelizable]
 public sealed class ConstrainedChatTests
 {
     private const string Gemma = "Gemma 4";

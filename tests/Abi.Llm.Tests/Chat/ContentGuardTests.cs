@@ -7,6 +7,7 @@ using Microsoft.Extensions.AI;
 namespace Abi.Llm.Tests.Chat;
 
 /// <summary>Text of messages never becomes a control token, and text that could not anyway has the ids of the plain way.</summary>
+[Parallelizable]
 public sealed class ContentGuardTests
 {
     private static readonly string[] Vocabularies = ["phi-3", "llama-spm", "deepseek-llm", "gpt-2"];

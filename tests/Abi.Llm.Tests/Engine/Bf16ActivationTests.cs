@@ -6,6 +6,7 @@ using Abi.Testing;
 namespace Abi.Llm.Tests.Engine;
 
 /// <summary>Products in bfloat16: how far results move from those in float32.</summary>
+[Parallelizable]
 public sealed class Bf16ActivationTests
 {
     [Test]

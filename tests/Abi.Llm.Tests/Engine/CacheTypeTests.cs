@@ -7,6 +7,7 @@ using Abi.Testing;
 namespace Abi.Llm.Tests.Engine;
 
 /// <summary>Keys and values in every format: how far results move, that company never moves them further, and what memory they take.</summary>
+[Parallelizable]
 public sealed class CacheTypeTests
 {
     private static readonly EngineOptions Exact = new() { Activations = ActivationPrecision.Exact, ContextLength = 256 };

@@ -7,6 +7,7 @@ using Abi.Testing;
 namespace Abi.Llm.Tests.Engine;
 
 /// <summary>Text generation end to end on the embedded story model's file.</summary>
+[Parallelizable]
 public sealed class GenerationTests
 {
     private const string Prompt = "Once upon a time, there was a little girl named Lily.";

@@ -8,6 +8,7 @@ using Abi.Llm.Sampling;
 namespace Abi.Llm.Tests.Engine;
 
 /// <summary>A vocabulary as large as Llama 3's (128,256 tokens): a model of random weights with the synthetic vocabulary of <see cref="RandomModel"/>, since no fixture is that large.</summary>
+[Parallelizable]
 public sealed class LargeVocabularyTests
 {
     private const int Tokens = 128256;

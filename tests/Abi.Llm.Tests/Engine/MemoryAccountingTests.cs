@@ -13,6 +13,7 @@ namespace Abi.Llm.Tests.Engine;
 /// What the engine says it holds is what the process holds: the growth of the memory that the system has given to a process of its own, beside <see cref="EngineStatistics"/>. State takes memory as it is
 /// used and keeps it for whoever comes next, so the process holds the most that was ever used at once, never more than all the state that there is.
 /// </summary>
+[Parallelizable]
 public sealed partial class MemoryAccountingTests
 {
     private const long Noise = 4L << 20; // what the runtime itself takes and gives back meanwhile

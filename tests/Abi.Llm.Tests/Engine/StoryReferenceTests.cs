@@ -6,7 +6,8 @@ using Abi.Testing;
 
 namespace Abi.Llm.Tests.Engine;
 
-/// <summary>The two trained story models against llama.cpp's results on the same files.</summary>
+/// <summary>The two trained story models against llama.cpp's results on the same files. Perplexities take long, so each is computed by one thread, beside others.</summary>
+[Parallelizable(ParallelScope.All)]
 public sealed class StoryReferenceTests
 {
     private static readonly string[] SmallFiles =
@@ -88,7 +89,7 @@ public sealed class StoryReferenceTests
         var entry = expected.RootElement.GetProperty("models").GetProperty(file);
         foreach (var precision in new[] { ActivationPrecision.Exact, ActivationPrecision.Int8 })
         {
-            await using var model = await LoadAsync("stories", file, precision);
+            await using var model = await LoadAsync("stories", file, precision, threads: 1);
             var ids = model.Tokenizer.Encode(await File.ReadAllTextAsync(Fixtures.Path("stories", "perplexity-text.txt")), addSpecial: false);
             var windows = ids.Length / 255;
             double sum = 0;
@@ -115,7 +116,7 @@ public sealed class StoryReferenceTests
     [TestCase("q2_k", ActivationPrecision.Int8, 0.5)]
     public async Task OurModelHasTheReferencesPerplexity(string type, ActivationPrecision precision, double percent)
     {
-        await using var model = await LoadAsync("stories-model", $"stories-{type}.gguf", precision);
+        await using var model = await LoadAsync("stories-model", $"stories-{type}.gguf", precision, threads: 1);
         using var expected = JsonDocument.Parse(File.ReadAllBytes(Fixtures.Path("stories-model", "stories-perplexity.json")));
         var ids = model.Tokenizer.Encode(await File.ReadAllTextAsync(Fixtures.Path("text", "stories-perplexity.txt")));
         var result = await Perplexity.ComputeAsync(model, ids, 512);
@@ -124,8 +125,8 @@ public sealed class StoryReferenceTests
         Assert.That(result.Value, Is.EqualTo(reference).Within(percent).Percent);
     }
 
-    private static Task<LanguageModel> LoadAsync(string folder, string file, ActivationPrecision precision) =>
-        LanguageModel.LoadAsync(Fixtures.Path(folder, file), new ModelLoadOptions { Engine = new EngineOptions { CacheType = TensorType.F32, Activations = precision } });
+    private static Task<LanguageModel> LoadAsync(string folder, string file, ActivationPrecision precision, int? threads = null) =>
+        LanguageModel.LoadAsync(Fixtures.Path(folder, file), new ModelLoadOptions { Threads = threads, Engine = new EngineOptions { CacheType = TensorType.F32, Activations = precision } });
 
     private static async Task<double> WindowAsync(LanguageModel model, int[] ids, int window)
     {

@@ -5,6 +5,7 @@ using Abi.Llm.Grammars;
 namespace Abi.Llm.Tests.Grammars;
 
 /// <summary>Schemas, expressions and grammars that are small to write and large to follow: refused, or done with in time that their size bounds.</summary>
+[Parallelizable]
 public sealed class GrammarWorkTests
 {
     [Test]

@@ -4,6 +4,7 @@ using Abi.Llm.Grammars;
 namespace Abi.Llm.Tests.Grammars;
 
 /// <summary>Random expressions against .NET's, random GBNF grammars against a plain recogniser: every short text over a few letters is taken by both or by neither.</summary>
+[Parallelizable]
 public sealed class RandomGrammarTests
 {
     private const int Seeds = 400;

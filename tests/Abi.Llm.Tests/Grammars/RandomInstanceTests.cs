@@ -6,6 +6,7 @@ namespace Abi.Llm.Tests.Grammars;
 
 /// <summary>Random small schemas, random small values: what is taken is valid by a plain validator, and what is valid is taken.</summary>
 /// <remarks>Only keywords that can be honoured exactly, every object closed or open by its own word, properties in the schema's order.</remarks>
+[Parallelizable]
 public sealed class RandomInstanceTests
 {
     private static readonly string[] Names = ["a", "b", "c", "d"];

@@ -4,6 +4,7 @@ using Abi.Llm.Grammars;
 namespace Abi.Llm.Tests.Grammars;
 
 /// <summary>Each keyword with values that are taken and values that are not; the verdicts are those of python3-jsonschema (draft 2020-12), in the schema's order of properties.</summary>
+[Parallelizable]
 public sealed class SchemaKeywordTests
 {
     [TestCase("{}", "[1,{\"a\":null},\"x\"]", "")]

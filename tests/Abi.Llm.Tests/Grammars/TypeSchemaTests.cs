@@ -7,6 +7,7 @@ using Abi.Llm.Grammars.Schema;
 namespace Abi.Llm.Tests.Grammars;
 
 /// <summary>Grammars of types: whatever text they allow is read as an object of the type.</summary>
+[Parallelizable]
 public sealed class TypeSchemaTests
 {
     public enum Size : byte

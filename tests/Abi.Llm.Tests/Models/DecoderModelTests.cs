@@ -12,6 +12,7 @@ namespace Abi.Llm.Tests.Models;
 /// <see cref="ArchitectureTableTests.WriteModelsOfOurOwn"/> writes the files to a folder, <c>benchmarks/compare/architectures/make-references.sh</c> makes the references there, and
 /// <see cref="ArchitectureTableTests.AllArchitecturesEqualTheReference"/> compares. <see cref="RecordReferences"/> writes the recorded ones anew.
 /// </summary>
+[Parallelizable]
 public sealed class DecoderModelTests
 {
     private const int PromptLength = 100;

@@ -12,6 +12,7 @@ namespace Abi.Llm.Tests.Models;
 
 /// <summary>Gemma's later models: equal to the reference, whose logits are recorded, and to themselves however a text is computed.</summary>
 [TestFixtureSource(typeof(GemmaModels), nameof(GemmaModels.Names))]
+[Parallelizable]
 public sealed class GemmaModelTests(string name)
 {
     private const int PromptLength = 100;

@@ -10,6 +10,7 @@ using Abi.Testing;
 namespace Abi.Llm.Tests.Models;
 
 /// <summary>Numbers of a file that were made up so that what is computed of them does not fit into 32 bits, or is nothing: each ends in a named error or in a model that runs.</summary>
+[Parallelizable]
 public sealed class HostileHyperparametersTests
 {
     private const int Width = 4;

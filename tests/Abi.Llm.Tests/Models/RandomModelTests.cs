@@ -6,6 +6,7 @@ using Abi.Llm.Tokenizers;
 
 namespace Abi.Llm.Tests.Models;
 
+[Parallelizable]
 public sealed class RandomModelTests
 {
     private string _path = string.Empty;

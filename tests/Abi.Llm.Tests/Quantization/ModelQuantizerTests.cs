@@ -5,6 +5,7 @@ using Abi.Llm.Quantization;
 
 namespace Abi.Llm.Tests.Quantization;
 
+[Parallelizable]
 public sealed class ModelQuantizerTests
 {
     private string _folder = string.Empty;

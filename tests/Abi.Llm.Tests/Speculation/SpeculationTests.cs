@@ -11,6 +11,7 @@ using Abi.Testing;
 namespace Abi.Llm.Tests.Speculation;
 
 /// <summary>Guessing saves steps and changes nothing else: not a token, not a bit of a log-probability, greedy or sampled, alone or in company.</summary>
+[Parallelizable]
 public sealed class SpeculationTests
 {
     private static readonly EngineOptions Exact = new() { CacheType = TensorType.F32, Activations = ActivationPrecision.Exact, ContextLength = 256 };

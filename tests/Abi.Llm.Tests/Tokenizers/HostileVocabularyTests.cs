@@ -6,6 +6,7 @@ using Abi.Llm.Tokenizers;
 namespace Abi.Llm.Tests.Tokenizers;
 
 /// <summary>Vocabularies that are broken, by accident or on purpose: refused with the key and what to do, or taken as the reference takes them; never a crash, never a hang.</summary>
+[Parallelizable]
 public sealed class HostileVocabularyTests
 {
     [Test]

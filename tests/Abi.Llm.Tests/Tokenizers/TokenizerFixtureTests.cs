@@ -7,6 +7,7 @@ using Abi.Testing;
 namespace Abi.Llm.Tests.Tokenizers;
 
 /// <summary>Every case of the reference vocabularies.</summary>
+[Parallelizable]
 public sealed class TokenizerFixtureTests
 {
     public static IEnumerable<string> Names() => Fixtures.TryPath("tokenizers") is { } folder

@@ -6,6 +6,7 @@ using FsCheck.Fluent;
 namespace Abi.Llm.Tests.Tokenizers;
 
 /// <summary>Texts of any kind: what is lossless comes back byte for byte, ids are of the vocabulary, streams give whole characters.</summary>
+[Parallelizable]
 public sealed class TokenizerPropertyTests
 {
     [TestCaseSource(typeof(SmallVocabularies), nameof(SmallVocabularies.OfText))]

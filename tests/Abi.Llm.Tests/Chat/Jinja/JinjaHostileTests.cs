@@ -5,6 +5,7 @@ using Abi.Llm.Chat.Jinja;
 namespace Abi.Llm.Tests.Chat.Jinja;
 
 /// <summary>Templates of random make: whatever stands in one, it renders or ends in a <see cref="JinjaException"/>.</summary>
+[Parallelizable]
 public sealed class JinjaHostileTests
 {
     private static readonly JinjaLimits Limits = new() { Steps = 20_000, Characters = 100_000, Elements = 10_000 };

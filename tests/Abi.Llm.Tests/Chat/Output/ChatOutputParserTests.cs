@@ -5,6 +5,7 @@ using Microsoft.Extensions.AI;
 
 namespace Abi.Llm.Tests.Chat.Output;
 
+[Parallelizable]
 public sealed class ChatOutputParserTests
 {
     private const string Think = "<think></think>";
