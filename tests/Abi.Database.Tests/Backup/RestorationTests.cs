@@ -7,6 +7,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Backup;
 
 /// <summary>A backup is restored into any folder that is empty, whole or not at all, and nothing else is touched.</summary>
+[Parallelizable]
 public sealed class RestorationTests
 {
     [Test]

@@ -12,6 +12,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Encryption;
 
 /// <summary>Encryption at rest.</summary>
+[Parallelizable]
 public sealed class EncryptionTests
 {
     private static readonly float[] Vector = [12345.678f, -2345.789f, 3.1415927f, 987.654f];

@@ -7,7 +7,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Indexes;
 
 /// <summary>The graph on disk on real word vectors: recall, filters, what is in memory beside it, deletions, merging, reopening, damage, power cuts.</summary>
-[Parallelizable]
+[Parallelizable(ParallelScope.All)]
 public sealed class DiskGraphTests : WordsFixture, IDisposable
 {
     private const int Fewer = VectorIndex.AutomaticGraph; // enough for a graph on disk

@@ -1,6 +1,7 @@
 namespace Abi.Database.Tests.Indexes;
 
 /// <summary>Vectors at the edges of what floats can hold, and of what dimensions there are.</summary>
+[Parallelizable]
 public sealed class ExtremeVectorTests
 {
     /// <summary>Distances that are infinite, or no numbers, do not make records unfindable.</summary>

@@ -6,6 +6,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Rows;
 
 /// <summary>Slots of records that were replaced are taken out of the graph by the work in the background, and used again.</summary>
+[Parallelizable]
 public sealed class CollectionStoreTests
 {
     [Test]
