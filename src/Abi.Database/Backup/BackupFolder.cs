@@ -132,9 +132,9 @@ internal sealed class BackupFolder : IDisposable
         {
             DeleteLeftovers();
         }
-        catch (IOException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or AbiException)
         {
-            // the next backup does it
+            // the next backup does it, and what is to be heard is why this one failed
         }
     }
 
