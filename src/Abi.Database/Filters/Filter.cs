@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Linq.Expressions;
 using Abi.Database.Filters;
 
 namespace Abi.Database;
@@ -37,6 +38,17 @@ public sealed class Filter
 
     /// <summary>The filters that it joins.</summary>
     public ImmutableArray<Filter> Operands { get; }
+
+    /// <summary>A condition on records of any type, such as <c>note => note.Stars >= 3</c>, as a filter. Values are taken as they are now.</summary>
+    /// <param name="condition">The condition; its one parameter is the record.</param>
+    /// <param name="fieldOf">The field that a property of the record, or an entry of a dictionary (<c>record["stars"]</c>), stands for; null when it is none.</param>
+    /// <exception cref="ArgumentException">The condition has a form that no filter has.</exception>
+    public static Filter Where(LambdaExpression condition, Func<string, string?> fieldOf)
+    {
+        ArgumentNullException.ThrowIfNull(condition);
+        ArgumentNullException.ThrowIfNull(fieldOf);
+        return new FilterTranslator(fieldOf).Translate(condition);
+    }
 
     /// <summary>The field has this value; null: it has none.</summary>
     public static Filter Equal(string field, object? value) => Make(FilterOperator.Equal, field, value);

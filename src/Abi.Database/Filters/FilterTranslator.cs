@@ -9,9 +9,10 @@ namespace Abi.Database.Filters;
 
 /// <summary>
 /// Turns a condition written as C# into a <see cref="Filter"/>: comparisons of a property with a value, &amp;&amp;, ||, !, a bool property, property.HasValue, text.StartsWith, text.Contains,
-/// array.Contains(element), values.Contains(property). Nothing is compiled: values are read out of the expression.
+/// array.Contains(element), array.Any(element => values.Contains(element)), values.Contains(property). Instead of a property it may be an entry of a dictionary: record["name"]. Nothing is compiled:
+/// values are read out of the expression.
 /// </summary>
-/// <param name="fieldOf">The field of a property, or null.</param>
+/// <param name="fieldOf">The field of a property or an entry, or null.</param>
 internal sealed class FilterTranslator(Func<string, string?> fieldOf)
 {
     public Filter Translate(LambdaExpression condition) => Translate(condition.Body, condition.Parameters[0], 0);
@@ -37,7 +38,7 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
                 return Call(call, record);
             case MemberExpression { Member.Name: nameof(Nullable<>.HasValue), Expression: { } maybe } when Nullable.GetUnderlyingType(maybe.Type) is not null && Field(maybe, record) is { } field:
                 return Filter.Exists(field);
-            case MemberExpression when Field(node, record) is { } field:
+            case MemberExpression or UnaryExpression { NodeType: ExpressionType.Convert } when Field(node, record) is { } field:
                 return Filter.Equal(field, true);
             default:
                 throw Unsupported(node, "this form is not known");
@@ -106,19 +107,42 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
                     return Filter.Contains(container, Value(argument, record) switch { char character => character.ToString(), var value => value! });
                 }
 
-                // not text.Contains(field): a text has parts, no elements
-                if (Field(argument, record) is { } element && Value(source, record) is IEnumerable and not string and var values)
+                if (Field(argument, record) is { } element && Values(call, source, record) is { } values)
                 {
-                    RequireOrdinal(call, ComparerOf(values));
-                    object?[] all = [.. values.Cast<object?>()];
-                    var isOne = Filter.In(element, all.OfType<object>());
-                    return all.Contains(null) ? Filter.Or(isOne, Filter.Equal(element, null)) : isOne;
+                    var isOne = Filter.In(element, values.OfType<object>());
+                    return values.Contains(null) ? Filter.Or(isOne, Filter.Equal(element, null)) : isOne;
+                }
+
+                break;
+            case nameof(Enumerable.Any) when call.Arguments is [var elements, LambdaExpression { Parameters: [var one], Body: MethodCallExpression { Method.Name: nameof(string.Contains) } among }] && Field(elements, record) is { } list:
+                var wanted = among.Object is null ? among.Arguments[1] : among.Arguments[0];
+                RequireOrdinal(among, among.Object is null ? 2 : 1, record);
+                if (wanted is UnaryExpression convert && MayLose(convert))
+                {
+                    throw Lossy(convert);
+                }
+
+                if ((Inside(wanted) ?? wanted) == one && Values(among, among.Object ?? among.Arguments[0], record) is { } any)
+                {
+                    return Filter.Or(any.OfType<object>().Select(value => Filter.Contains(list, value)));
                 }
 
                 break;
         }
 
         throw Unsupported(call, "this call is not known");
+    }
+
+    // Those that values.Contains(…) looks through. Not of text.Contains(…): a text has parts, no elements.
+    private static List<object?>? Values(MethodCallExpression call, Expression source, ParameterExpression record)
+    {
+        if (Value(source, record) is not (IEnumerable and not string and var values))
+        {
+            return null;
+        }
+
+        RequireOrdinal(call, ComparerOf(values));
+        return [.. values.Cast<object?>()];
     }
 
     // Of sets of texts: they compare as they were told when they were made.
@@ -166,7 +190,7 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
     {
         var inside = node;
         List<UnaryExpression> conversions = [];
-        while (Inside(inside) is { } next)
+        while ((Inside(inside) ?? InsideNullable(inside)) is { } next)
         {
             if (inside is UnaryExpression convert)
             {
@@ -176,19 +200,24 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
             inside = next;
         }
 
-        if (inside is MemberExpression { Member.Name: "Value", Expression: MemberExpression inner } && Nullable.GetUnderlyingType(inner.Type) is not null)
-        {
-            inside = inner;
-        }
-
-        if (inside is not MemberExpression { Expression: ParameterExpression parameter } member || parameter != record)
+        if (NameOf(inside, record) is not { } name)
         {
             return null;
         }
 
         // filters compare what is converted, so a conversion that cuts something off would find other records than the condition says
-        return conversions.Find(MayLose) is { } lossy ? throw Lossy(lossy) : fieldOf(member.Member.Name) ?? throw Unsupported(node, $"the property '{member.Member.Name}' is no field");
+        return conversions.Find(MayLose) is { } lossy ? throw Lossy(lossy) : fieldOf(name) ?? throw Unsupported(node, $"the property '{name}' is no field");
     }
+
+    private static string? NameOf(Expression node, ParameterExpression record) => node switch
+    {
+        MemberExpression member when member.Expression == record => member.Member.Name,
+        MethodCallExpression { Method.Name: "get_Item", Arguments: [var key] } entry when entry.Object == record => Value(key, record) as string,
+        _ => null,
+    };
+
+    private static Expression? InsideNullable(Expression node) =>
+        node is MemberExpression { Member.Name: nameof(Nullable<>.Value), Expression: { } maybe } && Nullable.GetUnderlyingType(maybe.Type) is not null ? maybe : null;
 
     // What is converted; null for what is no conversion. Array.Contains may have been bound to a span: op_Implicit(array).
     private static Expression? Inside(Expression node) => node switch

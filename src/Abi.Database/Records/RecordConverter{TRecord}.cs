@@ -45,7 +45,7 @@ public sealed class RecordConverter<TRecord>
     public Filter Where(Expression<Func<TRecord, bool>> condition)
     {
         ArgumentNullException.ThrowIfNull(condition);
-        return new FilterTranslator(Mapper.FieldOf).Translate(condition);
+        return Filter.Where(condition, Mapper.FieldOf);
     }
 
     /// <summary>A key as it is stored: a <see cref="string"/>, a <see cref="Guid"/> or a <see cref="long"/>.</summary>

@@ -103,6 +103,37 @@ public sealed class FilterTranslatorTests
         }
     }
 
+    [Test]
+    public void EntriesOfDictionariesAreFields()
+    {
+        var name = "N";
+        Check(r => (int)r[name]! > 3 && (string)r["Name"]! == "a", Filter.And(Filter.GreaterThan("N", 3), Filter.Equal("Name", "a")));
+        Check(r => r["Name"] == null || (bool)r["IsDone"]!, Filter.Or(Filter.Equal("Name", null), Filter.Equal("IsDone", true)));
+        Check(r => ((int?)r["Maybe"])!.Value < 3 && ((int?)r["Maybe"]).HasValue, Filter.And(Filter.LessThan("Maybe", 3), Filter.Exists("Maybe")));
+        Check(r => ((string[])r["Tags"]!).Contains("x"), Filter.Contains("Tags", "x"));
+        Assert.That(() => Translate((Expression<Func<Dictionary<string, object?>, bool>>)(r => (int)r["Hidden"]! == 1)), Throws.ArgumentException.With.Message.Contains("'Hidden' is no field"));
+
+        static void Check(Expression<Func<Dictionary<string, object?>, bool>> condition, Filter expected) => Assert.That(Translate(condition).ToString(), Is.EqualTo(expected.ToString()), condition.ToString());
+    }
+
+    [Test]
+    public void AnyOfTheElementsMayBeAmongValues()
+    {
+        string[] names = ["a", "b"];
+        List<long> wide = [1, 1L << 40];
+        var any = Filter.Or(Filter.Contains("Tags", "a"), Filter.Contains("Tags", "b"));
+        Check(r => r.Tags.Any(tag => names.Contains(tag)), any);
+        Check(r => r.Tags.Any(tag => names.ToHashSet().Contains(tag)), any);
+        Check(r => r.Numbers.Any(number => wide.Contains(number)), Filter.Or(Filter.Contains("Numbers", 1L), Filter.Contains("Numbers", 1L << 40)));
+        Check(r => r.Tags.Any(tag => Array.Empty<string>().Contains(tag)), Filter.Or());
+        var set = new HashSet<string>(names, StringComparer.OrdinalIgnoreCase);
+        short[] narrow = [1];
+        foreach (var condition in (Expression<Func<Thing, bool>>[])[r => r.Tags.Any(tag => set.Contains(tag)), r => r.Tags.Any(tag => tag == "a"), r => r.Tags.Any(), r => r.Tags.Any(tag => "abc".Contains(tag)), r => r.Tags.Any(tag => names.Contains(r.Name)), r => r.Numbers.Any(number => narrow.Contains((short)number))])
+        {
+            Assert.That(() => Translate(condition), Throws.ArgumentException.With.Message.Contains("cannot become a filter"), condition.ToString());
+        }
+    }
+
     /// <summary>However many conditions are joined, they are one beside another.</summary>
     [Test]
     public void ManyConditionsInARowAreOneLevel()
@@ -141,5 +172,9 @@ public sealed class FilterTranslatorTests
         public bool IsDone { get; set; }
 
         public DateTimeOffset When { get; set; }
+
+        public List<string> Tags { get; set; } = [];
+
+        public int[] Numbers { get; set; } = [];
     }
 }

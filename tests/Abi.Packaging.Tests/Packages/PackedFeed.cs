@@ -6,7 +6,7 @@ internal sealed class PackedFeed
     /// <summary>A version of its own, so that no package from elsewhere can be taken for it.</summary>
     internal const string Version = "0.1.0-packaging";
 
-    internal static readonly string[] Packages = ["Abi.Cli", "Abi.Compute", "Abi.Core", "Abi.Database", "Abi.Database.Postgres", "Abi.Llm", "Abi.Models.Stories"];
+    internal static readonly string[] Packages = ["Abi.Cli", "Abi.Compute", "Abi.Core", "Abi.Database", "Abi.Database.Postgres", "Abi.Database.VectorData", "Abi.Llm", "Abi.Models.Stories"];
 
     private PackedFeed(string folder, string cache) => (Folder, Cache) = (folder, cache);
 

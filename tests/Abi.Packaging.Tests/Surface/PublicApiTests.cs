@@ -13,6 +13,7 @@ public sealed class PublicApiTests
     [TestCase("Abi.Llm")]
     [TestCase("Abi.Database")]
     [TestCase("Abi.Database.Postgres")]
+    [TestCase("Abi.Database.VectorData")]
     public void IsAsWrittenDown(string assembly)
     {
         var file = Path.Combine(Folder, $"{assembly}.txt");

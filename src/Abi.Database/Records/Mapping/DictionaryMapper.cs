@@ -40,5 +40,5 @@ internal sealed class DictionaryMapper : RecordMapper<Dictionary<string, object?
         return record;
     }
 
-    public override string? FieldOf(string property) => null;
+    public override string? FieldOf(string property) => property;
 }

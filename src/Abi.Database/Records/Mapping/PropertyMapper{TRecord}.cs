@@ -1,8 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using System.Reflection;
-using Abi.Database.Rows;
 using Abi.Database.Schema;
 
 namespace Abi.Database.Records;
@@ -31,7 +29,7 @@ internal sealed class PropertyMapper<[DynamicallyAccessedMembers(DynamicallyAcce
             }
             else if (property.GetCustomAttribute<RecordDataAttribute>() is { } dataAttribute)
             {
-                data.Add(new DataField(Register(property, dataAttribute.Name), KindOf(property))
+                data.Add(new DataField(Register(property, dataAttribute.Name), RecordTypes.DataKindOf(property.PropertyType) ?? throw Wrong(property, $"is a {property.PropertyType.Name}, which is no type of a data field"))
                 {
                     IsIndexed = dataAttribute.IsIndexed,
                     IsFullTextIndexed = dataAttribute.IsFullTextIndexed,
@@ -58,7 +56,7 @@ internal sealed class PropertyMapper<[DynamicallyAccessedMembers(DynamicallyAcce
         _key = key ?? throw new ArgumentException($"The type {typeof(TRecord).Name} has no property with the attribute RecordKey.");
         Definition = new CollectionDefinition
         {
-            Key = _key.PropertyType == typeof(string) ? KeyKind.Text : _key.PropertyType == typeof(Guid) ? KeyKind.Guid : IsInteger(_key.PropertyType) ? KeyKind.Integer : throw Wrong(_key, $"is a {_key.PropertyType.Name}, which is no type of a key"),
+            Key = RecordTypes.KeyKindOf(_key.PropertyType) ?? throw Wrong(_key, $"is a {_key.PropertyType.Name}, which is no type of a key"),
             KeyName = keyName,
             Data = [.. data],
             // The attribute may name the property or its field.
@@ -103,44 +101,7 @@ internal sealed class PropertyMapper<[DynamicallyAccessedMembers(DynamicallyAcce
 
     public override string? FieldOf(string property) => _fields.GetValueOrDefault(property);
 
-    private static void Set(PropertyInfo property, object record, object value)
-    {
-        var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
-        property.SetValue(record, value switch
-        {
-            long integer when type.IsEnum => Enum.ToObject(type, integer),
-            long integer => Convert.ChangeType(integer, type, CultureInfo.InvariantCulture),
-            double number when type == typeof(Half) => (Half)number,
-            double number => Convert.ChangeType(number, type, CultureInfo.InvariantCulture),
-            DateTimeOffset date when type == typeof(DateTime) => date.UtcDateTime,
-            DateTimeOffset date when type == typeof(DateOnly) => DateOnly.FromDateTime(date.UtcDateTime),
-            long[] integers when type == typeof(int[]) => Array.ConvertAll(integers, checked(i => (int)i)),
-            long[] integers when type == typeof(List<int>) => integers.Select(i => checked((int)i)).ToList(),
-            long[] integers when type == typeof(List<long>) => integers.ToList(),
-            double[] numbers when type == typeof(float[]) => Array.ConvertAll(numbers, i => (float)i),
-            double[] numbers when type == typeof(List<double>) => numbers.ToList(),
-            string[] texts when type == typeof(List<string>) => texts.ToList(),
-            string[] texts when type == typeof(ImmutableArray<string>) => ImmutableArray.Create(texts),
-            _ => value,
-        });
-    }
-
-    private static DataKind KindOf(PropertyInfo property)
-    {
-        var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
-        return type == typeof(bool) ? DataKind.Boolean
-            : type == typeof(string) ? DataKind.Text
-            : type == typeof(double) || type == typeof(float) || type == typeof(Half) || type == typeof(decimal) ? DataKind.Number
-            : type == typeof(DateTime) || type == typeof(DateTimeOffset) || type == typeof(DateOnly) ? DataKind.Date
-            : type == typeof(string[]) || type == typeof(List<string>) || type == typeof(ImmutableArray<string>) ? DataKind.TextArray
-            : type == typeof(double[]) || type == typeof(float[]) || type == typeof(List<double>) ? DataKind.NumberArray
-            : type == typeof(long[]) || type == typeof(int[]) || type == typeof(List<long>) || type == typeof(List<int>) ? DataKind.IntegerArray
-            : IsInteger(type) || type.IsEnum ? DataKind.Integer
-            : throw Wrong(property, $"is a {property.PropertyType.Name}, which is no type of a data field");
-    }
-
-    private static bool IsInteger(Type type) =>
-        type == typeof(int) || type == typeof(long) || type == typeof(short) || type == typeof(byte) || type == typeof(sbyte) || type == typeof(ushort) || type == typeof(uint) || type == typeof(ulong);
+    private static void Set(PropertyInfo property, object record, object value) => property.SetValue(record, RecordTypes.ToProperty(value, property.PropertyType));
 
     private static ArgumentException Wrong(PropertyInfo property, string what) => new($"The property {typeof(TRecord).Name}.{property.Name} {what}.");
 
