@@ -67,6 +67,10 @@ public sealed class SchemaKeywordTests
     [TestCase("""{"type":"object","oneOf":[{"properties":{"a":{"type":"integer"}}},{"properties":{"b":{"type":"integer"}}}],"unevaluatedProperties":{"type":"null"}}""", "{\"a\":1,\"b\":null}", "{\"a\":1,\"b\":\"x\"}|{\"a\":1,\"b\":1}")]
     [TestCase("""{"type":"array","not":{"not":{"items":{"type":"integer"}}},"unevaluatedItems":{"minimum":5}}""", "[]|[5]", "[4]|[\"a\"]")]
     [TestCase("""{"type":"object","not":{"not":{"properties":{"a":{"const":1}},"unevaluatedProperties":false}}}""", "{\"a\":1}|{}", "{\"b\":1}|{\"a\":2}")]
+    [TestCase("""{"type":"object","not":{"properties":{"a":true,"b":{"const":1}}}}""", "{\"b\":2}", "{\"b\":1}|{\"a\":1}")]
+    [TestCase("""{"oneOf":[{"type":"array","maxItems":2},{"if":{"type":"array","contains":{"const":1}},"then":false}]}""", "3", "[2]")]
+    [TestCase("""{"oneOf":[{"type":"object","required":["a","b"],"properties":{"a":{},"b":{}}},{"anyOf":[{"properties":{"a":{}},"required":["a"]},{"properties":{"b":{}},"required":["b"]}],"unevaluatedProperties":false}]}""", "{\"a\":1}|{\"b\":1}", "{\"a\":1,\"b\":1}")]
+    [TestCase("""{"$defs":{"base":{"type":"object","properties":{"next":{"type":["object","null"]}},"required":["next"]},"list":{"allOf":[{"$ref":"#/$defs/base"}],"properties":{"next":{"anyOf":[{"type":"null"},{"$ref":"#/$defs/list"}]}}}},"$ref":"#/$defs/list"}""", "{\"next\":null}|{\"next\":{\"next\":{\"next\":null}}}", "{}|{\"next\":{}}")]
     [TestCase("""{"title":"t","description":"d","default":1,"examples":[1],"$comment":"c","deprecated":true,"type":"integer"}""", "1", "\"a\"")]
     public void ValuesHaveTheValidatorsVerdicts(string schema, string valid, string invalid)
     {
@@ -118,6 +122,7 @@ public sealed class SchemaKeywordTests
     [TestCase("false")]
     [TestCase("""{"type":"integer","minimum":5,"maximum":4}""")]
     [TestCase("""{"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"]}""")]
+    [TestCase("""{"type":"object","properties":{"a":{"$ref":"#"}},"allOf":[{"properties":{"a":{"minProperties":1}},"required":["a"]}]}""")]
     public void SchemasWithoutValuesAreRefused(string schema) =>
         Assert.That(() => Grammar.FromJsonSchema(schema).Start(GrammarTesting.StoriesTokenizer()), Throws.InstanceOf<GrammarException>());
 
@@ -141,6 +146,9 @@ public sealed class SchemaKeywordTests
             $"{{\"allOf\":[{ways},{{\"not\":{{\"required\":[{List(100_000, i => $"\"r{i}\"")}]}}}}]}}",
             $"{{\"allOf\":[{ways},{{\"not\":{{\"properties\":{{{List(50_000, i => $"\"p{i}\":{{\"const\":1}}")}}}}}}}]}}",
             $"{{\"properties\":{{{List(20_000, i => $"\"p{i}\":{{}}")}}},\"allOf\":[{ways}],\"unevaluatedProperties\":false}}",
+            $"{{\"type\":\"object\",\"required\":[{List(1000, i => $"\"p{i}\"")}],\"allOf\":[{Repeat(1000, "{\"patternProperties\":{\"^q\":{},\"z$\":{}}}")}]}}",
+            $"{{\"type\":\"object\",\"required\":[{List(1000, i => $"\"p{i}\"")}],\"allOf\":[{Repeat(1000, "{\"additionalProperties\":{\"type\":\"integer\"}}")}]}}",
+            $"{{\"type\":\"object\",\"properties\":{{{List(40_000, i => $"\"p{i}\":{{}}")}}},\"allOf\":[{Repeat(3000, "{\"additionalProperties\":{\"type\":\"integer\"}}")}]}}",
         ];
         foreach (var schema in schemas)
         {

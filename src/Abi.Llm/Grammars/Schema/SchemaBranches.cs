@@ -11,11 +11,21 @@ internal sealed class SchemaBranches(SchemaDocument document)
 {
     private const int MostBranches = 2000;
     private const long MostWork = 2_000_000;
+    private const int LookupsOfAStep = 16; // that take about the time of a step of other work
 
-    private readonly HashSet<int> _open = [];
+    // Keywords whose opposite cannot be told, or not always.
+    private static readonly HashSet<string> Untold = new(StringComparer.Ordinal)
+    {
+        "multipleOf", "format", "items", "prefixItems", "additionalItems", "unevaluatedItems", "contains", "uniqueItems", "patternProperties", "additionalProperties", "unevaluatedProperties",
+        "propertyNames", "dependentRequired", "dependentSchemas", "dependencies", "oneOf", "if",
+    };
+
     private readonly Dictionary<string, Dfa> _patterns = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, bool> _impossible = new(StringComparer.Ordinal); // whether no value satisfies schemas together, by their numbers
+    private HashSet<int> _open = [];
     private int _depth;
     private int _negations;
+    private bool _isGenerous; // more ways rather than fewer: where there are none then, there are none
     private long _work;
 
     /// <summary>The ways to satisfy all of the schemas.</summary>
@@ -56,7 +66,8 @@ internal sealed class SchemaBranches(SchemaDocument document)
         var before = branches;
         foreach (var member in node.Element.EnumerateObject())
         {
-            branches = Prune(ApplyKeyword(node, member.Name, member.Value, branches), node);
+            var next = ApplyKeyword(node, member.Name, member.Value, branches);
+            branches = ReferenceEquals(next, branches) ? branches : Prune(next, node);
         }
 
         branches = ApplyUnevaluated(node, before, branches);
@@ -164,12 +175,17 @@ internal sealed class SchemaBranches(SchemaDocument document)
         }
     }
 
-    /// <summary>The ways not to satisfy a schema, as far as they can be told: one of its keywords fails.</summary>
+    /// <summary>The ways not to satisfy a schema, as far as they can be told: one of its keywords fails. Being generous, whatever cannot be told may fail.</summary>
     private List<SchemaBranch> ApplyNot(SchemaNode node, List<SchemaBranch> branches)
     {
-        if (node.IsTrue || node.IsFalse)
+        if (node.IsTrue)
         {
-            return node.IsTrue ? [] : branches;
+            return [];
+        }
+
+        if (node.IsFalse || (_isGenerous && node.Element.EnumerateObject().Any(member => Untold.Contains(member.Name))))
+        {
+            return branches;
         }
 
         if (++_depth > GrammarLimits.Nesting)
@@ -229,14 +245,30 @@ internal sealed class SchemaBranches(SchemaDocument document)
     }
 
     /// <summary>Schemas that use one another twice and twice again take time without giving more ways.</summary>
-    private void Count(int work, SchemaNode node)
+    private void Count(long work, string path)
     {
         _work += work;
         if (_work > MostWork)
         {
-            throw new GrammarException($"Schemas refer to one another too many times at {node.Path}; use fewer references, allOf, anyOf, oneOf and if together.");
+            throw new GrammarException($"Schemas refer to one another too many times at {path}; use fewer references, allOf, anyOf, oneOf and if together.");
         }
     }
+
+    /// <summary>Counts that names are looked up in all that a way says of properties, and tried by its patterns.</summary>
+    public void CountLookups(SchemaBranch branch, IReadOnlyCollection<string> names, string path)
+    {
+        var patterns = branch.Objects.Sum(group => (long)group.Patterns.Count);
+        Count((((long)names.Count * branch.Objects.Length) + (patterns * names.Sum(name => name.Length + 1L))) / LookupsOfAStep, path);
+    }
+
+    /// <summary>What is the same for the same schemas, in whatever order they come.</summary>
+    public string KeyOf(SchemaNode[] schemas)
+    {
+        Count(schemas.Length / 3, schemas.Length > 0 ? schemas[0].Path : "#"); // a few of them take no time
+        return string.Join(' ', schemas.Select(schema => schema.Id).Order());
+    }
+
+    private void Count(long work, SchemaNode node) => Count(work, node.Path);
 
     private static SchemaBranch Without(SchemaBranch branch, string name) =>
         branch with { Objects = [.. branch.Objects, new ObjectGroup([new(name, False)], [], null)] };
@@ -267,10 +299,10 @@ internal sealed class SchemaBranches(SchemaDocument document)
             : throw Wrong(node, "type", "a name or a list of names out of null, boolean, integer, number, string, array and object");
     }
 
-    private static IEnumerable<SchemaBranch> NotType(SchemaNode node, JsonElement value, List<SchemaBranch> branches)
+    private IEnumerable<SchemaBranch> NotType(SchemaNode node, JsonElement value, List<SchemaBranch> branches)
     {
         var names = Types(node, value);
-        return branches.Where(branch => !Has(names, branch.Kind));
+        return branches.Where(branch => !Has(names, branch.Kind) || (_isGenerous && branch.Kind == JsonKind.Number && !names.Contains("number")));
     }
 
     private List<SchemaBranch> WithValues(JsonElement[] values, List<SchemaBranch> branches, SchemaNode node)
@@ -330,21 +362,30 @@ internal sealed class SchemaBranches(SchemaDocument document)
                     yield return i < numbers.Length ? part.AtMost(numbers[i], true) : part;
                 }
             }
+            else if (_isGenerous && branch.Kind != JsonKind.Null)
+            {
+                yield return branch;
+            }
         }
     }
 
     private List<SchemaBranch> ApplyOneOf(SchemaNode[] parts, List<SchemaBranch> branches, SchemaNode node)
     {
         var ways = parts.Select(part => Apply(part, branches)).ToArray();
+        if (_isGenerous)
+        {
+            return [.. ways.SelectMany(way => way)];
+        }
+
         List<SchemaBranch> result = [];
         for (var i = 0; i < parts.Length; i++)
         {
             var only = ways[i];
             for (var j = 0; j < parts.Length && only.Count > 0; j++)
             {
-                if (i != j && Prune(Apply(parts[j], only), node).Count > 0)
+                if (i != j && MayOverlap(parts[j], only, node))
                 {
-                    // they overlap: what the other one takes as well is left out
+                    // what the other one takes as well is left out
                     only = ApplyNot(parts[j], only);
                 }
             }
@@ -353,6 +394,15 @@ internal sealed class SchemaBranches(SchemaDocument document)
         }
 
         return Refuse(result, branches, node, "oneOf");
+    }
+
+    /// <summary>Whether values of some ways may satisfy a schema as well. Ways that cannot be told count: without them both would be taken for parts that exclude each other.</summary>
+    private bool MayOverlap(SchemaNode part, List<SchemaBranch> ways, SchemaNode node)
+    {
+        _isGenerous = true;
+        var isAny = Prune(Apply(part, ways), node).Count > 0;
+        _isGenerous = false;
+        return isAny;
     }
 
     private List<SchemaBranch> ApplyDependencies(SchemaNode node, string keyword, JsonElement value, List<SchemaBranch> branches)
@@ -380,6 +430,11 @@ internal sealed class SchemaBranches(SchemaDocument document)
     /// <summary>Properties and items that nothing in the same schema has looked at: in a single way it is known which those are. What must fail, as in 'not', has looked at nothing.</summary>
     private List<SchemaBranch> ApplyUnevaluated(SchemaNode node, List<SchemaBranch> before, List<SchemaBranch> branches)
     {
+        if (_isGenerous)
+        {
+            return branches; // a value may be of several ways, which have looked at more together
+        }
+
         if (node.Element.TryGetProperty("unevaluatedProperties", out var properties))
         {
             var schema = document.Child(node, properties, "unevaluatedProperties");
@@ -474,8 +529,8 @@ internal sealed class SchemaBranches(SchemaDocument document)
             : [.. value.EnumerateArray().Select((part, i) => document.Child(node, part, keyword, i.ToString(System.Globalization.CultureInfo.InvariantCulture)))];
     }
 
-    private static List<SchemaBranch> Refuse(List<SchemaBranch> branches, List<SchemaBranch> before, SchemaNode node, string keyword) =>
-        branches.Count > 0 || before.Count == 0
+    private List<SchemaBranch> Refuse(List<SchemaBranch> branches, List<SchemaBranch> before, SchemaNode node, string keyword) =>
+        branches.Count > 0 || before.Count == 0 || _isGenerous
             ? branches
             : throw new GrammarException($"'{keyword}' at {node.Path} leaves nothing that can be told for sure to satisfy it; write the schema without it (for oneOf: anyOf, or parts that exclude each other).");
 
@@ -496,6 +551,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
         }
 
         Count(branch.Required.Length, node);
+        CountLookups(branch, branch.Required, node.Path);
         foreach (var name in branch.Required)
         {
             List<SchemaNode> schemas = [];
@@ -504,25 +560,31 @@ internal sealed class SchemaBranches(SchemaDocument document)
                 group.Collect(name, schemas);
             }
 
-            if (schemas.Exists(schema => schema.IsFalse))
+            if (schemas.Exists(schema => schema.IsFalse) || (schemas.Count > 1 && AreImpossible(schemas)))
             {
                 return true;
-            }
-
-            if (schemas.Count > 1 && !schemas.Exists(schema => _open.Contains(schema.Id)))
-            {
-                HashSet<int> outer = [.. _open];
-                var isImpossible = Of(schemas.DistinctBy(schema => schema.Id)).TrueForAll(way => way.Values is { } values && !System.Array.Exists(values, value => IsWithin(way, value)));
-                _open.Clear();
-                _open.UnionWith(outer);
-                if (isImpossible)
-                {
-                    return true;
-                }
             }
         }
 
         return false;
+    }
+
+    /// <summary>Whether it is known that no value satisfies all of the schemas.</summary>
+    private bool AreImpossible(List<SchemaNode> schemas)
+    {
+        SchemaNode[] all = [.. schemas.DistinctBy(schema => schema.Id)];
+        var key = KeyOf(all);
+        if (_impossible.TryGetValue(key, out var known))
+        {
+            return known;
+        }
+
+        _impossible[key] = false; // until it is found out: values of such a schema may be within one another
+        var (open, isGenerous) = (_open, _isGenerous);
+        (_open, _isGenerous) = ([], true); // another value begins
+        var isImpossible = Of(all).TrueForAll(way => way.Values is { } values && !System.Array.Exists(values, value => IsWithin(way, value)));
+        (_open, _isGenerous) = (open, isGenerous);
+        return _impossible[key] = isImpossible;
     }
 
     /// <summary>Whether a value is not against a way's own bounds; what lies deeper is not looked at.</summary>

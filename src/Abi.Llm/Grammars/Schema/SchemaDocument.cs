@@ -32,6 +32,11 @@ internal sealed class SchemaDocument
     /// <summary>A schema that is not in the document: <c>{"not": …}</c> of one that is.</summary>
     public SchemaNode Negation(SchemaNode node)
     {
+        if (node.IsTrue)
+        {
+            return SchemaBranches.False;
+        }
+
         using var document = JsonDocument.Parse($"{{\"not\":{node.Element.GetRawText()}}}", new JsonDocumentOptions { MaxDepth = 2 * GrammarLimits.Nesting });
         return Make(document.RootElement.Clone(), $"{node.Path}!not", node.Resource, node.ResourcePath);
     }

@@ -24,6 +24,7 @@ internal sealed partial class SchemaGrammar
     {
         List<string> names = [.. branch.Objects.SelectMany(group => group.Properties).Select(property => property.Key).Concat(branch.Required).Distinct(StringComparer.Ordinal)];
         HashSet<string> required = new(branch.Required, StringComparer.Ordinal);
+        _branches.CountLookups(branch, names, path);
         List<(GrammarNode Member, bool IsRequired)> members = [];
         foreach (var name in names)
         {

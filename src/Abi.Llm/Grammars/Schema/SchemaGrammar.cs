@@ -59,7 +59,7 @@ internal sealed partial class SchemaGrammar
     private int RuleOf(IEnumerable<SchemaNode> schemas)
     {
         SchemaNode[] all = [.. schemas.Where(schema => !schema.IsTrue).DistinctBy(schema => schema.Id)];
-        var key = string.Join(' ', all.Select(schema => schema.Id).Order());
+        var key = _branches.KeyOf(all);
         if (!_known.TryGetValue(key, out var rule))
         {
             rule = _rules.Add(all.Length == 0 ? "any value" : all[0].Path);
