@@ -54,7 +54,8 @@ public static class ModelQuantizer
     {
         ArgumentException.ThrowIfNullOrEmpty(output);
         using var model = GgufFile.Open(input, cancellationToken);
-        if (model.PartPaths.Any(part => Path.GetFullPath(part) == Path.GetFullPath(output)))
+        var comparison = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
+        if (model.PartPaths.Any(part => Path.GetFullPath(part).Equals(Path.GetFullPath(output), comparison)))
         {
             throw new AbiException($"'{output}' is a part of the split model that is read, which would be lost with it: the result is one file. Name another one.");
         }
