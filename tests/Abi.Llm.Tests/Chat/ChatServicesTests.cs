@@ -36,6 +36,8 @@ public sealed class ChatServicesTests
         Assert.That((await generator.GenerateAsync(["A dog"]))[0].Vector.Length, Is.EqualTo(256));
         await host.StopAsync();
         Assert.That(() => client.GetResponseAsync("Once"), Throws.InvalidOperationException.With.Message.Contains("unloaded"));
+        await host.Services.GetRequiredService<AbiFramework>().StartAsync();
+        Assert.That((await client.GetResponseAsync("Once upon a time")).Text, Is.EqualTo(response.Text), "the client goes on with the model that is loaded anew");
     }
 
     [Test]
