@@ -7,6 +7,8 @@ namespace Abi.Cli.Output;
 /// <summary>Writes NumPy's .npy files (format 1.0, float32, C order).</summary>
 internal static class NpyWriter
 {
+    private const int PartElements = 1 << 20; // a large array has more bytes than a span can count
+
     /// <summary>Writes an array; the file appears when it is whole.</summary>
     /// <param name="path">The file.</param>
     /// <param name="shape">The lengths, the slowest-varying first.</param>
@@ -27,7 +29,13 @@ internal static class NpyWriter
         {
             stream.Write([0x93, .. "NUMPY"u8, 1, 0, (byte)padded.Length, (byte)(padded.Length >> 8)]);
             stream.Write(Encoding.ASCII.GetBytes(padded));
-            stream.Write(MemoryMarshal.AsBytes(values.Span));
+            for (var rest = values.Span; rest.Length > 0;)
+            {
+                var part = rest[..Math.Min(rest.Length, PartElements)];
+                stream.Write(MemoryMarshal.AsBytes(part));
+                rest = rest[part.Length..];
+            }
+
             return Task.CompletedTask;
         });
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Abi.Cli.CommandLine;
+using Abi.Cli.Output;
 using Abi.Testing;
 
 namespace Abi.Cli.Tests.Commands;
@@ -28,6 +29,22 @@ public sealed class LogitsTests
         var (lastShape, last) = NpyFile.Read<float>(folder["last.npy"]);
         Assert.That(lastShape, Is.EqualTo(new[] { expectedShape[1] }));
         Assert.That(last, Is.EqualTo(logits[^expectedShape[1]..]), "the same bits, whether others are asked for or not");
+    }
+
+    [Test]
+    [Explicit("Writes two gibibytes.")]
+    public async Task MoreBytesThanASpanCountsAreWritten()
+    {
+        using var folder = new TemporaryFolder();
+        var values = new float[1 << 29];
+        values[^1] = 1;
+        await NpyWriter.WriteAsync(folder["o.npy"], [values.Length], values);
+        await using var file = File.OpenRead(folder["o.npy"]);
+        Assert.That(file.Length - (4L << 29), Is.Positive.And.LessThanOrEqualTo(128), "the header");
+        file.Position = file.Length - 8;
+        var end = new byte[8];
+        await file.ReadExactlyAsync(end);
+        Assert.That(end, Is.EqualTo(new byte[] { 0, 0, 0, 0, 0, 0, 128, 63 }));
     }
 
     [Test]
