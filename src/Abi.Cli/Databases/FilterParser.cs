@@ -198,6 +198,8 @@ internal sealed class FilterParser
                 return date;
             case Kind.Number when field.Kind is DataKind.Integer or DataKind.IntegerArray && long.TryParse(text, CultureInfo.InvariantCulture, out var integer):
                 return integer;
+            case Kind.Number when field.Kind == DataKind.Integer && decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var exact) && exact != 0: // too small a number becomes 0
+                return exact; // a double has no more than 53 bits of a whole number
             case Kind.Number when field.Kind is DataKind.Integer or DataKind.IntegerArray or DataKind.Number or DataKind.NumberArray:
                 return double.Parse(text, CultureInfo.InvariantCulture);
             default:

@@ -34,6 +34,12 @@ public sealed class FilterParserTests
         Assert.That(FilterParser.Parse(text, Definition)!.ToString(), Is.EqualTo(expected.ToString()));
     }
 
+    /// <summary>Also those that a double cannot tell apart, and those that no decimal holds.</summary>
+    [TestCase("stars = 9007199254740993.0", "Equal(stars, 9007199254740993.0)")]
+    [TestCase("stars in (1, 1e3, 0.5)", "In(stars, 1, 1000, 0.5)")]
+    [TestCase("stars >= 1e-300 and stars < 1e300", "(GreaterThanOrEqual(stars, 1E-300) And LessThan(stars, 1E+300))")]
+    public void WholeNumbersAreComparedWithEveryDigit(string text, string filter) => Assert.That(FilterParser.Parse(text, Definition)!.ToString(), Is.EqualTo(filter));
+
     [TestCase("", "the name of a field")]
     [TestCase("stars", "exists was expected")]
     [TestCase("stars = 'a'", "which is Integer")]
