@@ -81,7 +81,7 @@ public sealed class DatabaseFeature : IAbiFeature, IAsyncDisposable, IDisposable
         List<string> troubles = [];
         if (store.Engine.SegmentFailure is { } segmentFailure)
         {
-            troubles.Add($"A new segment of the log cannot be made, so writes fail, or soon will: {segmentFailure.Message} What was acknowledged is safe; writing goes on once the cause is removed.");
+            troubles.Add($"The last attempt to make a new segment of the log failed, so writes fail, or will when the present one is full: {segmentFailure.Message} What was acknowledged is safe; the next write or checkpoint that needs one tries again.");
         }
 
         if (store.CheckpointFailure is { } failure)
