@@ -16,7 +16,7 @@ public sealed partial class VectorDatabase
     /// <param name="options">What to make and what to keep; unset, the log where that will do, and the newest chain.</param>
     /// <param name="cancellationToken">Cancels before it is begun.</param>
     /// <remarks>No checkpoint is made meanwhile. A database that is open read-only can be backed up, too, beside the process that writes to it.</remarks>
-    /// <exception cref="DatabaseException">The folder is a database, another backup is being made in it, or the copy is not sound: earlier backups are all there then. Or it is, but earlier ones could not be deleted, which the message says.</exception>
+    /// <exception cref="DatabaseException">The folder is a database, another backup is being made in it, a disk has no room or fails, or the copy is not sound: earlier backups are all there then. Or it is, but earlier ones could not be deleted, which the message says.</exception>
     public Task<BackupReport> BackupAsync(string folder, BackupOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
@@ -28,7 +28,7 @@ public sealed partial class VectorDatabase
                 using var root = new DiskStorage(folder, create: true);
                 return Engine.Backup(root, options);
             },
-            cancellationToken);
+            cancellationToken).TellDiskFailure($"The database {Path} could not be backed up into {folder}; earlier backups there are whole");
     }
 
     /// <summary>
@@ -61,7 +61,7 @@ public sealed partial class VectorDatabase
     /// <returns>The last commit of the restored database.</returns>
     /// <exception cref="DatabaseCorruptException">The backup or the archive is damaged. Damage behind the commit that is wanted (<see cref="RestoreOptions.ToSequence"/>) does not matter, nor does a damaged end that the archive has.</exception>
     /// <exception cref="DatabaseKeyException">The backup is encrypted, and the key is missing or wrong.</exception>
-    /// <exception cref="DatabaseException">The folder is not empty, commits are missing between the backup and the archive, or the commit or moment that is wanted is not there.</exception>
+    /// <exception cref="DatabaseException">The folder is not empty, a disk has no room or fails, commits are missing between the backup and the archive, or the commit or moment that is wanted is not there.</exception>
     public static Task<long> RestoreAsync(string backup, string folder, RestoreOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(backup);
@@ -84,7 +84,7 @@ public sealed partial class VectorDatabase
     /// <returns>The last commit of the restored database.</returns>
     /// <exception cref="DatabaseCorruptException">A stream is damaged or was cut off.</exception>
     /// <exception cref="DatabaseKeyException">The backup is encrypted, and the key is missing or wrong.</exception>
-    /// <exception cref="DatabaseException">The folder is not empty, the streams are of several databases, commits are missing between them, or the commit or moment that is wanted is not there.</exception>
+    /// <exception cref="DatabaseException">The folder is not empty, a disk has no room or fails, the streams are of several databases, commits are missing between them, or the commit or moment that is wanted is not there.</exception>
     public static Task<long> RestoreAsync(IEnumerable<Stream> backups, string folder, RestoreOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(backups);
@@ -160,7 +160,7 @@ public sealed partial class VectorDatabase
                 throw;
             }
         },
-        cancellationToken);
+        cancellationToken).TellDiskFailure($"The backup could not be restored into {folder}");
 
     private static DateTimeOffset? CopyBackup(string backup, IStorage target, RestoreOptions options)
     {

@@ -140,7 +140,9 @@ public sealed partial class VectorDatabase : IVectorDatabase
     public Task EnsureCollectionDeletedAsync(string name, CancellationToken cancellationToken = default) => Task.Run(() => Engine.Drop(name), cancellationToken);
 
     /// <summary>Writes what changed into files and starts the log anew, so that opening has less to read. Happens by itself, too.</summary>
-    public Task CheckpointAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Checkpoint(), cancellationToken);
+    /// <exception cref="DatabaseException">The disk has no room, or fails; or the database takes no more writes. Nothing is lost.</exception>
+    public Task CheckpointAsync(CancellationToken cancellationToken = default) =>
+        Task.Run(() => Engine.Checkpoint(), cancellationToken).TellDiskFailure($"The database {Path} could not make a checkpoint; nothing is lost");
 
     /// <summary>
     /// Waits until every vector is in its graph. Searches are right before that, only slower. Where the database is open read-only it comes back at once: only the process that writes links vectors.
@@ -153,7 +155,9 @@ public sealed partial class VectorDatabase : IVectorDatabase
     public Task<int> DeleteExpiredAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.DeleteExpired(), cancellationToken);
 
     /// <summary>Writes every collection anew, without what was deleted, and gives the memory back. Writes wait only while the last of those that came meanwhile are taken over; reads do not.</summary>
-    public Task CompactAsync(CancellationToken cancellationToken = default) => Task.Run(() => Engine.Compact(), cancellationToken);
+    /// <exception cref="DatabaseException">The disk has no room, or fails; or the database takes no more writes. Nothing is lost.</exception>
+    public Task CompactAsync(CancellationToken cancellationToken = default) =>
+        Task.Run(() => Engine.Compact(), cancellationToken).TellDiskFailure($"The database {Path} could not be compacted; nothing is lost");
 
     /// <summary>Lets another key open the database instead of the present one. Only the file <c>abi.keys</c> is written, so it takes no time; after a crash one of both keys opens it.
     /// Backups made before keep the key that they were made with, unless log is added to them.</summary>

@@ -47,7 +47,7 @@ public sealed class DatabaseFeatureTests
         await using var abi = await BuildAsync(folder["db"], lines);
         await abi.Database.GetDynamicCollection("points", new CollectionDefinition { Key = KeyKind.Integer }).EnsureCollectionExistsAsync();
         var blocked = Directory.CreateDirectory(Path.Combine(folder["db"], "rows-000001-0000000002.abi.tmp")); // a folder cannot be written to as a file
-        Assert.That(() => abi.Database.Store.CheckpointAsync(), Throws.InstanceOf<IOException>());
+        Assert.That(() => abi.Database.Store.CheckpointAsync(), Throws.TypeOf<DatabaseException>().With.InnerException.InstanceOf<IOException>());
         var health = (await abi.HealthAsync()).Values.Single();
         Assert.That((health.Status, health.Exception), Is.EqualTo((FeatureHealthStatus.Degraded, abi.Database.Store.CheckpointFailure)));
         Assert.That(health.Description, Does.Contain("checkpoint failed").And.Contain(blocked.Name));

@@ -207,7 +207,7 @@ public sealed class StreamBackupTests
             await database.WaitForIndexAsync();
             var isNamed = false;
             disk.Fails = (_, what) => (isNamed |= what == "rename" && disk.Exists(Manifest.FileName + ".tmp")) && what == "flush folder";
-            Assert.That(async () => await database.CheckpointAsync(), Throws.InstanceOf<IOException>());
+            Assert.That(async () => await database.CheckpointAsync(), Throws.TypeOf<DatabaseException>().With.InnerException.InstanceOf<IOException>());
             disk.Fails = null;
             await collection.UpsertAsync(CrashTests.Record(2, 0));
             await database.BackupAsync(stream);

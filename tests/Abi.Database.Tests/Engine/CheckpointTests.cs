@@ -198,7 +198,7 @@ public sealed class CheckpointTests
             await database.GetDynamicCollection("first").UpsertAsync(CrashTests.Record(1, attempt));
             await database.GetDynamicCollection("second").UpsertAsync(CrashTests.Record(1, attempt));
             disk.Fails = (_, what) => what == "create" && disk.List().Count(name => name.StartsWith("rows-", StringComparison.Ordinal)) == 3;
-            Assert.That(() => database.CheckpointAsync(), Throws.InstanceOf<IOException>());
+            Assert.That(() => database.CheckpointAsync(), Throws.TypeOf<DatabaseException>().With.InnerException.InstanceOf<IOException>());
             disk.Fails = null;
             Assert.That(disk.List().Where(name => LogFormat.Number(name) < 0), Is.EqualTo(before), $"attempt {attempt}");
         }
@@ -231,7 +231,7 @@ public sealed class CheckpointTests
 
         var creations = 0;
         disk.Fails = (_, what) => what == "create" && ++creations == 2; // behind the segment of the log
-        Assert.That(() => database.CheckpointAsync(), Throws.InstanceOf<IOException>());
+        Assert.That(() => database.CheckpointAsync(), Throws.TypeOf<DatabaseException>().With.InnerException.InstanceOf<IOException>());
         disk.Fails = null;
         await database.DisposeAsync();
         Assert.That(Manifest.Read(disk).Sequence, Is.EqualTo(13));
@@ -253,7 +253,7 @@ public sealed class CheckpointTests
             await database.WaitForIndexAsync();
             var creations = 0;
             disk.Fails = (_, what) => what == "create" && ++creations == 2; // behind the segment of the log
-            Assert.That(() => database.CheckpointAsync(), Throws.InstanceOf<IOException>());
+            Assert.That(() => database.CheckpointAsync(), Throws.TypeOf<DatabaseException>().With.InnerException.InstanceOf<IOException>());
             disk.Fails = null;
         }
 

@@ -35,7 +35,7 @@ public sealed class ClosingTests
                 isListed = true;
                 throw new UnauthorizedAccessException();
             };
-            Assert.That(() => database.CheckpointAsync(), Throws.InstanceOf<IOException>());
+            Assert.That(() => database.CheckpointAsync(), Throws.TypeOf<DatabaseException>().With.InnerException.InstanceOf<IOException>());
             Assert.That(isListed);
             (disk.Fails, isListed) = (null, false);
             Assert.That(() => database.Dispose(), Throws.Nothing);

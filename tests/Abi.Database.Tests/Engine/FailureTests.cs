@@ -96,7 +96,7 @@ public sealed class FailureTests
             Assert.That(database.WriteFailure, Is.Null);
             Assert.That(await collection.CountAsync(), Is.EqualTo(acknowledged * 2));
             Assert.That(collection.SearchKeys([1, 2, 3, 4, 5, 6, 7, 8], 5), Has.Count.EqualTo(5));
-            Assert.That(() => database.CheckpointAsync(), Throws.InstanceOf<AbiException>().Or.InstanceOf<IOException>());
+            Assert.That(() => database.CheckpointAsync(), Throws.TypeOf<DatabaseException>().With.InnerException.InstanceOf<IOException>());
             Assert.That(database.WriteFailure, Is.Null);
             await using var reader = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = options.Path, Access = DatabaseAccess.ReadOnly });
             Assert.That(await reader.GetDynamicCollection("c").CountAsync(), Is.EqualTo(acknowledged * 2));
@@ -129,6 +129,42 @@ public sealed class FailureTests
             });
             Assert.That(error!.InnerException, Is.InstanceOf<IOException>());
             Assert.That(error.Message, Does.Contain("nothing was written"));
+        }
+    }
+
+    /// <summary>Whoever asks for what there is no room for is told what could not be done, and which file found no room.</summary>
+    [Test]
+    public async Task AFullDiskIsToldAsWhatItKeepsFrom()
+    {
+        const string Reason = "No space left on device : '";
+        using var folder = new TemporaryFolder();
+        using var disk = SmallDisk.TryMount(folder["disk"], 12 << 20);
+        if (disk is null)
+        {
+            Assert.Ignore("a file system in memory cannot be mounted here");
+        }
+
+        var (path, backup, target) = (Path.Combine(disk!.Path, "db"), Path.Combine(disk.Path, "backup"), Path.Combine(disk.Path, "restored"));
+        await using (var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = path, LogSegmentBytes = 1 << 16 }))
+        {
+            var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("text", DataKind.Text)] });
+            await collection.EnsureCollectionExistsAsync();
+            await collection.UpsertAsync(Enumerable.Range(0, 40).Select(i => new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = $"{i}", ["text"] = new string('x', 100_000) }));
+            await database.BackupAsync(folder["backup"]);
+            await File.WriteAllBytesAsync(Path.Combine(disk.Path, "else"), new byte[6 << 20]);
+            Tells(() => database.CheckpointAsync(), $"The database {path} could not make a checkpoint; nothing is lost: {Reason}{path}");
+            Tells(() => database.CompactAsync(), $"The database {path} could not be compacted; nothing is lost: {Reason}{path}");
+            Tells(() => database.BackupAsync(backup), $"The database {path} could not be backed up into {backup}; earlier backups there are whole: {Reason}{backup}");
+            Tells(() => VectorDatabase.RestoreAsync(folder["backup"], target), $"The backup could not be restored into {target}: {Reason}{target}");
+            await collection.UpsertAsync(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = "last" });
+            Assert.That(await collection.CountAsync(), Is.EqualTo(41));
+        }
+
+        static void Tells(Func<Task> work, string beginning)
+        {
+            var error = Assert.ThrowsAsync<DatabaseException>(work)!;
+            Assert.That(error.Message, Does.StartWith(beginning).And.EndsWith("Make room, or remove what else is in the way, and try again."));
+            Assert.That(error.InnerException, Is.InstanceOf<IOException>());
         }
     }
 
