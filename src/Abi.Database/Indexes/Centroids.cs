@@ -92,19 +92,31 @@ internal sealed unsafe class Centroids
         return centroids;
     }
 
-    /// <summary>The nearest point by Euclidean distance.</summary>
+    /// <summary>The nearest point by Euclidean distance; of several the first.</summary>
     /// <param name="vector">float [dimensions].</param>
     /// <param name="distances">Room for <see cref="Padded"/> numbers.</param>
     public int Nearest(float* vector, Span<float> distances)
     {
         Compare(vector, distances, isDot: false);
-        var best = 0;
-        for (var i = 1; i < Count; i++)
+
+        // Of every sixteenth distance the least, and where it is; behind the last point all are infinite.
+        var least = Vector512.Create(float.PositiveInfinity);
+        var where = Vector512<int>.Indices;
+        for (var i = 0; i < Padded; i += Vector512<float>.Count)
         {
-            best = distances[i] < distances[best] ? i : best;
+            var some = Vector512.Create<float>(distances.Slice(i, Vector512<float>.Count));
+            var isLess = Vector512.LessThan(some, least);
+            least = Vector512.ConditionalSelect(isLess, some, least);
+            where = Vector512.ConditionalSelect(isLess.AsInt32(), Vector512<int>.Indices + Vector512.Create(i), where);
         }
 
-        return best;
+        var best = 0;
+        for (var i = 1; i < Vector512<float>.Count; i++)
+        {
+            best = least[i] < least[best] || (least[i] == least[best] && where[i] < where[best]) ? i : best;
+        }
+
+        return where[best];
     }
 
     /// <summary>How near each point is: |c|² − 2 c·x, the squared Euclidean distance but for |x|²; or −c·x.</summary>

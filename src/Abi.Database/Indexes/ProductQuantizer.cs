@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Abi.Database.Indexes;
 
 /// <summary>
@@ -98,12 +100,18 @@ internal sealed unsafe class ProductQuantizer
     public void Decode(byte* code, Span<float> vector)
     {
         var count = _parts[0].Count;
+        var whole = _dimensions / PartDimensions;
         var from = _points.AsSpan();
-        for (var part = 0; part < _parts.Length; part++)
+        for (var part = 0; part < whole; part++)
         {
-            var width = PartWidth(_dimensions, part);
-            from.Slice(code[part] * width, width).CopyTo(vector[(part * PartDimensions)..]);
-            from = from[(count * width)..];
+            Vector128.Create<float>(from.Slice(code[part] * PartDimensions, PartDimensions)).CopyTo(vector.Slice(part * PartDimensions, PartDimensions));
+            from = from[(count * PartDimensions)..];
+        }
+
+        if (whole < _parts.Length)
+        {
+            var width = PartWidth(_dimensions, whole);
+            from.Slice(code[whole] * width, width).CopyTo(vector[(whole * PartDimensions)..]);
         }
     }
 
