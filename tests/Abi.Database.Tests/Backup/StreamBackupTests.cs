@@ -8,6 +8,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Backup;
 
 /// <summary>Backups as streams: whole and in pieces, cut, damaged and made up.</summary>
+[Parallelizable]
 public sealed class StreamBackupTests
 {
     [Test]
@@ -131,7 +132,7 @@ public sealed class StreamBackupTests
         Assert.That(disk.List(), Is.Empty);
     }
 
-    [Test]
+    [Test, NonParallelizable] // what all threads allocate is counted
     public async Task ALengthIsNotBelieved()
     {
         var piece = (await PiecesAsync())[0];

@@ -9,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Abi.Database.Tests.Embeddings;
 
 /// <summary>Texts become vectors on upsert and on search.</summary>
+[Parallelizable]
 public sealed class EmbeddingTests
 {
     [Test]

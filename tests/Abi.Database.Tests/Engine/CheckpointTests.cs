@@ -5,6 +5,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Engine;
 
 /// <summary>Checkpoints that fail, or leave out what is damaged: what they were to save is not forgotten, and its log stays.</summary>
+[Parallelizable]
 public sealed class CheckpointTests
 {
     /// <summary>A segment that an earlier program kept for use again goes when the database is opened.</summary>

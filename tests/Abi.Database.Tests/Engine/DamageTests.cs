@@ -4,6 +4,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Engine;
 
 /// <summary>Promises 3 and 4: damaged bytes give the state of an earlier commit or a typed exception, never a wrong answer.</summary>
+[Parallelizable]
 public sealed class DamageTests
 {
     [TestCase(false)]

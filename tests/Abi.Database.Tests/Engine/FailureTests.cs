@@ -4,6 +4,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Engine;
 
 /// <summary>Promise 6: a call to the disk that fails, each in turn.</summary>
+[Parallelizable]
 public sealed class FailureTests
 {
     [TestCase(false)]

@@ -5,6 +5,7 @@ using Abi.Testing;
 namespace Abi.Database.Tests.Exchange;
 
 /// <summary>Records and vectors from files and into files.</summary>
+[Parallelizable]
 public sealed class ExchangeTests
 {
     private static readonly CollectionDefinition Everything = new()

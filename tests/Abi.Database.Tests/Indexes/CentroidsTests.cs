@@ -3,6 +3,7 @@ using Abi.Database.Indexes;
 namespace Abi.Database.Tests.Indexes;
 
 /// <summary>Which of many points is nearest, beside the definition.</summary>
+[Parallelizable]
 public sealed unsafe class CentroidsTests
 {
     /// <summary>Small whole numbers, so that many points are equally near, and no sum is rounded.</summary>

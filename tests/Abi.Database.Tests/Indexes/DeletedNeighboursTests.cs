@@ -1,6 +1,7 @@
 namespace Abi.Database.Tests.Indexes;
 
 /// <summary>Searches where the nearest were deleted and are still in the graph.</summary>
+[Parallelizable]
 public sealed class DeletedNeighboursTests : WordsFixture
 {
     /// <summary>A walk that meets nothing but deleted records has not found the nearest, even when others wait for the graph that are as many as are wanted.</summary>

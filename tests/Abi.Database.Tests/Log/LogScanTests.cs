@@ -6,6 +6,7 @@ using Abi.Database.Tests.Storage;
 namespace Abi.Database.Tests.Log;
 
 /// <summary>Where a log ends: at what was never promised, never before what was.</summary>
+[Parallelizable]
 public sealed class LogScanTests
 {
     [Test]

@@ -5,6 +5,7 @@ using Abi.Database.Storage;
 namespace Abi.Database.Tests.Rows;
 
 /// <summary>The memory of records that were deleted or replaced is used again, however large they are.</summary>
+[Parallelizable]
 public sealed class PayloadHeapTests
 {
     [TestCase(100, 100)]
@@ -19,8 +20,8 @@ public sealed class PayloadHeapTests
         var other = heap.Add(Bytes(freed, 2));
         heap.Free(first);
         Assert.That(heap.Add(Bytes(added, 3)), Is.EqualTo(first));
-        Assert.That(heap.Read(first).ToArray(), Is.EqualTo(Bytes(added, 3)));
-        Assert.That(heap.Read(other).ToArray(), Is.EqualTo(Bytes(freed, 2)));
+        Assert.That(heap.Read(first).SequenceEqual(Bytes(added, 3)), Is.True);
+        Assert.That(heap.Read(other).SequenceEqual(Bytes(freed, 2)), Is.True);
         GC.KeepAlive(heap);
     }
 

@@ -3,6 +3,7 @@ using Abi.Testing;
 namespace Abi.Database.Tests.Text;
 
 /// <summary>BM25 and hybrid search, against BM25 written out anew from its formula.</summary>
+[Parallelizable]
 public sealed class TextSearchTests
 {
     private static readonly CollectionDefinition Definition = new()
