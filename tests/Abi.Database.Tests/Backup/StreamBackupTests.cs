@@ -233,6 +233,7 @@ public sealed class StreamBackupTests
     }
 
     /// <summary>A process that reads makes backups while another writes, makes checkpoints and uses its log again.</summary>
+    [NonParallelizable] // the slower the rounds are, the more is written meanwhile
     [TestCase(false)]
     [TestCase(true)]
     public async Task AReaderMakesBackupsBesideAWriter(bool keepsLog)
