@@ -7,6 +7,7 @@ using Abi.Testing;
 namespace Abi.Compute.Tests.Cpu;
 
 /// <summary>Every operation gives the same bits with narrower registers: processes of their own with the runtime's switches.</summary>
+[Parallelizable(ParallelScope.All)]
 public sealed class InstructionSetTests
 {
     private static readonly Lazy<string> Here = new(() => Bits(out _));

@@ -4,6 +4,7 @@ using Abi.Compute.Scalar;
 namespace Abi.Compute.Tests.Cpu;
 
 /// <summary>Every operation of the CPU device: beside the plain device, and the same bits in any company.</summary>
+[Parallelizable]
 public sealed class OperationTests
 {
     private const int Rows = 33;

@@ -7,6 +7,7 @@ using Abi.Testing;
 namespace Abi.Compute.Tests.Distances;
 
 /// <summary>Each kernel against its definition, at lengths around every block's edge.</summary>
+[Parallelizable]
 public sealed unsafe class RowDistanceTests
 {
     private static readonly int[] Lengths = [1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 47, 60, 63, 64, 65, 100, 127, 128, 129, 255, 384, 500, 768, 1024, 1536];

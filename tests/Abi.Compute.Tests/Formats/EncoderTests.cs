@@ -3,6 +3,7 @@ using Abi.Testing;
 
 namespace Abi.Compute.Tests.Formats;
 
+[Parallelizable]
 public sealed class EncoderTests
 {
     public static IEnumerable<string> StoredBlocks() => Fixtures.TryPath("quantization") is { } folder

@@ -16,6 +16,7 @@ using Microsoft.Extensions.Logging;
 namespace Abi.Compute.Tests.Telemetry;
 
 /// <summary>What an operator sees of the processor's device: threads, matrices, packed bytes, and which kernels compute. Each in a process of its own, because the instruments are the process's.</summary>
+[Parallelizable]
 public sealed class ComputeTelemetryTests
 {
     [Test]

@@ -5,6 +5,7 @@ using Abi.Compute.Formats;
 namespace Abi.Compute.Tests.Cpu.Kernels;
 
 /// <summary>Attention over blocks: to the bit what a plain loop over the decoded floats gives, in registers of either width, and what expanding the page first gives.</summary>
+[Parallelizable]
 public sealed unsafe class BlockAttentionKernelTests
 {
     private const int Page = 32;

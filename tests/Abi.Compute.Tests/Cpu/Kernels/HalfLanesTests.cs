@@ -5,6 +5,7 @@ using Abi.Testing;
 namespace Abi.Compute.Tests.Cpu.Kernels;
 
 /// <summary>Vectors of half precision beside .NET's own conversions.</summary>
+[Parallelizable]
 public sealed class HalfLanesTests
 {
     private const int All = 1 << 16;

@@ -5,6 +5,7 @@ using Abi.Compute.Scalar;
 namespace Abi.Compute.Tests.Cpu.Kernels;
 
 /// <summary>The device's own exponentials and their like beside double precision.</summary>
+[Parallelizable]
 public sealed class LaneFunctionTests
 {
     [Test]

@@ -8,6 +8,7 @@ using Abi.Testing;
 namespace Abi.Compute.Tests.Cpu.Plans;
 
 /// <summary>Attention where a page or a key is not like others.</summary>
+[Parallelizable]
 public sealed class AttendStageTests
 {
     /// <summary>In a process of its own, which ends where a stack does.</summary>

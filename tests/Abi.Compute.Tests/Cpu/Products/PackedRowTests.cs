@@ -13,6 +13,7 @@ using Abi.Compute.Memory;
 namespace Abi.Compute.Tests.Cpu.Products;
 
 /// <summary>One row against a packed panel equals the definition bit for bit, for every format and every width that this machine has.</summary>
+[Parallelizable]
 public sealed unsafe class PackedRowTests
 {
     private static IEnumerable<Type> Formats => typeof(ILevelFormat).Assembly.GetTypes().Where(type => type.IsValueType && type.IsAssignableTo(typeof(ILevelFormat)));

@@ -8,6 +8,7 @@ using Abi.Compute.Memory;
 namespace Abi.Compute.Tests.Cpu.Products;
 
 /// <summary>A packed panel unpacks to what rows are split to without packing, bit for bit.</summary>
+[Parallelizable]
 public sealed unsafe class PanelPackingTests
 {
     [Test]

@@ -9,6 +9,7 @@ using Abi.Testing;
 namespace Abi.Compute.Tests.Cpu.Products;
 
 /// <summary>Products of every format give the same bits on every instruction set, with emitted code and without: processes of their own with the runtime's switches and ours.</summary>
+[Parallelizable(ParallelScope.All)]
 public sealed class ProductInstructionSetTests
 {
     private static readonly Lazy<string> Here = new(Bits);

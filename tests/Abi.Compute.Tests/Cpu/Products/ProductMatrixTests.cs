@@ -5,6 +5,7 @@ using Abi.Compute.Formats;
 
 namespace Abi.Compute.Tests.Cpu.Products;
 
+[Parallelizable]
 public sealed class ProductMatrixTests
 {
     public static IEnumerable<TensorType> Types => BlockFormat.All.Where(format => !format.IsIntegerData).Select(format => format.Type);

@@ -11,6 +11,7 @@ using Register = Iced.Intel.Register;
 namespace Abi.Compute.Tests.Cpu.Products.Emission;
 
 /// <summary>Emitted code read back by a disassembler: that it is what it should be, and that it keeps to the calling convention of System V.</summary>
+[Parallelizable]
 public sealed class EmittedCodeTests
 {
     private static readonly HashSet<Mnemonic> Expected =

@@ -19,6 +19,7 @@ namespace Abi.Compute.Tests.Cpu.Products.Emission.Interpretation;
 /// Every program that emitters write equals the definition bit for bit and touches only what it should, on any machine: AVX-512 too where there is none. What the processor can run gives what
 /// the interpreter does.
 /// </summary>
+[Parallelizable]
 public sealed unsafe class InterpretedProgramTests
 {
     public static IEnumerable<Type> Formats => typeof(ILevelFormat).Assembly.GetTypes().Where(type => type.IsValueType && type.IsAssignableTo(typeof(ILevelFormat)));
