@@ -11,6 +11,7 @@ using Abi.Llm.Tests.Engine;
 namespace Abi.Llm.Tests.Activations;
 
 /// <summary>Hooks see every hidden state once, change what they are asked to and nothing of others; control vectors are hooks.</summary>
+[Parallelizable]
 public sealed class ActivationHookTests
 {
     private static readonly EngineOptions Exact = new() { CacheType = TensorType.F32, Activations = ActivationPrecision.Exact, ContextLength = 256, MaximumRows = 16 };

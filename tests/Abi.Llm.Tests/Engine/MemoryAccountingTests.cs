@@ -28,7 +28,7 @@ public sealed partial class MemoryAccountingTests
     {
         RequireLinux();
         var path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"wide-keys-{type}.gguf");
-        RandomModel.Write(path, ModelShape.Parse("tiny,heads=16,kvheads=16,headlength=256,blocks=2,context=4096"), QuantizationTarget.Parse("F32"));
+        RandomModel.Write(path, ModelShape.Parse("tiny,embedding=32,feedforward=32,heads=16,kvheads=16,headlength=256,blocks=2,context=4096"), QuantizationTarget.Parse("F32"));
         var stages = Measure(ServeKeys, path, type);
         Assert.That(stages["loaded"].Used, Is.Zero);
         Holds(stages["half"], "half of the pages");

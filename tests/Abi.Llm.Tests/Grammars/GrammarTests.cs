@@ -8,6 +8,7 @@ using Abi.Llm.Grammars.Masks;
 namespace Abi.Llm.Tests.Grammars;
 
 /// <summary>GBNF, expressions, choices and triggers: what they take and what they refuse, and where.</summary>
+[Parallelizable]
 public sealed class GrammarTests
 {
     [Test]
@@ -340,7 +341,7 @@ public sealed class GrammarTests
     }
 
     /// <summary>Tokens and rules know their places, however many there are and however long the lines and the text before them.</summary>
-    [Test]
+    [Test, NonParallelizable] // measures time
     public void PlacesOfManyTokensAndRulesTakeLittleTime()
     {
         var tokens = string.Concat(Enumerable.Repeat("<[5]>", 700_000));

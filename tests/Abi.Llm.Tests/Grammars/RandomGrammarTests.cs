@@ -143,21 +143,13 @@ public sealed class RandomGrammarTests
         };
     }
 
-    /// <summary>Where a piece can end that begins at a place: sets of places, made larger until nothing changes.</summary>
+    /// <summary>Where a piece can end that begins at a place: sets of places, a bit each, made larger until nothing changes.</summary>
     private sealed class Recogniser(Node[] rules, string text)
     {
-        private readonly HashSet<int>[,] _ends = new HashSet<int>[rules.Length, text.Length + 1];
+        private readonly int[,] _ends = new int[rules.Length, text.Length + 1];
 
         public bool Takes()
         {
-            for (var rule = 0; rule < rules.Length; rule++)
-            {
-                for (var at = 0; at <= text.Length; at++)
-                {
-                    _ends[rule, at] = [];
-                }
-            }
-
             bool isChanged;
             do
             {
@@ -166,44 +158,50 @@ public sealed class RandomGrammarTests
                 {
                     for (var at = 0; at <= text.Length; at++)
                     {
-                        var before = _ends[rule, at].Count;
-                        _ends[rule, at].UnionWith(Ends(rules[rule], at));
-                        isChanged |= _ends[rule, at].Count > before;
+                        var before = _ends[rule, at];
+                        _ends[rule, at] |= Ends(rules[rule], at);
+                        isChanged |= _ends[rule, at] != before;
                     }
                 }
             }
             while (isChanged);
-            return _ends[0, 0].Contains(text.Length);
+            return (_ends[0, 0] & (1 << text.Length)) != 0;
         }
 
-        private HashSet<int> Ends(Node node, int at)
+        private int Ends(Node node, int at)
         {
             switch (node.Kind)
             {
                 case 'l':
-                    return text.AsSpan(at).StartsWith(node.Text) ? [at + node.Text.Length] : [];
+                    return text.AsSpan(at).StartsWith(node.Text) ? 1 << (at + node.Text.Length) : 0;
                 case 'r':
                     return _ends[node.Text[0] - '0', at];
                 case 's':
-                    return [.. Ends(node.Parts![0], at).SelectMany(middle => Ends(node.Parts[1], middle))];
+                    return EndsBehind(Ends(node.Parts![0], at), node.Parts[1]);
                 case 'c':
-                    return [.. Ends(node.Parts![0], at), .. Ends(node.Parts[1], at)];
+                    return Ends(node.Parts![0], at) | Ends(node.Parts[1], at);
                 default:
-                    HashSet<int> result = [];
-                    HashSet<int> now = [at];
+                    var (result, now) = (0, 1 << at);
                     var most = Math.Min(node.Maximum, node.Minimum + text.Length + 1); // more only repeats what takes nothing
                     for (var count = 0; count <= most; count++)
                     {
-                        if (count >= node.Minimum)
-                        {
-                            result.UnionWith(now);
-                        }
-
-                        now = [.. now.SelectMany(place => Ends(node.Parts![0], place))];
+                        result |= count >= node.Minimum ? now : 0;
+                        now = EndsBehind(now, node.Parts![0]);
                     }
 
                     return result;
             }
+        }
+
+        private int EndsBehind(int places, Node node)
+        {
+            var ends = 0;
+            for (var place = 0; place <= text.Length; place++)
+            {
+                ends |= (places & (1 << place)) != 0 ? Ends(node, place) : 0;
+            }
+
+            return ends;
         }
     }
 }

@@ -6,6 +6,7 @@ using Abi.Llm.Quantization;
 namespace Abi.Llm.Tests.Models;
 
 /// <summary>Which numbers an architecture takes from its file, and what holds where the file says nothing: small models of Llama's tensors under other names, looked at as graphs.</summary>
+[Parallelizable]
 public sealed class ArchitectureNumbersTests
 {
     private const int Width = 64;

@@ -6,6 +6,7 @@ using Abi.Testing;
 namespace Abi.Llm.Tests.Models;
 
 /// <summary>Whole models beside llama.cpp's logits and greedy ids.</summary>
+[Parallelizable]
 public sealed class ModelDefinitionTests
 {
     /// <summary>llama.cpp reads GELU from a half-precision table; ours is exact.</summary>

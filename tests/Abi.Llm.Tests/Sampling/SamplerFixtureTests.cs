@@ -6,6 +6,7 @@ using Abi.Testing;
 namespace Abi.Llm.Tests.Sampling;
 
 /// <summary>Every case of the reference's sampler results.</summary>
+[Parallelizable]
 public sealed class SamplerFixtureTests
 {
     private static readonly JsonDocument? Document = Fixtures.TryPath("sampling", "samplers.json") is { } path && File.Exists(path) ? JsonDocument.Parse(File.ReadAllBytes(path)) : null;

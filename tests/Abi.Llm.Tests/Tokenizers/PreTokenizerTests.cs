@@ -8,6 +8,7 @@ using Abi.Llm.Tokenizers;
 namespace Abi.Llm.Tests.Tokenizers;
 
 /// <summary>Every pre-tokenizer on texts of our own. Each two bytes are a token, so that ids show where the pieces begin; <c>pre-tokenizers.json</c> holds what llama-tokenize gives.</summary>
+[Parallelizable]
 public sealed class PreTokenizerTests
 {
     private static readonly string Recorded = Path.Combine(Repository.Root, "tests", "Abi.Llm.Tests", "Tokenizers", "pre-tokenizers.json");

@@ -88,15 +88,17 @@ internal sealed class DfaBuilder
         (CodePointSet, int)[] Edges(int[] nodes)
         {
             // between two neighbouring bounds all characters lead to the same nodes
-            var moves = nodes.SelectMany(node => _nodes[node]).Where(move => move.Set is not null).Select(move => (Set: move.Set!, move.Target)).ToArray();
             var byTargets = new Dictionary<string, (List<(int, int)> Ranges, int[] Targets)>(StringComparer.Ordinal);
             var events = new List<(int At, bool Opens, int Target)>();
-            foreach (var (set, target) in moves)
+            foreach (var node in nodes)
             {
-                foreach (var (first, last) in set.Ranges)
+                foreach (var (set, target) in _nodes[node])
                 {
-                    events.Add((first, true, target));
-                    events.Add((last + 1, false, target));
+                    foreach (var (first, last) in set is null ? [] : set.Ranges)
+                    {
+                        events.Add((first, true, target));
+                        events.Add((last + 1, false, target));
+                    }
                 }
             }
 

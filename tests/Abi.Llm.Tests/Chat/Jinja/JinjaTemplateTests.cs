@@ -5,6 +5,7 @@ using Abi.Testing;
 
 namespace Abi.Llm.Tests.Chat.Jinja;
 
+[Parallelizable]
 public sealed class JinjaTemplateTests
 {
     private static readonly DateTimeOffset Now = new(2024, 7, 26, 12, 34, 56, TimeSpan.Zero);
