@@ -4,6 +4,7 @@ using Abi.Testing;
 
 namespace Abi.Cli.Tests.Commands;
 
+[Parallelizable]
 public sealed class GenerateTests
 {
     private const string Prompt = "Once upon a time";

@@ -5,6 +5,7 @@ using Abi.Testing;
 namespace Abi.Cli.Tests.Commands;
 
 /// <summary>Adapters on the command line: applied, scaled, and merged.</summary>
+[Parallelizable]
 public sealed class LoraTests
 {
     private static string Model => Fixtures.Path("stories-model", "stories-f16.gguf");

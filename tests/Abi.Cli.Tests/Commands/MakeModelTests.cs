@@ -2,6 +2,7 @@ using Abi.Cli.CommandLine;
 
 namespace Abi.Cli.Tests.Commands;
 
+[Parallelizable]
 public sealed class MakeModelTests
 {
     [Test]

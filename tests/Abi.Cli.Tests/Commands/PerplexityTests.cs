@@ -3,6 +3,7 @@ using Abi.Testing;
 
 namespace Abi.Cli.Tests.Commands;
 
+[Parallelizable]
 public sealed class PerplexityTests
 {
     [Test]

@@ -6,6 +6,7 @@ using Abi.Testing;
 
 namespace Abi.Cli.Tests.Commands;
 
+[Parallelizable]
 public sealed class QuantizeTests
 {
     [TestCase("Q4_0")]

@@ -5,6 +5,7 @@ using Abi.Testing;
 
 namespace Abi.Cli.Tests.Commands;
 
+[Parallelizable]
 public sealed class TokenizeTests
 {
     private static readonly string[] Names = ["llama-spm", "phi-3", "gpt-2", "starcoder", "falcon", "deepseek-llm", "unigram-nfkc"];

@@ -6,6 +6,7 @@ using Abi.Testing;
 
 namespace Abi.Cli.Tests.Databases;
 
+[Parallelizable]
 public sealed class DatabaseCommandTests
 {
     private const string Notes = """
