@@ -15,12 +15,15 @@ internal sealed class PackedFeed
     /// <summary>Where consumers restore to; packages of others stay there between runs.</summary>
     internal string Cache { get; }
 
-    internal static async Task<PackedFeed> PackAsync(string name)
+    /// <param name="name">Of the folder.</param>
+    /// <param name="isRestoredFrom">Whether consumers restore from it: then nothing may be left of packages that they restored before.</param>
+    internal static async Task<PackedFeed> PackAsync(string name, bool isRestoredFrom = true)
     {
         var folder = Path.Combine(Repository.Artifacts, "packaging", name);
         var cache = Path.Combine(Repository.Artifacts, "packaging", "packages");
         Directory.CreateDirectory(cache);
-        foreach (var old in Directory.GetDirectories(cache, "abi.*").Append(folder).Where(Directory.Exists))
+        var restored = isRestoredFrom ? Directory.GetDirectories(cache, "abi.*") : [];
+        foreach (var old in restored.Append(folder).Where(Directory.Exists))
         {
             Directory.Delete(old, recursive: true);
         }
