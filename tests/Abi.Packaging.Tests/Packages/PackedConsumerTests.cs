@@ -87,6 +87,7 @@ public sealed class PackedConsumerTests
     }
 
     [Test]
+    [NonParallelizable] // restores and builds projects that are packed beside it
     public async Task AProjectOfTheRepositoryCanTurnAFeatureOff()
     {
         var consumer = Consumer.OfProjects("Abi.InRepository");
