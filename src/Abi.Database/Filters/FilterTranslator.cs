@@ -104,7 +104,7 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
                 RequireOrdinal(call, call.Object is null ? 2 : 1, record);
                 if (Field(source, record) is { } container)
                 {
-                    return Filter.Contains(container, Value(argument, record) switch { char character => character.ToString(), var value => value! });
+                    return Filter.Contains(container, Part(Value(argument, record)!));
                 }
 
                 if (Field(argument, record) is { } element && Values(call, source, record) is { } values)
@@ -124,7 +124,7 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
 
                 if ((Inside(wanted) ?? wanted) == one && Values(among, among.Object ?? among.Arguments[0], record) is { } any)
                 {
-                    return Filter.Or(any.OfType<object>().Select(value => Filter.Contains(list, value)));
+                    return Filter.Or(any.OfType<object>().Select(value => Filter.Contains(list, Part(value))));
                 }
 
                 break;
@@ -132,6 +132,9 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
 
         throw Unsupported(call, "this call is not known");
     }
+
+    // A text has characters as texts.
+    private static object Part(object value) => value is char character ? character.ToString() : value;
 
     // Those that values.Contains(…) looks through. Not of text.Contains(…): a text has parts, no elements.
     private static List<object?>? Values(MethodCallExpression call, Expression source, ParameterExpression record)

@@ -125,6 +125,8 @@ public sealed class FilterTranslatorTests
         Check(r => r.Tags.Any(tag => names.Contains(tag)), any);
         Check(r => r.Tags.Any(tag => names.ToHashSet().Contains(tag)), any);
         Check(r => r.Numbers.Any(number => wide.Contains(number)), Filter.Or(Filter.Contains("Numbers", 1L), Filter.Contains("Numbers", 1L << 40)));
+        char[] letters = ['a', 'b'];
+        Check(r => r.Name.Any(letter => letters.Contains(letter)), Filter.Or(Filter.Contains("Name", "a"), Filter.Contains("Name", "b")));
         Check(r => r.Tags.Any(tag => Array.Empty<string>().Contains(tag)), Filter.Or());
         var set = new HashSet<string>(names, StringComparer.OrdinalIgnoreCase);
         short[] narrow = [1];
