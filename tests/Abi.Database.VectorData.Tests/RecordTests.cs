@@ -55,7 +55,7 @@ public sealed class RecordTests : StoreFixture
     public async Task WhatIsNotThereComesBackSo()
     {
         var all = await MakeAsync<int, Everything>(Store);
-        await all.UpsertAsync(new Everything { Key = 1 });
+        await all.UpsertAsync(new Everything { Key = 1, Immutable = default });
         var back = await all.GetAsync(1, new RecordRetrievalOptions { IncludeVectors = true });
         Assert.That((back!.Text, back.Maybe, back.Texts, back.Floats.IsEmpty, back.Bits, back.Bytes), Is.EqualTo(((string?)null, (int?)null, (List<string>?)null, true, (BinaryEmbedding?)null, (sbyte[]?)null)));
         Assert.That(await all.GetAsync(2), Is.Null);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Abi.Database.Records;
 using Microsoft.Extensions.VectorData.ProviderServices;
 
@@ -69,7 +70,8 @@ internal sealed class RecordMap<TRecord>(CollectionModel model)
         var stored = new Dictionary<string, object?>(StringComparer.Ordinal) { [key.StorageName] = key.GetValueAsObject(record) };
         foreach (var property in model.DataProperties)
         {
-            stored[property.StorageName] = property.GetValueAsObject(record);
+            var value = property.GetValueAsObject(record);
+            stored[property.StorageName] = value is ImmutableArray<string> { IsDefault: true } ? null : value;
         }
 
         return stored;
