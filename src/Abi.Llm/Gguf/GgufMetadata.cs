@@ -95,6 +95,19 @@ public sealed class GgufMetadata
     /// <summary>An array of strings, as bytes.</summary>
     public byte[][] GetUtf8Array(string key) => Read(key, value => value.AsUtf8Array());
 
+    /// <summary>An array of strings as they lie in the file, without making arrays of them.</summary>
+    internal Utf8Elements Utf8Elements(string key)
+    {
+        try
+        {
+            return Get(key).Utf8Elements();
+        }
+        catch (InvalidOperationException e)
+        {
+            throw WrongType(key, e);
+        }
+    }
+
     private T Read<T>(string key, Func<GgufValue, T> read)
     {
         try
@@ -103,7 +116,9 @@ public sealed class GgufMetadata
         }
         catch (InvalidOperationException e)
         {
-            throw new ModelFormatException($"The metadata key '{key}' has the wrong type. {e.Message}", _path, innerException: e);
+            throw WrongType(key, e);
         }
     }
+
+    private ModelFormatException WrongType(string key, InvalidOperationException e) => new($"The metadata key '{key}' has the wrong type. {e.Message}", _path, innerException: e);
 }

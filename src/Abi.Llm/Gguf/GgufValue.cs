@@ -201,19 +201,11 @@ public sealed class GgufValue
     /// <exception cref="InvalidOperationException">It is no such array.</exception>
     public byte[][] AsUtf8Array()
     {
-        if (Type != GgufValueType.Array || ElementType != GgufValueType.String)
-        {
-            throw Mismatch("an array of strings");
-        }
-
         var values = new byte[Count][];
-        var rest = Bytes;
-        for (var i = 0; i < values.Length; i++)
+        var count = 0;
+        foreach (var element in Utf8Elements())
         {
-            var length = _hasShortLengths ? (int)BinaryPrimitives.ReadUInt32LittleEndian(rest) : (int)BinaryPrimitives.ReadUInt64LittleEndian(rest);
-            rest = rest[(_hasShortLengths ? 4 : 8)..];
-            values[i] = rest[..length].ToArray();
-            rest = rest[length..];
+            values[count++] = element.ToArray();
         }
 
         return values;
@@ -233,6 +225,10 @@ public sealed class GgufValue
         GgufValueType.UInt64 => BinaryPrimitives.ReadUInt64LittleEndian(Bytes).ToString(System.Globalization.CultureInfo.InvariantCulture),
         _ => AsInt64().ToString(System.Globalization.CultureInfo.InvariantCulture),
     };
+
+    /// <summary>The elements of an array of strings as they lie, without making arrays of them.</summary>
+    /// <exception cref="InvalidOperationException">It is no such array.</exception>
+    internal Utf8Elements Utf8Elements() => Type == GgufValueType.Array && ElementType == GgufValueType.String ? new(Bytes, Count, _hasShortLengths) : throw Mismatch("an array of strings");
 
     /// <summary>Whether lengths inside are 32-bit (version 1), as a writer must know.</summary>
     internal bool HasShortLengths => _hasShortLengths;

@@ -11,46 +11,47 @@ internal static class ByteCharacters
     /// <summary>The character of each byte, in UTF-8.</summary>
     public static byte[] Encode(byte value) => Encoding.UTF8.GetBytes([Characters[value]]);
 
-    /// <summary>The bytes that a text stands for; null when a character stands for none.</summary>
-    public static byte[]? Decode(ReadOnlySpan<byte> text)
+    /// <summary>Writes the bytes that a text stands for.</summary>
+    /// <returns>How many they are; -1 when a character stands for none.</returns>
+    public static int Decode(ReadOnlySpan<byte> text, Span<byte> target)
     {
-        var result = new byte[text.Length];
         var written = 0;
         for (var i = 0; i < text.Length;)
         {
             var codePoint = CodePoints.Decode(text[i..], out var length);
             if (codePoint >= Values.Length || Values[codePoint] < 0)
             {
-                return null;
+                return -1;
             }
 
-            result[written++] = (byte)Values[codePoint];
+            target[written++] = (byte)Values[codePoint];
             i += length;
         }
 
-        return result[..written];
+        return written;
     }
 
     /// <summary>The same, with characters that stand for no byte left as they are.</summary>
-    public static byte[] DecodeLoosely(ReadOnlySpan<byte> text)
+    public static int DecodeLoosely(ReadOnlySpan<byte> text, Span<byte> target)
     {
-        List<byte> result = [];
+        var written = 0;
         for (var i = 0; i < text.Length;)
         {
             var codePoint = CodePoints.Decode(text[i..], out var length);
             if (codePoint < Values.Length && Values[codePoint] >= 0)
             {
-                result.Add((byte)Values[codePoint]);
+                target[written++] = (byte)Values[codePoint];
             }
             else
             {
-                result.AddRange(text.Slice(i, length));
+                text.Slice(i, length).CopyTo(target[written..]);
+                written += length;
             }
 
             i += length;
         }
 
-        return [.. result];
+        return written;
     }
 
     private static char[] CreateCharacters()

@@ -11,10 +11,10 @@ internal class BytePairTokenizer : Tokenizer
 
     private readonly PreTokenizer _pre;
     private readonly MergeTable _merges;
-    private readonly byte[][] _bytes;
-    private readonly ByteStringTable _words = new(); // texts of normal tokens, as bytes of text
-    private readonly int[] _wordIds;
-    private readonly byte[] _wordStates; // whether merging the text of a token gives that token; found out when first met
+    private readonly ByteStrings _spellings; // of the tokens by their ids; behind them, words that are tokens but spelt otherwise
+    private readonly ByteStringTable _words; // what a piece must be to be a token
+    private readonly List<int> _others = []; // the tokens of the words behind the spellings
+    private readonly byte[] _wordStates; // [words]: whether merging it gives its token; found out when first met
 
     public BytePairTokenizer(Vocabulary vocabulary, PreTokenizer pre)
         : base(vocabulary, addsBegin: pre.AddsBegin, addsEnd: false, pre.AddsSeparator, pre.AlwaysAddsBegin)
@@ -26,27 +26,18 @@ internal class BytePairTokenizer : Tokenizer
         }
 
         _merges = new MergeTable(vocabulary, pre.IsPlain);
-        _bytes = new byte[vocabulary.Count][];
-        List<int> ids = [];
-        for (var id = 0; id < vocabulary.Count; id++)
+        if (pre.IsPlain)
         {
-            _bytes[id] = SpellOut(id, out var word);
-            if (word is { Length: > 0 })
-            {
-                var entry = _words.Add(word);
-                if (entry == ids.Count)
-                {
-                    ids.Add(id);
-                }
-                else
-                {
-                    ids[entry] = id;
-                }
-            }
+            (_spellings, _words) = (vocabulary.SpellPlain(), vocabulary.ByText);
+        }
+        else
+        {
+            _spellings = vocabulary.RoomForSpellings();
+            _words = new ByteStringTable(_spellings, vocabulary.Count);
+            SpellOut();
         }
 
-        _wordIds = [.. ids];
-        _wordStates = new byte[ids.Count];
+        _wordStates = new byte[vocabulary.Count + _others.Count];
     }
 
     private static ReadOnlySpan<byte> EscapedSpace => "▁"u8;
@@ -56,7 +47,7 @@ internal class BytePairTokenizer : Tokenizer
     /// <summary>Whether every byte has a token, so that no text loses anything.</summary>
     internal bool SpellsEveryByte => Enumerable.Range(0, 256).All(b => Vocabulary.Find(_pre.IsPlain ? System.Text.Encoding.ASCII.GetBytes($"<0x{b:X2}>") : ByteCharacters.Encode((byte)b)) >= 0);
 
-    private protected override byte[] Bytes(int id) => _bytes[id];
+    private protected override ReadOnlySpan<byte> Bytes(int id) => _spellings[id];
 
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids)
     {
@@ -126,9 +117,10 @@ internal class BytePairTokenizer : Tokenizer
         var word = _words.Find(piece);
         if (word >= 0)
         {
+            var id = word < Vocabulary.Count ? word : _others[word - Vocabulary.Count];
             if (_pre.IgnoresMerges || _wordStates[word] == Whole || (_pre.KeepsLineRuns && piece.IndexOfAnyExcept((byte)'\n') < 0))
             {
-                ids.Add(_wordIds[word]);
+                ids.Add(id);
                 return;
             }
 
@@ -136,7 +128,7 @@ internal class BytePairTokenizer : Tokenizer
             {
                 var before = ids.Count;
                 _merges.Encode(piece, ids);
-                _wordStates[word] = ids.Count == before + 1 && ids[before] == _wordIds[word] ? Whole : Split;
+                _wordStates[word] = ids.Count == before + 1 && ids[before] == id ? Whole : Split;
                 return;
             }
         }
@@ -144,13 +136,32 @@ internal class BytePairTokenizer : Tokenizer
         _merges.Encode(piece, ids);
     }
 
-    /// <summary>The bytes of a token as text.</summary>
-    /// <param name="id">The token.</param>
-    /// <param name="word">Receives what a piece must be to be this token; null when none can.</param>
-    private byte[] SpellOut(int id, out byte[]? word)
+    /// <summary>Spells the tokens of a vocabulary whose texts have a character for each byte. No two texts make the same word, since no two characters are the same byte.</summary>
+    private void SpellOut()
     {
-        var text = Vocabulary.Texts[id];
-        word = _pre.IsPlain ? text : ByteCharacters.Decode(text);
-        return _pre.IsPlain || Vocabulary.KindOf(id) != TokenKind.Normal ? Vocabulary.SpellPlain(id) : word ?? ByteCharacters.DecodeLoosely(text);
+        for (var id = 0; id < Vocabulary.Count; id++)
+        {
+            if (Vocabulary.KindOf(id) != TokenKind.Normal)
+            {
+                Vocabulary.SpellPlain(id, _spellings);
+            }
+            else if (_spellings.Add(Vocabulary.TextOf(id), ByteCharacters.Decode) >= 0)
+            {
+                _words.Put(id);
+            }
+            else
+            {
+                _spellings.Add(Vocabulary.TextOf(id), ByteCharacters.DecodeLoosely);
+            }
+        }
+
+        for (var id = 0; id < Vocabulary.Count; id++)
+        {
+            if (Vocabulary.KindOf(id) != TokenKind.Normal && _spellings.Add(Vocabulary.TextOf(id), ByteCharacters.Decode) is var word and >= 0)
+            {
+                _words.Put(word);
+                _others.Add(id);
+            }
+        }
     }
 }

@@ -1,101 +1,87 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace Abi.Llm.Tokenizers;
 
-/// <summary>Numbers byte strings and finds their numbers again, without making keys: an open-addressing table over one block of bytes.</summary>
-internal sealed class ByteStringTable
+/// <summary>Finds the numbers of byte strings, without making keys: an open-addressing table over them.</summary>
+/// <param name="strings">The strings; only those that are put into the table are found.</param>
+/// <param name="count">How many to make room for; more may come.</param>
+internal sealed class ByteStringTable(ByteStrings strings, int count = 64)
 {
-    // Another in each process: a file cannot be made so that its strings collide.
-    private static readonly ulong Seed = (ulong)Random.Shared.NextInt64();
+    // Odd, and another in each process: a file cannot be made so that its strings collide.
+    private static readonly ulong Multiplier = (ulong)Random.Shared.NextInt64() | 0x4000_0000_0000_0001;
 
-    private readonly List<(int Start, int Length)> _entries = [];
-    private byte[] _bytes = new byte[1024];
-    private int[] _slots = new int[256]; // entry + 1, 0 for empty
+    private int[] _slots = new int[BitOperations.RoundUpToPowerOf2((uint)Math.Max(2 * count, 64))]; // number + 1, 0 for empty
     private int _used;
 
-    public int Count => _entries.Count;
-
-    /// <summary>The bytes of an entry.</summary>
-    public ReadOnlySpan<byte> this[int entry] => _bytes.AsSpan(_entries[entry].Start, _entries[entry].Length);
-
     /// <summary>The number of a string; -1 when it is not in the table.</summary>
-    public int Find(ReadOnlySpan<byte> key)
-    {
-        for (var slot = Hash(key) & (_slots.Length - 1); _slots[slot] != 0; slot = (slot + 1) & (_slots.Length - 1))
-        {
-            if (this[_slots[slot] - 1].SequenceEqual(key))
-            {
-                return _slots[slot] - 1;
-            }
-        }
-
-        return -1;
-    }
+    public int Find(ReadOnlySpan<byte> key) => _slots[SlotOf(key)] - 1;
 
     /// <summary>The number of a string, which is added when it is new.</summary>
     public int Add(ReadOnlySpan<byte> key)
     {
-        var found = Find(key);
-        if (found >= 0)
+        var slot = SlotOf(key);
+        if (_slots[slot] == 0)
         {
-            return found;
+            Fill(slot, strings.Add(key));
+            return strings.Count - 1;
         }
 
-        if (_bytes.Length - _used < key.Length)
-        {
-            Array.Resize(ref _bytes, checked(Math.Max(_bytes.Length * 2, _used + key.Length)));
-        }
-
-        key.CopyTo(_bytes.AsSpan(_used));
-        _entries.Add((_used, key.Length));
-        _used += key.Length;
-        if (_entries.Count * 2 > _slots.Length)
-        {
-            Grow();
-        }
-        else
-        {
-            Place(_entries.Count - 1);
-        }
-
-        return _entries.Count - 1;
+        return _slots[slot] - 1;
     }
 
-    private static int Hash(ReadOnlySpan<byte> key)
+    /// <summary>Puts a string into the table to which none is equal there.</summary>
+    public void Put(int number) => Fill(SlotOf(strings[number]), number);
+
+    /// <summary>Where a string is or would be.</summary>
+    private int SlotOf(ReadOnlySpan<byte> key)
     {
-        // FNV-1a over 8 bytes at a time: short keys, a table of our own, no need for more.
-        var hash = Seed;
-        for (; key.Length >= 8; key = key[8..])
+        var slots = _slots;
+        // The upper bits of a product come of all bits of its factors.
+        var slot = (int)(((Hash(key) >> 32) * (uint)slots.Length) >> 32);
+        while (slots[slot] != 0 && !strings[slots[slot] - 1].SequenceEqual(key))
         {
-            hash = (hash ^ MemoryMarshal.Read<ulong>(key)) * 1099511628211UL;
-            hash ^= hash >> 29;
+            slot = (slot + 1) & (slots.Length - 1);
         }
 
-        foreach (var b in key)
-        {
-            hash = (hash ^ b) * 1099511628211UL;
-        }
-
-        return (int)((hash ^ (hash >> 32)) & 0x7fffffff);
+        return slot;
     }
 
-    private void Place(int entry)
+    private void Fill(int slot, int number)
     {
-        var slot = Hash(this[entry]) & (_slots.Length - 1);
-        while (_slots[slot] != 0)
+        _slots[slot] = number + 1;
+        if (++_used * 2 > _slots.Length)
         {
-            slot = (slot + 1) & (_slots.Length - 1);
+            var before = _slots;
+            _slots = new int[before.Length * 2];
+            foreach (var entry in before)
+            {
+                if (entry != 0)
+                {
+                    _slots[SlotOf(strings[entry - 1])] = entry;
+                }
+            }
         }
-
-        _slots[slot] = entry + 1;
     }
 
-    private void Grow()
+    private static ulong Hash(ReadOnlySpan<byte> key)
     {
-        _slots = new int[_slots.Length * 2];
-        for (var entry = 0; entry < _entries.Count; entry++)
+        var hash = (ulong)key.Length;
+        for (; key.Length > 8; key = key[8..])
         {
-            Place(entry);
+            hash = (hash ^ MemoryMarshal.Read<ulong>(key)) * Multiplier;
+            hash ^= hash >> 32;
         }
+
+        return (hash ^ Last(key)) * Multiplier;
     }
+
+    /// <summary>Up to 8 bytes as a number; some may count twice.</summary>
+    private static ulong Last(ReadOnlySpan<byte> key) => key.Length switch
+    {
+        8 => MemoryMarshal.Read<ulong>(key),
+        >= 4 => MemoryMarshal.Read<uint>(key) | ((ulong)MemoryMarshal.Read<uint>(key[^4..]) << 32),
+        > 0 => (uint)(key[0] | (key[key.Length / 2] << 8) | (key[^1] << 16)),
+        _ => 0,
+    };
 }

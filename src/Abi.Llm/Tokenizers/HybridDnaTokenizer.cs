@@ -22,9 +22,11 @@ internal sealed class HybridDnaTokenizer : BytePairTokenizer
     /// <summary>Ends the file's spelling of a DNA word, to tell it from the same letters as text.</summary>
     private static ReadOnlySpan<byte> WordMark => "\uE000"u8;
 
-    private protected override byte[] Bytes(int id) => Vocabulary.Texts[id] is var text && id > _unknown && _unknown >= 0 && text.AsSpan().EndsWith(WordMark) && text.Length > WordMark.Length
-        ? text[..^WordMark.Length]
-        : base.Bytes(id);
+    private protected override ReadOnlySpan<byte> Bytes(int id)
+    {
+        var text = Vocabulary.TextOf(id);
+        return id > _unknown && _unknown >= 0 && text.EndsWith(WordMark) && text.Length > WordMark.Length ? text[..^WordMark.Length] : base.Bytes(id);
+    }
 
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids)
     {

@@ -9,7 +9,7 @@ internal sealed class IdsOnlyTokenizer(GgufMetadata metadata) : Tokenizer(Vocabu
 
     private protected override int? LastId => null;
 
-    private protected override byte[] Bytes(int id) => [];
+    private protected override ReadOnlySpan<byte> Bytes(int id) => [];
 
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids) =>
         throw new UnsupportedModelException("The model has no tokenizer ('tokenizer.ggml.model' is 'none'), so it takes no text. Give it ids.");

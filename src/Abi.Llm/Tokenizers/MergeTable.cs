@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Abi.Llm.Tokenizers;
 
-/// <summary>The merges of a BPE vocabulary over interned strings ("symbols"), and the merging of a piece.</summary>
+/// <summary>The merges of a BPE vocabulary, and the merging of a piece. What is merged are symbols: a token's id, or, for texts that are no tokens, numbers behind all ids.</summary>
 internal sealed class MergeTable
 {
     /// <summary>Up to this many symbols, looking at every pair each time is quicker than keeping a queue.</summary>
@@ -13,46 +13,45 @@ internal sealed class MergeTable
 
     private readonly Vocabulary _vocabulary;
     private readonly bool _plain;
-    private readonly ByteStringTable _symbols = new();
+    private readonly ByteStrings _otherTexts = new(); // of symbols that are no tokens
+    private readonly ByteStringTable _others;
     private readonly int[] _byteSymbols = new int[256];
-    private readonly int[] _ids; // symbol → token, or -1
-    private ulong[] _keys; // (left << 32 | right) + 1; 0 for empty
-    private (int Rank, int Merged)[] _values;
+    private readonly Merge[] _merges; // an open-addressing table, at least half of it empty
 
     public MergeTable(Vocabulary vocabulary, bool plain)
     {
         _vocabulary = vocabulary;
         _plain = plain;
+        _others = new ByteStringTable(_otherTexts);
         for (var b = 0; b < 256; b++)
         {
-            _byteSymbols[b] = plain ? -1 : _symbols.Add(ByteCharacters.Encode((byte)b));
+            _byteSymbols[b] = plain ? -1 : AddSymbol(ByteCharacters.Encode((byte)b));
         }
 
-        var merges = vocabulary.Metadata.Contains("tokenizer.ggml.merges") || vocabulary.Pre != "kimi-k2" ? vocabulary.Metadata.GetUtf8Array("tokenizer.ggml.merges") : [];
-        var capacity = 64;
-        while (capacity < 2 * merges.Length)
-        {
-            capacity *= 2;
-        }
-
-        (_keys, _values) = (new ulong[capacity], new (int, int)[capacity]);
-        for (var rank = 0; rank < merges.Length; rank++)
+        const string Key = "tokenizer.ggml.merges";
+        var merges = vocabulary.Metadata.Contains(Key) || vocabulary.Pre != "kimi-k2" ? vocabulary.Metadata.Utf8Elements(Key) : default;
+        _merges = new Merge[checked(2 * (merges.Count + 1))];
+        var (rank, joined) = (0, new byte[256]);
+        foreach (var merge in merges)
         {
             // The first space that is not the first byte parts the two; a merge without one is of nothing.
-            var merge = merges[rank];
-            var space = merge.Length > 1 ? merge.AsSpan(1).IndexOf((byte)' ') + 1 : 0;
-            if (space == 0 || space + 1 == merge.Length)
+            var space = merge.Length > 1 ? merge[1..].IndexOf((byte)' ') + 1 : 0;
+            if (space > 0 && space + 1 < merge.Length)
             {
-                continue;
+                if (joined.Length < merge.Length)
+                {
+                    joined = new byte[2 * merge.Length];
+                }
+
+                var left = merge[..space];
+                var right = merge[(space + 1)..];
+                left.CopyTo(joined);
+                right.CopyTo(joined.AsSpan(space));
+                Add(AddSymbol(left), AddSymbol(right), rank, AddSymbol(joined.AsSpan(0, merge.Length - 1)));
             }
 
-            var left = _symbols.Add(merge.AsSpan(0, space));
-            var right = _symbols.Add(merge.AsSpan(space + 1));
-            var merged = _symbols.Add([.. merge.AsSpan(0, space), .. merge.AsSpan(space + 1)]);
-            Add(left, right, rank, merged);
+            rank++;
         }
-
-        _ids = [.. Enumerable.Range(0, _symbols.Count).Select(symbol => vocabulary.Find(_symbols[symbol]))];
     }
 
     /// <summary>Appends the tokens of a piece.</summary>
@@ -136,7 +135,7 @@ internal sealed class MergeTable
                 CodePoints.Decode(piece[start..], out length);
             }
 
-            nodes[count] = new Node { Symbol = _plain ? _symbols.Find(piece.Slice(start, length)) : _byteSymbols[piece[start]], Start = start, Length = length, Previous = count - 1, Next = count + 1 };
+            nodes[count] = new Node { Symbol = _plain ? FindSymbol(piece.Slice(start, length)) : _byteSymbols[piece[start]], Start = start, Length = length, Previous = count - 1, Next = count + 1 };
             start += length;
         }
 
@@ -192,14 +191,13 @@ internal sealed class MergeTable
     /// <summary>Appends a symbol's token, or, when it is none, the tokens of its bytes as far as there are any.</summary>
     private void Emit(int symbol, ReadOnlySpan<byte> text, List<int> ids)
     {
-        var id = symbol >= 0 ? _ids[symbol] : _vocabulary.Find(text);
-        if (id >= 0)
+        if (symbol >= 0 && symbol < _vocabulary.Count)
         {
-            ids.Add(id);
+            ids.Add(symbol);
             return;
         }
 
-        foreach (var b in symbol >= 0 ? _symbols[symbol] : text)
+        foreach (var b in symbol >= 0 ? _otherTexts[symbol - _vocabulary.Count] : text)
         {
             if ((_plain ? _vocabulary.Find(Encoding.ASCII.GetBytes($"<0x{b:X2}>")) : _vocabulary.Find([b])) is var byteId and >= 0)
             {
@@ -208,17 +206,19 @@ internal sealed class MergeTable
         }
     }
 
+    private int AddSymbol(ReadOnlySpan<byte> text) => _vocabulary.Find(text) is var id and >= 0 ? id : _vocabulary.Count + _others.Add(text);
+
+    /// <summary>The symbol of a text; -1 when there is none.</summary>
+    private int FindSymbol(ReadOnlySpan<byte> text) => _vocabulary.Find(text) is var id and >= 0 ? id : _others.Find(text) is var other and >= 0 ? _vocabulary.Count + other : -1;
+
     private (int Rank, int Merged) Find(int left, int right)
     {
         if ((left | right) >= 0)
         {
-            var key = (((ulong)left << 32) | (uint)right) + 1;
-            for (var slot = Slot(key); _keys[slot] != 0; slot = (slot + 1) & (_keys.Length - 1))
+            ref var merge = ref SlotOf(KeyOf(left, right));
+            if (merge.Key != 0)
             {
-                if (_keys[slot] == key)
-                {
-                    return _values[slot];
-                }
+                return (merge.Rank, merge.Merged);
             }
         }
 
@@ -227,20 +227,36 @@ internal sealed class MergeTable
 
     private void Add(int left, int right, int rank, int merged)
     {
-        var key = (((ulong)left << 32) | (uint)right) + 1;
-        var slot = Slot(key);
-        for (; _keys[slot] != 0; slot = (slot + 1) & (_keys.Length - 1))
+        ref var merge = ref SlotOf(KeyOf(left, right));
+        if (merge.Key == 0) // the first of equal merges counts
         {
-            if (_keys[slot] == key)
-            {
-                return; // the first of equal merges counts
-            }
+            merge = new Merge { Key = KeyOf(left, right), Rank = rank, Merged = merged };
         }
-
-        (_keys[slot], _values[slot]) = (key, (rank, merged));
     }
 
-    private int Slot(ulong key) => (int)((key * Seed) >> 32) & (_keys.Length - 1);
+    private static ulong KeyOf(int left, int right) => (((ulong)left << 32) | (uint)right) + 1;
+
+    /// <summary>Where a pair's merge is or would be.</summary>
+    private ref Merge SlotOf(ulong key)
+    {
+        var merges = _merges;
+        // The upper bits of a product come of all bits of its factors.
+        var slot = (int)((((key * Seed) >> 32) * (uint)merges.Length) >> 32);
+        while (merges[slot].Key != 0 && merges[slot].Key != key)
+        {
+            slot = slot + 1 == merges.Length ? 0 : slot + 1;
+        }
+
+        return ref merges[slot];
+    }
+
+    /// <summary>A pair of symbols and what it becomes.</summary>
+    private struct Merge
+    {
+        public ulong Key; // left and right, plus one; 0 for an empty slot
+        public int Rank; // the lowest first
+        public int Merged;
+    }
 
     private struct Node
     {

@@ -13,7 +13,7 @@ internal sealed class PlamoTokenizer : Tokenizer
     private const int LowestScore = -20_000_000; // and below: never used
 
     private readonly bool _isThird;
-    private readonly byte[][] _bytes;
+    private readonly ByteStrings _spellings; // of the tokens
     private readonly ByteTrie _pieces = new();
     private readonly int[] _scores; // [tokens]
     private readonly int[] _byteIds = new int[256];
@@ -22,22 +22,22 @@ internal sealed class PlamoTokenizer : Tokenizer
         : base(vocabulary, addsBegin: false, addsEnd: false)
     {
         _isThird = isThird;
-        _bytes = new byte[vocabulary.Count][];
+        _spellings = vocabulary.RoomForSpellings();
         _scores = new int[vocabulary.Count];
         Array.Fill(_byteIds, -1);
         for (var id = 0; id < vocabulary.Count; id++)
         {
             var value = vocabulary.ByteOf(id);
-            _bytes[id] = value is { } single ? [single] : vocabulary.Texts[id];
+            _spellings.Add(value is { } single ? [single] : vocabulary.TextOf(id));
             if (value is { } known)
             {
                 _byteIds[known] = id;
             }
             else if (vocabulary.KindOf(id) != TokenKind.Byte)
             {
-                var score = vocabulary.Scores[id];
+                var score = vocabulary.ScoreOf(id);
                 _scores[id] = float.IsFinite(score) ? (int)Math.Clamp(Math.Round(score * ScoreUnit, MidpointRounding.AwayFromZero), int.MinValue, int.MaxValue) : LowestScore;
-                _pieces.AddMatchable(vocabulary.Texts[id], id);
+                _pieces.AddMatchable(vocabulary.TextOf(id), id);
             }
         }
 
@@ -48,7 +48,7 @@ internal sealed class PlamoTokenizer : Tokenizer
         }
     }
 
-    private protected override byte[] Bytes(int id) => _bytes[id];
+    private protected override ReadOnlySpan<byte> Bytes(int id) => _spellings[id];
 
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids)
     {

@@ -3,16 +3,17 @@ namespace Abi.Llm.Tokenizers;
 /// <summary>RWKV's World tokenizer: from the left, always the longest token. The file writes tokens with escapes (<c>\n</c>, <c>\xe4</c>), for they need not be UTF-8.</summary>
 internal sealed class RwkvTokenizer : Tokenizer
 {
-    private readonly byte[][] _bytes;
+    private readonly ByteStrings _spellings; // of the tokens
     private readonly ByteTrie _tokens = new();
 
     public RwkvTokenizer(Vocabulary vocabulary)
         : base(vocabulary, addsBegin: false, addsEnd: false)
     {
-        _bytes = [.. vocabulary.Texts.Select(Unescape)];
-        for (var id = 0; id < _bytes.Length; id++)
+        _spellings = vocabulary.RoomForSpellings();
+        for (var id = 0; id < vocabulary.Count; id++)
         {
-            _tokens.AddMatchable(_bytes[id], id);
+            _spellings.Add(vocabulary.TextOf(id), Unescape);
+            _tokens.AddMatchable(_spellings[id], id);
         }
     }
 
@@ -21,7 +22,7 @@ internal sealed class RwkvTokenizer : Tokenizer
 
     private protected override int? LastId => null;
 
-    private protected override byte[] Bytes(int id) => _bytes[id];
+    private protected override ReadOnlySpan<byte> Bytes(int id) => _spellings[id];
 
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids)
     {
@@ -41,34 +42,29 @@ internal sealed class RwkvTokenizer : Tokenizer
         }
     }
 
-    private static byte[] Unescape(byte[] text)
+    private static int Unescape(ReadOnlySpan<byte> text, Span<byte> target)
     {
-        if (!text.Contains((byte)'\\'))
-        {
-            return text;
-        }
-
-        var result = new List<byte>(text.Length);
+        var written = 0;
         for (var i = 0; i < text.Length; i++)
         {
             if (text[i] != '\\')
             {
-                result.Add(text[i]);
+                target[written++] = text[i];
             }
             else if (++i < text.Length)
             {
                 if (text[i] == 'x' && i + 2 < text.Length && char.IsAsciiHexDigit((char)text[i + 1]) && char.IsAsciiHexDigit((char)text[i + 2]))
                 {
-                    result.Add(Convert.FromHexString([(char)text[i + 1], (char)text[i + 2]])[0]);
+                    target[written++] = Convert.FromHexString([(char)text[i + 1], (char)text[i + 2]])[0];
                     i += 2;
                 }
                 else
                 {
-                    result.Add(text[i] switch { (byte)'t' => (byte)'\t', (byte)'n' => (byte)'\n', (byte)'r' => (byte)'\r', var other => other });
+                    target[written++] = text[i] switch { (byte)'t' => (byte)'\t', (byte)'n' => (byte)'\n', (byte)'r' => (byte)'\r', var other => other };
                 }
             }
         }
 
-        return [.. result];
+        return written;
     }
 }

@@ -6,7 +6,7 @@ namespace Abi.Llm.Tokenizers;
 /// </summary>
 internal sealed class SentencePieceTokenizer : Tokenizer
 {
-    private readonly byte[][] _bytes;
+    private readonly ByteStrings _spellings; // of the tokens
     private readonly int[] _byteIds = new int[256];
     private readonly bool _addsSpace;
 
@@ -14,7 +14,7 @@ internal sealed class SentencePieceTokenizer : Tokenizer
         : base(vocabulary, addsBegin: true, addsEnd: false)
     {
         _addsSpace = vocabulary.Metadata.GetBoolean("tokenizer.ggml.add_space_prefix", true);
-        _bytes = [.. Enumerable.Range(0, vocabulary.Count).Select(vocabulary.SpellPlain)];
+        _spellings = vocabulary.SpellPlain();
         Array.Fill(_byteIds, -1);
         for (var b = 0; b < 256; b++)
         {
@@ -25,7 +25,7 @@ internal sealed class SentencePieceTokenizer : Tokenizer
 
     internal override bool DropsFirstSpace => _addsSpace;
 
-    private protected override byte[] Bytes(int id) => _bytes[id];
+    private protected override ReadOnlySpan<byte> Bytes(int id) => _spellings[id];
 
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids)
     {
@@ -135,7 +135,7 @@ internal sealed class SentencePieceTokenizer : Tokenizer
         var id = Vocabulary.Find(text.Slice(symbols[left].Start, length));
         if (id >= 0)
         {
-            queue.Enqueue((left, right, length), (Vocabulary.Scores[id], left));
+            queue.Enqueue((left, right, length), (Vocabulary.ScoreOf(id), left));
         }
     }
 

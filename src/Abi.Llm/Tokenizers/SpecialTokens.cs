@@ -19,12 +19,12 @@ internal sealed class SpecialTokens
         _stripsRight = stripsRight;
         for (var id = 0; id < vocabulary.Count; id++)
         {
-            if (vocabulary.KindOf(id) is TokenKind.Control or TokenKind.UserDefined or TokenKind.Unknown && vocabulary.Texts[id].Length <= Vocabulary.LongestMatch)
+            if (vocabulary.KindOf(id) is TokenKind.Control or TokenKind.UserDefined or TokenKind.Unknown && vocabulary.TextOf(id).Length <= Vocabulary.LongestMatch)
             {
-                _all.Add(vocabulary.Texts[id], id);
+                _all.Add(vocabulary.TextOf(id), id);
                 if (vocabulary.KindOf(id) == TokenKind.UserDefined)
                 {
-                    _userDefined.Add(vocabulary.Texts[id], id);
+                    _userDefined.Add(vocabulary.TextOf(id), id);
                 }
             }
         }
@@ -62,7 +62,7 @@ internal sealed class SpecialTokens
             }
 
             // What is covered is made of longer or equal matches, so it lies across the end, never inside.
-            var end = match.Start + _vocabulary.Texts[match.Id].Length;
+            var end = match.Start + _vocabulary.TextOf(match.Id).Length;
             if (covered[end - 1])
             {
                 var free = match.Start;
@@ -119,7 +119,7 @@ internal sealed class SpecialTokens
 
         var place = guarded.BinarySearch(start);
         place = place < 0 ? ~place : place;
-        return place < guarded.Length && guarded[place] < start + length && Chat.ContentGuard.IsSteering(_vocabulary.KindOf(id), _vocabulary.Texts[id]);
+        return place < guarded.Length && guarded[place] < start + length && Chat.ContentGuard.IsSteering(_vocabulary.KindOf(id), _vocabulary.TextOf(id));
     }
 
     /// <summary>Marks a token's place, and that of the white space it swallows, as taken.</summary>

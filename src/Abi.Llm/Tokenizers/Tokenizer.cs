@@ -252,7 +252,7 @@ public abstract class Tokenizer
     private protected abstract void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids);
 
     /// <summary>A token's bytes as text, whatever its kind.</summary>
-    private protected abstract byte[] Bytes(int id);
+    private protected abstract ReadOnlySpan<byte> Bytes(int id);
 
     /// <summary>Tokens that swallow the white space beside them; no key says so, so the model's name does, as in llama.cpp.</summary>
     private static (HashSet<int> Left, HashSet<int> Right) Stripping(Vocabulary vocabulary)

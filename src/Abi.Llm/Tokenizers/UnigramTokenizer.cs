@@ -11,7 +11,7 @@ internal sealed class UnigramTokenizer : Tokenizer
     /// <summary>What an unknown character costs more than the least likely token.</summary>
     private const float UnknownPenalty = 10;
 
-    private readonly byte[][] _bytes;
+    private readonly ByteStrings _spellings; // of the tokens
     private readonly ByteTrie _pieces = new();
     private readonly double[] _scores; // [tokens]
     private readonly double _unknownScore;
@@ -30,22 +30,22 @@ internal sealed class UnigramTokenizer : Tokenizer
                 ? map.Bytes
                 : throw new ModelFormatException($"'tokenizer.ggml.precompiled_charsmap' is of type {map.Type} of {map.ElementType}; it must be an array of bytes. Convert the model again"))
             : null;
-        _bytes = [.. Enumerable.Range(0, vocabulary.Count).Select(vocabulary.SpellPlain)];
+        _spellings = vocabulary.SpellPlain();
         _scores = new double[vocabulary.Count];
         var lowest = float.MaxValue;
         for (var id = 0; id < vocabulary.Count; id++)
         {
             var kind = vocabulary.KindOf(id);
             // A user-defined token is as likely as can be.
-            _scores[id] = kind == TokenKind.UserDefined ? 0 : vocabulary.Scores[id];
-            if (kind == TokenKind.Normal && vocabulary.Scores[id] < lowest)
+            _scores[id] = kind == TokenKind.UserDefined ? 0 : vocabulary.ScoreOf(id);
+            if (kind == TokenKind.Normal && vocabulary.ScoreOf(id) < lowest)
             {
-                lowest = vocabulary.Scores[id];
+                lowest = vocabulary.ScoreOf(id);
             }
 
             if (kind is TokenKind.Normal or TokenKind.UserDefined or TokenKind.Unused)
             {
-                _pieces.AddMatchable(vocabulary.Texts[id], id);
+                _pieces.AddMatchable(vocabulary.TextOf(id), id);
             }
         }
 
@@ -54,7 +54,7 @@ internal sealed class UnigramTokenizer : Tokenizer
 
     internal override bool DropsFirstSpace => _addsSpace;
 
-    private protected override byte[] Bytes(int id) => _bytes[id];
+    private protected override ReadOnlySpan<byte> Bytes(int id) => _spellings[id];
 
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids)
     {

@@ -23,7 +23,8 @@ internal sealed class Vocabulary
 
     private const int LargestIdsOnly = 1 << 22;
 
-    private readonly ByteStringTable _byText = new();
+    private readonly ByteStrings _texts; // [tokens], as the file spells them
+    private readonly float[] _scores; // [tokens], or none
     private readonly TokenKind[] _kinds;
     private readonly HashSet<int> _ends = [];
 
@@ -31,29 +32,31 @@ internal sealed class Vocabulary
     {
         Metadata = metadata;
         Model = metadata.GetString("tokenizer.ggml.model");
-        Texts = metadata.GetUtf8Array("tokenizer.ggml.tokens");
-        if (Texts.Length == 0)
+        var tokens = metadata.Utf8Elements("tokenizer.ggml.tokens");
+        if (tokens.Count == 0)
         {
             throw new ModelFormatException("'tokenizer.ggml.tokens' is empty; a vocabulary has at least one token");
         }
 
-        Scores = Optional(metadata, "tokenizer.ggml.scores", metadata.GetSingleArray) ?? new float[Texts.Length];
-        var kinds = Optional(metadata, "tokenizer.ggml.token_type", metadata.GetInt32Array);
-        _kinds = new TokenKind[Texts.Length];
-        for (var id = 0; id < Texts.Length; id++)
+        _texts = new ByteStrings(tokens.Count, tokens.Bytes);
+        ByText = new ByteStringTable(_texts, tokens.Count);
+        foreach (var text in tokens)
         {
-            _kinds[id] = kinds is null ? TokenKind.Normal : kinds[id] is > 0 and <= (int)TokenKind.Byte ? (TokenKind)kinds[id] : TokenKind.Undefined;
-            if (Texts[id].Length == 0)
-            {
-                Texts[id] = Encoding.ASCII.GetBytes($"[EMPTY_{id}]");
-            }
-
             // Ids are looked up by the number of the text, so the two must count alike.
-            var entry = _byText.Add(Texts[id]);
+            var id = _texts.Count;
+            var entry = ByText.Add(text.IsEmpty ? Encoding.ASCII.GetBytes($"[EMPTY_{id}]") : text);
             if (entry != id)
             {
-                throw new ModelFormatException($"'tokenizer.ggml.tokens' holds the token '{Printable(Texts[id])}' twice, as {entry} and {id}; a text is one token. Convert the model again");
+                throw new ModelFormatException($"'tokenizer.ggml.tokens' holds the token '{Printable(TextOf(entry))}' twice, as {entry} and {id}; a text is one token. Convert the model again");
             }
+        }
+
+        _scores = Optional(metadata, "tokenizer.ggml.scores", metadata.GetSingleArray) ?? [];
+        var kinds = Optional(metadata, "tokenizer.ggml.token_type", metadata.GetInt32Array);
+        _kinds = new TokenKind[Count];
+        for (var id = 0; id < Count; id++)
+        {
+            _kinds[id] = kinds is null ? TokenKind.Normal : kinds[id] is > 0 and <= (int)TokenKind.Byte ? (TokenKind)kinds[id] : TokenKind.Undefined;
         }
 
         var (begin, end, unknown, separator, pad, mask) = Model switch
@@ -79,9 +82,14 @@ internal sealed class Vocabulary
     {
         Metadata = metadata;
         Model = "none";
-        Texts = new byte[size][];
-        Array.Fill(Texts, []);
-        Scores = [];
+        _texts = new ByteStrings(size, bytes: 0);
+        ByText = new ByteStringTable(_texts);
+        for (var id = 0; id < size; id++)
+        {
+            _ = _texts.Add([]);
+        }
+
+        _scores = [];
         _kinds = new TokenKind[size];
     }
 
@@ -92,12 +100,7 @@ internal sealed class Vocabulary
 
     public string Pre => Metadata.GetString("tokenizer.ggml.pre", "");
 
-    /// <summary>The tokens' texts as the file spells them: [tokens].</summary>
-    public byte[][] Texts { get; }
-
-    public float[] Scores { get; }
-
-    public int Count => Texts.Length;
+    public int Count => _texts.Count;
 
     public int? BeginId { get; set; }
 
@@ -125,57 +128,83 @@ internal sealed class Vocabulary
             : throw new ModelFormatException($"'{key}' is {size}; 0 to {LargestIdsOnly} tokens are supported. The file is damaged: download or convert it again");
     }
 
+    /// <summary>The ids by their texts as the file spells them.</summary>
+    public ByteStringTable ByText { get; }
+
     /// <summary>The id of a text as the file spells it; -1 when there is none.</summary>
-    public int Find(ReadOnlySpan<byte> text) => _byText.Find(text);
+    public int Find(ReadOnlySpan<byte> text) => ByText.Find(text);
 
     public TokenKind KindOf(int id) => _kinds[id];
 
+    /// <summary>A token's text as the file spells it.</summary>
+    public ReadOnlySpan<byte> TextOf(int id) => _texts[id];
+
+    /// <summary>A token's score; 0 where the file has none.</summary>
+    public float ScoreOf(int id) => _scores.Length == 0 ? 0 : _scores[id];
+
     public bool IsEnd(int id) => _ends.Contains(id);
 
-    /// <summary>The bytes of a token of the families that write U+2581 for a space and <c>&lt;0xNN&gt;</c> for a byte.</summary>
-    public byte[] SpellPlain(int id) => KindOf(id) switch
+    /// <summary>Room for a spelling of each token, and of some more words.</summary>
+    public ByteStrings RoomForSpellings(int more = 0) => new(Count + more, _texts.Bytes);
+
+    /// <summary>The bytes of all tokens in the families that write U+2581 for a space and <c>&lt;0xNN&gt;</c> for a byte.</summary>
+    public ByteStrings SpellPlain()
     {
-        TokenKind.Byte => [ByteOf(id) ?? (byte)'?'],
-        TokenKind.Normal => Unescape(Texts[id]),
-        // The reference gives such tokens no text.
-        TokenKind.Unused or TokenKind.Undefined => [],
-        _ => Texts[id],
-    };
+        var spellings = RoomForSpellings();
+        for (var id = 0; id < Count; id++)
+        {
+            SpellPlain(id, spellings);
+        }
+
+        return spellings;
+    }
+
+    /// <summary>Adds the bytes of one such token.</summary>
+    public void SpellPlain(int id, ByteStrings target)
+    {
+        switch (KindOf(id))
+        {
+            case TokenKind.Byte:
+                target.Add([ByteOf(id) ?? (byte)'?']);
+                break;
+            case TokenKind.Normal:
+                target.Add(TextOf(id), Unescape);
+                break;
+            case TokenKind.Unused or TokenKind.Undefined: // the reference gives such tokens no text
+                target.Add([]);
+                break;
+            default:
+                target.Add(TextOf(id));
+                break;
+        }
+    }
 
     /// <summary>The value of a byte token, spelt <c>&lt;0xNN&gt;</c>; null for anything else.</summary>
     public byte? ByteOf(int id)
     {
-        var text = Texts[id];
-        return KindOf(id) == TokenKind.Byte && text.Length == 6 && text.AsSpan().StartsWith("<0x"u8) && text[5] == (byte)'>'
-            && byte.TryParse(text.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value) ? value : null;
+        var text = TextOf(id);
+        return KindOf(id) == TokenKind.Byte && text.Length == 6 && text.StartsWith("<0x"u8) && text[5] == (byte)'>'
+            && byte.TryParse(text.Slice(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value) ? value : null;
     }
 
-    private static byte[] Unescape(byte[] text)
+    private static int Unescape(ReadOnlySpan<byte> text, Span<byte> target)
     {
-        if (text.AsSpan().IndexOf("▁"u8) < 0)
+        var mark = "▁"u8;
+        var written = 0;
+        for (var next = text.IndexOf(mark); next >= 0; next = text.IndexOf(mark))
         {
-            return text;
+            text[..next].CopyTo(target[written..]);
+            target[written + next] = (byte)' ';
+            written += next + 1;
+            text = text[(next + mark.Length)..];
         }
 
-        var result = new List<byte>(text.Length);
-        for (var i = 0; i < text.Length; i++)
-        {
-            if (text.AsSpan(i).StartsWith("▁"u8))
-            {
-                result.Add((byte)' ');
-                i += 2;
-            }
-            else
-            {
-                result.Add(text[i]);
-            }
-        }
-
-        return [.. result];
+        text.CopyTo(target[written..]);
+        return written + text.Length;
     }
 
     /// <summary>A token for a message.</summary>
-    public static string Printable(byte[] text)
+    public static string Printable(ReadOnlySpan<byte> text)
     {
         var whole = Encoding.UTF8.GetString(text);
         return whole.Length <= 60 ? whole : $"{whole[..60]}…";

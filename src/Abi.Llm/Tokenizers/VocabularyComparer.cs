@@ -17,9 +17,9 @@ internal static class VocabularyComparer
         var (here, there) = (one.Vocabulary, other.Vocabulary);
         for (var id = 0; id < Math.Min(here.Count, there.Count); id++)
         {
-            if (IsOrdinary(here.KindOf(id)) && IsOrdinary(there.KindOf(id)) && !here.Texts[id].AsSpan().SequenceEqual(there.Texts[id]))
+            if (IsOrdinary(here.KindOf(id)) && IsOrdinary(there.KindOf(id)) && !here.TextOf(id).SequenceEqual(there.TextOf(id)))
             {
-                return $"its token {id} is '{Vocabulary.Printable(there.Texts[id])}', not '{Vocabulary.Printable(here.Texts[id])}'";
+                return $"its token {id} is '{Vocabulary.Printable(there.TextOf(id))}', not '{Vocabulary.Printable(here.TextOf(id))}'";
             }
         }
 

@@ -16,7 +16,7 @@ internal sealed class WordPieceTokenizer : Tokenizer
 
     private static readonly int WordStart = "▁"u8.Length;
 
-    private readonly byte[][] _bytes;
+    private readonly ByteStrings _spellings; // of the tokens
     private readonly ByteTrie _pieces = new(); // tokens as the file spells them: U+2581 before what begins a word, nothing before what goes on
     private readonly bool _lowercases;
     private readonly bool _stripsAccents;
@@ -26,10 +26,10 @@ internal sealed class WordPieceTokenizer : Tokenizer
     {
         _lowercases = vocabulary.Metadata.GetBoolean("tokenizer.ggml.normalizer.lowercase", true);
         _stripsAccents = vocabulary.Metadata.GetBoolean("tokenizer.ggml.normalizer.strip_accents", _lowercases);
-        _bytes = [.. Enumerable.Range(0, vocabulary.Count).Select(vocabulary.SpellPlain)];
+        _spellings = vocabulary.SpellPlain();
         for (var id = 0; id < vocabulary.Count; id++)
         {
-            _pieces.AddMatchable(vocabulary.Texts[id], id);
+            _pieces.AddMatchable(vocabulary.TextOf(id), id);
         }
     }
 
@@ -40,7 +40,7 @@ internal sealed class WordPieceTokenizer : Tokenizer
 
     internal override bool TidiesSpaces => true;
 
-    private protected override byte[] Bytes(int id) => _bytes[id];
+    private protected override ReadOnlySpan<byte> Bytes(int id) => _spellings[id];
 
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool followsSpecial, List<int> ids)
     {
