@@ -74,6 +74,23 @@ public sealed unsafe class MappedFile : TensorMemory
         }
     }
 
+    /// <summary>
+    /// Gives back the pages in which a range lies, and the few around it that the system maps together with them: they count as this process's memory no longer, and come again from the file when somebody
+    /// reads them. On Linux; elsewhere nothing happens.
+    /// </summary>
+    /// <param name="offset">Where in the file the range begins.</param>
+    /// <param name="bytes">How long it is.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not within the file.</exception>
+    /// <exception cref="ObjectDisposedException">The mapping was disposed of.</exception>
+    public void GiveBack(long offset, long bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length);
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, Length - offset);
+        SystemMemory.GiveBack((byte*)Address, Length, offset, bytes);
+    }
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {

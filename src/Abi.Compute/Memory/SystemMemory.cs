@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
-using Abi.Compute.Memory;
 
-namespace Abi.Compute.Cpu.Products.Packing;
+namespace Abi.Compute.Memory;
 
 /// <summary>Memory straight from the system, in huge pages where it grants them, and advice about the pages of mapped files. Where a system has neither, it does without.</summary>
 internal static unsafe partial class SystemMemory
@@ -11,6 +10,7 @@ internal static unsafe partial class SystemMemory
     private const int DontNeed = 4;
     private const int HugePages = 14;
     private const long HugePage = 2L << 20;
+    private const int FaultAround = 64 << 10; // what Linux maps of a file around a page that is touched, unless set otherwise
 
     /// <summary>Takes memory aligned to at least 64 bytes whose pages exist once they are written to.</summary>
     /// <exception cref="InsufficientMemoryException">The system has no more memory.</exception>
@@ -48,21 +48,19 @@ internal static unsafe partial class SystemMemory
         }
     }
 
-    /// <summary>Gives back the pages that lie wholly within a range of a mapped file: they come again from the file when somebody reads them.</summary>
-    public static void GiveBack(TensorMemory memory, byte* start, long bytes)
+    /// <summary>
+    /// Gives back the pages in which a range of a mapped file lies, and those around it that the system maps together with them; anonymous memory would lose its contents.
+    /// </summary>
+    public static void GiveBack(byte* file, long length, long offset, long bytes)
     {
-        if (memory is not MappedFile || !OperatingSystem.IsLinux())
+        if (!OperatingSystem.IsLinux())
         {
-            return; // anonymous memory would lose its contents
+            return;
         }
 
-        var page = Environment.SystemPageSize;
-        var first = ((nint)start + page - 1) / page * page;
-        var end = (nint)(start + bytes) / page * page;
-        if (end > first)
-        {
-            _ = Advise(first, (nuint)(end - first), DontNeed);
-        }
+        var first = Math.Max((nint)file, (nint)(file + offset) / FaultAround * FaultAround);
+        var end = Math.Min((nint)(file + length), ((nint)(file + offset + bytes) + FaultAround - 1) / FaultAround * FaultAround);
+        _ = Advise(first, (nuint)(end - first), DontNeed); // a last page that the file fills in part goes, too
     }
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]

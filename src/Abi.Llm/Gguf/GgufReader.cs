@@ -29,7 +29,9 @@ internal sealed unsafe class GgufReader
     public static GgufPart Read(TensorMemory memory, string? path)
     {
         var reader = new GgufReader(memory, path);
-        return reader.Read();
+        var part = reader.Read();
+        (memory as MappedFile)?.GiveBack(0, reader._position); // a vocabulary's megabytes, which are copied
+        return part;
     }
 
     private GgufPart Read()

@@ -51,12 +51,42 @@ public sealed unsafe class MappedFileTests
     }
 
     [Test]
+    public void PagesThatAreGivenBackComeAgain()
+    {
+        File.WriteAllBytes(_path, [.. Enumerable.Range(0, 1_000_000).Select(i => (byte)(i * 7))]);
+        using var file = new MappedFile(_path);
+        var bytes = new ReadOnlySpan<byte>((byte*)file.Address, (int)file.Length);
+        var before = bytes.ToArray();
+        var resident = OperatingSystem.IsLinux() ? ResidentMemory.Bytes(_path) : 0;
+        file.GiveBack(1, file.Length - 1);
+        if (OperatingSystem.IsLinux())
+        {
+            Assert.That(resident, Is.GreaterThan(900_000));
+            Assert.That(ResidentMemory.Bytes(_path), Is.LessThan(100_000));
+        }
+
+        Assert.That(bytes.SequenceEqual(before));
+    }
+
+    [TestCase(-1, 1)]
+    [TestCase(0, -1)]
+    [TestCase(0, 10_001)]
+    [TestCase(10_001, 0)]
+    [TestCase(9_999, long.MaxValue)]
+    public void ARangeOutsideTheFileIsNotGivenBack(long offset, long bytes)
+    {
+        using var file = new MappedFile(_path);
+        Assert.That(() => file.GiveBack(offset, bytes), Throws.TypeOf<ArgumentOutOfRangeException>());
+    }
+
+    [Test]
     public void OneThatIsDisposedOfReadsNothing()
     {
         var file = new MappedFile(_path);
         file.Dispose();
         file.Dispose();
         Assert.That(() => file.Read(0, new byte[1]), Throws.TypeOf<ObjectDisposedException>());
+        Assert.That(() => file.GiveBack(0, 1), Throws.TypeOf<ObjectDisposedException>());
     }
 
     [Test]

@@ -1,4 +1,3 @@
-using Abi.Compute.Cpu.Products.Packing;
 using Abi.Compute.Memory;
 
 namespace Abi.Compute.Cpu.State;

@@ -46,7 +46,7 @@ public sealed unsafe class PanelStoreTests
     }
 
     [Test]
-    public void MappedPagesAreGivenBackWhilePanelsAreMade()
+    public void MappedPagesAreGivenBackWhilePanelsAreMade([Values] bool aside)
     {
         if (!OperatingSystem.IsLinux())
         {
@@ -70,15 +70,23 @@ public sealed unsafe class PanelStoreTests
             Assert.That(ResidentMemory.Bytes(path), Is.GreaterThan(weight.ByteLength * 9 / 10), "all was read");
             for (var panel = 0; panel < store.Panels; panel++)
             {
-                Assert.That(store.Claim(panel, atOnce: true), Is.EqualTo(PanelClaim.Make));
-                store.Finish(panel);
+                Assert.That(store.Claim(panel, atOnce: !aside), Is.EqualTo(aside ? PanelClaim.MakeAside : PanelClaim.Make));
+                if (aside)
+                {
+                    store.FinishAside(panel);
+                }
+                else
+                {
+                    store.Finish(panel);
+                }
+
                 if (panel == store.Panels / 2)
                 {
-                    Assert.That(ResidentMemory.Bytes(path), Is.LessThan(weight.ByteLength * 3 / 4), "half of them are made");
+                    Assert.That(ResidentMemory.Bytes(path), Is.LessThan(weight.ByteLength * 3 / 4), "half of them are packed");
                 }
             }
 
-            Assert.That(ResidentMemory.Bytes(path), Is.LessThan(weight.ByteLength / 20), "all are made");
+            Assert.That(ResidentMemory.Bytes(path), Is.LessThan(weight.ByteLength / 20), "all are packed");
         }
         finally
         {

@@ -9,6 +9,6 @@ internal enum PanelClaim
     /// <summary>Pack it into its place, and call <see cref="PanelStore.Finish"/>.</summary>
     Make,
 
-    /// <summary>Pack it aside, for this use only.</summary>
+    /// <summary>Pack it aside, for this use only, and call <see cref="PanelStore.FinishAside"/>.</summary>
     MakeAside,
 }

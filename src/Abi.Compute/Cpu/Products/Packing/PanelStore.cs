@@ -1,11 +1,12 @@
 using System.Runtime.Intrinsics.X86;
+using Abi.Compute.Memory;
 using Abi.Compute.Tensors;
 
 namespace Abi.Compute.Cpu.Products.Packing;
 
 /// <summary>
 /// The packed panels of a matrix, each made by whoever needs it for the second time: new memory costs more than packing, and a first token need not wait for it. The mapped pages that
-/// they came from are given back part by part, so that little is held twice.
+/// they come from are given back part by part after both uses, so that little is held that is not needed, and hardly anything twice.
 /// </summary>
 /// <remarks>Thread-safe, but for disposal, which must come after the last use.</remarks>
 internal sealed unsafe class PanelStore : IDisposable
@@ -14,7 +15,7 @@ internal sealed unsafe class PanelStore : IDisposable
     private const int Seen = 1;
     private const int InWork = 2;
     private const int Made = 3;
-    private const long PartBytes = 2 << 20; // of the source: a call to the system for each is nothing beside packing it
+    private const long PartBytes = 256 << 10; // of the source: a call to the system for each is little beside packing it
 
     private readonly WeightTensor _weight;
     private readonly byte* _source;
@@ -23,7 +24,8 @@ internal sealed unsafe class PanelStore : IDisposable
     private readonly long _panelBytes;
     private readonly int[] _states;
     private readonly int _partPanels;
-    private readonly int[] _missing; // panels of each part
+    private readonly int[] _unseen; // panels of each part that nobody has packed aside yet
+    private readonly int[] _missing; // panels of each part that are not made yet
     private byte* _memory;
 
     /// <summary>Takes room for the panels.</summary>
@@ -47,6 +49,8 @@ internal sealed unsafe class PanelStore : IDisposable
         {
             _missing[part] = Math.Min(_partPanels, panels - (part * _partPanels));
         }
+
+        _unseen = [.. _missing];
 
         Bytes = checked(panels * panelBytes);
         _memory = SystemMemory.Take(Bytes);
@@ -105,13 +109,11 @@ internal sealed unsafe class PanelStore : IDisposable
     public void Finish(int panel)
     {
         Volatile.Write(ref _states[panel], Made);
-        var part = panel / _partPanels;
-        if (Interlocked.Decrement(ref _missing[part]) == 0)
-        {
-            var start = part * _partPanels * _panelSourceBytes;
-            SystemMemory.GiveBack(_weight.Memory, _source + start, Math.Min(_partPanels * _panelSourceBytes, _sourceBytes - start));
-        }
+        GiveBackAfterLast(_missing, panel);
     }
+
+    /// <summary>Declares a claimed panel packed aside.</summary>
+    public void FinishAside(int panel) => GiveBackAfterLast(_unseen, panel);
 
     /// <summary>Asks for a piece of some panels, down to the second cache.</summary>
     /// <param name="panel">The first panel.</param>
@@ -140,6 +142,16 @@ internal sealed unsafe class PanelStore : IDisposable
     {
         Free();
         GC.SuppressFinalize(this);
+    }
+
+    private void GiveBackAfterLast(int[] left, int panel)
+    {
+        var part = panel / _partPanels;
+        if (Interlocked.Decrement(ref left[part]) == 0)
+        {
+            var start = part * _partPanels * _panelSourceBytes;
+            (_weight.Memory as MappedFile)?.GiveBack((nint)_source + start - _weight.Memory.Address, Math.Min(_partPanels * _panelSourceBytes, _sourceBytes - start));
+        }
     }
 
     private void Free()

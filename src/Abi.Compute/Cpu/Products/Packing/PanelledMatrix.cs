@@ -107,6 +107,7 @@ internal abstract unsafe class PanelledMatrix : ProductMatrix
             case PanelClaim.MakeAside:
                 var aside = scratch + WorkBytes + ApartBytes;
                 Pack(first, outputs, aside);
+                _store?.FinishAside(first / Panel.Outputs);
                 return aside;
             case PanelClaim.Make:
                 Make(first, outputs);
