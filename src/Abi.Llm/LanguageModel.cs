@@ -332,6 +332,7 @@ public sealed class LanguageModel : IAsyncDisposable, IDisposable
             throw new AbiException($"The logits of {ids.Length} tokens over a vocabulary of {width} are {count} numbers; an array holds {Array.MaxLength}. Ask for {Array.MaxLength / width} tokens at most, or take them one by one: {nameof(InferenceEngine)}.{nameof(InferenceEngine.EvaluateAsync)}.");
         }
 
+        Engine.RequireEvaluation(ids.Span, encoderIds.Span);
         var result = new float[count];
         await Engine.EvaluateAsync(
             ids.Span, first, (position, logits) => logits.CopyTo(result.AsSpan((position - first) * width)), encoderIds.Span, adapters, cancellationToken).ConfigureAwait(false);

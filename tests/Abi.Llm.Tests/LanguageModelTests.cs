@@ -26,6 +26,20 @@ public sealed class LanguageModelTests
             Throws.TypeOf<AbiException>().With.Message.Contains($"The logits of {most + 1} tokens").And.Message.Contains($"Ask for {most} tokens at most"));
     }
 
+    /// <summary>Nor is memory taken for them.</summary>
+    [Test]
+    public async Task LogitsOfMoreTokensThanTheContextHoldsAreRefused()
+    {
+        await using var model = await LanguageModel.LoadAsync(StoriesModel.Path);
+        var ids = new int[1 << 14];
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var task = model.ComputeLogitsAsync(ids, all: true); // what it does before it waits, it does here
+        var taken = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.That(() => task, Throws.TypeOf<ContextFullException>());
+        Assert.That(taken, Is.LessThan((long)ids.Length * model.Engine.VocabularySize));
+        Assert.That(() => model.ComputeLogitsAsync(ReadOnlyMemory<int>.Empty), Throws.ArgumentException.With.Message.Contains("no token"));
+    }
+
     [Test]
     public async Task AModelMayHaveThreadsOfItsOwn()
     {

@@ -201,19 +201,7 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(handler);
         ArgumentOutOfRangeException.ThrowIfNegative(firstOutput);
-        RequireDecoder();
-        CheckIds(ids);
-        CheckIds(encoderIds);
-        if (ids.IsEmpty)
-        {
-            throw new ArgumentException("There is no token to compute.", nameof(ids));
-        }
-
-        if (ids.Length > ContextLength || encoderIds.Length > ContextLength)
-        {
-            throw new ContextFullException(Math.Max(ids.Length, encoderIds.Length), ContextLength, "or give fewer tokens");
-        }
-
+        RequireEvaluation(ids, encoderIds);
         var sequence = NewSequence(isTemporary: true);
         sequence.Append(ids);
         sequence.EncoderTokens = encoderIds.ToArray();
@@ -231,6 +219,23 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         }
 
         return request.Completion;
+    }
+
+    /// <summary>Checks that tokens can be computed: by themselves, before memory is taken for what comes of them.</summary>
+    internal void RequireEvaluation(ReadOnlySpan<int> ids, ReadOnlySpan<int> encoderIds)
+    {
+        RequireDecoder();
+        CheckIds(ids);
+        CheckIds(encoderIds);
+        if (ids.IsEmpty)
+        {
+            throw new ArgumentException("There is no token to compute.", nameof(ids));
+        }
+
+        if (ids.Length > ContextLength || encoderIds.Length > ContextLength)
+        {
+            throw new ContextFullException(Math.Max(ids.Length, encoderIds.Length), ContextLength, "or give fewer tokens");
+        }
     }
 
     /// <summary>Appends tokens to a session's sequence and computes the logits after the last one. What has begun is not refused for the length of the queue.</summary>
