@@ -108,10 +108,15 @@ public sealed class PostgresFeature : IAbiFeature, IAsyncDisposable, IDisposable
 
     private async Task CloseAsync()
     {
-        if (Interlocked.Exchange(ref _store, null) is { } store)
+        ValueTask closing;
+        lock (_gate)
         {
-            await store.DisposeAsync().ConfigureAwait(false);
-            _closed = store;
+            // begun here, so that a start that comes meanwhile opens it again and this does not close what that has opened
+            closing = _store?.DisposeAsync() ?? default;
+            _closed = _store ?? _closed;
+            Volatile.Write(ref _store, null);
         }
+
+        await closing.ConfigureAwait(false);
     }
 }
