@@ -84,6 +84,23 @@ public sealed class RecordTests : StoreFixture
     }
 
     [Test]
+    public void APropertyThatCannotBeSetIsRefused()
+    {
+        Assert.That(() => Store.GetCollection<string, Closed>("x"), Throws.InvalidOperationException.With.Message.Contains("'Text'").And.Message.Contains("setter"));
+    }
+
+    /// <summary>Rounded to a double they are more than a decimal holds.</summary>
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task TheGreatestDecimalsCanBeReadAgain(bool isGreatest)
+    {
+        var all = await MakeAsync<int, Everything>(Store);
+        var value = isGreatest ? decimal.MaxValue : decimal.MinValue;
+        await all.UpsertAsync(new Everything { Key = 1, Decimal = value });
+        Assert.That((await all.GetAsync(1))!.Decimal, Is.EqualTo(value));
+    }
+
+    [Test]
     public async Task KeysAreMadeWhereTheyMay()
     {
         var pages = await MakeAsync<Guid, Keyed>(Store);
@@ -123,6 +140,15 @@ public sealed class RecordTests : StoreFixture
         var found = await things.SearchAsync(new float[] { 1, 0 }, 3, new VectorSearchOptions<Dictionary<string, object?>> { Filter = thing => (string)thing["Name"]! == name && (int)thing["Count"]! > 5 }).SingleAsync();
         Assert.That(found.Record["Id"], Is.EqualTo(2L));
         Assert.That(() => things.UpsertAsync(new Dictionary<string, object?> { ["Id"] = 4L, ["Count"] = "five" }), Throws.TypeOf<InvalidCastException>());
+    }
+
+    internal sealed class Closed
+    {
+        [VectorStoreKey]
+        public string Id { get; private set; } = "";
+
+        [VectorStoreData]
+        public string Text { get; } = "";
     }
 
     internal sealed class Keyed

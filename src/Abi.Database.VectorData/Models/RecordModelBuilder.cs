@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Abi.Database.Records;
 using Abi.Database.VectorData.Records;
 using Microsoft.Extensions.AI;
+using Microsoft.Extensions.VectorData;
 using Microsoft.Extensions.VectorData.ProviderServices;
 
 namespace Abi.Database.VectorData.Models;
@@ -16,6 +17,16 @@ internal sealed class RecordModelBuilder() : CollectionModelBuilder(new Collecti
 
     protected override IReadOnlyList<EmbeddingGenerationDispatcher> EmbeddingGenerationDispatchers { get; } =
         [EmbeddingGenerationDispatcher.Create<Embedding<float>>(), EmbeddingGenerationDispatcher.Create<Embedding<Half>>(), EmbeddingGenerationDispatcher.Create<Embedding<sbyte>>(), EmbeddingGenerationDispatcher.Create<BinaryEmbedding>()];
+
+    protected override void ValidateProperty(PropertyModel propertyModel, VectorStoreCollectionDefinition? definition)
+    {
+        base.ValidateProperty(propertyModel, definition);
+        var isOnlyRead = propertyModel is VectorPropertyModel vector && vector.EmbeddingType != vector.Type; // what is embedded is never set
+        if (!isOnlyRead && propertyModel.PropertyInfo is { CanWrite: false })
+        {
+            throw new InvalidOperationException($"The property '{propertyModel.ModelName}' cannot be set, so records could not be read. Give it a setter ('init' or a private one will do).");
+        }
+    }
 
     protected override void ValidateKeyProperty(KeyPropertyModel keyProperty)
     {

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Abi.Database.Records;
 using Microsoft.Extensions.VectorData.ProviderServices;
 
@@ -70,8 +69,7 @@ internal sealed class RecordMap<TRecord>(CollectionModel model)
         var stored = new Dictionary<string, object?>(StringComparer.Ordinal) { [key.StorageName] = key.GetValueAsObject(record) };
         foreach (var property in model.DataProperties)
         {
-            var value = property.GetValueAsObject(record);
-            stored[property.StorageName] = value is ImmutableArray<string> { IsDefault: true } ? null : value;
+            stored[property.StorageName] = RecordTypes.FromProperty(property.GetValueAsObject(record));
         }
 
         return stored;

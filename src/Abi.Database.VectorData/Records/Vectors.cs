@@ -15,16 +15,15 @@ internal static class Vectors
         : type == typeof(Embedding<sbyte>) ? VectorElement.Int8
         : RecordTypes.VectorElementOf(type);
 
-    /// <summary>A vector as the database takes it; null for none, which an empty memory is, too.</summary>
-    public static object? ToStored(object? vector) => vector switch
+    /// <summary>A vector as the database takes it; null for none.</summary>
+    public static object? ToStored(object? vector) => RecordTypes.FromProperty(vector switch
     {
         Embedding<float> embedding => embedding.Vector,
         Embedding<Half> embedding => embedding.Vector,
         Embedding<sbyte> embedding => embedding.Vector,
         BinaryEmbedding embedding => Bytes(embedding.Vector),
-        ReadOnlyMemory<float> { IsEmpty: true } or ReadOnlyMemory<Half> { IsEmpty: true } or ReadOnlyMemory<sbyte> { IsEmpty: true } or ReadOnlyMemory<byte> { IsEmpty: true } => null,
         _ => vector,
-    };
+    });
 
     /// <summary>A stored vector as a property of a type holds it.</summary>
     /// <param name="vector">What the database gave.</param>

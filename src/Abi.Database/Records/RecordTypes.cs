@@ -6,6 +6,8 @@ namespace Abi.Database.Records;
 /// <summary>The .NET types that properties of records may have. For mappers of records outside this assembly, too.</summary>
 public static class RecordTypes
 {
+    private const double GreatestDecimal = (double)decimal.MaxValue; // as it is stored: rounded to more than a decimal holds
+
     /// <summary>The kind of keys that a property's type means; null when it is no type of a key.</summary>
     public static KeyKind? KeyKindOf(Type type)
     {
@@ -36,6 +38,10 @@ public static class RecordTypes
         return VectorCodec.ElementOf(type);
     }
 
+    /// <summary>What a property holds as a value to store: null where it is none, which an <see cref="ImmutableArray{T}"/> that was never set and an empty <see cref="ReadOnlyMemory{T}"/> are, too.</summary>
+    public static object? FromProperty(object? value) => value is ImmutableArray<string> { IsDefault: true }
+        or ReadOnlyMemory<float> { IsEmpty: true } or ReadOnlyMemory<Half> { IsEmpty: true } or ReadOnlyMemory<sbyte> { IsEmpty: true } or ReadOnlyMemory<byte> { IsEmpty: true } ? null : value;
+
     /// <summary>A key or a value as it is stored, as a property of a type holds it: a <see cref="long"/> as an <see cref="int"/> or an enumeration, an array as a list, and so on.</summary>
     /// <param name="value">The value: a <see cref="bool"/>, <see cref="long"/>, <see cref="double"/>, <see cref="string"/>, <see cref="DateTimeOffset"/>, <see cref="Guid"/>, or an array.</param>
     /// <param name="type">The property's type, for which <see cref="DataKindOf"/> or <see cref="KeyKindOf"/> gives the value's kind.</param>
@@ -49,6 +55,8 @@ public static class RecordTypes
             long integer when type.IsEnum => Enum.ToObject(type, integer),
             long integer => Convert.ChangeType(integer, type, CultureInfo.InvariantCulture),
             double number when type == typeof(Half) => (Half)number,
+            GreatestDecimal when type == typeof(decimal) => decimal.MaxValue,
+            -GreatestDecimal when type == typeof(decimal) => decimal.MinValue,
             double number => Convert.ChangeType(number, type, CultureInfo.InvariantCulture),
             DateTimeOffset date when type == typeof(DateTime) => date.UtcDateTime,
             DateTimeOffset date when type == typeof(DateOnly) => DateOnly.FromDateTime(date.UtcDateTime),

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using Abi.Database.Schema;
@@ -71,10 +70,10 @@ internal sealed class PropertyMapper<[DynamicallyAccessedMembers(DynamicallyAcce
     public override object? GetKey(TRecord record, CollectionSchema schema) => _key.GetValue(record);
 
     public override object? GetData(TRecord record, CollectionSchema schema, int field) =>
-        _properties.GetValueOrDefault(schema.Data[field].Name)?.GetValue(record) is var value && value is ImmutableArray<string> { IsDefault: true } ? null : value;
+        RecordTypes.FromProperty(_properties.GetValueOrDefault(schema.Data[field].Name)?.GetValue(record));
 
     public override object? GetVector(TRecord record, CollectionSchema schema, int field) =>
-        _properties.GetValueOrDefault(schema.Vectors[field].Name)?.GetValue(record) is var value && value is ReadOnlyMemory<float> { IsEmpty: true } or ReadOnlyMemory<Half> { IsEmpty: true } or ReadOnlyMemory<sbyte> { IsEmpty: true } or ReadOnlyMemory<byte> { IsEmpty: true } ? null : value;
+        RecordTypes.FromProperty(_properties.GetValueOrDefault(schema.Vectors[field].Name)?.GetValue(record));
 
     public override TRecord Create(CollectionSchema schema, object key, object?[] data, ReadOnlySpan<VectorBytes> vectors)
     {
