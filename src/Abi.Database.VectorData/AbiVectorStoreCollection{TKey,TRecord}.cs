@@ -69,7 +69,7 @@ public sealed class AbiVectorStoreCollection<TKey, TRecord> : VectorStoreCollect
         options ??= new FilteredRecordRetrievalOptions<TRecord>();
         var includeVectors = IncludesVectors(options.IncludeVectors);
         var list = new ListOptions { Filter = ToFilter(filter), IncludeVectors = includeVectors };
-        var order = options.OrderBy?.Invoke(new()).Values ?? [];
+        List<(string Field, bool IsAscending)> order = [.. (options.OrderBy?.Invoke(new()).Values ?? []).Select(by => (SortField(by.PropertySelector), by.Ascending))];
         var found = order.Count == 0
             ? _collection.ListAsync(list with { Skip = options.Skip, Top = top }, cancellationToken)
             : InOrder(list with { IncludeVectors = false }, order, options.Skip, top, includeVectors, cancellationToken);
@@ -175,12 +175,7 @@ public sealed class AbiVectorStoreCollection<TKey, TRecord> : VectorStoreCollect
     {
         try
         {
-            return condition switch
-            {
-                null or { Body: ConstantExpression { Value: true } } => null,
-                { Body: ConstantExpression { Value: false } } => Filter.Or(),
-                _ => Filter.Where(condition, _model.FieldOf),
-            };
+            return condition is null ? null : Filter.Where(condition, _model.FieldOf);
         }
         catch (ArgumentException error)
         {
@@ -188,16 +183,23 @@ public sealed class AbiVectorStoreCollection<TKey, TRecord> : VectorStoreCollect
         }
     }
 
+    private string SortField(Expression<Func<TRecord, object?>> selector)
+    {
+        var property = _model.GetDataOrKeyProperty(selector);
+        return property is VectorPropertyModel || (property.Type != typeof(string) && property.Type.IsAssignableTo(typeof(System.Collections.IEnumerable)))
+            ? throw new NotSupportedException($"Records cannot be ordered by '{property.ModelName}', which has several values. Order them by a property that has one.")
+            : property.StorageName;
+    }
+
     private async IAsyncEnumerable<Dictionary<string, object?>> InOrder(
-        ListOptions list, IReadOnlyList<FilteredRecordRetrievalOptions<TRecord>.OrderByDefinition.SortInfo> order, int skip, int top, bool includeVectors, [EnumeratorCancellation] CancellationToken cancellationToken)
+        ListOptions list, List<(string Field, bool IsAscending)> order, int skip, int top, bool includeVectors, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var all = await _collection.ListAsync(list, cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
         IEnumerable<Dictionary<string, object?>> sorted = all;
-        foreach (var by in order.Reverse())
+        foreach (var (field, isAscending) in Enumerable.Reverse(order))
         {
             // sorting keeps the order of equals, so the first criterion goes last
-            var field = _model.GetDataOrKeyProperty(by.PropertySelector).StorageName;
-            sorted = by.Ascending ? sorted.OrderBy(record => record[field], ValueComparer.Instance) : sorted.OrderByDescending(record => record[field], ValueComparer.Instance);
+            sorted = isAscending ? sorted.OrderBy(record => record[field], ValueComparer.Instance) : sorted.OrderByDescending(record => record[field], ValueComparer.Instance);
         }
 
         List<Dictionary<string, object?>> wanted = [.. sorted.Skip(skip).Take(top)];

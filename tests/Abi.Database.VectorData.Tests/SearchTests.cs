@@ -70,6 +70,7 @@ public sealed class SearchTests : StoreFixture
         await hotels.UpsertAsync(Hotel.Some);
         string[] wanted = ["hill", "boats"];
         List<int> stars = [1, 5];
+        var isOpen = true;
         foreach (var condition in (Expression<Func<Hotel, bool>>[])
             [
                 hotel => hotel.Stars >= 3 && hotel.IsOpen,
@@ -82,6 +83,7 @@ public sealed class SearchTests : StoreFixture
                 hotel => stars.Contains(hotel.Stars),
                 hotel => true,
                 hotel => false,
+                hotel => isOpen && hotel.Stars > 1,
             ])
         {
             var expected = Hotel.Some.Where(hotel => hotel.Tags is not null || !condition.ToString().Contains("Tags", StringComparison.Ordinal)).Where(condition.Compile()).Select(hotel => hotel.Id);
@@ -106,6 +108,8 @@ public sealed class SearchTests : StoreFixture
         var withVectors = await hotels.GetAsync(hotel => hotel.Stars > 1, 1, new() { OrderBy = by => by.Descending(hotel => hotel.Rooms), IncludeVectors = true }).SingleAsync();
         Assert.That((withVectors.Id, withVectors.Place.Length), Is.EqualTo(("a", 2)));
         Assert.That(await hotels.GetAsync(hotel => true, 3, new() { Skip = 2 }).CountAsync(), Is.EqualTo(2));
+        Assert.That(() => hotels.GetAsync(hotel => true, 1, new() { OrderBy = by => by.Ascending(hotel => hotel.Tags) }), Throws.TypeOf<NotSupportedException>().With.Message.Contains("'Tags'"));
+        Assert.That(() => hotels.GetAsync(hotel => true, 1, new() { OrderBy = by => by.Ascending(hotel => hotel.Place) }), Throws.TypeOf<NotSupportedException>().With.Message.Contains("'Place'"));
 
         async Task<List<string>> Ids(FilteredRecordRetrievalOptions<Hotel> options, int top = 10) => await hotels.GetAsync(hotel => true, top, options).Select(hotel => hotel.Id).ToListAsync();
     }

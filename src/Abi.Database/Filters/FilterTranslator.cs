@@ -9,13 +9,15 @@ namespace Abi.Database.Filters;
 
 /// <summary>
 /// Turns a condition written as C# into a <see cref="Filter"/>: comparisons of a property with a value, &amp;&amp;, ||, !, a bool property, property.HasValue, text.StartsWith, text.Contains,
-/// array.Contains(element), array.Any(element => values.Contains(element)), values.Contains(property). Instead of a property it may be an entry of a dictionary: record["name"]. Nothing is compiled:
-/// values are read out of the expression.
+/// array.Contains(element), array.Any(element => values.Contains(element)), values.Contains(property), and a bool that is known beforehand. Instead of a property it may be an entry of a dictionary:
+/// record["name"]. Nothing is compiled: values are read out of the expression.
 /// </summary>
 /// <param name="fieldOf">The field of a property or an entry, or null.</param>
 internal sealed class FilterTranslator(Func<string, string?> fieldOf)
 {
-    public Filter Translate(LambdaExpression condition) => Translate(condition.Body, condition.Parameters[0], 0);
+    public Filter Translate(LambdaExpression condition) => condition is { Parameters: [var record], Body.Type: var type } && type == typeof(bool)
+        ? Translate(condition.Body, record, 0)
+        : throw new ArgumentException($"A condition has one parameter, the record, and is true or false; '{condition}' is none.");
 
     private Filter Translate(Expression node, ParameterExpression record, int depth)
     {
@@ -40,6 +42,8 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
                 return Filter.Exists(field);
             case MemberExpression or UnaryExpression { NodeType: ExpressionType.Convert } when Field(node, record) is { } field:
                 return Filter.Equal(field, true);
+            case ConstantExpression or MemberExpression when Value(node, record) is bool holds:
+                return holds ? Filter.And() : Filter.Or();
             default:
                 throw Unsupported(node, "this form is not known");
         }
@@ -104,7 +108,8 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
                 RequireOrdinal(call, call.Object is null ? 2 : 1, record);
                 if (Field(source, record) is { } container)
                 {
-                    return Filter.Contains(container, Part(Value(argument, record)!));
+                    var part = Value(argument, record);
+                    return part is null && source.Type != typeof(string) ? Filter.Or() : Filter.Contains(container, Part(part!)); // no element of an array is nothing
                 }
 
                 if (Field(argument, record) is { } element && Values(call, source, record) is { } values)
@@ -214,7 +219,7 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
 
     private static string? NameOf(Expression node, ParameterExpression record) => node switch
     {
-        MemberExpression member when member.Expression == record => member.Member.Name,
+        MemberExpression { Expression: { } of } member when of == record || (of is UnaryExpression { NodeType: ExpressionType.Convert } convert && convert.Operand == record) => member.Member.Name, // of the record, or of an interface of it
         MethodCallExpression { Method.Name: "get_Item", Arguments: [var key] } entry when entry.Object == record => Value(key, record) as string,
         _ => null,
     };
@@ -292,7 +297,7 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
             case MemberExpression { Member: FieldInfo field } member:
                 return field.GetValue(member.Expression is null ? null : Value(member.Expression, record));
             case MemberExpression { Member: PropertyInfo property } member when member.Expression != record:
-                return property.GetValue(member.Expression is null ? null : Value(member.Expression, record));
+                return property.GetValue(member.Expression is null ? null : Value(member.Expression, record), BindingFlags.DoNotWrapExceptions, null, null, null);
             case NewArrayExpression { NodeType: ExpressionType.NewArrayInit } array:
                 var elements = Array.CreateInstanceFromArrayType(array.Type, array.Expressions.Count); // as the method takes it that it may be for
                 for (var i = 0; i < elements.Length; i++)
@@ -302,9 +307,9 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
 
                 return elements;
             case NewExpression { Constructor: { } constructor } made:
-                return constructor.Invoke([.. made.Arguments.Select(argument => Value(argument, record))]);
+                return constructor.Invoke(BindingFlags.DoNotWrapExceptions, null, [.. made.Arguments.Select(argument => Value(argument, record))], null);
             case MethodCallExpression call:
-                return call.Method.Invoke(call.Object is null ? null : Value(call.Object, record), [.. call.Arguments.Select(argument => Value(argument, record))]);
+                return call.Method.Invoke(call.Object is null ? null : Value(call.Object, record), BindingFlags.DoNotWrapExceptions, null, [.. call.Arguments.Select(argument => Value(argument, record))], null);
             default:
                 throw Unsupported(node, "it is not a value known beforehand; compute it into a variable first");
         }

@@ -141,7 +141,9 @@ public sealed class FilterAgreementTests : IDisposable
         DayOfWeek[] days = [DayOfWeek.Monday, DayOfWeek.Friday];
         Size[] sizes = [Size.Large];
         bool? none = null;
+        string? nothing = null;
         await CheckAsync(
+            r => yes, r => !yes || r.Integer == two, r => yes && r.Integer == two, r => false, r => !r.Tags.Contains(nothing), r => r.Tags.Contains(nothing),
             r => r.IsDone, r => !r.IsDone, r => r.IsDone == yes, r => r.IsDone != yes, r => r.MaybeDone == yes, r => r.MaybeDone != yes, r => r.MaybeDone == none, r => r.MaybeDone != null && r.MaybeDone.Value,
             r => integers.Contains(r.Integer), r => longs.Contains(r.Integer), r => longs.Contains(r.Long), r => numbers.Contains(r.Number), r => numbers.Contains(r.Integer), r => numbers.Contains(r.Single), r => maybes.Contains(r.Maybe),
             r => maybes.Contains(r.Integer), r => sizes.Contains(r.Size), r => r.MaybeDay != null && days.Contains(r.MaybeDay.Value), r => Enumerable.Range(0, 12).Contains(r.Integer), r => !new[] { 1, 2 }.Contains(r.Integer),

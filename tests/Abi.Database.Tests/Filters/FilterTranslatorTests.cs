@@ -36,6 +36,44 @@ public sealed class FilterTranslatorTests
     }
 
     [Test]
+    public void WhatIsKnownBeforehandHoldsForAllOrForNone()
+    {
+        var (isWanted, options) = (true, new { IsAll = false });
+        Check(r => true, Filter.And());
+        Check(r => isWanted && r.N > 3, Filter.And(Filter.And(), Filter.GreaterThan("N", 3)));
+        Check(r => options.IsAll || !isWanted || r.N > 3, Filter.Or(Filter.Or(), Filter.Not(Filter.And()), Filter.GreaterThan("N", 3)));
+    }
+
+    [Test]
+    public void PropertiesMayBeThoseOfAnInterface()
+    {
+        Assert.That(Of<Thing>().ToString(), Is.EqualTo(Filter.GreaterThan("N", 3).ToString()));
+
+        static Filter Of<T>()
+            where T : class, INumbered
+        {
+            Expression<Func<T, bool>> condition = r => r.N > 3; // of ((INumbered)r)
+            return Translate(condition);
+        }
+    }
+
+    [Test]
+    public void WhatIsNoConditionIsRefused()
+    {
+        foreach (var condition in (LambdaExpression[])[(Thing r) => r.N, () => true, (Thing r, Thing other) => other.N > 3, (Thing r) => r.IsDone ? 1 : 0])
+        {
+            Assert.That(() => Filter.Where(condition, name => name), Throws.ArgumentException.With.Message.Contains("one parameter"), condition.ToString());
+        }
+    }
+
+    [Test]
+    public void WhatAValueThrowsIsThrown()
+    {
+        List<int> none = [];
+        Assert.That(() => Translate((Expression<Func<Thing, bool>>)(r => r.N > none.First())), Throws.InvalidOperationException);
+    }
+
+    [Test]
     public void ConversionsThatLoseNothingAreSeenThrough()
     {
         var (tenth, letter, wide) = (0.1, (byte)7, 1L << 40);
@@ -153,7 +191,12 @@ public sealed class FilterTranslatorTests
 
     private static Filter Translate(LambdaExpression condition) => new FilterTranslator(name => name == nameof(Thing.Hidden) ? null : name).Translate(condition);
 
-    private sealed class Thing
+    private interface INumbered
+    {
+        int N { get; }
+    }
+
+    private sealed class Thing : INumbered
     {
         public int N { get; set; }
 
