@@ -96,20 +96,15 @@ internal sealed partial class DatabaseEngine
             }
         }
 
-        Exception? failure = null;
-        try
+        // Whoever waits is told; the log refuses what comes after a failure of its own.
+        var failure = TryCommit(group, out var isUntouched);
+        if (group.Count > 1 && isUntouched)
         {
-            CommitGroup(group);
+            CommitOneByOne(group);
         }
-        catch (Exception error)
+        else
         {
-            // Whoever waits is told; the log refuses what comes after a failure of its own.
-            failure = error;
-        }
-
-        foreach (var request in group)
-        {
-            request.Complete(failure);
+            group.ForEach(request => request.Complete(failure));
         }
 
         group.Clear();
@@ -123,6 +118,44 @@ internal sealed partial class DatabaseEngine
         }
 
         return true;
+    }
+
+    // After a group for which there was no room: perhaps there is for those that are smaller than the one that needs most.
+    private void CommitOneByOne(List<CommitRequest> group)
+    {
+        var (failure, tooLarge) = ((Exception?)null, int.MaxValue);
+        foreach (var request in group)
+        {
+            if (request.Payload.Length < tooLarge)
+            {
+                var error = TryCommit([request], out _);
+                (failure, tooLarge) = error is null ? (failure, tooLarge) : (error, request.Payload.Length);
+                request.Complete(error);
+            }
+            else
+            {
+                request.Complete(failure); // each attempt may fill the disk
+            }
+        }
+    }
+
+    /// <param name="group">What to commit together.</param>
+    /// <param name="isUntouched">Whether it failed before anything of it was written, and the database takes writes.</param>
+    /// <returns>Why it failed, or null.</returns>
+    private Exception? TryCommit(List<CommitRequest> group, out bool isUntouched)
+    {
+        var before = Sequence;
+        isUntouched = false;
+        try
+        {
+            CommitGroup(group);
+            return null;
+        }
+        catch (Exception error)
+        {
+            isUntouched = Failure is null && Sequence == before;
+            return error;
+        }
     }
 
     // How many of those who wait are committed together: one at least.
