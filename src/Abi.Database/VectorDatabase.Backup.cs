@@ -38,8 +38,8 @@ public sealed partial class VectorDatabase
     /// <param name="target">The stream; only written to and flushed. After an exception what it has is not a backup, and is refused as one.</param>
     /// <param name="afterSequence">For an incremental backup: the commit that it is to follow, usually <see cref="BackupReport.Sequence"/> of the one before. Null for a full one.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <remarks>No checkpoint is made meanwhile. Closing the database ends it.</remarks>
-    /// <exception cref="DatabaseException">The log after that commit is not kept (<see cref="DatabaseOptions.KeepLog"/>).</exception>
+    /// <remarks>No checkpoint is made meanwhile. Closing the database ends it. What the stream throws passes unchanged, so an <see cref="IOException"/> is the stream's.</remarks>
+    /// <exception cref="DatabaseException">The log after that commit is not kept (<see cref="DatabaseOptions.KeepLog"/>), or the database's own disk has no room or fails.</exception>
     /// <exception cref="DatabaseCorruptException">A file of the database is damaged, so that its backup would be.</exception>
     public Task<BackupReport> BackupAsync(Stream target, long? afterSequence = null, CancellationToken cancellationToken = default)
     {

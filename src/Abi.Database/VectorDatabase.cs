@@ -65,14 +65,14 @@ public sealed partial class VectorDatabase : IVectorDatabase
 
     /// <summary>Opens a database.</summary>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
-    /// <exception cref="DatabaseException">Another process writes to it, it is not there and is to be read only, or it is encrypted and the vectors of a graph in memory do not fit <see cref="DatabaseOptions.DecryptedBytes"/>.</exception>
+    /// <exception cref="DatabaseException">Another process writes to it, it is not there and is to be read only, the disk has no room or fails, or it is encrypted and the vectors of a graph in memory do not fit <see cref="DatabaseOptions.DecryptedBytes"/>.</exception>
     /// <exception cref="DatabaseKeyException">It is encrypted and the key is missing or wrong, or a key was given and it is not encrypted. Nothing was changed.</exception>
     /// <exception cref="DatabaseCorruptException">Its manifest or the middle of its log is damaged. (A damaged collection does not stop the others: see <see cref="RecoveryReport.Warnings"/>.)</exception>
     public static Task<VectorDatabase> OpenAsync(DatabaseOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        return Task.Run(() => new VectorDatabase(Open(options)), cancellationToken);
+        return Task.Run(() => new VectorDatabase(Open(options)), cancellationToken).TellDiskFailure(CannotOpen(options));
     }
 
     /// <summary>Opens it again after it was closed: it, and the collections that were got from it, go on.</summary>
@@ -90,7 +90,7 @@ public sealed partial class VectorDatabase : IVectorDatabase
                     return this;
                 }
             },
-            cancellationToken);
+            cancellationToken).TellDiskFailure(CannotOpen(options));
     }
 
     /// <summary>A collection of records of a class whose properties carry <see cref="RecordKeyAttribute"/>, <see cref="RecordDataAttribute"/> and <see cref="RecordVectorAttribute"/>. It need not exist yet.</summary>
@@ -164,10 +164,11 @@ public sealed partial class VectorDatabase : IVectorDatabase
     /// <param name="key">The new key; the caller's to dispose of.</param>
     /// <param name="cancellationToken">Cancels before it is begun.</param>
     /// <exception cref="DatabaseKeyException">The database is not encrypted.</exception>
+    /// <exception cref="DatabaseException">The disk has no room, or fails: one of both keys opens the database then, the old one unless the disk failed after it had taken the new one.</exception>
     public Task ChangeKeyAsync(EncryptionKey key, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(key);
-        return Task.Run(() => Engine.ChangeKey(key), cancellationToken);
+        return Task.Run(() => Engine.ChangeKey(key), cancellationToken).TellDiskFailure($"The key of the database {Path} could not be changed; one of both keys opens it");
     }
 
     /// <summary>Reads what the writing process has committed since; for a database that is open read-only.</summary>
@@ -195,6 +196,8 @@ public sealed partial class VectorDatabase : IVectorDatabase
             }
         }
     }
+
+    private static string CannotOpen(DatabaseOptions options) => $"The database {options.Path} could not be opened; what it has is safe";
 
     private static DatabaseEngine Open(DatabaseOptions options) => new(new DiskStorage(options.Path, create: options.Access == DatabaseAccess.ReadWrite), options);
 

@@ -72,7 +72,9 @@ internal sealed partial class DatabaseEngine
         {
             ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
-            using var source = OpenSource(manifest => after is { } commit ? FirstSegmentAfter(manifest, commit) : null, checksFiles: true);
+            // what fails later is the stream, whose exceptions are the caller's
+            using var source = await Task.Run(() => OpenSource(manifest => after is { } commit ? FirstSegmentAfter(manifest, commit) : null, checksFiles: true), cancellationToken)
+                .TellDiskFailure($"The database {_storage.Folder} could not be backed up").ConfigureAwait(false);
             var time = Now; // not before the last commit that the source has
             if (after > source.Sequence)
             {

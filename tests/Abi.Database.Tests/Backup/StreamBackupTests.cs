@@ -211,6 +211,10 @@ public sealed class StreamBackupTests
             Assert.That(async () => await database.CheckpointAsync(), Throws.TypeOf<DatabaseException>().With.InnerException.InstanceOf<IOException>());
             disk.Fails = null;
             await collection.UpsertAsync(CrashTests.Record(2, 0));
+            disk.Fails = (_, what) => what == "rename" && disk.Exists(Manifest.FileName + ".tmp");
+            Assert.That(async () => await database.BackupAsync(stream), Throws.TypeOf<DatabaseException>().With.Message.StartsWith($"The database {database.Path} could not be backed up: ").And.InnerException.InstanceOf<IOException>());
+            Assert.That(stream.Length, Is.Zero);
+            disk.Fails = null;
             await database.BackupAsync(stream);
         }
 
@@ -218,6 +222,15 @@ public sealed class StreamBackupTests
         Assert.That(await VectorDatabase.RestoreAsync(stream, folder["restored"], new RestoreOptions { EncryptionKey = key }), Is.EqualTo(3));
         using var again = new VectorDatabase(new DatabaseEngine(disk, History.Options(key: key)));
         Assert.That(await again.GetDynamicCollection("c").CountAsync(), Is.EqualTo(2));
+    }
+
+    /// <summary>The stream is the caller's, and so is what it throws.</summary>
+    [Test]
+    public async Task WhatTheStreamThrowsPassesUnchanged()
+    {
+        using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), History.Options()));
+        using var stream = new MemoryStream(new byte[10]); // and not longer
+        Assert.That(async () => await database.BackupAsync(stream), Throws.TypeOf<NotSupportedException>());
     }
 
     [Test]

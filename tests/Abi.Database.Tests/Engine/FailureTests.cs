@@ -133,6 +133,51 @@ public sealed class FailureTests
         }
     }
 
+    /// <summary>Writes that were to be committed together with one that there is no room for are committed without it, in their order.</summary>
+    [Test]
+    public async Task OnAFullDiskALargeWriteFailsAlone()
+    {
+        var disk = new MemoryStorage();
+        using (var database = new VectorDatabase(new DatabaseEngine(disk, History.Options())))
+        {
+            var collection = database.GetDynamicCollection("c", new CollectionDefinition { Data = [new DataField("text", DataKind.Text)] });
+            await collection.EnsureCollectionExistsAsync();
+            using ManualResetEventSlim isFlushing = new(), mayFlush = new();
+            var segments = 0;
+            disk.Fails = (_, what) =>
+            {
+                if (what == "flush" && !isFlushing.IsSet)
+                {
+                    isFlushing.Set();
+                    mayFlush.Wait();
+                }
+
+                return what == "create" && ++segments > 0;
+            };
+            var first = Task.Run(() => collection.UpsertAsync(Record("first", 1)));
+            isFlushing.Wait();
+            Task[] group = [collection.UpsertAsync(Record("a", 2)), collection.UpsertAsync(Record("b", 1 << 20)), collection.UpsertAsync(Record("a", 1)), collection.UpsertAsync(Record("c", 1 << 20)), collection.UpsertAsync(Record("d", 3))];
+            mayFlush.Set();
+            await first;
+            await Task.WhenAll(group[0], group[2], group[4]);
+            foreach (var large in (Task[])[group[1], group[3]])
+            {
+                Assert.That(() => large, Throws.TypeOf<DatabaseException>().With.Message.Contains("nothing was written"));
+            }
+
+            Assert.That(segments, Is.EqualTo(2), "attempts: of the group, and of the first that was too large");
+            Assert.That(database.WriteFailure, Is.Null);
+            disk.Fails = null;
+            await collection.UpsertAsync(Record("b", 1 << 20));
+        }
+
+        using var again = new VectorDatabase(new DatabaseEngine(disk, History.Options()));
+        var all = again.GetDynamicCollection("c");
+        Assert.That(await all.ListAsync().Select(record => $"{record["Key"]} {((string)record["text"]!).Length}").Order().ToListAsync(), Is.EqualTo(["a 1", "b 1048576", "d 3", "first 1"]));
+
+        static Dictionary<string, object?> Record(string key, int length) => new(StringComparer.Ordinal) { ["Key"] = key, ["text"] = new string('x', length) };
+    }
+
     /// <summary>Whoever asks for what there is no room for is told what could not be done, and which file found no room.</summary>
     [Test]
     public async Task AFullDiskIsToldAsWhatItKeepsFrom()
@@ -159,6 +204,33 @@ public sealed class FailureTests
             Tells(() => VectorDatabase.RestoreAsync(folder["backup"], target), $"The backup could not be restored into {target}: {Reason}{target}");
             await collection.UpsertAsync(new Dictionary<string, object?>(StringComparer.Ordinal) { ["Key"] = "last" });
             Assert.That(await collection.CountAsync(), Is.EqualTo(41));
+        }
+
+        using EncryptionKey one = EncryptionKey.FromPassphrase("one"), two = EncryptionKey.FromPassphrase("two");
+        var (keyed, other) = (Path.Combine(disk.Path, "keyed"), Path.Combine(disk.Path, "other"));
+        await using (var database = await VectorDatabase.OpenAsync(new DatabaseOptions { Path = keyed, LogSegmentBytes = 1 << 16, EncryptionKey = one }))
+        {
+            await FillAsync(Path.Combine(disk.Path, "all"));
+            Tells(() => database.ChangeKeyAsync(two), $"The key of the database {keyed} could not be changed; one of both keys opens it: {Reason}{keyed}");
+        }
+
+        Tells(() => VectorDatabase.OpenAsync(other), $"The database {other} could not be opened; what it has is safe: {Reason}{other}");
+        (await VectorDatabase.OpenAsync(new DatabaseOptions { Path = keyed, EncryptionKey = one })).Dispose();
+
+        static async Task FillAsync(string path)
+        {
+            await using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+            try
+            {
+                while (true)
+                {
+                    await file.WriteAsync(new byte[4096]);
+                }
+            }
+            catch (IOException)
+            {
+                // there is no room any more
+            }
         }
 
         static void Tells(Func<Task> work, string beginning)
