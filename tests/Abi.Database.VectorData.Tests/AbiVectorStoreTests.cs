@@ -94,6 +94,50 @@ public sealed class AbiVectorStoreTests : StoreFixture
     }
 
     [Test]
+    public async Task WhatVectorDataHasNoWordsForIsAskedForInDefinitions()
+    {
+        var notes = Store.GetDynamicCollection("notes", new VectorStoreCollectionDefinition
+        {
+            Properties =
+            [
+                new VectorStoreKeyProperty("Id", typeof(string)),
+                new VectorStoreDataProperty("Title", typeof(string)) { IsFullTextIndexed = true }.WithBoost(3),
+                new VectorStoreDataProperty("Text", typeof(string)) { IsFullTextIndexed = true }.WithStemming(Stemming.English).WithBoost(0.5),
+                new VectorStoreDataProperty("Rest", typeof(string)) { IsFullTextIndexed = true },
+                new VectorStoreVectorProperty("V", typeof(ReadOnlyMemory<float>), 2).WithQuantization().WithGraph(8, 50),
+                new VectorStoreVectorProperty("W", typeof(ReadOnlyMemory<float>), 2),
+            ],
+        });
+        await notes.EnsureCollectionExistsAsync();
+        var definition = Database.GetDynamicCollection("notes").GetStatistics().Definition;
+        Assert.That(definition.Data.Select(field => (field.Stemming, field.Boost)), Is.EqualTo([(Stemming.None, 3.0), (Stemming.English, 0.5), (Stemming.None, 1.0)]));
+        Assert.That(definition.Vectors.Select(field => (field.IsQuantized, field.Connections, field.ConstructionEffort)), Is.EqualTo([(true, 8, 50), (false, 16, 200)]));
+    }
+
+    /// <summary>What the definition does not name is as the attributes say.</summary>
+    [Test]
+    public async Task ADefinitionMayNameSomePropertiesOfAClass()
+    {
+        var hotels = await MakeAsync<string, Hotel>(Store, new VectorStoreCollectionDefinition
+        {
+            Properties = [new VectorStoreDataProperty(nameof(Hotel.Description), typeof(string)) { IsFullTextIndexed = true }.WithStemming(Stemming.English)],
+        });
+        await hotels.UpsertAsync(Hotel.Some);
+        var found = await ((IKeywordHybridSearchable<Hotel>)hotels).HybridSearchAsync(new float[] { 1, 0 }, ["housing", "quietly"], 1, new HybridSearchOptions<Hotel> { Filter = hotel => hotel.Stars > 3 }).SingleAsync();
+        Assert.That(found.Score, Is.EqualTo(2.0 / 61).Within(1e-12), "found by its stem");
+    }
+
+    [Test]
+    public void AnnotationsOfOtherTypesAreRefused()
+    {
+        var text = new VectorStoreDataProperty("Text", typeof(string)) { IsFullTextIndexed = true, ProviderAnnotations = new() { ["Abi:Stemming"] = "English", ["Other:Stemming"] = "Danish" } };
+        var definition = new VectorStoreCollectionDefinition { Properties = [new VectorStoreKeyProperty("Id", typeof(string)), text] };
+        Assert.That(() => Store.GetDynamicCollection("x", definition), Throws.InvalidOperationException.With.Message.Contains("'Abi:Stemming'").And.Message.Contains("'Text'"));
+        text.WithStemming(Stemming.English).WithBoost(-1);
+        Assert.That(() => Store.GetDynamicCollection("x", definition).EnsureCollectionExistsAsync(), Throws.ArgumentException.With.Message.Contains("oost"));
+    }
+
+    [Test]
     public async Task AnotherDefinitionOfTheSameCollectionIsRefused()
     {
         await MakeAsync<string, Hotel>(Store);

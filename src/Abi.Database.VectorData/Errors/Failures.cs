@@ -38,8 +38,20 @@ internal static class Failures
         var enumerator = items.GetAsyncEnumerator(cancellationToken);
         await using (enumerator.ConfigureAwait(false))
         {
-            while (await GuardAsync(() => enumerator.MoveNextAsync().AsTask(), collection, operation).ConfigureAwait(false))
+            while (true)
             {
+                try
+                {
+                    if (!await enumerator.MoveNextAsync().ConfigureAwait(false))
+                    {
+                        yield break;
+                    }
+                }
+                catch (AbiException error)
+                {
+                    throw Of(error, collection, operation);
+                }
+
                 yield return enumerator.Current;
             }
         }

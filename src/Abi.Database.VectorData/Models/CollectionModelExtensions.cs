@@ -14,7 +14,7 @@ internal static class CollectionModelExtensions
     {
         Key = RecordTypes.KeyKindOf(model.KeyProperty.Type)!.Value,
         KeyName = model.KeyProperty.StorageName,
-        Data = [.. model.DataProperties.Select(property => new DataField(property.StorageName, RecordTypes.DataKindOf(property.Type)!.Value) { IsIndexed = property.IsIndexed, IsFullTextIndexed = property.IsFullTextIndexed })],
+        Data = [.. model.DataProperties.Select(ToField)],
         Vectors = [.. model.VectorProperties.Select(ToField)],
     };
 
@@ -24,10 +24,21 @@ internal static class CollectionModelExtensions
     /// <summary>How the vectors of a property are compared.</summary>
     public static DistanceMeasure Measure(this VectorPropertyModel property) => DistanceMeasure.Of(property, Vectors.ElementOf(property.EmbeddingType)!.Value);
 
+    private static DataField ToField(DataPropertyModel property) => new(property.StorageName, RecordTypes.DataKindOf(property.Type)!.Value)
+    {
+        IsIndexed = property.IsIndexed,
+        IsFullTextIndexed = property.IsFullTextIndexed,
+        Stemming = Annotations.Read(property, Annotations.Stemming, Stemming.None),
+        Boost = Annotations.Read(property, Annotations.Boost, 1.0),
+    };
+
     private static VectorField ToField(VectorPropertyModel property) => new(property.StorageName, property.Dimensions)
     {
         Element = Vectors.ElementOf(property.EmbeddingType)!.Value,
         DistanceFunction = property.Measure().Function,
+        IsQuantized = Annotations.Read(property, Annotations.IsQuantized, false),
+        Connections = Annotations.Read(property, Annotations.Connections, 16),
+        ConstructionEffort = Annotations.Read(property, Annotations.ConstructionEffort, 200),
         IndexKind = property.IndexKind switch
         {
             null or Kinds.Dynamic => IndexKind.Automatic,

@@ -66,7 +66,7 @@ internal sealed class RecordMap<TRecord>(CollectionModel model)
             key.SetValueAsObject(record, Guid.CreateVersion7());
         }
 
-        var stored = new Dictionary<string, object?>(StringComparer.Ordinal) { [key.StorageName] = key.GetValueAsObject(record) };
+        var stored = new Dictionary<string, object?>(model.Properties.Count, StringComparer.Ordinal) { [key.StorageName] = key.GetValueAsObject(record) };
         foreach (var property in model.DataProperties)
         {
             stored[property.StorageName] = RecordTypes.FromProperty(property.GetValueAsObject(record));

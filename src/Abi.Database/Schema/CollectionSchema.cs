@@ -63,6 +63,25 @@ public sealed class CollectionSchema
             : Data[index].IsIndexed ? index : throw new ArgumentException($"The field '{name}' of the collection '{Name}' is not indexed, so filters cannot use it. Set IsIndexed in the collection's definition.");
     }
 
+    /// <summary>Whether a record may have something of this name.</summary>
+    internal bool HasField(string name)
+    {
+        if (name == Definition.KeyName || DataIndex(name) >= 0)
+        {
+            return true;
+        }
+
+        foreach (var vector in Vectors)
+        {
+            if (vector.Name == name)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>The text fields that a search by words looks into.</summary>
     /// <param name="names">Their names; empty, all that are full-text indexed.</param>
     /// <exception cref="ArgumentException">There is none, or one of those named is not full-text indexed.</exception>

@@ -11,7 +11,7 @@ internal sealed class DictionaryMapper : RecordMapper<Dictionary<string, object?
     {
         foreach (var name in record.Keys)
         {
-            if (name != schema.Definition.KeyName && schema.DataIndex(name) < 0 && !schema.Vectors.Any(vector => vector.Name == name))
+            if (!schema.HasField(name))
             {
                 throw new ArgumentException($"The collection '{schema.Name}' has no field '{name}'.");
             }
@@ -26,7 +26,7 @@ internal sealed class DictionaryMapper : RecordMapper<Dictionary<string, object?
 
     public override Dictionary<string, object?> Create(CollectionSchema schema, object key, object?[] data, ReadOnlySpan<VectorBytes> vectors)
     {
-        var record = new Dictionary<string, object?>(StringComparer.Ordinal) { [schema.Definition.KeyName] = key };
+        var record = new Dictionary<string, object?>(1 + data.Length + vectors.Length, StringComparer.Ordinal) { [schema.Definition.KeyName] = key };
         for (var i = 0; i < data.Length; i++)
         {
             record[schema.Data[i].Name] = data[i];
