@@ -114,6 +114,11 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
 
                 if (Field(argument, record) is { } element && Values(call, source, record) is { } values)
                 {
+                    if (values.Exists(value => value is double.NaN or float.NaN || (value is Half half && Half.IsNaN(half))))
+                    {
+                        throw Unsupported(call, "for a filter, what is not a number equals nothing");
+                    }
+
                     var isOne = Filter.In(element, values.OfType<object>());
                     return values.Contains(null) ? Filter.Or(isOne, Filter.Equal(element, null)) : isOne;
                 }
@@ -239,11 +244,14 @@ internal sealed class FilterTranslator(Func<string, string?> fieldOf)
     {
         var (from, to) = (Code(convert.Operand.Type), Code(convert.Type));
         var losesSign = from is TypeCode.SByte or TypeCode.Int16 or TypeCode.Int32 or TypeCode.Int64 && to is TypeCode.Byte or TypeCode.UInt16 or TypeCode.UInt32 or TypeCode.UInt64;
-        return losesSign || (IsNumber(from) && to is >= TypeCode.SByte and <= TypeCode.Single && from > to);
+        var losesDigits = (from is TypeCode.Single or TypeCode.Double && to == TypeCode.Decimal) || (IsHalf(convert.Type) && !IsHalf(convert.Operand.Type)); // a decimal takes 7 or 15 of them
+        return losesSign || losesDigits || (IsNumber(from) && to is >= TypeCode.SByte and <= TypeCode.Single && from > to);
     }
 
+    private static bool IsHalf(Type type) => (Nullable.GetUnderlyingType(type) ?? type) == typeof(Half);
+
     // Numbers in the order of what they hold.
-    private static TypeCode Code(Type type) => Type.GetTypeCode(Nullable.GetUnderlyingType(type) ?? type) is var code && code == TypeCode.Char ? TypeCode.UInt16 : code;
+    private static TypeCode Code(Type type) => IsHalf(type) ? TypeCode.Single : Type.GetTypeCode(Nullable.GetUnderlyingType(type) ?? type) is var code && code == TypeCode.Char ? TypeCode.UInt16 : code;
 
     private static bool IsNumber(TypeCode code) => code is >= TypeCode.SByte and <= TypeCode.Decimal;
 

@@ -73,6 +73,19 @@ public sealed class FilterTranslatorTests
         Assert.That(() => Translate((Expression<Func<Thing, bool>>)(r => r.N > none.First())), Throws.InvalidOperationException);
     }
 
+    /// <summary>For a collection it equals itself.</summary>
+    [Test]
+    public void WhatIsNotANumberIsRefusedAmongValues()
+    {
+        double[] numbers = [1, double.NaN];
+        float?[] singles = [null, float.NaN];
+        Half[] halves = [Half.NaN];
+        foreach (var condition in (Expression<Func<Thing, bool>>[])[r => numbers.Contains(r.Price), r => singles.Contains((float?)r.Share), r => halves.Contains(r.Share)])
+        {
+            Assert.That(() => Translate(condition), Throws.ArgumentException.With.Message.Contains("not a number"), condition.ToString());
+        }
+    }
+
     [Test]
     public void ConversionsThatLoseNothingAreSeenThrough()
     {
@@ -83,7 +96,7 @@ public sealed class FilterTranslatorTests
         Check(r => r.Maybe == letter, Filter.Equal("Maybe", 7));
         Check(r => r.Day == DayOfWeek.Friday, Filter.Equal("Day", 5));
         Check(r => checked((long)r.N) == wide, Filter.Equal("N", 1L << 40));
-        foreach (var condition in (Expression<Func<Thing, bool>>[])[r => (int)r.Price == 3, r => (float)r.Price == 0.1f, r => r.Price > (float)tenth, r => r.N == (int)tenth, r => r.Maybe == (int?)tenth, r => (byte)r.N == letter, r => r.N == checked((int)wide), r => (uint)r.N > 5u, r => (ulong)r.N > 5ul, r => checked((uint)r.N) == letter])
+        foreach (var condition in (Expression<Func<Thing, bool>>[])[r => (int)r.Price == 3, r => (float)r.Price == 0.1f, r => r.Price > (float)tenth, r => r.N == (int)tenth, r => r.Maybe == (int?)tenth, r => (byte)r.N == letter, r => r.N == checked((int)wide), r => (uint)r.N > 5u, r => (ulong)r.N > 5ul, r => checked((uint)r.N) == letter, r => (decimal)r.Price == 0.1m, r => (int)r.Share == 0, r => (Half)r.N == (Half)0.5, r => (decimal)r.Share == 0.1m])
         {
             Assert.That(() => Translate(condition), Throws.ArgumentException.With.Message.Contains("may lose"), condition.ToString());
         }
@@ -209,6 +222,8 @@ public sealed class FilterTranslatorTests
         public string Name { get; set; } = "";
 
         public double Price { get; set; }
+
+        public Half Share { get; set; }
 
         public DayOfWeek Day { get; set; }
 
