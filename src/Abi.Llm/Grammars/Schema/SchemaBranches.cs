@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Abi.Llm.Grammars.Regular;
+using static Abi.Llm.Grammars.Schema.SchemaKeywords;
 
 namespace Abi.Llm.Grammars.Schema;
 
@@ -7,26 +8,32 @@ namespace Abi.Llm.Grammars.Schema;
 /// Turns schemas that must hold together into the ways to satisfy them. What cannot be turned exactly is turned into fewer ways, never into more: every value of a way
 /// satisfies the schemas.
 /// </summary>
-internal sealed class SchemaBranches(SchemaDocument document)
+internal sealed class SchemaBranches
 {
-    private const int MostBranches = 2000;
+    public const int MostBranches = 2000;
+
     private const long MostWork = 2_000_000;
     private const int LookupsOfAStep = 16; // that take about the time of a step of other work
 
-    // Keywords whose opposite cannot be told, or not always.
-    private static readonly HashSet<string> Untold = new(StringComparer.Ordinal)
-    {
-        "multipleOf", "format", "items", "prefixItems", "additionalItems", "unevaluatedItems", "contains", "uniqueItems", "patternProperties", "additionalProperties", "unevaluatedProperties",
-        "propertyNames", "dependentRequired", "dependentSchemas", "dependencies", "oneOf", "if",
-    };
-
+    private readonly SchemaDocument _document;
+    private readonly SchemaNegation _negation;
     private readonly Dictionary<string, Dfa> _patterns = new(StringComparer.Ordinal);
     private readonly Dictionary<string, bool> _impossible = new(StringComparer.Ordinal); // whether no value satisfies schemas together, by their numbers
     private HashSet<int> _open = [];
     private int _depth;
-    private int _negations;
-    private bool _isGenerous; // more ways rather than fewer: where there are none then, there are none
     private long _work;
+
+    public SchemaBranches(SchemaDocument document)
+    {
+        _document = document;
+        _negation = new SchemaNegation(document, this);
+    }
+
+    /// <summary>Whether there are rather more ways than fewer: where there are none then, there are none.</summary>
+    public bool IsGenerous { get; private set; }
+
+    /// <summary>How many schemas that must fail are around what is looked at.</summary>
+    public int Negations { get; private set; }
 
     /// <summary>The ways to satisfy all of the schemas.</summary>
     public List<SchemaBranch> Of(IEnumerable<SchemaNode> schemas)
@@ -40,7 +47,8 @@ internal sealed class SchemaBranches(SchemaDocument document)
         return branches;
     }
 
-    private List<SchemaBranch> Apply(SchemaNode node, List<SchemaBranch> branches)
+    /// <summary>What is left of ways that must satisfy a schema, too.</summary>
+    public List<SchemaBranch> Apply(SchemaNode node, List<SchemaBranch> branches)
     {
         Count(1 + branches.Sum(branch => branch.Size), node); // also where nothing is to be done: lists may hold a million such schemas
         if (node.IsTrue || branches.Count == 0)
@@ -58,11 +66,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
             throw new GrammarException($"The schema at {node.Path} refers to itself before any value begins; it has no meaning.");
         }
 
-        if (++_depth > GrammarLimits.Nesting)
-        {
-            throw new GrammarException($"Schemas refer to one another more than {GrammarLimits.Nesting} deep at {node.Path}.");
-        }
-
+        Enter(node);
         var before = branches;
         foreach (var member in node.Element.EnumerateObject())
         {
@@ -71,7 +75,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
         }
 
         branches = ApplyUnevaluated(node, before, branches);
-        _depth--;
+        Leave();
         _open.Remove(node.Id);
         return branches;
     }
@@ -98,9 +102,9 @@ internal sealed class SchemaBranches(SchemaDocument document)
                 var step = Number(node, keyword, value);
                 return step.Digits > 0 ? On(JsonKind.Number, branch => branch with { Steps = [.. branch.Steps, step] }) : throw Wrong(node, keyword, "a number above 0");
             case "minLength":
-                return On(JsonKind.String, branch => branch.AtLeast(Count(node, keyword, value)));
+                return On(JsonKind.String, branch => branch.AtLeast(WholeNumber(node, keyword, value)));
             case "maxLength":
-                return On(JsonKind.String, branch => branch.AtMost(Count(node, keyword, value)));
+                return On(JsonKind.String, branch => branch.AtMost(WholeNumber(node, keyword, value)));
             case "pattern":
                 var pattern = Pattern(node, Expect(node, keyword, value, JsonValueKind.String).GetString()!);
                 return On(JsonKind.String, branch => branch.WithText(pattern));
@@ -115,17 +119,17 @@ internal sealed class SchemaBranches(SchemaDocument document)
                     ? throw new GrammarException($"'format' at {node.Path} is '{name}', which cannot be honoured; known are {SchemaFormats.Known}. Use 'pattern' instead.")
                     : branches; // formats of other specifications (int32, password) are notes
             case "minItems":
-                return On(JsonKind.Array, branch => branch.AtLeast(Count(node, keyword, value)));
+                return On(JsonKind.Array, branch => branch.AtLeast(WholeNumber(node, keyword, value)));
             case "maxItems":
-                return On(JsonKind.Array, branch => branch.AtMost(Count(node, keyword, value)));
+                return On(JsonKind.Array, branch => branch.AtMost(WholeNumber(node, keyword, value)));
             case "uniqueItems":
                 return value.ValueKind == JsonValueKind.True ? On(JsonKind.Array, branch => branch with { IsUnique = true }) : branches;
             case "prefixItems" or "items":
                 return keyword == "items" && node.Element.TryGetProperty("prefixItems", out _) ? branches : On(JsonKind.Array, branch => branch with { Arrays = [.. branch.Arrays, Array(node)] });
             case "contains":
-                var minimum = node.Element.TryGetProperty("minContains", out var min) ? Count(node, "minContains", min) : 1;
-                var maximum = node.Element.TryGetProperty("maxContains", out var max) ? Count(node, "maxContains", max) : (int?)null;
-                var contains = new ContainsRule(document.Child(node, value, keyword), minimum, maximum);
+                var minimum = node.Element.TryGetProperty("minContains", out var min) ? WholeNumber(node, "minContains", min) : 1;
+                var maximum = node.Element.TryGetProperty("maxContains", out var max) ? WholeNumber(node, "maxContains", max) : (int?)null;
+                var contains = new ContainsRule(_document.Child(node, value, keyword), minimum, maximum);
                 return On(JsonKind.Array, branch => branch with { Contains = [.. branch.Contains, contains] });
             case "properties" or "patternProperties" or "additionalProperties":
                 var isFirst = keyword == "properties"
@@ -141,16 +145,16 @@ internal sealed class SchemaBranches(SchemaDocument document)
                 var names = Texts(node, keyword, value);
                 return On(JsonKind.Object, branch => branch.WithRequired(names));
             case "minProperties":
-                return On(JsonKind.Object, branch => branch.AtLeast(Count(node, keyword, value)));
+                return On(JsonKind.Object, branch => branch.AtLeast(WholeNumber(node, keyword, value)));
             case "maxProperties":
-                return On(JsonKind.Object, branch => branch.AtMost(Count(node, keyword, value)));
+                return On(JsonKind.Object, branch => branch.AtMost(WholeNumber(node, keyword, value)));
             case "propertyNames":
-                var propertyNames = document.Child(node, value, keyword);
+                var propertyNames = _document.Child(node, value, keyword);
                 return On(JsonKind.Object, branch => branch with { Names = [.. branch.Names, propertyNames] });
             case "dependentRequired" or "dependentSchemas" or "dependencies":
                 return ApplyDependencies(node, keyword, value, branches);
             case "$ref":
-                return Apply(document.Resolve(node, Expect(node, keyword, value, JsonValueKind.String).GetString()!), branches);
+                return Apply(_document.Resolve(node, Expect(node, keyword, value, JsonValueKind.String).GetString()!), branches);
             case "allOf":
                 return Parts(node, keyword, value).Aggregate(branches, (result, part) => Apply(part, result));
             case "anyOf":
@@ -158,14 +162,14 @@ internal sealed class SchemaBranches(SchemaDocument document)
             case "oneOf":
                 return ApplyOneOf(Parts(node, keyword, value), branches, node);
             case "not":
-                var negated = document.Child(node, value, keyword);
-                return Refuse(ApplyNot(negated, branches), branches, node, keyword);
+                var negated = _document.Child(node, value, keyword);
+                return Refuse(_negation.Apply(negated, branches), branches, node, keyword);
             case "if":
-                var condition = document.Child(node, value, keyword);
+                var condition = _document.Child(node, value, keyword);
                 var yes = Apply(condition, branches);
-                var no = ApplyNot(condition, branches);
-                yes = node.Element.TryGetProperty("then", out var then) ? Apply(document.Child(node, then, "then"), yes) : yes;
-                no = node.Element.TryGetProperty("else", out var otherwise) ? Apply(document.Child(node, otherwise, "else"), no) : no;
+                var no = _negation.Apply(condition, branches);
+                yes = node.Element.TryGetProperty("then", out var then) ? Apply(_document.Child(node, then, "then"), yes) : yes;
+                no = node.Element.TryGetProperty("else", out var otherwise) ? Apply(_document.Child(node, otherwise, "else"), no) : no;
                 return [.. yes, .. no];
             case "$dynamicRef" or "$recursiveRef":
                 throw new GrammarException($"'{keyword}' at {node.Path} cannot be honoured; use '$ref'.");
@@ -175,73 +179,22 @@ internal sealed class SchemaBranches(SchemaDocument document)
         }
     }
 
-    /// <summary>The ways not to satisfy a schema, as far as they can be told: one of its keywords fails. Being generous, whatever cannot be told may fail.</summary>
-    private List<SchemaBranch> ApplyNot(SchemaNode node, List<SchemaBranch> branches)
+    /// <summary>Goes into a schema, perhaps one that must fail.</summary>
+    public void Enter(SchemaNode node, bool isNegation = false)
     {
-        if (node.IsTrue)
-        {
-            return [];
-        }
-
-        if (node.IsFalse || (_isGenerous && node.Element.EnumerateObject().Any(member => Untold.Contains(member.Name))))
-        {
-            return branches;
-        }
-
         if (++_depth > GrammarLimits.Nesting)
         {
             throw new GrammarException($"Schemas refer to one another more than {GrammarLimits.Nesting} deep at {node.Path}.");
         }
 
-        Count(1 + branches.Sum(branch => branch.Size), node);
-        _negations++;
-        List<SchemaBranch> result = [];
-        List<SchemaBranch> On(JsonKind kind, Func<SchemaBranch, SchemaBranch?> change) =>
-            [.. branches.Where(branch => branch.Kind == kind).Select(change).Where(branch => branch is not null).Select(branch => branch!)];
-        foreach (var member in node.Element.EnumerateObject())
-        {
-            var (keyword, value) = (member.Name, member.Value);
-            foreach (var way in keyword switch
-            {
-                "type" => NotType(node, value, branches),
-                "enum" => NotValues([.. value.EnumerateArray()], branches, node),
-                "const" => NotValues([value], branches, node),
-                "minimum" or "exclusiveMinimum" => On(JsonKind.Number, branch => branch.AtMost(Number(node, keyword, value), keyword[0] == 'm')),
-                "maximum" or "exclusiveMaximum" => On(JsonKind.Number, branch => branch.AtLeast(Number(node, keyword, value), keyword[0] == 'm')),
-                "minLength" => On(JsonKind.String, branch => Count(node, keyword, value) is var count and > 0 ? branch.AtMost(count - 1) : null),
-                "maxLength" => On(JsonKind.String, branch => branch.AtLeast(Count(node, keyword, value) + 1)),
-                "minItems" => On(JsonKind.Array, branch => Count(node, keyword, value) is var count and > 0 ? branch.AtMost(count - 1) : null),
-                "maxItems" => On(JsonKind.Array, branch => branch.AtLeast(Count(node, keyword, value) + 1)),
-                "minProperties" => On(JsonKind.Object, branch => Count(node, keyword, value) is var count and > 0 ? branch.AtMost(count - 1) : null),
-                "maxProperties" => On(JsonKind.Object, branch => branch.AtLeast(Count(node, keyword, value) + 1)),
-                "pattern" => On(JsonKind.String, branch => branch.WithText(Pattern(node, value.GetString()!).Complement())),
-                "required" => Texts(node, keyword, value).SelectMany(name => On(JsonKind.Object, branch => Without(branch, name))),
-                "properties" => value.EnumerateObject().SelectMany(property =>
-                {
-                    var other = new ObjectGroup([new(property.Name, document.Negation(document.Child(node, property.Value, keyword, property.Name)))], [], null) { Negations = _negations };
-                    return On(JsonKind.Object, branch => branch.WithRequired(property.Name) with { Objects = [.. branch.Objects, other] });
-                }),
-                "items" when !node.Element.TryGetProperty("prefixItems", out _) && value.ValueKind == JsonValueKind.Object =>
-                    On(JsonKind.Array, branch => branch with { Contains = [.. branch.Contains, new ContainsRule(document.Negation(document.Child(node, value, keyword)), 1, null)] }),
-                "allOf" => Parts(node, keyword, value).SelectMany(part => ApplyNot(part, branches)),
-                "anyOf" => Parts(node, keyword, value).Aggregate(branches, (left, part) => ApplyNot(part, left)),
-                "not" => Apply(document.Child(node, value, keyword), branches),
-                "$ref" => ApplyNot(document.Resolve(node, value.GetString() ?? ""), branches),
-                _ => [],
-            })
-            {
-                Count(1, node);
-                result.Add(way);
-                if (result.Count > 2 * MostBranches)
-                {
-                    result = Prune(result, node); // before there are millions
-                }
-            }
-        }
+        Negations += isNegation ? 1 : 0;
+    }
 
-        _negations--;
+    /// <summary>Comes out of it again.</summary>
+    public void Leave(bool isNegation = false)
+    {
         _depth--;
-        return Prune(result, node);
+        Negations -= isNegation ? 1 : 0;
     }
 
     /// <summary>Schemas that use one another twice and twice again take time without giving more ways.</summary>
@@ -268,9 +221,11 @@ internal sealed class SchemaBranches(SchemaDocument document)
         return string.Join(' ', schemas.Select(schema => schema.Id).Order());
     }
 
-    private void Count(long work, SchemaNode node) => Count(work, node.Path);
+    /// <inheritdoc cref="Count(long, string)"/>
+    public void Count(long work, SchemaNode node) => Count(work, node.Path);
 
-    private static SchemaBranch Without(SchemaBranch branch, string name) =>
+    /// <summary>The way without a property.</summary>
+    public static SchemaBranch Without(SchemaBranch branch, string name) =>
         branch with { Objects = [.. branch.Objects, new ObjectGroup([new(name, False)], [], null)] };
 
     /// <summary>A schema that allows nothing, for properties that must not be there.</summary>
@@ -287,22 +242,6 @@ internal sealed class SchemaBranches(SchemaDocument document)
     {
         var names = Types(node, value);
         return [.. branches.Where(branch => Has(names, branch.Kind)).Select(branch => branch.Kind == JsonKind.Number && !names.Contains("number") ? branch with { IsInteger = true } : branch)];
-    }
-
-    private static bool Has(string[] names, JsonKind kind) => kind == JsonKind.Number ? names.Contains("number") || names.Contains("integer") : names.Contains(kind.ToString().ToLowerInvariant());
-
-    private static string[] Types(SchemaNode node, JsonElement value)
-    {
-        string[] names = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(item => item.GetString() ?? "").Distinct(StringComparer.Ordinal)] : value.ValueKind == JsonValueKind.String ? [value.GetString()!] : [];
-        return names.Length > 0 && System.Array.TrueForAll(names, name => name is "null" or "boolean" or "integer" or "number" or "string" or "array" or "object")
-            ? names
-            : throw Wrong(node, "type", "a name or a list of names out of null, boolean, integer, number, string, array and object");
-    }
-
-    private IEnumerable<SchemaBranch> NotType(SchemaNode node, JsonElement value, List<SchemaBranch> branches)
-    {
-        var names = Types(node, value);
-        return branches.Where(branch => !Has(names, branch.Kind) || (_isGenerous && branch.Kind == JsonKind.Number && !names.Contains("number")));
     }
 
     private List<SchemaBranch> WithValues(JsonElement[] values, List<SchemaBranch> branches, SchemaNode node)
@@ -330,49 +269,10 @@ internal sealed class SchemaBranches(SchemaDocument document)
         return result;
     }
 
-    private IEnumerable<SchemaBranch> NotValues(JsonElement[] values, List<SchemaBranch> branches, SchemaNode node)
-    {
-        foreach (var branch in branches)
-        {
-            Count(values.Length, node);
-            JsonElement[] own = [.. values.Where(value => KindOf(value) == branch.Kind)];
-            if (own.Length == 0)
-            {
-                yield return branch;
-            }
-            else if (branch.Values is not null || branch.Kind == JsonKind.Boolean)
-            {
-                using var both = JsonDocument.Parse("[true,false]");
-                JsonElement[] all = branch.Values ?? [.. both.RootElement.Clone().EnumerateArray()];
-                Count(all.Length, node);
-                var refused = own.ToHashSet(JsonValueComparer.Instance);
-                yield return branch with { Values = [.. all.Where(value => !refused.Contains(value))] };
-            }
-            else if (branch.Kind == JsonKind.String)
-            {
-                yield return branch.WithText(Dfa.OfTexts(own.Select(value => value.GetString()!)).Complement());
-            }
-            else if (branch.Kind == JsonKind.Number)
-            {
-                // between the numbers, and outside them
-                ExactNumber[] numbers = [.. own.Select(value => ExactNumber.Parse(value.GetRawText(), "not")).Order()];
-                for (var i = 0; i <= numbers.Length; i++)
-                {
-                    var part = i > 0 ? branch.AtLeast(numbers[i - 1], true) : branch;
-                    yield return i < numbers.Length ? part.AtMost(numbers[i], true) : part;
-                }
-            }
-            else if (_isGenerous && branch.Kind != JsonKind.Null)
-            {
-                yield return branch;
-            }
-        }
-    }
-
     private List<SchemaBranch> ApplyOneOf(SchemaNode[] parts, List<SchemaBranch> branches, SchemaNode node)
     {
         var ways = parts.Select(part => Apply(part, branches)).ToArray();
-        if (_isGenerous)
+        if (IsGenerous)
         {
             return [.. ways.SelectMany(way => way)];
         }
@@ -386,7 +286,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
                 if (i != j && MayOverlap(parts[j], only, node))
                 {
                     // what the other one takes as well is left out
-                    only = ApplyNot(parts[j], only);
+                    only = _negation.Apply(parts[j], only);
                 }
             }
 
@@ -399,9 +299,9 @@ internal sealed class SchemaBranches(SchemaDocument document)
     /// <summary>Whether values of some ways may satisfy a schema as well. Ways that cannot be told count: without them both would be taken for parts that exclude each other.</summary>
     private bool MayOverlap(SchemaNode part, List<SchemaBranch> ways, SchemaNode node)
     {
-        _isGenerous = true;
+        IsGenerous = true;
         var isAny = Prune(Apply(part, ways), node).Count > 0;
-        _isGenerous = false;
+        IsGenerous = false;
         return isAny;
     }
 
@@ -418,7 +318,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
             }
             else
             {
-                present = Apply(document.Child(node, dependency.Value, keyword, dependency.Name), present);
+                present = Apply(_document.Child(node, dependency.Value, keyword, dependency.Name), present);
             }
 
             branches = Prune([.. branches.Where(branch => branch.Kind != JsonKind.Object), .. objects.Select(branch => Without(branch, dependency.Name)), .. present], node);
@@ -430,20 +330,20 @@ internal sealed class SchemaBranches(SchemaDocument document)
     /// <summary>Properties and items that nothing in the same schema has looked at: in a single way it is known which those are. What must fail, as in 'not', has looked at nothing.</summary>
     private List<SchemaBranch> ApplyUnevaluated(SchemaNode node, List<SchemaBranch> before, List<SchemaBranch> branches)
     {
-        if (_isGenerous)
+        if (IsGenerous)
         {
             return branches; // a value may be of several ways, which have looked at more together
         }
 
         if (node.Element.TryGetProperty("unevaluatedProperties", out var properties))
         {
-            var schema = document.Child(node, properties, "unevaluatedProperties");
+            var schema = _document.Child(node, properties, "unevaluatedProperties");
             var old = before.SelectMany(branch => branch.Objects).ToHashSet(ReferenceEqualityComparer.Instance);
             branches =
             [
                 .. branches.Select(branch =>
                 {
-                    ObjectGroup[] own = [.. branch.Objects.Where(group => group.Negations <= _negations && !old.Contains(group))];
+                    ObjectGroup[] own = [.. branch.Objects.Where(group => group.Negations <= Negations && !old.Contains(group))];
                     if (branch.Kind != JsonKind.Object || own.Any(group => group.Additional is not null))
                     {
                         return branch;
@@ -455,7 +355,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
                         Objects =
                         [
                             .. branch.Objects,
-                            new ObjectGroup([.. own.SelectMany(group => group.Properties)], [.. own.SelectMany(group => group.Patterns)], schema) { Negations = _negations },
+                            new ObjectGroup([.. own.SelectMany(group => group.Properties)], [.. own.SelectMany(group => group.Patterns)], schema) { Negations = Negations },
                         ],
                     };
                 }),
@@ -464,16 +364,16 @@ internal sealed class SchemaBranches(SchemaDocument document)
 
         if (node.Element.TryGetProperty("unevaluatedItems", out var items))
         {
-            var schema = document.Child(node, items, "unevaluatedItems");
+            var schema = _document.Child(node, items, "unevaluatedItems");
             var old = before.SelectMany(branch => branch.Arrays).ToHashSet(ReferenceEqualityComparer.Instance);
             branches =
             [
                 .. branches.Select(branch =>
                 {
-                    ArrayGroup[] own = [.. branch.Arrays.Where(group => group.Negations <= _negations && !old.Contains(group))];
+                    ArrayGroup[] own = [.. branch.Arrays.Where(group => group.Negations <= Negations && !old.Contains(group))];
                     return branch.Kind != JsonKind.Array || own.Any(group => group.Items is not null)
                         ? branch
-                        : branch with { Arrays = [.. branch.Arrays, new ArrayGroup(own.MaxBy(group => group.Prefix.Count)?.Prefix ?? [], schema) { Negations = _negations }] };
+                        : branch with { Arrays = [.. branch.Arrays, new ArrayGroup(own.MaxBy(group => group.Prefix.Count)?.Prefix ?? [], schema) { Negations = Negations }] };
                 }),
             ];
         }
@@ -489,7 +389,7 @@ internal sealed class SchemaBranches(SchemaDocument document)
             Count(Expect(node, "properties", named, JsonValueKind.Object).GetPropertyCount(), node);
             foreach (var property in named.EnumerateObject())
             {
-                properties.Add(new(property.Name, document.Child(node, property.Value, "properties", property.Name)));
+                properties.Add(new(property.Name, _document.Child(node, property.Value, "properties", property.Name)));
             }
         }
 
@@ -499,11 +399,11 @@ internal sealed class SchemaBranches(SchemaDocument document)
             Count(Expect(node, "patternProperties", matched, JsonValueKind.Object).GetPropertyCount(), node);
             foreach (var property in matched.EnumerateObject())
             {
-                patterns.Add((property.Name, Pattern(node, property.Name), document.Child(node, property.Value, "patternProperties", property.Name)));
+                patterns.Add((property.Name, Pattern(node, property.Name), _document.Child(node, property.Value, "patternProperties", property.Name)));
             }
         }
 
-        return new ObjectGroup(properties, patterns, node.Element.TryGetProperty("additionalProperties", out var additional) ? document.Child(node, additional, "additionalProperties") : null) { Negations = _negations };
+        return new ObjectGroup(properties, patterns, node.Element.TryGetProperty("additionalProperties", out var additional) ? _document.Child(node, additional, "additionalProperties") : null) { Negations = Negations };
     }
 
     private ArrayGroup Array(SchemaNode node)
@@ -517,24 +417,26 @@ internal sealed class SchemaBranches(SchemaDocument document)
             prefix.AddRange(Parts(node, keyword, first));
         }
 
-        return new ArrayGroup(prefix, node.Element.TryGetProperty(others, out var items) ? document.Child(node, items, others) : null) { Negations = _negations };
+        return new ArrayGroup(prefix, node.Element.TryGetProperty(others, out var items) ? _document.Child(node, items, others) : null) { Negations = Negations };
     }
 
-    private SchemaNode[] Parts(SchemaNode node, string keyword, JsonElement value)
+    /// <summary>The schemas that a keyword lists.</summary>
+    public SchemaNode[] Parts(SchemaNode node, string keyword, JsonElement value)
     {
         var count = Expect(node, keyword, value, JsonValueKind.Array).GetArrayLength();
         Count(count, node);
         return count == 0 && keyword is not "prefixItems" and not "items"
             ? throw Wrong(node, keyword, "a list of at least one schema")
-            : [.. value.EnumerateArray().Select((part, i) => document.Child(node, part, keyword, i.ToString(System.Globalization.CultureInfo.InvariantCulture)))];
+            : [.. value.EnumerateArray().Select((part, i) => _document.Child(node, part, keyword, i.ToString(System.Globalization.CultureInfo.InvariantCulture)))];
     }
 
     private List<SchemaBranch> Refuse(List<SchemaBranch> branches, List<SchemaBranch> before, SchemaNode node, string keyword) =>
-        branches.Count > 0 || before.Count == 0 || _isGenerous
+        branches.Count > 0 || before.Count == 0 || IsGenerous
             ? branches
             : throw new GrammarException($"'{keyword}' at {node.Path} leaves nothing that can be told for sure to satisfy it; write the schema without it (for oneOf: anyOf, or parts that exclude each other).");
 
-    private List<SchemaBranch> Prune(List<SchemaBranch> branches, SchemaNode node)
+    /// <summary>Those ways that a value may be of; too many are refused.</summary>
+    public List<SchemaBranch> Prune(List<SchemaBranch> branches, SchemaNode node)
     {
         branches = [.. branches.Where(branch => !branch.IsEmpty && !HasImpossibleProperty(branch, node))];
         return branches.Count <= MostBranches
@@ -580,10 +482,10 @@ internal sealed class SchemaBranches(SchemaDocument document)
         }
 
         _impossible[key] = false; // until it is found out: values of such a schema may be within one another
-        var (open, isGenerous) = (_open, _isGenerous);
-        (_open, _isGenerous) = ([], true); // another value begins
+        var (open, isGenerous) = (_open, IsGenerous);
+        (_open, IsGenerous) = ([], true); // another value begins
         var isImpossible = Of(all).TrueForAll(way => way.Values is { } values && !System.Array.Exists(values, value => IsWithin(way, value)));
-        (_open, _isGenerous) = (open, isGenerous);
+        (_open, IsGenerous) = (open, isGenerous);
         return _impossible[key] = isImpossible;
     }
 
@@ -621,7 +523,8 @@ internal sealed class SchemaBranches(SchemaDocument document)
         _ => JsonKind.Object,
     };
 
-    private Dfa Pattern(SchemaNode node, string pattern)
+    /// <summary>The automaton of a pattern.</summary>
+    public Dfa Pattern(SchemaNode node, string pattern)
     {
         try
         {
@@ -633,26 +536,11 @@ internal sealed class SchemaBranches(SchemaDocument document)
         }
     }
 
-    private static ExactNumber Number(SchemaNode node, string keyword, JsonElement value) =>
-        ExactNumber.Parse(Expect(node, keyword, value, JsonValueKind.Number).GetRawText(), $"{node.Path}/{keyword}");
-
-    private static int Count(SchemaNode node, string keyword, JsonElement value)
-    {
-        var number = Number(node, keyword, value);
-        return number.IsInteger && number.Digits >= 0
-            ? (int)System.Numerics.BigInteger.Min(number.Digits, GrammarLimits.Repetitions)
-            : throw Wrong(node, keyword, "a whole number of 0 or more");
-    }
-
-    private string[] Texts(SchemaNode node, string keyword, JsonElement value)
+    /// <summary>The names that a keyword lists.</summary>
+    public string[] Texts(SchemaNode node, string keyword, JsonElement value)
     {
         Count(Expect(node, keyword, value, JsonValueKind.Array).GetArrayLength(), node);
         var texts = value.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString() : null).ToArray();
         return System.Array.Exists(texts, text => text is null) ? throw Wrong(node, keyword, "a list of names") : [.. texts.Select(text => text!)];
     }
-
-    private static JsonElement Expect(SchemaNode node, string keyword, JsonElement value, JsonValueKind kind) =>
-        value.ValueKind == kind ? value : throw Wrong(node, keyword, $"a JSON {kind.ToString().ToLowerInvariant()}");
-
-    private static GrammarException Wrong(SchemaNode node, string keyword, string expected) => new($"'{keyword}' at {node.Path} must be {expected}.");
 }
