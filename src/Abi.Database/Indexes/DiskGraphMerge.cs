@@ -6,7 +6,7 @@ namespace Abi.Database.Indexes;
 
 /// <summary>
 /// The graph of a checkpoint, made of the one on disk, what came since, and what was deleted since (Singh et al., "FreshDiskANN: A Fast and Accurate Graph-Based ANN Index for Streaming Similarity
-/// Search", 2021, section 5.3). Nodes are rows of the checkpoint. Memory: for each row a code, R links and 16 bytes, and 2 bytes for each thread; vectors are read from where they are.
+/// Search", 2021, section 5.3). Nodes are rows of the checkpoint. Memory: for each row a code, 1.25 · R links and 16 bytes, and 2 bytes for each thread; vectors are read from where they are.
 /// </summary>
 internal sealed unsafe class DiskGraphMerge
 {

@@ -22,6 +22,7 @@ internal sealed unsafe class VamanaBuilder
     private readonly int _nodes;
     private readonly int _dimensions;
     private readonly int _most;
+    private readonly int _room; // while nodes are inserted, a node has room for more links, and chooses among them only when all of that is taken
     private readonly int _effort;
     private int _linked;
     private bool _isChanged; // links were chosen: what there was before leads everywhere already
@@ -34,19 +35,19 @@ internal sealed unsafe class VamanaBuilder
     /// <param name="effort">L: how many candidates a node's own walk keeps.</param>
     public VamanaBuilder(ProductQuantizer quantizer, NativeColumn codes, int dimensions, int nodes, int links, int effort)
     {
-        (_quantizer, _codes, _dimensions, _nodes, _most, _effort) = (quantizer, codes, dimensions, nodes, links, effort);
-        Links = new NativeColumn(links * sizeof(int));
+        (_quantizer, _codes, _dimensions, _nodes, _most, _room, _effort) = (quantizer, codes, dimensions, nodes, links, links + Math.Max(1, links / 4), effort);
+        Links = new NativeColumn(_room * sizeof(int));
         Links.Grow(Math.Max(nodes, 1));
         for (var node = 0; node < nodes; node++)
         {
-            LinksOf(node).Fill(-1);
+            RoomOf(node).Fill(-1);
         }
     }
 
     /// <summary>Gives a node's vector: float [dimensions].</summary>
     public delegate void VectorReader(int node, Span<float> vector);
 
-    /// <summary>int [R] a node, -1 behind the last.</summary>
+    /// <summary>int [R] a node, -1 behind the last; a row is longer than that.</summary>
     public NativeColumn Links { get; }
 
     /// <summary>The node where walks begin, or -1.</summary>
@@ -60,10 +61,7 @@ internal sealed unsafe class VamanaBuilder
     {
         _isChanged = true;
         var worker = Rent();
-        worker.Candidates.Clear();
-        _quantizer.Decode(_codes.Row(node), worker.Vector);
-        Score(worker, node, candidates);
-        Prune(worker, node);
+        ChooseAmong(worker, node, candidates);
         _workers.Add(worker);
     }
 
@@ -99,6 +97,7 @@ internal sealed unsafe class VamanaBuilder
             nodes = nodes[batch.Length..];
         }
 
+        ChooseAmongTooMany(degree);
         LinkCopies();
         LinkUnreached();
     }
@@ -227,6 +226,8 @@ internal sealed unsafe class VamanaBuilder
 
     private Span<int> LinksOf(int node) => new(Links.Row(node), _most);
 
+    private Span<int> RoomOf(int node) => new(Links.Row(node), _room);
+
     private Worker Rent() => _workers.TryTake(out var worker) ? worker : new Worker(_dimensions, _quantizer.TableLength);
 
     private void FindLinks(Worker worker, int node, VectorReader read)
@@ -238,7 +239,7 @@ internal sealed unsafe class VamanaBuilder
         fixed (float* vector = worker.Vector, table = worker.Table)
         {
             _quantizer.Compare(vector, worker.Table, isDot: false);
-            CodeWalk.Run(ref nodes, _codes, table, Entry, _nodes, _most, _effort, 1, worker.Walk);
+            CodeWalk.Run(ref nodes, _codes, table, Entry, _nodes, _room, _effort, 1, worker.Walk);
         }
 
         // By the same measure as between candidates.
@@ -252,7 +253,7 @@ internal sealed unsafe class VamanaBuilder
         Prune(worker, node);
     }
 
-    // Every node that was linked to gets a link back, and chooses anew when it has too many.
+    // Every node that was linked to gets a link back, and chooses anew when it has no room for it.
     private void LinkBack(ReadOnlySpan<int> batch, ParallelOptions degree)
     {
         List<ulong> back = [];
@@ -296,10 +297,10 @@ internal sealed unsafe class VamanaBuilder
     private void AddLinks(Worker worker, ReadOnlySpan<ulong> back)
     {
         var node = (int)(back[0] >> 32);
-        var links = LinksOf(node);
+        var links = RoomOf(node);
         var count = links.IndexOf(-1);
-        count = count < 0 ? _most : count;
-        if (count + back.Length <= _most)
+        count = count < 0 ? _room : count;
+        if (count + back.Length <= _room)
         {
             foreach (var item in back)
             {
@@ -317,9 +318,31 @@ internal sealed unsafe class VamanaBuilder
             all.Add((int)item);
         }
 
+        ChooseAmong(worker, node, CollectionsMarshal.AsSpan(all));
+    }
+
+    // What was left to be chosen when there is no room any more.
+    private void ChooseAmongTooMany(ParallelOptions degree) =>
+        Parallel.ForEach(Partitioner.Create(0, _nodes + 1), degree, range =>
+        {
+            var worker = Rent();
+            for (var node = range.Item1; node < Math.Min(range.Item2, _nodes); node++)
+            {
+                if (RoomOf(node)[_most] >= 0)
+                {
+                    var count = RoomOf(node).IndexOf(-1);
+                    ChooseAmong(worker, node, RoomOf(node)[..(count < 0 ? _room : count)]);
+                }
+            }
+
+            _workers.Add(worker);
+        });
+
+    private void ChooseAmong(Worker worker, int node, ReadOnlySpan<int> candidates)
+    {
         worker.Candidates.Clear();
         _quantizer.Decode(_codes.Row(node), worker.Vector);
-        Score(worker, node, CollectionsMarshal.AsSpan(all));
+        Score(worker, node, candidates);
         Prune(worker, node);
     }
 
@@ -345,8 +368,8 @@ internal sealed unsafe class VamanaBuilder
         }
 
         worker.Keys(candidates).Sort(order);
+        RoomOf(node).Fill(-1);
         var links = LinksOf(node);
-        links.Fill(-1);
         Span<int> kept = stackalloc int[_most];
         var count = 0;
         foreach (var at in order)

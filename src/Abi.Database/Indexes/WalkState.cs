@@ -7,6 +7,8 @@ namespace Abi.Database.Indexes;
 /// <summary>What one walk needs: stamps of the slots that it met, its candidates, a list of neighbours. Used again by later walks.</summary>
 internal sealed unsafe class WalkState
 {
+    private const int MostNeighbours = 320; // those of a node of a Vamana graph that is being built
+
     private ushort _stamp;
     private int _capacity;
 
@@ -26,8 +28,8 @@ internal sealed unsafe class WalkState
 
     public int PoolCapacity { get; private set; }
 
-    /// <summary>int [256]: the neighbours that were not met before.</summary>
-    public int* Neighbours { get; } = (int*)NativeMemory.AlignedAlloc(256 * sizeof(int), 64);
+    /// <summary>int [<see cref="MostNeighbours"/>]: the neighbours that were not met before.</summary>
+    public int* Neighbours { get; } = (int*)NativeMemory.AlignedAlloc(MostNeighbours * sizeof(int), 64);
 
     ~WalkState()
     {

@@ -228,8 +228,8 @@ internal sealed partial class CollectionStore
                 writer.Write(new ReadOnlySpan<byte>(index.Rows.Row(order[row], buffer.Address), layout.RowBytes));
             }
 
-            writer.Write(new ReadOnlySpan<byte>(links.Row(row), links.Stride));
-            at = layout.Offset(row) + layout.RowBytes + links.Stride;
+            writer.Write(new ReadOnlySpan<int>(links.Row(row), content.Links));
+            at = layout.Offset(row) + layout.RowBytes + (content.Links * sizeof(int));
         }
 
         buffer.Return();

@@ -31,6 +31,7 @@ public sealed unsafe class VamanaBuilderTests : WordsFixture
             var links = LinksOf(builder.Links, node).TakeWhile(link => link >= 0).ToList();
             Assert.That(links, Is.Unique);
             Assert.That(links, Has.None.EqualTo(node));
+            Assert.That(new ReadOnlySpan<int>(builder.Links.Row(node), builder.Links.Stride / sizeof(int))[Most..].ToArray(), Is.All.EqualTo(-1), "what it had room for meanwhile was chosen among");
         }
 
         Assert.That(Reached(builder), Has.Count.EqualTo(Some));
