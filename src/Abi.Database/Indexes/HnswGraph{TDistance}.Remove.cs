@@ -211,18 +211,18 @@ internal sealed unsafe partial class HnswGraph<TDistance>
     }
 
     // What a node's removed neighbours lead to, of what the walk has not met, but no more copies of the node than are wanted. Chains of removed nodes are followed as far as they go, since half a
-    // neighbourhood may be gone at once; step by step, so that what is near comes first.
+    // neighbourhood may be gone at once; step by step, so that what is near comes first. Copies that are not wanted count as met: among thousands of them every walk would else go through all.
     private Span<ulong> BehindRemoved(int slot, ReadOnlySpan<int> links, int level, bool[] isRemoved, WalkState walk, Queue<int> open, int mostCopies)
     {
         var query = Rows.Row(slot);
-        var count = 0;
+        var (count, met) = (0, 0);
         open.Clear();
         open.Enqueue(slot);
-        while (count < MostCandidates && open.TryDequeue(out var node))
+        while (met < MostCandidates && open.TryDequeue(out var node))
         {
             foreach (var link in node == slot ? links : LinksOf(node, level))
             {
-                if (link < 0 || count == MostCandidates)
+                if (link < 0 || met == MostCandidates)
                 {
                     break;
                 }
@@ -236,8 +236,11 @@ internal sealed unsafe partial class HnswGraph<TDistance>
                 if (isRemoved[link])
                 {
                     open.Enqueue(link);
+                    continue;
                 }
-                else if (!IsCopy(slot, link) || mostCopies-- > 0)
+
+                met++;
+                if (!IsCopy(slot, link) || mostCopies-- > 0)
                 {
                     walk.Pool[count++] = ScoredSlot.Pack(TDistance.EstimateRows(query, Rows.Row(link), _rowBytes), link);
                 }

@@ -328,6 +328,35 @@ public sealed unsafe class HnswGraphTests : WordsFixture
         GC.KeepAlive(rows);
     }
 
+    /// <summary>Removing half the copies of a vector takes no work that grows with the square of their number.</summary>
+    [Test]
+    public void RemovingCopiesTakesWorkThatGrowsWithTheirNumber()
+    {
+        Assert.That(Compared(6000), Is.LessThan(3 * Compared(3000)));
+
+        static long Compared(int copies)
+        {
+            var rows = new NativeColumn(Watched.RowBytes(16));
+            rows.Grow(copies);
+            for (var slot = 0; slot < copies; slot++)
+            {
+                new Span<float>(rows.Row(slot), 16).Fill(1);
+            }
+
+            var graph = new HnswGraph<Watched>(rows, 8, 40);
+            graph.Insert([.. Enumerable.Range(0, copies)], 1, new WriteAdmission(1));
+            var isRemoved = new bool[NativeColumn.ChunkSlots];
+            isRemoved.AsSpan(0, copies / 2).Fill(true);
+            var compared = 0L;
+            Watched.Met = () => compared++;
+            graph.Remove(isRemoved, slot => slot < copies, copies, 1, new WriteAdmission(1));
+            Watched.Met = null;
+            Assert.That(Reached(graph), Has.Count.EqualTo(copies / 2));
+            GC.KeepAlive(rows);
+            return compared;
+        }
+    }
+
     private static (HnswGraph Graph, NativeColumn Rows) Build(VectorSpace space, Memory<float>[] vectors, int[] slots, int connections = 16, int threads = 2)
     {
         var rows = new NativeColumn(space.RowBytes);
