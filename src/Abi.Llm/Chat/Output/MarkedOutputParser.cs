@@ -11,9 +11,10 @@ internal sealed partial class MarkedOutputParser : ChatOutputParser
     private readonly ChatOutputSyntax _syntax;
     private readonly ToolTypes _tools;
     private readonly string _firsts;               // the characters that marks begin with
-    private readonly StringBuilder _held = new();  // may become a mark
+    private readonly char[] _held;                 // may become a mark: [the longest mark's length]
     private readonly StringBuilder _space = new(); // white space, and marks around calls, that count only if text follows
     private readonly StringBuilder _raw = new();   // the call being read, its mark included
+    private int _heldLength;
     private CallReader? _reader;
     private bool _isBare;
     private string? _reasoningClose;
@@ -33,6 +34,7 @@ internal sealed partial class MarkedOutputParser : ChatOutputParser
         _syntax = tools.IsEmpty ? syntax with { Calls = [], HasBareCalls = false } : syntax;
         _tools = tools;
         _firsts = string.Concat(_syntax.Marks.Select(mark => mark[0]).Distinct());
+        _held = new char[_syntax.Marks.Select(mark => mark.Length).DefaultIfEmpty().Max()];
         _reasoningClose = syntax.ClosingTag(prompt);
         _dropsSpace = _reasoningClose is not null;
     }
@@ -47,27 +49,32 @@ internal sealed partial class MarkedOutputParser : ChatOutputParser
             return;
         }
 
-        if (_held.Length == 0 && !_firsts.Contains(c))
+        if (_heldLength == 0 && !_firsts.Contains(c))
         {
             TakeText(c);
             return;
         }
 
-        _held.Append(c);
-        while (_held.Length > 0)
+        _held[_heldLength++] = c; // there is room: what is held is shorter than a mark that it may become
+        while (_heldLength > 0)
         {
-            var held = _held.ToString();
+            ReadOnlySpan<char> held = _held.AsSpan(0, _heldLength);
             var isPrefix = false;
             foreach (var mark in Marks())
             {
-                if (mark.Length == held.Length && string.Equals(mark, held, StringComparison.Ordinal))
+                if (!mark.StartsWith(held))
                 {
-                    _held.Clear();
+                    continue;
+                }
+
+                if (mark.Length == held.Length)
+                {
+                    _heldLength = 0;
                     TakeMark(mark);
                     return;
                 }
 
-                isPrefix |= mark.Length > held.Length && mark.StartsWith(held, StringComparison.Ordinal);
+                isPrefix = true;
             }
 
             if (isPrefix)
@@ -76,7 +83,8 @@ internal sealed partial class MarkedOutputParser : ChatOutputParser
             }
 
             TakeText(_held[0]); // no bare call: no mark begins with a brace, and none comes behind other text
-            _held.Remove(0, 1);
+            held[1..].CopyTo(_held);
+            _heldLength--;
         }
     }
 
@@ -103,7 +111,7 @@ internal sealed partial class MarkedOutputParser : ChatOutputParser
             return;
         }
 
-        foreach (var c in _held.ToString())
+        foreach (var c in _held.AsSpan(0, _heldLength))
         {
             TakeText(c);
         }
