@@ -5,6 +5,7 @@ using Abi.Compute.Formats;
 
 // Abi.Benchmarks model=FILE [threads=2] [depth=0] [sequences=1] [steps=64] [cache=F16]: the steps of a model
 // Abi.Benchmarks sampling=150000 [seconds=1]   the choice of a token
+// Abi.Benchmarks tokenizer=MODEL.gguf text=FILE [seconds=1]   the reading of a vocabulary, and the encoding of a text
 // Abi.Benchmarks prompt=MODEL.gguf [rows=512] [depth=0] [threads=2] [seconds=1] [activations=Int8]   the stages of a step
 // Abi.Benchmarks packing=1 [seconds=1] [activations=Int8] [types=Q4_0,Q8_0,…]   the first use of a matrix, one row on one thread
 // Abi.Benchmarks [threads=2] [rows=512] [outputs=0: what no cache holds] [repack=Lazy] [seconds=1] [activations=Int8] [types=Q4_0,Q8_0,…]
@@ -19,6 +20,12 @@ var types = Option("types", "Q4_0,Q8_0,Q4_K,Q6_K,F16").Split(',').Select(name =>
 if (options.TryGetValue("sampling", out var vocabulary))
 {
     SamplingBenchmark.Run(int.Parse(vocabulary, CultureInfo.InvariantCulture), seconds);
+    return;
+}
+
+if (options.TryGetValue("tokenizer", out var tokenizer))
+{
+    TokenizerBenchmark.Run(tokenizer, options["text"], seconds);
     return;
 }
 
