@@ -331,12 +331,13 @@ internal sealed partial class CollectionStore
             return slot;
         }
 
-        slot = _slots++;
-        if (_slots > _capacity)
+        slot = _slots;
+        if (slot == _capacity)
         {
-            Grow(_slots);
+            Grow(slot + 1);
         }
 
+        Volatile.Write(ref _slots, slot + 1); // behind its room: whoever works in the background goes through all slots below this
         return slot;
     }
 

@@ -113,6 +113,43 @@ public sealed class CollectionStoreTests
         static Dictionary<string, object?> Record(int key) => new(StringComparer.Ordinal) { ["Key"] = (long)key, ["text"] = $"word{key}" };
     }
 
+    /// <summary>Who goes through all slots while records are added finds room behind none that it is told of: a checkpoint that writes the graph, or the work in the background.</summary>
+    [Test]
+    public async Task SlotsAreThereBeforeTheyAreCounted()
+    {
+        const int Batch = 1024, Batches = 8 * SlotArray<int>.ChunkSlots / Batch;
+        using var database = new VectorDatabase(new DatabaseEngine(new MemoryStorage(), new DatabaseOptions { Durability = Durability.Os }));
+        var collection = database.GetDynamicCollection("c", new CollectionDefinition
+        {
+            Key = KeyKind.Integer,
+            Data = [.. Enumerable.Range(0, 16).Select(i => new DataField($"f{i}", DataKind.Integer) { IsIndexed = true })], // which take their time to make room
+            Vectors = [new VectorField("v", 1) { IndexKind = IndexKind.Hnsw }],
+        });
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(Record(0));
+        var store = database.Engine.Find("c")!.Store;
+        var index = store.Vectors[0];
+        var isOver = false;
+        var checkpoints = Task.Factory.StartNew(
+            () => index.WithStillGraph(() => // all of the time, so that nothing is linked meanwhile, which takes long
+            {
+                while (!Volatile.Read(ref isOver))
+                {
+                    store.SaveGraph(new MemoryStorage(), "graph", 0, [], new WriteAdmission(1));
+                }
+            }),
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        for (var i = 0; i < Batches && !checkpoints.IsCompleted; i++)
+        {
+            await collection.UpsertAsync(Enumerable.Range(i * Batch, Batch).Select(Record));
+        }
+
+        Volatile.Write(ref isOver, true);
+        await checkpoints;
+
+        static Dictionary<string, object?> Record(int key) => new(StringComparer.Ordinal) { ["Key"] = (long)key, ["v"] = new[] { 1 + (float)key } };
+    }
+
     /// <summary>Nothing can be written to a place in an encrypted file that is read page by page. A checkpoint after which many such places are outdated brings what replaced them there.</summary>
     [TestCase(IndexKind.Flat, false)]
     [TestCase(IndexKind.Hnsw, true)]
