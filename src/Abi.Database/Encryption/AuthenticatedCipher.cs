@@ -48,6 +48,7 @@ internal sealed class AuthenticatedCipher : IDisposable
     /// <param name="source">The ciphertext and the tag.</param>
     /// <param name="plain">Takes the content: apart from the ciphertext, or exactly where it stands.</param>
     /// <returns>False when these bytes were not sealed under this key with this number and addition; nothing is given out then.</returns>
+    /// <exception cref="ObjectDisposedException">The cipher was disposed of, perhaps meanwhile.</exception>
     public bool TryOpen(ulong number, ReadOnlySpan<byte> additional, ReadOnlySpan<byte> source, Span<byte> plain)
     {
         Span<byte> nonce = stackalloc byte[NonceBytes];
@@ -60,6 +61,7 @@ internal sealed class AuthenticatedCipher : IDisposable
         }
         catch (AuthenticationTagMismatchException)
         {
+            ObjectDisposedException.ThrowIf(_isDisposed, this); // the key may have been zero in part already
             return false;
         }
         finally
@@ -70,7 +72,7 @@ internal sealed class AuthenticatedCipher : IDisposable
 
     public void Dispose()
     {
-        _isDisposed = true;
+        Interlocked.Exchange(ref _isDisposed, true); // a full fence before looking: whoever returns a cipher meanwhile sees this, or it is seen here
         while (_idle.TryTake(out var cipher))
         {
             cipher.Dispose();
@@ -95,6 +97,7 @@ internal sealed class AuthenticatedCipher : IDisposable
     private void Return(AesGcm cipher)
     {
         _idle.Add(cipher);
+        Interlocked.MemoryBarrier();
         if (_isDisposed)
         {
             Dispose();
