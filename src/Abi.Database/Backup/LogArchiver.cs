@@ -78,7 +78,7 @@ internal sealed class LogArchiver : IDisposable
             }
             finally
             {
-                Volatile.Write(ref _isQueued, 0);
+                Interlocked.Exchange(ref _isQueued, 0); // before looking: who finishes a segment meanwhile sees this, or is seen here
             }
 
             if (isWhole && _currentSegment() - 1 > ArchivedThrough)

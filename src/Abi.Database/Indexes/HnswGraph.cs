@@ -11,6 +11,7 @@ namespace Abi.Database.Indexes;
 internal abstract unsafe class HnswGraph : NearIndex
 {
     private readonly int[] _locks = new int[4096];
+    private int _capacity;
 
     protected HnswGraph(NativeColumn rows, int connections, int constructionEffort)
     {
@@ -41,8 +42,8 @@ internal abstract unsafe class HnswGraph : NearIndex
 
     protected int ConstructionEffort { get; }
 
-    /// <summary>Slots that have memory.</summary>
-    protected int Capacity { get; private set; }
+    /// <summary>Slots that have memory. Whoever has read this finds the memory of all below it: walks follow links to those only.</summary>
+    protected int Capacity => Volatile.Read(ref _capacity);
 
     /// <summary>The node where walks begin: (level &lt;&lt; 32) | slot, or -1.</summary>
     protected long Entry = -1;
@@ -59,7 +60,7 @@ internal abstract unsafe class HnswGraph : NearIndex
         {
             Links.Grow(slots);
             UpperLinks.Grow(slots);
-            Capacity = (slots + NativeColumn.Mask) & ~NativeColumn.Mask;
+            Volatile.Write(ref _capacity, (slots + NativeColumn.Mask) & ~NativeColumn.Mask);
         }
     }
 

@@ -141,6 +141,7 @@ internal sealed unsafe partial class VectorIndex
             }
 
             graph.Remove(isRemoved, slot => States[slot] == SlotState.Linked, slots, threads, admission);
+            Interlocked.MemoryBarrier(); // nothing of that may come later than what follows: the writer looks at it without a lock, and may fill the slots at once
             for (var slot = 0; slot < slots; slot++)
             {
                 if (isRemoved[slot])
