@@ -382,13 +382,16 @@ public sealed partial class InferenceEngine
         lock (_gate)
         {
             _steps++;
+            foreach (var request in _batch.Requests)
+            {
+                request.Sequence.Advance(request.RowsInStep, request.Drafted); // which makes pages known, and statistics go through those
+            }
         }
 
         for (var i = 0; i < _batch.Requests.Count; i++)
         {
             var request = _batch.Requests[i];
             var outputs = request.OutputsInStep;
-            request.Sequence.Advance(request.RowsInStep, request.Drafted);
             try
             {
                 if (request.Sequence.Adapters?.Hooks?.Failure is { } failure)

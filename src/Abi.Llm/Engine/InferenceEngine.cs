@@ -355,7 +355,10 @@ public sealed partial class InferenceEngine : IDisposable, IAsyncDisposable
         }
         finally
         {
-            sequence.IsStarting = false;
+            lock (_gate)
+            {
+                sequence.IsStarting = false;
+            }
         }
     }
 

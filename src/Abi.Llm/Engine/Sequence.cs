@@ -12,6 +12,7 @@ internal sealed partial class Sequence
 {
     private readonly PrefixCursor _prefix;
     private readonly CheckpointCache? _checkpoints;
+    private EngineRequest? _owner;
     private int[] _tokens = []; // [capacity]
     private bool _isForeign;    // whether any of its state came from a file: nobody else may be given what it leads to
 
@@ -41,8 +42,12 @@ internal sealed partial class Sequence
     /// <summary>The adapters that its state is computed with, or null.</summary>
     public AppliedAdapters? Adapters { get; private set; }
 
-    /// <summary>The request that runs on it, or null.</summary>
-    public EngineRequest? Owner { get; set; }
+    /// <summary>The request that runs on it, or null. Who finds none, also without the engine's lock, finds the tokens as the last one left them.</summary>
+    public EngineRequest? Owner
+    {
+        get => Volatile.Read(ref _owner);
+        set => Volatile.Write(ref _owner, value);
+    }
 
     /// <summary>Whether somebody is about to hand a request on it to the engine; who wants to must find it false under the engine's lock.</summary>
     public bool IsStarting { get; set; }
