@@ -4,12 +4,17 @@ namespace Abi.Database.Tests;
 
 /// <summary>
 /// The process that crash tests kill: <c>write FOLDER FIRST</c> writes numbered records and prints the number of each once it is acknowledged; <c>registers FOLDER ROUND</c> writes and
-/// reads a few keys from eight threads and prints when each operation began and ended.
+/// reads a few keys from eight threads and prints when each operation began and ended; <see cref="Abi.Testing.TestProcess"/> runs the tests here.
 /// </summary>
 internal static class Program
 {
     private static async Task<int> Main(string[] arguments)
     {
+        if (arguments is [Abi.Testing.TestProcess.Argument, ..])
+        {
+            return Abi.Testing.TestProcess.Run(arguments);
+        }
+
         if (arguments is ["registers", var place, var round])
         {
             await RegistersAsync(place, int.Parse(round, CultureInfo.InvariantCulture));

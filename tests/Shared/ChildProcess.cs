@@ -18,12 +18,14 @@ internal static class ChildProcess
     public static string Run(Delegate method, IReadOnlyDictionary<string, string>? environment, params string[] arguments)
     {
         var type = method.Method.DeclaringType!;
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } path && System.IO.Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet")
+        var assembly = type.Assembly.Location;
+        var isItself = Environment.ProcessPath == System.IO.Path.ChangeExtension(assembly, OperatingSystem.IsWindows() ? ".exe" : null); // as in a TestProcess
+        var start = new ProcessStartInfo(isItself || System.IO.Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : "dotnet")
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var argument in (string[])["exec", type.Assembly.Location, type.FullName!, method.Method.Name, .. arguments])
+        foreach (var argument in (string[])[.. isItself ? Array.Empty<string>() : ["exec", assembly], type.FullName!, method.Method.Name, .. arguments])
         {
             start.ArgumentList.Add(argument);
         }
@@ -50,6 +52,11 @@ internal static class ChildProcess
     /// <summary>The other side: calls the method that the arguments name.</summary>
     public static int Serve(string[] arguments)
     {
+        if (arguments is [TestProcess.Argument, ..])
+        {
+            return TestProcess.Run(arguments);
+        }
+
         if (arguments.Length < 2)
         {
             Console.Error.WriteLine("These are tests: run them with dotnet test.");

@@ -15,6 +15,12 @@ internal static class KernelPath
 
     public const string Avx2 = "avx2";
 
+    /// <summary>ARM's product of four bytes (FEAT_DotProd), vectors of 128 bits.</summary>
+    public const string ArmDot = "arm_dot";
+
+    /// <summary>What every ARM processor of 64 bits has, vectors of 128 bits.</summary>
+    public const string Arm = "arm";
+
     /// <summary>Vectors of 128 bits, which every processor has or .NET takes the place of.</summary>
     public const string Portable = "portable";
 

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.Products.Emission;
@@ -124,6 +125,17 @@ public sealed class Int8TileTests
         where TFormat : struct, ILevelFormat
     {
         Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile<TFormat, PortableDot, Vector128<int>, Lanes4, Vector128<float>>()), $"{TFormat.Type}, portable");
+        if (AdvSimd.Arm64.IsSupported)
+        {
+            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile<TFormat, ArmDot16, Vector128<int>, Lanes4, Vector128<float>>()), $"{TFormat.Type}, ARM");
+        }
+
+        if (Dp.IsSupported)
+        {
+            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile<TFormat, ArmDot, Vector128<int>, Lanes4, Vector128<float>>()), $"{TFormat.Type}, ARM, dot");
+            Assert.That(EmittedInt8Tile.IsRight<TFormat>(new ArmDotTile<TFormat>()), $"{TFormat.Type}, ARM, three rows");
+        }
+
         if (Avx2.IsSupported)
         {
             Assert.That(EmittedInt8Tile.IsRight<TFormat>(new Int8Tile<TFormat, Avx2Dot, Vector256<int>, Lanes8, Vector256<float>>()), $"{TFormat.Type}, AVX2");

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.Products;
@@ -32,6 +33,16 @@ public sealed unsafe class PackedRowTests
         foreach (var (blocks, isExtreme) in new[] { (1, false), (Int8Panel.MaximumBlocks, false), ((2 * Int8Panel.MaximumBlocks) + 3, false), (Int8Panel.MaximumBlocks + 2, true) })
         {
             CheckRow<TFormat>(new PackedRow<TFormat, PortableDot, Vector128<int>, Lanes4, Vector128<float>>(), blocks, isExtreme);
+            if (AdvSimd.Arm64.IsSupported)
+            {
+                CheckRow<TFormat>(new PackedRow<TFormat, ArmDot16, Vector128<int>, Lanes4, Vector128<float>>(), blocks, isExtreme);
+            }
+
+            if (Dp.IsSupported)
+            {
+                CheckRow<TFormat>(new PackedRow<TFormat, ArmDot, Vector128<int>, Lanes4, Vector128<float>>(), blocks, isExtreme);
+            }
+
             if (Avx2.IsSupported)
             {
                 CheckRow<TFormat>(new PackedRow<TFormat, Avx2Dot, Vector256<int>, Lanes8, Vector256<float>>(), blocks, isExtreme);

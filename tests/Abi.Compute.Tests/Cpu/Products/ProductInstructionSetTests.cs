@@ -21,6 +21,8 @@ public sealed class ProductInstructionSetTests
     [TestCase("ABI_EMIT,DOTNET_EnableAVX512")]
     [TestCase("ABI_EMIT,DOTNET_EnableAVX512,DOTNET_EnableAVXVNNI")]
     [TestCase("DOTNET_EnableAVX2")]
+    [TestCase("DOTNET_EnableArm64Dp")]
+    [TestCase("DOTNET_EnableHWIntrinsic")]
     public void BitsDoNotDependOnTheInstructionSet(string variables)
     {
         var output = ChildProcess.Run(Print, variables.Split(',').ToDictionary(name => name, _ => "0"));

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 using Abi.Compute.Cpu.Kernels;
 using Abi.Compute.Cpu.Products.Emission;
@@ -28,7 +29,17 @@ internal static class Int8Choice<TFormat>
             return Create<Avx512Dot, Vector512<int>, Lanes16, Vector512<float>>();
         }
 
-        return Avx2.IsSupported ? Create<Avx2Dot, Vector256<int>, Lanes8, Vector256<float>>() : Create<PortableDot, Vector128<int>, Lanes4, Vector128<float>>();
+        if (Avx2.IsSupported)
+        {
+            return Create<Avx2Dot, Vector256<int>, Lanes8, Vector256<float>>();
+        }
+
+        if (Dp.IsSupported)
+        {
+            return (new ArmDotTile<TFormat>(), new PackedRow<TFormat, ArmDot, Vector128<int>, Lanes4, Vector128<float>>());
+        }
+
+        return AdvSimd.Arm64.IsSupported ? Create<ArmDot16, Vector128<int>, Lanes4, Vector128<float>>() : Create<PortableDot, Vector128<int>, Lanes4, Vector128<float>>();
     }
 
     private static (Int8Tile Tile, PackedRow Row) Create<TDot, TIntegers, TLanes, TFloats>()
