@@ -61,7 +61,7 @@ internal sealed class CharacterMap
     public int Match(ReadOnlySpan<byte> text, out ReadOnlySpan<byte> replacement)
     {
         replacement = default;
-        var length = 0;
+        var (length, value) = (0, 0u); // of the longest string so far
         if (_units.Length == 0)
         {
             return 0;
@@ -82,10 +82,14 @@ internal sealed class CharacterMap
             node ^= Offset(unit);
             if ((unit & 0x100) != 0 && node < (uint)_units.Length)
             {
-                length = i + 1;
-                var rest = _replacements.AsSpan((int)Math.Min(_units[node] & ~LeafValue, (uint)_replacements.Length - 1));
-                replacement = rest[..rest.IndexOf((byte)0)];
+                (length, value) = (i + 1, _units[node] & ~LeafValue);
             }
+        }
+
+        if (length > 0)
+        {
+            var rest = _replacements.AsSpan((int)Math.Min(value, (uint)_replacements.Length - 1));
+            replacement = rest[..rest.IndexOf((byte)0)];
         }
 
         return length;
