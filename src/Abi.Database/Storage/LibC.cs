@@ -52,25 +52,22 @@ internal static partial class LibC
             throw Failed($"The folder {path} cannot be opened");
         }
 
-        try
+        using var folder = new SafeFileHandle(descriptor, ownsHandle: true);
+        if (!OperatingSystem.IsLinux())
         {
-            if (FSync(descriptor) != 0)
-            {
-                throw Failed($"The folder {path} cannot be flushed");
-            }
+            RandomAccess.FlushToDisk(folder); // macOS's fsync ends when the disk has the data in its cache; .NET asks for more
         }
-        finally
+        else if (FSync(folder) != 0)
         {
-            _ = Close(descriptor);
+            throw Failed($"The folder {path} cannot be flushed");
         }
     }
 
     /// <summary>Asks for large pages for a range, which spares a random walk most of its address translations. A hint: what the system makes of it does not matter.</summary>
     public static void AdviseHuge(nint address, nint length)
     {
-        const nint Page = 4096;
-        var start = (address + Page - 1) & ~(Page - 1);
-        Advise(start, ((address + length) & ~(Page - 1)) - start, HugePages);
+        var (start, bytes) = PagesWithin(address, length, Environment.SystemPageSize);
+        Advise(start, bytes, HugePages);
     }
 
     /// <summary>Says that a mapped range is read here and there: only the pages that are touched are worth reading.</summary>
@@ -106,11 +103,24 @@ internal static partial class LibC
 
     private static IOException Failed(string what) => new($"{what}: error {Marshal.GetLastPInvokeError()}: {Marshal.GetLastPInvokeErrorMessage()}.", Marshal.GetLastPInvokeError());
 
+    /// <summary>The pages that lie whole in a range; none gives a length that is not positive. The system refuses advice about what begins within a page.</summary>
+    internal static (nint Start, nint Bytes) PagesWithin(nint address, nint length, nint page)
+    {
+        var start = (address + page - 1) & -page;
+        return (start, ((address + length) & -page) - start);
+    }
+
+    /// <summary>A range from the beginning of its first page on.</summary>
+    internal static (nint Start, nint Bytes) PagesAround(nint address, nint length, nint page)
+    {
+        var start = address & -page;
+        return (start, address + length - start);
+    }
+
     private static void AdviseWhole(nint address, nint length, int advice)
     {
-        const nint Page = 4096;
-        var start = address & ~(Page - 1);
-        Advise(start, address + length - start, advice);
+        var (start, bytes) = PagesAround(address, length, Environment.SystemPageSize);
+        Advise(start, bytes, advice);
     }
 
     private static void Advise(nint start, nint length, int advice)
@@ -125,13 +135,10 @@ internal static partial class LibC
     private static partial int FDataSync(SafeFileHandle file);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
-    private static partial int FSync(int descriptor);
+    private static partial int FSync(SafeFileHandle folder);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "close")]
-    private static partial int Close(int descriptor);
 
     [LibraryImport("libc", EntryPoint = "syscall")]
     private static partial nint SystemCall(nint number, nint first, nint second, nint third, nint fourth);
