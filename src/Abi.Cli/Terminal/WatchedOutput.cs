@@ -7,6 +7,7 @@ namespace Abi.Cli.Terminal;
 internal sealed partial class WatchedOutput(Stream output) : OneWayStream
 {
     private const int Descriptor = 1;
+    private const short Writable = 0x4;
     private const short Error = 0x8;
     private const short HangUp = 0x10;
 
@@ -17,7 +18,7 @@ internal sealed partial class WatchedOutput(Stream output) : OneWayStream
     /// <exception cref="ClosedOutputException">Nobody reads it.</exception>
     public override void Write(ReadOnlySpan<byte> buffer)
     {
-        var state = new PollState { Descriptor = Descriptor };
+        var state = new PollState { Descriptor = Descriptor, Asked = Writable };
         if (Poll(ref state, 1, 0) > 0 && (state.Result & (Error | HangUp)) != 0)
         {
             throw new ClosedOutputException();
@@ -36,7 +37,7 @@ internal sealed partial class WatchedOutput(Stream output) : OneWayStream
     private struct PollState
     {
         public int Descriptor;
-        public short Asked; // errors are told unasked
+        public short Asked; // Linux tells of errors unasked, macOS only to who asks for something
         public short Result;
     }
 }
