@@ -4,11 +4,23 @@ using System.Runtime.Intrinsics;
 namespace Abi.Compute.Cpu.Kernels;
 
 /// <summary>The error function, within 2.5e-7 of the exact value: <c>erfc x = t e^(−x²) P(t)</c> with <c>t = 1 / (1 + x/2)</c> and P fitted at Chebyshev nodes around t = ½.</summary>
-internal static class ErrorFunctionLanes
+internal static unsafe class ErrorFunctionLanes
 {
     /// <summary>erf of each lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Erf(Vector512<float> x)
+    {
+        if (Vector256.IsHardwareAccelerated)
+        {
+            return Within(x);
+        }
+
+        delegate*<Vector512<float>, Vector512<float>> apart = &Within; // as in Exponential
+        return apart(x);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining | MethodImplOptions.AggressiveOptimization)]
+    private static Vector512<float> Within(Vector512<float> x)
     {
         var magnitude = Vector512.Abs(x);
         var t = Vector512<float>.One / Lanes.Fma(magnitude, Vector512.Create(0.5f), Vector512<float>.One);

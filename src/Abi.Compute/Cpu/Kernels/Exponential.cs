@@ -8,7 +8,7 @@ namespace Abi.Compute.Cpu.Kernels;
 /// eˣ within 2 units in the last place: <c>x = n ln 2 + r</c>, a Taylor polynomial of degree 7 in r, and a product with 2ⁿ that is rounded once (in two halves where there is no instruction
 /// for it), so that results below the normal range and infinity come out right. Not a number stays so.
 /// </summary>
-internal static class Exponential
+internal static unsafe class Exponential
 {
     private const float Low = -110; // everything below rounds to zero
     private const float High = 89; // everything above is infinite
@@ -42,6 +42,19 @@ internal static class Exponential
     /// <summary>eˣ of each lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Exp(Vector512<float> x)
+    {
+        if (Vector256.IsHardwareAccelerated)
+        {
+            return Within(x);
+        }
+
+        // where sixteen lanes are four registers, a kernel with this in it is more than the JIT inlines, and every operation that is left over would be a call: better one
+        delegate*<Vector512<float>, Vector512<float>> apart = &Within;
+        return apart(x);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining | MethodImplOptions.AggressiveOptimization)]
+    private static Vector512<float> Within(Vector512<float> x)
     {
         // in this order, what is not a number stays so on every instruction set
         x = Vector512.MaxNative(Vector512.Create(Low), x);
