@@ -15,7 +15,7 @@ public abstract class StateStore : IDisposable
     /// <summary>How much of it.</summary>
     public abstract StateOptions Options { get; }
 
-    /// <summary>The bytes of one page over all layers, in the form that <see cref="ReadPage"/> gives.</summary>
+    /// <summary>The bytes of one page over all layers, in the form that <see cref="ReadPage(int, Span{byte})"/> gives.</summary>
     public virtual long PageBytes => PageLength * Layout.PositionBytes(Options.CacheType, Options.ValueCacheType ?? Options.CacheType);
 
     /// <summary>The bytes of one recurrent slot over all layers, in the form that <see cref="ReadSlot"/> gives.</summary>
@@ -42,7 +42,34 @@ public abstract class StateStore : IDisposable
     /// </summary>
     public abstract void ReadPage(int page, Span<byte> destination);
 
-    /// <summary>Writes what <see cref="ReadPage"/> read.</summary>
+    /// <summary>
+    /// Reads the first positions of a page for the layers of a group. All else is zero: behind a sequence's last position, and in layers of other groups, a page has what earlier sequences left there,
+    /// which must not leave the process with this one's.
+    /// </summary>
+    /// <param name="page">The page.</param>
+    /// <param name="group">The group of layers whose page it is.</param>
+    /// <param name="positions">The positions, at most <see cref="PageLength"/>.</param>
+    /// <param name="destination">[<see cref="PageBytes"/>], in the form of <see cref="ReadPage(int, Span{byte})"/>.</param>
+    public void ReadPage(int page, int group, int positions, Span<byte> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)positions, (uint)PageLength, nameof(positions));
+        ReadPage(page, destination);
+        foreach (var layer in Layout.Cache)
+        {
+            var kept = layer.Group == group ? positions : 0;
+            destination = ClearBehind(kept, layer.Heads * CacheLayer.HeadBytes(layer.KeySize, Options.CacheType), destination);
+            destination = ClearBehind(kept, layer.Heads * CacheLayer.HeadBytes(layer.ValueSize, Options.ValueCacheType ?? Options.CacheType), destination);
+        }
+
+        static Span<byte> ClearBehind(int kept, int positionBytes, Span<byte> from)
+        {
+            var end = PageLength * positionBytes;
+            from[(kept * positionBytes)..end].Clear();
+            return from[end..];
+        }
+    }
+
+    /// <summary>Writes what <see cref="ReadPage(int, Span{byte})"/> read.</summary>
     public abstract void WritePage(int page, ReadOnlySpan<byte> source);
 
     /// <summary>Reads a recurrent slot: <paramref name="destination"/> is [<see cref="SlotBytes"/>].</summary>

@@ -12,7 +12,7 @@ internal sealed partial class Sequence
     {
         // state that adapters changed would be taken for the model's own
         var cached = Adapters is null ? Cached : 0;
-        var groups = cached == 0 ? [] : Enumerable.Range(0, State.Groups).Select(group => Copy(State.Table(group), store)).ToArray();
+        var groups = cached == 0 ? [] : Enumerable.Range(0, State.Groups).Select(group => Copy(State.Table(group), group, store)).ToArray();
         byte[]? slot = null;
         if (cached > 0 && State.Slot >= 0)
         {
@@ -50,7 +50,7 @@ internal sealed partial class Sequence
         IsEncoded = EncoderTokens.Length > 0;
     }
 
-    private static SessionPages Copy(PageTable table, StateStore store)
+    private static SessionPages Copy(PageTable table, int group, StateStore store)
     {
         var pages = new byte[]?[StatePool.PagesFor(table.Length)];
         for (var page = 0; page < pages.Length; page++)
@@ -58,7 +58,7 @@ internal sealed partial class Sequence
             if (table.Pages[page] >= 0)
             {
                 pages[page] = new byte[store.PageBytes];
-                store.ReadPage(table.Pages[page], pages[page]);
+                store.ReadPage(table.Pages[page], group, Math.Min(StateStore.PageLength, table.Length - (page * StateStore.PageLength)), pages[page]);
             }
         }
 

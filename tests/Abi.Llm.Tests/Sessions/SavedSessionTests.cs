@@ -43,6 +43,31 @@ public sealed class SavedSessionTests
         Assert.That(await RunAsync(restored.Start([], Tokens(12, resume: true))), Is.EqualTo(whole[16..]));
     }
 
+    [TestCase("llama.gguf")]
+    [TestCase("gemma3.gguf")]
+    public async Task ASavedSessionHasNothingOfOthers(string file)
+    {
+        var contents = new List<byte[]>();
+        foreach (var isAlone in (bool[])[true, false])
+        {
+            await using var model = await TestModels.LoadAsync("models", file, Exact with { CacheTokens = 256, ReusePrefixes = false });
+            if (!isAlone)
+            {
+                using var other = model.CreateSession();
+                await RunAsync(other.Start(TestModels.Ids(250, model.Engine.VocabularySize, 2), Tokens(3)));
+            }
+
+            using var session = model.CreateSession();
+            await RunAsync(session.Start(TestModels.Ids(40, model.Engine.VocabularySize, 1), Tokens(20)));
+            session.Rewind(45);
+            using var saved = new MemoryStream();
+            await session.SaveAsync(saved);
+            contents.Add(saved.ToArray());
+        }
+
+        Assert.That(contents[1], Is.EqualTo(contents[0]));
+    }
+
     [Test]
     public async Task WhatAKilledSaveLeftIsTakenAway()
     {

@@ -39,6 +39,18 @@ public sealed class CpuStateTests
             Assert.That(a, Is.EqualTo(b));
         }
 
+        // what other sequences left is not given out with what is asked for
+        var row = graph.State.Cache[0].PositionBytes(type, valueType ?? type);
+        here.ReadPage(2, 0, 5, b);
+        here.ReadPage(2, a);
+        Assert.That(b.Count(value => value != 0), Is.InRange(1, 5 * row));
+        Assert.That(b.Where((value, i) => value != 0 && value != a[i]), Is.Empty);
+        here.ReadPage(2, 0, StateStore.PageLength, b);
+        Assert.That(b, Is.EqualTo(a));
+        here.ReadPage(2, 1, StateStore.PageLength, b);
+        Assert.That(b, Is.All.Zero);
+        Assert.That(() => here.ReadPage(2, 0, StateStore.PageLength + 1, b), Throws.TypeOf<ArgumentOutOfRangeException>());
+
         here.CopyPage(1, 0);
         here.ReadPage(0, a);
         there.ReadPage(1, b);
