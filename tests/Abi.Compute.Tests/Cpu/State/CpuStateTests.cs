@@ -40,7 +40,7 @@ public sealed class CpuStateTests
         }
 
         // what other sequences left is not given out with what is asked for
-        var row = graph.State.Cache[0].PositionBytes(type, valueType ?? type);
+        var row = graph.State.PositionBytes(type, valueType ?? type);
         here.ReadPage(2, 0, 5, b);
         here.ReadPage(2, a);
         Assert.That(b.Count(value => value != 0), Is.InRange(1, 5 * row));
